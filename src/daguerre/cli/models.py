@@ -1,0 +1,121 @@
+"""`daguerre models`: see, fetch, import and check the networks."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from daguerre import weights
+from daguerre.cli.arguments import choose
+from daguerre.cli.terminal import shown_progress
+from daguerre.weights import ModelEntry
+from daguerre.weights.checkpoint import read_header
+
+__all__ = ["run"]
+
+Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+
+
+def show_all(*, json: bool = False) -> int:
+    """Show every model: what is on this computer, and what can be fetched.
+
+    Args:
+        json: print JSON, for programs.
+    """
+    entries = weights.available()
+    if json:
+        print_json([entry_as_dict(entry) for entry in entries])
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    for entry in entries:
+        size = f"{entry.bytes / 2**20:.1f} MiB" if entry.bytes else ""
+        here = "ready" if entry.installed else "to fetch"
+        columns = f"{entry.task} x{entry.scale:<4}{size:<10}{here:<10}{entry.licence}"
+        console.print(f"[bold]{entry.name:<24}[/] {columns}")
+        about = ", ".join(f"{name} {value:g}" for name, value in entry.scores.items())
+        for line in filter(None, (entry.note, about)):
+            console.print(f"    {line}", markup=False)
+    return 0
+
+
+def show_one(name: Name) -> int:
+    """Show everything a model's weights say about themselves, as JSON.
+
+    Args:
+        name: a name from `daguerre models list`, or a weights file.
+    """
+    path = weights.find(name)
+    print_json({"path": str(path), "sha256": weights.checksum(name)} | asdict(read_header(path)))
+    return 0
+
+
+def fetch(name: Name, *, accept_licence: bool = False) -> int:
+    """Fetch published weights, check and convert them, and keep them.
+
+    Args:
+        name: a name from `daguerre models list`.
+        accept_licence: fetch also weights that may not be used commercially.
+    """
+    with shown_progress(1) as (progress,):
+        path = weights.fetch(name, accept_licence=accept_licence, progress=progress)
+    print(f"{name} is at {path}")
+    return 0
+
+
+def import_weights(
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
+    *,
+    name: str | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Keep a weights file of your own (.pth, .pt, .ckpt, .safetensors) under a name.
+
+    Which network it belongs to is found from its contents. Nothing in it is run.
+
+    Args:
+        file: the weights file.
+        name: what to call it; made from the file's name unless said.
+        overwrite: replace weights of that name.
+    """
+    path = weights.import_file(file, name, overwrite=overwrite)
+    header = read_header(path)
+    print(f"{path.stem}: {header.network} x{header.scale}, for {header.task}; use it with --model {path.stem}")
+    return 0
+
+
+def verify(name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None) -> int:
+    """Check weights on this computer, to the last byte, against their checksums.
+
+    Args:
+        name: one model; all unless said.
+    """
+    found = weights.verify(name)
+    for model, problem in found.items():
+        print(f"{model}: {problem or 'sound'}")
+    return 1 if any(found.values()) else 0
+
+
+def entry_as_dict(entry: ModelEntry) -> dict[str, object]:
+    return asdict(entry) | {"path": str(entry.path) if entry.path else None, "installed": entry.installed}
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+CHOICES: dict[str, tuple[Callable[..., int], str]] = {
+    "list": (show_all, "every model, here or to be fetched; also `daguerre models` alone"),
+    "show": (show_one, "all that one model says about itself"),
+    "fetch": (fetch, "fetch published weights"),
+    "import": (import_weights, "keep a weights file of your own"),
+    "verify": (verify, "check weights against their checksums"),
+}
+
+
+def run(words: Sequence[str]) -> int:
+    alone = not words or (words[0].startswith("-") and words[0] not in ("-h", "--help"))
+    return choose("models", CHOICES, ["list", *words] if alone else words)

@@ -1,0 +1,169 @@
+"""`daguerre stylize`: paint photographs in the style of other pictures."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from daguerre.cli.arguments import parse
+from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.terminal import errors
+from daguerre.errors import OptionError
+from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images.film import check_film, write_film
+from daguerre.options import option
+from daguerre.progress import ProgressCallback
+from daguerre.tasks.labels import guess_labels
+from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer
+from daguerre.tasks.working import check_plot, check_table, make_sheet, plot_losses, write_losses
+
+__all__ = ["run"]
+
+FRAMES = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Working:
+    """What to show of the work besides the result, in files named after the result."""
+
+    stages: str = option("", "also save the picture after these steps, such as 1,10,50, and a sheet of them")
+    losses: bool = option(False, "also save the losses of every step as a table (.csv)")
+    plot: bool = option(False, "also draw the losses of every step (.png)")
+    film: Literal["none", "webp", "gif"] = option("none", "also save a film of how it was painted")
+    labels: bool = option(False, "first say what the network that looks at the photograph takes it for")
+
+
+def stylize(
+    pictures: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE-OR-FOLDER ...", help_behavior_hint="")
+    ],
+    painting: StylizeOptions,
+    working: Working,
+    result: Output,
+    saving: SaveOptions,
+    style: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PICTURE ...", help_behavior_hint="")] = (),
+) -> int:
+    """Paint photographs in the style of other pictures.
+
+    $ daguerre stylize photo.jpg --style painting.jpg
+    $ daguerre stylize photo.jpg --style painting.jpg --strength 0.6
+    $ daguerre stylize photo.jpg --style wave.jpg mosaic.jpg --share 2 1
+    $ daguerre stylize photo.jpg --style wave.jpg --colours luminance
+    $ daguerre stylize photo.jpg --style wave.jpg --stages 1,10,50,300 --losses
+
+    The result is photo-stylized.jpg, beside the photograph. Ctrl-C ends the painting early and keeps what there is; a
+    second Ctrl-C stops at once.
+
+    Args:
+        pictures: pictures, or folders of them.
+        style: the picture whose style to take, or several.
+    """
+    jobs = plan_jobs(pictures, result, "-stylized")
+    stages = parse_stages(working.stages)
+    stylizer = Stylizer(list(style), painting)
+
+    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+        content = Picture.open(job.source, max_pixels=result.max_pixels)
+        files = Files(job.target, stages, working)
+        files.check(overwrite=result.overwrite)
+        said: dict[str, Any] = {}
+        if working.labels:
+            said["labels"] = dict(guess_labels(content, painting.features))
+            if not (result.json or result.quiet):
+                errors.print(f"{job.source} looks like: {likely(said['labels'])}", markup=False)
+        frames = 0 if working.film == "none" else FRAMES
+        with stopping() as stopped:
+            painted = stylizer(content, stages=stages, frames=frames, enough=stopped.is_set, progress=progress)
+        painted.save(job.target, options=saving, overwrite=result.overwrite)
+        files.write(painted, saving, overwrite=result.overwrite)
+        last = painted.history[-1]
+        return said | {
+            "width": painted.picture.width,
+            "height": painted.picture.height,
+            "steps": last.step,
+            "content_loss": round(last.content, 4),
+            "style_loss": round(last.style, 4),
+        }
+
+    return run_jobs(jobs, result, work, describe)
+
+
+class Files:
+    """The files that show the working of one result."""
+
+    def __init__(self, target: Path, stages: Sequence[int], working: Working) -> None:
+        def beside(ending: str) -> Path:
+            return target.with_name(f"{target.stem}-{ending}")
+
+        self.stages = {stage: beside(f"step-{stage}{target.suffix}") for stage in stages}
+        self.sheet = beside("stages.png") if stages else None
+        self.losses = beside("losses.csv") if working.losses else None
+        self.plot = beside("losses.png") if working.plot else None
+        self.film = beside(f"film.{working.film}") if working.film != "none" else None
+
+    def check(self, *, overwrite: bool) -> None:
+        """Make sure that all can be written, before any work is done."""
+        for path in (*self.stages.values(), self.sheet):
+            if path is not None:
+                check_target(path, overwrite=overwrite)
+        if self.losses:
+            check_table(self.losses, overwrite=overwrite)
+        if self.plot:
+            check_plot(self.plot, overwrite=overwrite)
+        if self.film:
+            check_film(self.film, overwrite=overwrite)
+
+    def write(self, painted: Stylized, saving: SaveOptions, *, overwrite: bool) -> None:
+        for stage, picture in painted.stages.items():
+            painted.saved(picture, self.stages[stage], options=saving, overwrite=overwrite)
+        if self.sheet and painted.stages:
+            make_sheet(list(painted.stages.values())).save(self.sheet, overwrite=overwrite)
+        if self.losses:
+            write_losses(painted.history, self.losses, overwrite=overwrite)
+        if self.plot:
+            plot_losses(painted.history, self.plot, overwrite=overwrite)
+        if self.film:
+            write_film(painted.frames, self.film, overwrite=overwrite)
+
+
+def parse_stages(words: str) -> list[int]:
+    """Steps in order from words such as `1,10,50`."""
+    try:
+        return sorted({int(word) for word in words.replace(",", " ").split()})
+    except ValueError:
+        raise OptionError(f"--stages is {words!r}; it must be steps such as 1,10,50") from None
+
+
+def likely(labels: dict[str, float]) -> str:
+    return ", ".join(f"{label} {share:.0%}" for label, share in labels.items())
+
+
+def describe(said: dict[str, Any]) -> str:
+    losses = f"content loss {said['content_loss']}, style loss {said['style_loss']}"
+    return f"{said['width']} x {said['height']} pixels, {said['steps']} steps, {losses}"
+
+
+@contextmanager
+def stopping() -> Iterator[Event]:
+    """Let the first Ctrl-C ask for an end, and the second stop at once."""
+    asked = Event()
+
+    def ask(*_: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+        errors.print("finishing the picture as it is; press Ctrl-C again to stop at once")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def run(words: Sequence[str]) -> int:
+    return parse(stylize, "stylize", words)

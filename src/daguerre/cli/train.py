@@ -1,0 +1,51 @@
+"""`daguerre train`: train a network from a recipe."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from daguerre.cli.arguments import parse
+from daguerre.cli.terminal import shown_progress
+from daguerre.errors import MissingExtra
+from daguerre.training.recipe import read_recipe
+
+__all__ = ["run"]
+
+
+def train(
+    recipe: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE.toml")],
+    *,
+    data: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
+    resume: bool = False,
+) -> int:
+    """Train a network from a recipe.
+
+    $ daguerre train recipes/compact-x4.toml --data pictures/ --out run
+    $ daguerre train recipes/compact-x4.toml --data pictures/ --out run --resume
+
+    The folder of the run fills with a table and a plot of the losses and scores (log.csv, log.png), sample pictures, a
+    checkpoint, and in the end the weights. Ctrl-C keeps a checkpoint, from which --resume goes on exactly as if the run
+    had never stopped. `torchrun` starts it on several processes.
+
+    Args:
+        recipe: what to train and how; recipes/ in the source has those of all weights that ship.
+        data: folder with the pictures, in the parts that the recipe names.
+        out: folder of the run.
+        resume: go on from the checkpoint in it.
+    """
+    try:
+        from daguerre.training.loop import train as follow
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"training needs {error.name}; install it with: pip install 'daguerre[train]'") from error
+    plan = read_recipe(recipe)
+    with shown_progress(1) as (progress,):
+        path = follow(plan, data, out, resume=resume, progress=progress)
+    print(path)
+    return 0
+
+
+def run(words: Sequence[str]) -> int:
+    return parse(train, "train", words)

@@ -1,0 +1,296 @@
+"""Measure upscaling: models and bicubic over pictures whose large originals are known."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.devices import Precision, device_option, precision_option
+from daguerre.errors import DaguerreError, DataError, OptionError, WeightsNotFound
+from daguerre.evaluation.metrics import consistency, psnr, ssim
+from daguerre.evaluation.perceptual import Distance, lpips_distance, perceptual_distance
+from daguerre.images import READABLE, Picture
+from daguerre.images.resample import resize_bicubic
+from daguerre.options import check_range, option
+from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.tasks.upscale import Upscaler
+
+__all__ = [
+    "EvaluateUpscaleOptions",
+    "Evaluation",
+    "Look",
+    "Upscale",
+    "evaluate_upscale",
+    "shrink",
+]
+
+Upscale = Callable[[Tensor], Tensor]
+"""Takes a small picture (1, 3, H, W) in [0, 1] to a large one (1, 3, scale * H, scale * W)."""
+
+Look = Callable[[str, Mapping[str, Tensor], Mapping[str, Mapping[str, float]]], None]
+"""Called for each picture with its name, what there is to see of it (`input`, each model, `original`; all (1, 3, H, W)
+in [0, 1]) and each model's scores."""
+
+FEATURES = "vgg19-slim"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateUpscaleOptions:
+    """What to measure: give either `pairs` or `high`."""
+
+    pairs: tuple[Path, Path] | None = option(
+        None, "a folder of small pictures and one of the same, large", metavar="SMALL LARGE"
+    )
+    high: Path | None = option(None, "a folder of large pictures; the small ones are made from them")
+    scale: int = option(4, "how many times larger the large pictures are")
+    models: tuple[str, ...] = option((), "names from `daguerre models`, or weights files; bicubic is always measured")
+    agree: bool = option(False, "make results, shrunk again, agree with the small picture before measuring")
+    lpips: bool = option(False, "also measure LPIPS, if its package and weights are there")
+    device: str = device_option()
+    precision: Precision = precision_option()
+
+    def __post_init__(self) -> None:
+        if (self.pairs is None) == (self.high is None):
+            raise OptionError("give either --pairs SMALL LARGE (two folders) or --high LARGE (one), to measure on")
+        check_range("scale", self.scale, 1, 16)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture to measure on: its large original, and its small version unless that is to be made."""
+
+    name: str
+    high: Path
+    low: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What was measured, and how.
+
+    Args:
+        protocol: sentences that say how, for whoever wants to compare.
+        scores: value by picture, model and metric. A picture that one model failed on is in `failures` alone, so that
+            all means are over the same pictures.
+        failures: what went wrong, by picture.
+    """
+
+    protocol: Sequence[str]
+    scores: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def means(self) -> dict[str, dict[str, float]]:
+        """Mean over the pictures, by model and metric; nothing when there is no picture."""
+        pictures = list(self.scores.values())
+        return {
+            model: {metric: math.fsum(p[model][metric] for p in pictures) / len(pictures) for metric in metrics}
+            for model, metrics in (pictures[0] if pictures else {}).items()
+        }
+
+
+def evaluate_upscale(
+    options: EvaluateUpscaleOptions,
+    *,
+    upscalers: Mapping[str, Upscale] | None = None,
+    look: Look | None = None,
+    progress: ProgressCallback = silent,
+) -> Evaluation:
+    """Measure bicubic, the models that the options name, and any functions, over the pictures that the options name.
+
+    Pictures that cannot be read or measured are listed in the result; whoever called decides what that means.
+
+    Args:
+        upscalers: functions to measure besides, by the name to show.
+        look: called with each picture while it is in memory; a `ContactSheet` has one.
+
+    Raises:
+        DataError: a folder is not there, or there is nothing to measure on.
+        WeightsNotFound: no model of that name.
+        MissingExtra: LPIPS was asked for and is not there.
+    """
+    pairs, failures = find_pairs(options)
+    upscalers = {"bicubic": partial(enlarge, scale=options.scale)} | load_models(options) | dict(upscalers or {})
+    distances = load_distances(options)
+    scores = {}
+    for done, pair in enumerate(pairs):
+        progress(Progress(step="measuring", done=done, total=len(pairs), note=pair.name))
+        try:
+            low, high = read_pair(pair, options.scale)
+            results = {name: run(upscale, low, high) for name, upscale in upscalers.items()}
+        except DaguerreError as error:
+            failures[pair.name] = str(error)
+            continue
+        scores[pair.name] = {name: measure(r, high, low, options.scale, distances) for name, r in results.items()}
+        if look:
+            look(pair.name, {"input": low, **results, "original": high}, scores[pair.name])
+    progress(Progress(step="measuring", done=len(pairs), total=len(pairs)))
+    return Evaluation(protocol=protocol(options, distances), scores=scores, failures=failures)
+
+
+def find_pairs(options: EvaluateUpscaleOptions) -> tuple[list[Pair], dict[str, str]]:
+    """The pictures to measure on, and by name what is wrong with those that have no counterpart.
+
+    Raises:
+        DataError: a folder is not there or holds no pictures, or two pictures of one folder have the same name.
+    """
+    if options.high:
+        return [Pair(path.name, path) for path in pictures_in(options.high)], {}
+    assert options.pairs  # the options see to it
+    low, high = (by_name(pictures_in(folder), options.scale) for folder in options.pairs)
+    alone = {name: f"{low[name]}: no large picture of this name in {options.pairs[1]}" for name in low.keys() - high}
+    alone |= {name: f"{high[name]}: no small picture of this name in {options.pairs[0]}" for name in high.keys() - low}
+    return [Pair(name, high[name], low[name]) for name in sorted(low.keys() & high)], dict(sorted(alone.items()))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Files of a folder that look like pictures, sorted."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in READABLE and not p.name.startswith(".")]
+    if not found:
+        raise DataError(f"{folder}: no pictures in this folder (looked for {', '.join(sorted(READABLE))})")
+    return found
+
+
+def by_name(paths: Sequence[Path], scale: int) -> dict[str, Path]:
+    """Pictures by their names without endings such as `x4`, `_LR`, `-HR` or `_SRF_4_LR`."""
+    ending = re.compile(rf"([-_. ]?x{scale}|[-_. ]([lh][rq]|low|high|gt|srf[-_]?{scale}))+$", re.IGNORECASE)
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = ending.sub("", path.stem)
+        if name in found:
+            raise DataError(f"{found[name]} and {path} are both called {name!r}; rename one")
+        found[name] = path
+    return found
+
+
+def read_pair(pair: Pair, scale: int) -> tuple[Tensor, Tensor]:
+    """Read the small and the large picture; make the small one if it is not there.
+
+    Raises:
+        PictureError: one cannot be read.
+        DataError: their sizes do not fit each other, or are too small to measure.
+    """
+    high = Picture.open(pair.high).read()
+    low = Picture.open(pair.low).read() if pair.low else shrink(high, scale)
+    height, width = (scale * side for side in low.shape[-2:])
+    fits = 0 <= high.shape[-2] - height < scale and 0 <= high.shape[-1] - width < scale
+    if not fits:
+        sizes = f"{low.shape[-1]} x {low.shape[-2]} and {high.shape[-1]} x {high.shape[-2]} pixels"
+        raise DataError(
+            f"{pair.name}: the pictures have {sizes}; with --scale {scale} the second must be that much larger"
+        )
+    least = max(11 + 2 * scale, 16)  # for SSIM's window inside the border, and a network that halves four times
+    if min(height, width) < least:
+        raise DataError(f"{pair.high}: {width} x {height} pixels are too few to measure; at least {least} x {least}")
+    return low, high[..., :height, :width]
+
+
+def shrink(high: Tensor, scale: int) -> Tensor:
+    """Make the small picture as papers do: cut to a multiple of `scale`, MATLAB's bicubic, rounded to 8 bits.
+
+    Args:
+        high: (B, 3, H, W) in [0, 1].
+
+    Returns:
+        (B, 3, H // scale, W // scale) in [0, 1].
+    """
+    height, width = (side // scale for side in high.shape[-2:])
+    if min(height, width) < 1:
+        raise DataError(f"a picture of {high.shape[-1]} x {high.shape[-2]} pixels cannot be made {scale} times smaller")
+    low = resize_bicubic(high[..., : height * scale, : width * scale].double(), height, width)
+    return eight_bits(low).float()
+
+
+def eight_bits(image: Tensor) -> Tensor:
+    return image.clamp(0, 1).mul(255).round().div(255)
+
+
+def enlarge(low: Tensor, scale: int) -> Tensor:
+    """Bicubic enlargement, the baseline."""
+    return resize_bicubic(low, scale * low.shape[-2], scale * low.shape[-1])
+
+
+def run(upscale: Upscale, low: Tensor, high: Tensor) -> Tensor:
+    """What a file of the result would hold: 8 bits, the size of `high`.
+
+    Raises:
+        ValueError: the result has another size; both are named.
+    """
+    with torch.inference_mode():
+        result = eight_bits(upscale(low).float().cpu())
+    if result.shape != high.shape:
+        raise ValueError(f"the result has shape {tuple(result.shape)}, the large picture {tuple(high.shape)}")
+    return result
+
+
+def measure(
+    result: Tensor, high: Tensor, low: Tensor, scale: int, distances: Mapping[str, Distance]
+) -> dict[str, float]:
+    """All metrics of one result, by name."""
+    with torch.inference_mode():
+        return {
+            "psnr_y": psnr(result, high, border=scale).item(),
+            "ssim_y": ssim(result, high, border=scale).item(),
+            "psnr_rgb": psnr(result, high, border=scale, channel="rgb").item(),
+            "ssim_rgb": ssim(result, high, border=scale, channel="rgb").item(),
+            **{name: distance(result, high).item() for name, distance in distances.items()},
+            "consistency": consistency(result, low).item(),
+        }
+
+
+def load_models(options: EvaluateUpscaleOptions) -> dict[str, Upscale]:
+    """The upscalers that the options name, their weights loaded, so that a wrong name stops at once."""
+    models: dict[str, Upscale] = {}
+    for name in options.models:
+        if name == "bicubic":
+            continue
+        upscaler = Upscaler(
+            model=name,
+            scale=options.scale,
+            agree="on" if options.agree else "off",
+            device=options.device,
+            precision=options.precision,
+        )
+        upscaler.model(name)
+        models[name] = upscaler.tensor
+    return models
+
+
+def load_distances(options: EvaluateUpscaleOptions) -> dict[str, Distance]:
+    """What measures how different pictures look, by metric name."""
+    distances = {"lpips": lpips_distance()} if options.lpips else {}
+    try:
+        return {"perceptual": perceptual_distance(weights.load(FEATURES).network)} | distances
+    except WeightsNotFound:
+        return distances  # the protocol says so
+
+
+def protocol(options: EvaluateUpscaleOptions, distances: Mapping[str, Distance]) -> list[str]:
+    """How it was measured, in sentences for whoever wants to compare."""
+    scale = options.scale
+    small = (
+        f"Small pictures were made from the large ones: cut to a multiple of {scale}, shrunk by MATLAB's bicubic with "
+        "antialiasing, rounded to 8 bits."
+        if options.high
+        else "Small pictures are as given."
+    )
+    said = {
+        "perceptual": f"perceptual: distance between what {FEATURES} sees in the whole pictures; 0 for equal ones.",
+        "lpips": "lpips: LPIPS 0.1 with AlexNet on the whole pictures.",
+    }
+    return [
+        small,
+        *(["Results were made to agree with the small picture before measuring."] if options.agree else []),
+        f"PSNR and SSIM: results rounded to 8 bits, {scale} pixels on each side not counted; Y is that of BT.601 in "
+        "studio swing (16 to 235); PSNR in dB on [0, 255]; SSIM under an 11 x 11 Gaussian, sigma 1.5, where it fits.",
+        *[said[name] for name in distances],
+        *([] if "perceptual" in distances else [f"perceptual: not measured, for {FEATURES} is not there."]),
+        "consistency: dB in RGB between the small picture and the result, shrunk by the same bicubic.",
+    ]

@@ -1,0 +1,86 @@
+"""Canvas: where a result is collected window by window, in memory while it is small and on disk beyond that."""
+
+import os
+import tempfile
+
+import numpy as np
+from torch import Tensor
+
+from daguerre.errors import UnwritablePicture
+from daguerre.images.picture import Picture
+from daguerre.images.pixels import Levels, check_inside, luma, to_levels
+from daguerre.tiling.windows import Window
+
+__all__ = ["Canvas"]
+
+IN_MEMORY = 256 * 2**20
+"""Bytes up to which a canvas lives in memory."""
+
+
+class Canvas:
+    """A picture to be painted; black and fully transparent at first.
+
+    Beyond 256 MiB it lies in a temporary file that has no name, so that nothing of it is left whatever happens, in the
+    folder that the environment variable TMPDIR names.
+
+    Args:
+        height, width: size in pixels.
+        bits: 8 or 16 per channel.
+        grey: keep one channel only, so that the result is exactly neutral.
+        alpha: keep transparency, too.
+
+    Raises:
+        UnwritablePicture: no room for it on disk.
+    """
+
+    def __init__(self, height: int, width: int, *, bits: int = 8, grey: bool = False, alpha: bool = False) -> None:
+        if min(height, width) < 1 or bits not in (8, 16):
+            raise ValueError(f"no canvas of {height} x {width} pixels with {bits} bits")
+        self.height, self.width, self.bits, self.grey, self.alpha = height, width, bits, grey, alpha
+        self.levels = blank((height, width, (1 if grey else 3) + alpha), bits)
+
+    def write(self, window: Window, image: Tensor) -> None:
+        """Paint `image` (1, 3, h, w) or (1, 1, h, w) in [0, 1] into a window; values outside are clamped.
+
+        A grey canvas takes its lightness.
+        """
+        self.put(window, luma(image) if self.grey else image.expand(-1, 3, -1, -1), slice(0, 1 if self.grey else 3))
+
+    def write_alpha(self, window: Window, alpha: Tensor) -> None:
+        """Paint `alpha` (1, 1, h, w) in [0, 1], 1 = opaque, into a window."""
+        if not self.alpha:
+            raise ValueError("this canvas has no alpha")
+        self.put(window, alpha, slice(-1, None))
+
+    def put(self, window: Window, values: Tensor, channels: slice) -> None:
+        if values.shape[-2:] != (window.height, window.width) or values.shape[0] != 1:
+            raise ValueError(f"{tuple(values.shape)} does not fill a window of {window.height} x {window.width}")
+        check_inside(window, self.height, self.width)
+        self.levels[(*window.slices, channels)] = to_levels(values, self.bits)
+
+    def picture(self, like: Picture | None = None) -> Picture:
+        """What was painted, as a picture that shares the canvas' memory.
+
+        Args:
+            like: a picture whose colour profile and metadata the result takes over.
+        """
+        return Picture.from_levels(self.levels, like=like)
+
+
+def blank(shape: tuple[int, int, int], bits: int) -> Levels:
+    """Zeros, on disk if they are many."""
+    kind = np.uint8 if bits == 8 else np.uint16
+    size = int(np.prod(shape, dtype=np.int64)) * (bits // 8)
+    if size <= IN_MEMORY:
+        return np.zeros(shape, kind)
+    try:
+        with tempfile.TemporaryFile(prefix="daguerre-") as file:
+            # Reserved now: on a full disk, writing into a mapped file with holes would end the program.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, kind, mode="w+", shape=shape)
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise UnwritablePicture(
+            f"no room for {size / 2**30:.1f} GiB in {folder} ({error.strerror}); set TMPDIR to a folder with more"
+        ) from error

@@ -1,0 +1,129 @@
+"""Colour: which numbers the networks see, and how a picture's profile is given back.
+
+Most pictures keep their own numbers. Where an ICC profile shows middle grey about as light as sRGB does (Display P3,
+Adobe RGB, ProPhoto, scanners, grey gamma 2.2, dot gain), the numbers are handed out as if they were sRGB, and the
+profile is given back untouched. Networks hardly notice the difference, while a conversion to sRGB and back would cut
+off every colour that sRGB lacks: up to 144 levels of 255 for Adobe RGB and 116 for Display P3, measured on random
+colours, and 4 for a profile with sRGB's own primaries and gamma 2.2. So an untouched picture stays as it was, to the
+last bit.
+
+Converted to sRGB, at 16 bits, are CMYK, which is also saved as sRGB, and pictures whose profile is far from it (linear
+light), which are converted back on saving.
+"""
+
+from dataclasses import dataclass
+
+import pyvips
+
+__all__ = ["Colour", "three_channels", "to_file", "to_working"]
+
+MODES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
+"""Colour channels that a profile describes, by the signature in its header (ICC.1:2022, 7.2.6)."""
+
+SIMILAR = (45.0, 66.0)
+"""Lightness (CIE L*) of middle grey that passes for sRGB: 53.6 in sRGB, 48 with gamma 2.6, 61 with 1.8, 76 linear."""
+
+CONVERSION = {"intent": "relative", "black_point_compensation": True}
+"""What printers and picture editors use: colours that both spaces have stay, the rest goes to the nearest."""
+
+
+@dataclass(frozen=True)
+class Colour:
+    """How the numbers in memory and those in the file belong together.
+
+    Args:
+        channels: colour channels that the file has: 1 or 3.
+        profile: ICC profile to give back, if any.
+        converted: whether the numbers in memory are sRGB although `profile` is not.
+    """
+
+    channels: int = 3
+    profile: bytes | None = None
+    converted: bool = False
+
+
+def to_working(image: pyvips.Image) -> tuple[pyvips.Image, Colour]:
+    """Make a picture as decoded (1, 3 or CMYK's 4 channels, perhaps alpha) into one that networks can see.
+
+    Returns:
+        The picture with 1 or 3 channels and perhaps alpha, lazily, and what it takes to give its colours back.
+    """
+    channels = 4 if image.interpretation == "cmyk" else 1 if image.bands < 3 else 3
+    profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+    if profile is not None and MODES.get(profile[16:20]) != channels:
+        profile = None  # a profile for something else says nothing about these numbers
+    if channels == 4:
+        return to_srgb(image, profile, channels), Colour(3, srgb_profile())
+    if profile is None or similar(profile, channels):
+        return image, Colour(channels, profile)
+    return to_srgb(image, profile, channels), Colour(channels, profile, converted=True)
+
+
+def to_file(image: pyvips.Image, colour: Colour, *, srgb: bool) -> tuple[pyvips.Image, bytes | None]:
+    """Undo `to_working`, or convert to sRGB.
+
+    Args:
+        srgb: give sRGB instead of the picture's own profile.
+
+    Returns:
+        The picture, and the profile that describes it; none for grey in sRGB, whose profile describes three channels.
+    """
+    profile, channels = colour.profile, 1 if image.bands < 3 else 3
+    if profile is None or profile == srgb_profile() or not (srgb or colour.converted):
+        return image, profile
+    if srgb:
+        image = image if colour.converted else to_srgb(image, profile, channels)
+        return image, srgb_profile() if channels == 3 else None
+    colours = image.extract_band(0, n=3) if channels == 3 else three_channels(image[0])
+    colours = tagged(colours, None).icc_import(input_profile="srgb", pcs="xyz", **CONVERSION)
+    colours = tagged(colours, profile).icc_export(pcs="xyz", depth=16, **CONVERSION)
+    return with_alpha(colours, image, channels), profile
+
+
+def similar(profile: bytes, channels: int) -> bool:
+    """Whether middle grey looks about as light in this profile as in sRGB."""
+    grey = (pyvips.Image.black(1, 1, bands=channels) + 128).cast("uchar")
+    grey = grey.copy(interpretation="b-w" if channels == 1 else "srgb")
+    lightness = tagged(grey, profile).icc_import(embedded=True, pcs="lab")(0, 0)[0]
+    return bool(SIMILAR[0] <= lightness <= SIMILAR[1])
+
+
+def to_srgb(image: pyvips.Image, profile: bytes | None, channels: int) -> pyvips.Image:
+    """The same colours in sRGB with 16 bits, grey in one channel; CMYK without a profile is taken for common print."""
+    colours = tagged(image.extract_band(0, n=channels), profile)
+    colours = colours.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=16, **CONVERSION)
+    if channels == 1:
+        colours = colours[0].copy(interpretation="grey16")
+    return with_alpha(colours, image, channels)
+
+
+def with_alpha(colours: pyvips.Image, image: pyvips.Image, channels: int) -> pyvips.Image:
+    """Colours of 16 bits, with the alpha behind them that `image` has behind its `channels`.
+
+    Not left to the conversion itself: libvips takes the 16-bit alpha of CMYK for one of 8 bits.
+    """
+    if image.bands == channels:
+        return colours
+    alpha = image[channels]
+    return colours.bandjoin((alpha * 257).cast("ushort") if alpha.format == "uchar" else alpha)
+
+
+def tagged(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
+    """A copy of the same pixels that claims this profile, or none."""
+    image = image.copy()
+    image.remove("icc-profile-data")
+    if profile is not None:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return image
+
+
+def three_channels(image: pyvips.Image) -> pyvips.Image:
+    """Grey, perhaps with alpha, as three equal channels."""
+    joined = image[0].bandjoin([image[0], image[0], *([image[1]] if image.bands == 2 else [])])
+    return joined.copy(interpretation="srgb" if image.format == "uchar" else "rgb16")
+
+
+def srgb_profile() -> bytes:
+    """The sRGB profile that libvips carries."""
+    profile: bytes = pyvips.Image.profile_load("srgb")
+    return profile

@@ -1,0 +1,231 @@
+"""Picture: a photograph on disk or in memory, read window by window."""
+
+import functools
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyvips
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from daguerre.images.colour import Colour, three_channels, to_working
+from daguerre.images.decode import damaged, decode
+from daguerre.images.metadata import Metadata, read_metadata
+from daguerre.images.pixels import Levels, check_inside, luma, to_levels, to_tensor
+from daguerre.images.save import SaveOptions, check_target, save_image, to_depth
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tiling.windows import Window, plan_windows
+
+__all__ = ["Picture"]
+
+StrPath = str | os.PathLike[str]
+
+
+class Picture:
+    """A photograph of any size, upright, with what it says about itself; made by `open` or one of the `from_` methods.
+
+    Pixels are decoded when they are read. Several threads may read at once. What the numbers mean is in `colour`.
+
+    Args:
+        image: pixels with 1 or 3 channels and perhaps alpha, 8 or 16 bits, in the working space.
+        bits: bits per channel of the file, and of what is saved: 8 or 16.
+    """
+
+    def __init__(
+        self, image: pyvips.Image, *, bits: int, colour: Colour, metadata: Metadata, path: Path | None = None
+    ) -> None:
+        self.image, self.bits, self.colour, self.metadata, self.path = image, bits, colour, metadata, path
+
+    @classmethod
+    def open(cls, path: StrPath, *, max_pixels: int | None = None) -> "Picture":
+        """Open a file of any format that daguerre knows; what it is, its contents say, not its name.
+
+        Damage that shows only in the pixels is reported when they are read.
+
+        Args:
+            max_pixels: refuse larger pictures; unless said, those of more than 4 gigapixels, and those of more than
+                250 megapixels whose file is too small to be honest.
+
+        Raises:
+            UnreadablePicture: missing, empty, no picture, damaged, or too large.
+            MissingExtra: a HEIC file, and the extra that reads it is not installed.
+        """
+        path = Path(path)
+        decoded, format = decode(path, max_pixels)
+        metadata = read_metadata(decoded, path, format)
+        try:
+            image, colour = to_working(decoded)
+        except pyvips.Error as error:
+            raise damaged(path, error, format) from error
+        return cls(image, bits=8 if decoded.format == "uchar" else 16, colour=colour, metadata=metadata, path=path)
+
+    @classmethod
+    def from_levels(cls, levels: Levels, *, like: "Picture | None" = None) -> "Picture":
+        """A picture of levels (H, W, channels), grey or RGB, perhaps with alpha behind; they are not copied.
+
+        Args:
+            like: a picture whose profile and metadata it takes over, the profile only if it fits. A grey result of an
+                RGB picture is saved with three equal channels, as that was.
+        """
+        height, width, bands = levels.shape
+        bits = levels.dtype.itemsize * 8
+        image = pyvips.Image.new_from_memory(levels, width, height, bands, "uchar" if bits == 8 else "ushort")
+        colour = Colour(1 if bands < 3 else 3)
+        if like is not None and like.colour.channels >= colour.channels:
+            colour = like.colour
+        metadata = like.metadata if like else Metadata()
+        return cls(to_depth(image, bits), bits=bits, colour=colour, metadata=metadata)
+
+    @classmethod
+    def from_array(cls, array: NDArray[np.generic], *, like: "Picture | None" = None) -> "Picture":
+        """A picture of an array (H, W) or (H, W, 1 to 4): grey, grey and alpha, RGB, RGB and alpha.
+
+        Args:
+            array: uint8, uint16, or floating-point numbers in [0, 1], which become 16 bits.
+
+        Raises:
+            ValueError: another shape, type or range.
+        """
+        shape, kind = array.shape, array.dtype
+        array = array[..., None] if array.ndim == 2 else array
+        if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or 0 in array.shape:
+            raise ValueError(f"an array of shape {shape} is no picture; it must be (H, W) or (H, W, 1 to 4)")
+        if np.issubdtype(kind, np.floating):
+            if not (array.min() >= 0 and array.max() <= 1):
+                raise ValueError(f"numbers from {array.min():g} to {array.max():g}; a picture's lie between 0 and 1")
+            array = np.rint(array.astype(np.float64) * 65535).astype(np.uint16)
+        elif kind not in (np.uint8, np.uint16):
+            raise ValueError(f"an array of {kind} is no picture; it must be uint8, uint16 or float")
+        return cls.from_levels(np.ascontiguousarray(array), like=like)
+
+    @classmethod
+    def from_tensor(
+        cls, image: Tensor, *, alpha: Tensor | None = None, bits: int = 8, like: "Picture | None" = None
+    ) -> "Picture":
+        """A picture of an image (1, 3, H, W) and perhaps alpha (1, 1, H, W), in [0, 1], values outside clamped.
+
+        Args:
+            bits: 8 or 16 per channel, rounded.
+            like: a picture whose profile and metadata it takes over; if that is grey, so is this.
+        """
+        image = luma(image) if like is not None and like.grey else image
+        parts = [to_levels(part, bits) for part in (image, alpha) if part is not None]
+        return cls.from_levels(np.concatenate(parts, axis=2), like=like)
+
+    @property
+    def height(self) -> int:
+        return int(self.image.height)
+
+    @property
+    def width(self) -> int:
+        return int(self.image.width)
+
+    @property
+    def alpha(self) -> bool:
+        """Whether it has transparency."""
+        return self.image.bands in (2, 4)
+
+    @property
+    def profile(self) -> bytes | None:
+        """ICC profile that it is saved with, unless sRGB is asked for."""
+        return self.colour.profile
+
+    @property
+    def xmp(self) -> bytes | None:
+        """XMP packet."""
+        return self.metadata.xmp
+
+    @functools.cached_property
+    def grey(self) -> bool:
+        """Whether no pixel has a colour: one channel, or three that are equal everywhere.
+
+        Looks at an RGB picture until it meets the first coloured pixel, which in most is soon.
+        """
+        if self.image.bands < 3:
+            return True
+        for window in plan_windows(self.height, self.width, 1024):
+            levels = self.fetch(window)
+            if not ((levels[..., 0] == levels[..., 1]) & (levels[..., 1] == levels[..., 2])).all():
+                return False
+        return True
+
+    def read(self, window: Window | None = None) -> Tensor:
+        """Colours of a window, or of the whole picture: (1, 3, h, w), float32, sRGB or taken for it, in [0, 1].
+
+        Grey comes in three equal channels. Level v of 8 bits is v / 255, of 16 bits v / 65535.
+
+        Raises:
+            UnreadablePicture: the file is damaged here.
+            ValueError: a window outside the picture.
+        """
+        levels = self.fetch(window)
+        if levels.shape[2] < 3:
+            return to_tensor(levels[..., :1]).repeat(1, 3, 1, 1)
+        return to_tensor(levels[..., :3])
+
+    def read_alpha(self, window: Window | None = None) -> Tensor:
+        """Transparency of a window, or of the whole picture: (1, 1, h, w), float32, 0 = transparent, 1 = opaque."""
+        if self.alpha:
+            return to_tensor(self.fetch(window)[..., -1:])
+        return torch.ones(1, 1, *((window.height, window.width) if window else (self.height, self.width)))
+
+    def array(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The whole picture as it is saved, in its own bit depth: (H, W) or, with more channels, (H, W, channels)."""
+        image = three_channels(self.image) if self.image.bands < self.colour.channels else self.image
+        levels = self.pixels(to_depth(image, self.bits))
+        return levels[..., 0] if levels.shape[2] == 1 else levels
+
+    def save(
+        self,
+        path: StrPath,
+        *,
+        overwrite: bool = False,
+        options: SaveOptions | None = None,
+        xmp: bytes | None = None,
+        progress: ProgressCallback = silent,
+    ) -> Path:
+        """Write it to a file, in the format of the name's extension; the file is whole afterwards, or as before.
+
+        Transparent places become white in JPEG and BMP, 16 bits become 8 where the format has no more (12 in AVIF).
+        EXIF, XMP and resolution go along where the format holds them (GIF and BMP do not), IPTC in JPEG and TIFF.
+
+        Args:
+            overwrite: replace a file of that name.
+            xmp: an XMP packet instead of the picture's own.
+
+        Raises:
+            UnwritablePicture: unknown extension, no such folder, no room, or too many pixels for the format.
+            OutputExists: there is such a file, and `overwrite` was not asked for.
+            UnreadablePicture: the file that this picture comes from is damaged.
+        """
+        path = Path(path)
+        check_target(path, overwrite=overwrite, source=self.path)
+        self.fetch(Window(0, 0, 1, 1))  # unpacks the file that it comes from, whose damage is not the writer's fault
+        metadata = self.metadata if xmp is None else replace(self.metadata, xmp=xmp)
+        save_image(
+            self.image,
+            path,
+            bits=self.bits,
+            colour=self.colour,
+            metadata=metadata,
+            overwrite=overwrite,
+            options=options or SaveOptions(),
+            progress=progress,
+        )
+        return path
+
+    def fetch(self, window: Window | None) -> Levels:
+        """Levels (h, w, channels) of a window, or of all."""
+        if window is None:
+            return self.pixels(self.image)
+        check_inside(window, self.height, self.width)
+        return self.pixels(self.image.crop(window.left, window.top, window.width, window.height))
+
+    def pixels(self, image: pyvips.Image) -> Levels:
+        try:
+            return image.numpy().reshape(image.height, image.width, image.bands)  # type: ignore[no-any-return]
+        except pyvips.Error as error:
+            raise damaged(self.path, error) from error

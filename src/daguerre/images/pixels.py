@@ -1,0 +1,51 @@
+"""Between levels, as files store them, and tensors, as networks take them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from daguerre.tiling.windows import Window
+
+__all__ = ["Levels", "check_inside", "luma", "to_levels", "to_tensor"]
+
+Levels = NDArray[np.unsignedinteger[Any]]
+"""Whole numbers (height, width, channels) from 0 to 255 (uint8) or 65535 (uint16)."""
+
+
+def to_tensor(levels: Levels) -> Tensor:
+    """Turn `levels` (H, W, C), 8 or 16 bits, into an image (1, C, H, W), float32 in [0, 1]."""
+    planes = levels.transpose(2, 0, 1).astype(np.float32, order="C")
+    return torch.from_numpy(planes).div_(float(np.iinfo(levels.dtype).max))[None]
+
+
+def to_levels(image: Tensor, bits: int) -> Levels:
+    """Turn `image` (1, C, H, W) in [0, 1] into levels (H, W, C) of 8 or 16 bits, rounded and clamped.
+
+    Undoes `to_tensor` exactly: float32 keeps 65535 levels apart by more than 200 of its own steps.
+    """
+    kind = torch.uint8 if bits == 8 else torch.uint16
+    scaled = image.detach().to("cpu", torch.float32).clamp(0, 1).mul_(float(torch.iinfo(kind).max)).round_()
+    # Rounded first and interleaved then, because bytes move faster than floats.
+    return scaled[0].to(kind).permute(1, 2, 0).contiguous().numpy()
+
+
+def luma(image: Tensor) -> Tensor:
+    """Lightness (B, 1, H, W) of `image` (B, 3, H, W), by Rec. 601's weights; equal channels come out as they are."""
+    if image.shape[1] == 1:
+        return image
+    weights = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return (image * weights).sum(dim=1, keepdim=True)
+
+
+def check_inside(window: Window, height: int, width: int) -> None:
+    """Refuse a window that is empty or leaves a picture of (height, width).
+
+    Raises:
+        ValueError: names both.
+    """
+    inside = window.top >= 0 and window.left >= 0 and window.bottom <= height and window.right <= width
+    if not inside or min(window.height, window.width) < 1:
+        raise ValueError(f"{window} is not inside a picture of {height} x {width}")

@@ -1,0 +1,226 @@
+"""Write pictures: options, the checks that can be made before the work, and files that are whole or not there."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyvips
+
+from daguerre.errors import OptionError, OutputExists, UnwritablePicture
+from daguerre.images.bmp import write_bmp
+from daguerre.images.colour import Colour, three_channels, to_file
+from daguerre.images.decode import reason_in
+from daguerre.images.formats import AVIF, BMP, GIF, JPEG, PNG, TIFF, WEBP, Format, format_for
+from daguerre.images.metadata import Metadata, attach_metadata, finish_metadata
+from daguerre.options import check_range, option
+from daguerre.progress import Progress, ProgressCallback, silent
+
+__all__ = ["SaveOptions", "check_target", "save_image", "to_depth"]
+
+QUALITY = {JPEG: 95, WEBP: 90, AVIF: 80}
+"""Quality at which losses are hard to find even when zoomed in."""
+
+CLASSIC_TIFF = 2**32 - 2**26
+"""Bytes of pixels above which a TIFF file may need BigTIFF's wider offsets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveOptions:
+    """How results are written; the format follows from the file's extension."""
+
+    quality: int | None = option(None, "1 to 100 for JPEG, WebP and AVIF; unless said 95, 90 and 80")
+    lossless: bool = option(False, "keep every pixel exactly in WebP and AVIF, in a larger file")
+    subsampling: Literal["4:4:4", "4:2:0"] = option(
+        "4:4:4", "colour detail in JPEG and AVIF: full, or half for a smaller file"
+    )
+    compression: int = option(3, "0 to 9 for PNG and TIFF, never with a loss: 0 saves fast, 9 small")
+    profile: Literal["keep", "srgb"] = option("keep", "colour profile: the picture's own, or converted to sRGB")
+
+    def __post_init__(self) -> None:
+        check_range("quality", self.quality, 1, 100)
+        check_range("compression", self.compression, 0, 9)
+        if self.lossless and self.quality is not None:
+            raise OptionError(f"lossless keeps everything, so quality {self.quality} has no meaning; leave one out")
+
+
+def check_target(
+    path: Path, *, overwrite: bool = False, source: Path | None = None, size: tuple[int, int] | None = None
+) -> Format:
+    """Make sure, before any work is done, that a result can be saved as `path`; its folder may still be missing.
+
+    Args:
+        source: the picture that the result is made from.
+        size: (height, width) that it will have.
+
+    Returns:
+        The format that it will have.
+
+    Raises:
+        UnwritablePicture: the extension is missing or unknown, `path` is a folder, its folder may not be written to,
+            or the format cannot hold so many pixels.
+        OutputExists: there is such a file, and `overwrite` was not asked for.
+    """
+    format = format_for(path)
+    if path.is_dir():
+        raise UnwritablePicture(f"{path} is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        if source is not None and source.exists() and path.samefile(source):
+            raise OutputExists(f"{path} is the original itself; name another file, or add --overwrite")
+        raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
+    if path.parent.is_dir() and not os.access(path.parent, os.W_OK):
+        raise UnwritablePicture(f"the folder {path.parent} may not be written to; name another")
+    if size and max(size) > format.side:
+        wanted = f"{size[1]} x {size[0]} pixels"
+        raise UnwritablePicture(
+            f"{path}: a {format.name} file has at most {format.side:,} pixels a side, not {wanted}; use .tif"
+        )
+    return format
+
+
+def save_image(
+    image: pyvips.Image,
+    path: Path,
+    *,
+    bits: int,
+    colour: Colour,
+    metadata: Metadata,
+    overwrite: bool,
+    options: SaveOptions,
+    progress: ProgressCallback = silent,
+) -> None:
+    """Write a working picture as `path`, which afterwards is whole, or as it was before.
+
+    What a format cannot hold is turned into what it can: more bits are rounded, transparent places become white, and
+    where there is no room for the profile the colours become sRGB.
+
+    Raises:
+        UnwritablePicture: no such folder, no room, no permission, or too many pixels for the format.
+        OutputExists: there is such a file, and `overwrite` was not asked for.
+    """
+    format = check_target(path, overwrite=overwrite, size=(image.height, image.width))
+    if not path.parent.is_dir():
+        raise UnwritablePicture(f"there is no folder {path.parent} to save {path.name} in; make it first")
+    if image.bands < 3 and colour.channels == 3:
+        image = three_channels(image)
+    grey = image.bands < 3
+    homeless = not format.profile or (grey and not format.grey)
+    image, profile = to_file(image, colour, srgb=options.profile == "srgb" or homeless)
+    image = to_depth(image, min(bits, format.bits))
+    if image.hasalpha() and not format.alpha:
+        top = 255 if image.format == "uchar" else 65535
+        image = image.flatten(background=top, max_alpha=top)
+    image = attach_metadata(bare(image), metadata, format)
+    if profile is not None and format.profile:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    with replacing(path, overwrite) as part:
+        if format is BMP:
+            write_bmp(image, part, progress)
+        else:
+            run_saver(image, part, format, options, progress)
+        finish_metadata(part, metadata, format, image.height, image.width)
+
+
+def to_depth(image: pyvips.Image, bits: int) -> pyvips.Image:
+    """The same picture with 8 or 16 bits a channel, rounded; libvips itself would cut off."""
+    grey = image.bands < 3
+    if bits == 8 and image.format == "ushort":
+        image = (image / 257).rint().cast("uchar")
+    elif bits == 16 and image.format == "uchar":
+        image = (image * 257).cast("ushort")
+    kinds = ("b-w", "srgb") if bits == 8 else ("grey16", "rgb16")
+    return image.copy(interpretation=kinds[0] if grey else kinds[1])
+
+
+def bare(image: pyvips.Image) -> pyvips.Image:
+    """A copy of the same pixels that carries nothing else."""
+    image = image.copy()
+    for name in image.get_fields():
+        image.remove(name)
+    return image
+
+
+def run_saver(
+    image: pyvips.Image, path: Path, format: Format, options: SaveOptions, progress: ProgressCallback
+) -> None:
+    """Encode with libvips; Ctrl-C and whatever `progress` raises stop it."""
+    percent = 0
+
+    def note(_image: pyvips.Image, state: Any) -> None:
+        nonlocal percent
+        percent = state.percent
+
+    image.set_progress(True)
+    image.signal_connect("eval", note)
+    saver, arguments = saver_for(image, format, options)
+    # In a thread of its own, because an exception that meets Python code called from C is lost, and Ctrl-C raises one.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        saving = pool.submit(pyvips.Operation.call, saver, image, os.fsencode(path), **arguments)
+        try:
+            while wait([saving], timeout=0.1).not_done:
+                progress(Progress(step="saving", done=percent, total=100))
+            saving.result()
+            progress(Progress(step="saving", done=100, total=100))
+        except pyvips.Error as error:
+            raise unwritable(path.parent, format, str(error)) from error
+        except BaseException:
+            image.set_kill(True)
+            raise
+
+
+def saver_for(image: pyvips.Image, format: Format, options: SaveOptions) -> tuple[str, dict[str, Any]]:
+    """Name and arguments of libvips' saver."""
+    quality = options.quality or QUALITY.get(format)
+    subsampling = "off" if options.subsampling == "4:4:4" else "on"
+    if format is JPEG:
+        return "jpegsave", {"Q": quality, "subsample_mode": subsampling}
+    if format is PNG:
+        # Paeth's filter makes photographs a quarter smaller than none, in the same time.
+        return "pngsave", {"compression": options.compression, "filter": "paeth"}
+    if format is TIFF:
+        pixels = image.width * image.height * image.bands * (1 if image.format == "uchar" else 2)
+        packing = {"compression": "deflate", "level": options.compression, "predictor": "horizontal"}
+        return "tiffsave", {"bigtiff": pixels > CLASSIC_TIFF} | (packing if options.compression else {})
+    if format is WEBP:
+        # Lossy WebP tints grey by one level, so grey is kept without loss.
+        exact = options.lossless or image.bands < 3
+        return "webpsave", {"lossless": True, "exact": True} if exact else {"Q": quality, "smart_subsample": True}
+    if format is AVIF:
+        depth = {"compression": "av1", "bitdepth": 8 if image.format == "uchar" else 12, "effort": 2}
+        return "heifsave", depth | (
+            {"lossless": True} if options.lossless else {"Q": quality, "subsample_mode": subsampling}
+        )
+    if format is GIF:
+        return "gifsave", {}
+    raise ValueError(f"no saver for {format.name}")
+
+
+@contextlib.contextmanager
+def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
+    """A name in the same folder to write to; it becomes `path` when all went well, and is gone when not.
+
+    Raises:
+        UnwritablePicture: the system refuses.
+        OutputExists: somebody else was faster, and `overwrite` was not asked for.
+    """
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        yield part
+        if not overwrite and path.exists():
+            raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
+        os.replace(part, path)
+    except OSError as error:
+        raise unwritable(path.parent, format_for(path), error.strerror or str(error)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def unwritable(folder: Path, format: Format, reason: str) -> UnwritablePicture:
+    """What to tell about a file that could not be written."""
+    if "No space left" in reason:
+        return UnwritablePicture(f"no room left in {folder}; make some, or name another folder")
+    return UnwritablePicture(f"cannot write a {format.name} file in {folder}: {reason_in(reason)}")

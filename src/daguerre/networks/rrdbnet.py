@@ -1,0 +1,104 @@
+"""RRDBNet, the generator of ESRGAN and Real-ESRGAN."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre.networks.halo import conv, enlarge, halo_of, unshuffle
+
+__all__ = ["RRDBNet"]
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each fed with everything before it; the last, times 0.2, is added to the input."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(features, growth, 3, padding=1)
+        self.conv2 = nn.Conv2d(features + growth, growth, 3, padding=1)
+        self.conv3 = nn.Conv2d(features + 2 * growth, growth, 3, padding=1)
+        self.conv4 = nn.Conv2d(features + 3 * growth, growth, 3, padding=1)
+        self.conv5 = nn.Conv2d(features + 4 * growth, features, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = x
+        for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
+            seen = torch.cat([seen, F.leaky_relu(layer(seen), 0.2)], dim=1)
+        return x + 0.2 * self.conv5(seen)  # type: ignore[no-any-return]
+
+
+class RRDB(nn.Module):
+    """Three dense blocks; their result, times 0.2, is added to the input."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.rdb1 = DenseBlock(features, growth)
+        self.rdb2 = DenseBlock(features, growth)
+        self.rdb3 = DenseBlock(features, growth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0.2 * self.rdb3(self.rdb2(self.rdb1(x)))  # type: ignore[no-any-return]
+
+
+class RRDBNet(nn.Module):
+    """ESRGAN generator: residual-in-residual dense blocks, then two 2x upsamplings.
+
+    Wang et al. 2018, https://arxiv.org/abs/1809.00219, fig. 4; for scales 2 and 1 the input is pixel-unshuffled
+    first (Wang et al. 2021, https://arxiv.org/abs/2107.10833, section 3.4). Key names are BasicSR's.
+
+    `halo` is exact: 349 pixels at 4x. Next to nothing comes from that far, so `effective_halo`, 32 pixels of the trunk,
+    is offered too. Measured with random weights on an irregular picture, the largest error in the middle of a
+    window, relative to the largest value: with weights of deviation 1 / sqrt(fan-in), 1.2e-6 from 12 pixels on, which
+    is float32's own noise; with those of the trunk doubled, so that it outweighs the shortcut, 7e-3 at 12 pixels,
+    5e-6 at 24 and 1.3e-6 at 32. Trained weights can reach further; the published ones were not measured.
+
+    Args:
+        scale: enlargement: 1, 2 or 4; sizes must be multiples of 4, 2 or 1.
+        features: channels of the trunk.
+        blocks: number of RRDBs.
+        growth: channels each layer of a dense block adds.
+    """
+
+    def __init__(self, *, scale: int = 4, features: int = 64, blocks: int = 23, growth: int = 32) -> None:
+        super().__init__()
+        if scale not in (1, 2, 4):
+            raise ValueError(f"scale is {scale}; an RRDBNet enlarges 1, 2 or 4 times")
+        self.scale = scale
+        self.multiple = 4 // scale
+        self.halo = halo_of(
+            unshuffle(self.multiple),
+            conv(3, 1 + 15 * blocks + 1),
+            enlarge(2),
+            conv(3),
+            enlarge(2),
+            conv(3, 3),
+            scale=scale,
+            period=self.multiple,
+        )
+        self.effective_halo = 32 * self.multiple
+        self.conv_first = nn.Conv2d(3 * self.multiple**2, features, 3, padding=1)
+        self.body = nn.Sequential(*[RRDB(features, growth) for _ in range(blocks)])
+        self.conv_body = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_up1 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_up2 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_hr = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_last = nn.Conv2d(features, 3, 3, padding=1)
+        for layer in self.body.modules():
+            if isinstance(layer, nn.Conv2d):  # small, so that a deep trunk starts near the identity (section 3.1)
+                nn.init.kaiming_normal_(layer.weight).data.mul_(0.1)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Upscale `image` (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W), unclamped.
+
+        Raises:
+            ValueError: H or W is not a multiple of `multiple`.
+        """
+        height, width = image.shape[-2:]
+        if height % self.multiple or width % self.multiple:
+            raise ValueError(f"a {self.scale}x RRDBNet takes multiples of {self.multiple}, not {height} x {width}")
+        shallow = self.conv_first(F.pixel_unshuffle(image, self.multiple))  # (B, features, H / multiple, W / multiple)
+        deep = shallow + self.conv_body(self.body(shallow))
+        x = F.leaky_relu(self.conv_up1(F.interpolate(deep, scale_factor=2)), 0.2)
+        x = F.leaky_relu(self.conv_up2(F.interpolate(x, scale_factor=2)), 0.2)
+        return self.conv_last(F.leaky_relu(self.conv_hr(x), 0.2))  # type: ignore[no-any-return]

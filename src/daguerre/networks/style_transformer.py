@@ -1,0 +1,227 @@
+"""Any style in one pass: a transformer painted by a style vector, and the network that predicts the vector."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre.tiling.rows import traced_halo
+
+__all__ = ["StylePredictor", "StyleTransformer", "magenta_state"]
+
+Padding = Literal["zeros", "reflect", "replicate"]
+
+
+class StyleNorm(nn.Module):
+    """Conditional instance normalisation: statistics of the picture, scale and shift linear in the style vector.
+
+    Dumoulin et al. 2017, https://arxiv.org/abs/1610.07629, sec. 2.2; Ghiasi et al. 2017, sec. 2.
+    """
+
+    def __init__(self, features: int, style: int) -> None:
+        super().__init__()
+        self.scale = nn.Linear(style, features)
+        self.shift = nn.Linear(style, features)
+        nn.init.ones_(self.scale.bias)
+        nn.init.zeros_(self.shift.bias)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        scale, shift = self.scale(style)[:, :, None, None], self.shift(style)[:, :, None, None]
+        normal: Tensor = F.instance_norm(x, eps=1e-5)
+        styled: Tensor = normal * scale + shift
+        return styled
+
+
+class StyledConv(nn.Module):
+    """A convolution that keeps the size, then normalisation by style; separable: each channel alone, then 1x1."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, style: int, separable: bool, padding: Padding
+    ) -> None:
+        super().__init__()
+        between, groups = (inputs, inputs) if separable else (outputs, 1)
+        spatial = nn.Conv2d(
+            inputs, between, kernel, padding=kernel // 2, padding_mode=padding, groups=groups, bias=False
+        )
+        self.conv = nn.Sequential(spatial, nn.Conv2d(inputs, outputs, 1, bias=False)) if separable else spatial
+        self.norm = StyleNorm(outputs, style)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        styled: Tensor = self.norm(self.conv(x), style)
+        return styled
+
+
+class StyledBlock(nn.Module):
+    """Two styled 3x3 convolutions, a ReLU between them, added to the input."""
+
+    def __init__(self, features: int, *, style: int, separable: bool, padding: Padding) -> None:
+        super().__init__()
+        self.conv1 = StyledConv(features, features, 3, style=style, separable=separable, padding=padding)
+        self.conv2 = StyledConv(features, features, 3, style=style, separable=separable, padding=padding)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        deeper: Tensor = self.conv2(F.relu(self.conv1(x, style)), style)
+        return x + deeper
+
+
+class StyleTransformer(nn.Module):
+    """Paints a picture in the style that a vector stands for.
+
+    Ghiasi et al. 2017, https://arxiv.org/abs/1705.06830, sec. 2 and its table of layers, which is Dumoulin et al. 2017,
+    https://arxiv.org/abs/1610.07629, with batch normalisation instead of style in the first three layers.
+    Magenta's published transformer has `padding="reflect"` (1,953,886 numbers); its separable port for the browser has
+    `separable=True, padding="zeros"` (569,406).
+
+    Every pixel depends on the statistics of the whole picture; `tiling.streamed` gives it those at any size.
+
+    Args:
+        style: length of the style vector.
+        features: channels at full size; four times as many at a quarter of the size.
+        blocks: residual blocks.
+        separable: separable convolutions, but for the first three.
+        padding: "reflect", "replicate" or "zeros"; zeros draw a frame around the picture.
+    """
+
+    scale = 1
+    multiple = 4
+    whole_picture = True
+
+    def __init__(
+        self,
+        *,
+        style: int = 100,
+        features: int = 32,
+        blocks: int = 5,
+        separable: bool = False,
+        padding: Padding = "reflect",
+    ) -> None:
+        super().__init__()
+        self.style = style
+
+        def contracted(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
+            return [
+                nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=padding, bias=False),
+                nn.BatchNorm2d(outputs, eps=1e-3),
+                nn.ReLU(),
+            ]
+
+        def styled(inputs: int, outputs: int, kernel: int) -> StyledConv:
+            return StyledConv(inputs, outputs, kernel, style=style, separable=separable, padding=padding)
+
+        self.contract = nn.Sequential(
+            *contracted(3, features, 9, 1),
+            *contracted(features, 2 * features, 3, 2),
+            *contracted(2 * features, 4 * features, 3, 2),
+        )
+        self.residual = nn.ModuleList(
+            StyledBlock(4 * features, style=style, separable=separable, padding=padding) for _ in range(blocks)
+        )
+        self.expand = nn.ModuleList(
+            [styled(4 * features, 2 * features, 3), styled(2 * features, features, 3), styled(features, 3, 9)]
+        )
+
+    @property
+    def halo(self) -> int:
+        """Input pixels on each side that influence an output pixel, given the statistics of the whole picture."""
+        style = next(self.parameters()).new_zeros(1, self.style)
+        return traced_halo(lambda image: self(image, style), multiple=self.multiple)
+
+    def forward(self, image: Tensor, style: Tensor) -> Tensor:
+        """Paint `image` (B, 3, H, W) in [0, 1] by `style` (B, style); the result has the same shape and range.
+
+        H and W may be anything; windows of a larger picture would have to begin at multiples of 4.
+        """
+        x = self.contract(image)
+        for block in self.residual:
+            x = block(x, style)
+        for conv in self.expand[:-1]:
+            x = F.relu(conv(F.interpolate(x, scale_factor=2, mode="nearest"), style))
+        x = torch.sigmoid(self.expand[-1](x, style))
+        height, width = image.shape[2:]
+        return F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]))  # cut to the size of the image
+
+
+class StylePredictor(nn.Module):
+    """Predicts the style vector of a picture: means and deviations of features at several scales, then one linear map.
+
+    Takes the place of Ghiasi et al. 2017, sec. 2.2, where Inception-v3's last features are averaged.
+    Differs from the paper: small, trained from scratch; deviations beside means, as style is the statistics of
+    features (Huang and Belongie 2017, https://arxiv.org/abs/1703.06868); and those of every scale, as strokes are fine.
+
+    Args:
+        style: length of the style vector.
+        features: channels at half the size; doubled at each of the following levels, up to eight times.
+        levels: number of times the size is halved.
+    """
+
+    def __init__(self, *, style: int = 100, features: int = 32, levels: int = 5) -> None:
+        super().__init__()
+        widths = [3, *(features * 2 ** min(level, 3) for level in range(levels))]
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, wider, 3, stride=2, padding=1, padding_mode="replicate"),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(wider, wider, 3, padding=1, padding_mode="replicate"),
+                nn.LeakyReLU(0.2),
+            )
+            for width, wider in pairwise(widths)
+        )
+        self.linear = nn.Linear(2 * sum(widths[1:]), style)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The style vector (B, style) of `image` (B, 3, H, W) in [0, 1]."""
+        x = image * 2 - 1
+        statistics = []
+        for level in self.levels:
+            x = level(x)
+            variance, mean = torch.var_mean(x, (2, 3), correction=0)
+            statistics += [mean, (variance + 1e-5).sqrt()]
+        vector: Tensor = self.linear(torch.cat(statistics, 1))
+        return vector
+
+
+def magenta_state(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict of a `StyleTransformer` from Magenta's variables, separable or not.
+
+    Args:
+        variables: by their TensorFlow names, in TensorFlow's order of axes; others than the transformer's are left out.
+    """
+    state = {}
+    for name, value in variables.items():
+        match name.removeprefix("style_params/").split("/"):
+            case ["transformer", "contract", conv, *rest]:
+                place = 3 * (int(conv[-1]) - 1)
+                match rest:
+                    case ["weights"]:
+                        state[f"contract.{place}.weight"] = value.permute(3, 2, 0, 1)
+                    case ["BatchNorm", leaf]:
+                        state[f"contract.{place + 1}.{BATCH_NORM[leaf]}"] = value
+            case ["transformer", "residual" | "expand" as part, unit, conv, *rest]:
+                layer = f"{part}.{int(unit[-1]) - 1}" + (f".conv{conv[-1]}" if part == "residual" else "")
+                match rest:
+                    case ["weights"]:
+                        state[f"{layer}.conv.weight"] = value.permute(3, 2, 0, 1)
+                    case ["depthwise_weights"]:
+                        state[f"{layer}.conv.0.weight"] = value.permute(2, 3, 0, 1)
+                    case ["pointwise_weights"]:
+                        state[f"{layer}.conv.1.weight"] = value.permute(3, 2, 0, 1)
+                    case ["StyleNorm", which, "weights"]:
+                        state[f"{layer}.norm.{STYLE_NORM[which]}.weight"] = value[0, 0].T
+                    case ["StyleNorm", which, "biases"]:
+                        state[f"{layer}.norm.{STYLE_NORM[which]}.bias"] = value
+    for place in (1, 4, 7):  # torch counts batches, TensorFlow does not
+        state[f"contract.{place}.num_batches_tracked"] = torch.tensor(0)
+    return {name: value.contiguous() for name, value in state.items()}
+
+
+BATCH_NORM = {
+    "Const": "weight",
+    "beta": "bias",
+    "gamma": "weight",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+STYLE_NORM = {"Conv": "shift", "Conv_1": "scale"}

@@ -1,0 +1,50 @@
+"""What every task's options dataclass is made with.
+
+Options are frozen dataclasses, written once: the command line, the web page, pipeline files and provenance records are
+all made from their fields. `option` gives a field its default and its one line of help.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import field, fields
+from typing import Any
+
+from daguerre.errors import OptionError
+
+__all__ = ["check_range", "help_of", "nearest", "option"]
+
+
+def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None) -> Any:
+    """Make a dataclass field with a default and a line of help for people.
+
+    Args:
+        default: value when nothing is said.
+        help: one plain line, without a full stop, that says what the option does.
+        metavar: what stands for the value in `--help`; made from the type unless given.
+        alias: a short flag, such as `-o`.
+    """
+    extras = {"metavar": metavar, "alias": alias}
+    metadata = {"help": help} | {name: value for name, value in extras.items() if value}
+    return field(default=default, metadata=metadata)
+
+
+def help_of(options: type) -> dict[str, str]:
+    """Help line of every field of an options dataclass, by name."""
+    return {f.name: f.metadata.get("help", "") for f in fields(options)}
+
+
+def check_range(name: str, value: float | None, low: float, high: float) -> None:
+    """Refuse a value outside [low, high]; `None` passes.
+
+    Raises:
+        OptionError: names the option, the value and the range.
+    """
+    if value is not None and not low <= value <= high:
+        raise OptionError(f"{name} is {value:g}; it must lie between {low:g} and {high:g}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint to append to an error about an unknown word: "; did you mean …?", or what is known."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"

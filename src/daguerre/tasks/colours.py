@@ -1,0 +1,36 @@
+"""The colours of a picture as networks should see them."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre.images import Picture
+from daguerre.tiling import Window
+
+__all__ = ["read_colours"]
+
+SPREAD = 8  # pixels that visible colours are carried into transparent places
+
+
+def read_colours(picture: Picture, window: Window) -> tuple[Tensor, Tensor | None]:
+    """Colours (1, 3, h, w) and, if the picture has it, alpha (1, 1, h, w) of a window.
+
+    Under full transparency a file may hold any colour, often black, which would bleed into what is visible as soon as a
+    network looks at neighbours. There the mean of the visible colours within `SPREAD` pixels is put instead, and grey
+    where there are none.
+    """
+    if not picture.alpha:
+        return picture.read(window), None
+    grown = window.grown(SPREAD, picture.height, picture.width)
+    colours, alpha = picture.read(grown), picture.read_alpha(grown)
+    visible = (alpha > 0).to(colours)
+    weight = mean_around(visible)
+    spread = mean_around(colours * visible) / weight
+    colours = torch.where(visible > 0, colours, torch.where(weight > 0, spread, 0.5))
+    rows, columns = window.within(grown).slices
+    return colours[..., rows, columns], alpha[..., rows, columns]
+
+
+def mean_around(image: Tensor) -> Tensor:
+    """Mean over the square that reaches `SPREAD` pixels to each side, zeros beyond the border."""
+    return F.avg_pool2d(image, 2 * SPREAD + 1, stride=1, padding=SPREAD)

@@ -1,0 +1,39 @@
+"""Give one picture the colours of another."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["matching"]
+
+
+def matching(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
+    """The linear change of colours that gives `picture` the mean and covariances of `wanted`'s; both (1, 3, H, W).
+
+    With A = Sw^½ Sp^-½, of the symmetric roots of the covariances, a colour c becomes A (c - mean_p) + mean_w, clamped
+    to [0, 1]. What is made is grey if `wanted` is. By hand: between grey pictures, lightness is shifted and stretched.
+    Gatys et al. 2016, https://arxiv.org/abs/1606.05897, section 5.1.
+    """
+    (mean, spread), (wanted_mean, wanted_spread) = moments(picture), moments(wanted)
+    change = root(wanted_spread, 0.5) @ root(spread, -0.5)
+
+    def apply(image: Tensor) -> Tensor:
+        flat = image[0].flatten(1).double() - mean[:, None]
+        return (change @ flat + wanted_mean[:, None]).view(image.shape).to(image.dtype).clamp_(0, 1)
+
+    return apply
+
+
+def moments(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (3,) and covariances (3, 3) of the colours, float64."""
+    flat = image[0].flatten(1).double()
+    return flat.mean(1), torch.cov(flat, correction=0)
+
+
+def root(matrix: Tensor, power: float) -> Tensor:
+    """A power of a symmetric matrix; directions in which hardly anything varies are left out."""
+    values, vectors = torch.linalg.eigh(matrix)
+    kept = values > 1e-7
+    powered: Tensor = vectors @ torch.diag(torch.where(kept, values.clamp_min(1e-7) ** power, 0.0)) @ vectors.T
+    return powered

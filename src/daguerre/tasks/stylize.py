@@ -1,0 +1,217 @@
+"""Paint a photograph in the style of other pictures."""
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.devices import choose_device
+from daguerre.errors import OptionError, PictureError
+from daguerre.images import Picture, SaveOptions
+from daguerre.images.pixels import luma
+from daguerre.networks.vgg import VGG19
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.optimize_style import Eye
+from daguerre.tasks.painting import SMALLEST_SIDE, Painting, Row, Style, mean_side
+from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.resized import read_resized
+from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
+from daguerre.tasks.upscale import as_picture
+
+__all__ = ["StylizeOptions", "Stylized", "Stylizer", "stylize"]
+
+Source = Picture | Path | str | np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stylized:
+    """A result, and how it came about.
+
+    Args:
+        picture: the painted photograph.
+        history: the losses of every step.
+        stages: what it looked like after the steps asked for.
+        frames: small images (1, 3, h, w) of its making, from beginning to end, if asked for.
+        step: the record of what was done that a saved file carries.
+    """
+
+    picture: Picture
+    history: list[Row]
+    stages: dict[int, Picture]
+    frames: list[Tensor]
+    step: Step
+
+    def save(
+        self,
+        path: Path | str,
+        *,
+        overwrite: bool = False,
+        options: SaveOptions | None = None,
+        progress: ProgressCallback = silent,
+    ) -> Path:
+        """Save the picture with a record in it of what was done; for the rest as `Picture.save`."""
+        return self.saved(self.picture, path, overwrite=overwrite, options=options, progress=progress)
+
+    def saved(self, picture: Picture, path: Path | str, **how: Any) -> Path:
+        """Save the picture or one of its stages, with the record in it."""
+        return picture.save(path, xmp=add_step(picture.xmp, self.step), **how)
+
+
+def never() -> bool:
+    return False
+
+
+class Stylizer:
+    """Paints photographs in one style, or one mixture of styles.
+
+    Args:
+        styles: a picture, a file, or an array as `Picture.from_array` takes it; or several.
+        options: how; single options may be given by name instead or on top.
+
+    Raises:
+        PictureError: a style that cannot be read, or has no style in it.
+        OptionError: options that contradict each other, or the number of styles.
+        WeightsError: the features' weights cannot be had, or are no VGG-19.
+    """
+
+    def __init__(
+        self, styles: Source | Sequence[Source], options: StylizeOptions | None = None, **changes: Any
+    ) -> None:
+        self.options = replace(options or StylizeOptions(), **changes)
+        several = styles if isinstance(styles, Sequence) and not isinstance(styles, str) else [styles]
+        pictures = [as_picture(style) for style in several]
+        if not pictures:
+            raise OptionError("name at least one picture whose style to take, for example: --style painting.jpg")
+        for name in ("share", "mask"):
+            if (given := len(getattr(self.options, name))) not in (0, len(pictures)):
+                raise OptionError(f"{name} has {given} values for {len(pictures)} styles; give one for each")
+        shares = self.options.share or (1.0,) * len(pictures)
+        masks: Sequence[Picture | None] = [Picture.open(mask) for mask in self.options.mask] or [None] * len(pictures)
+        self.styles = [Style(*parts) for parts in zip(pictures, shares, masks, strict=True)]
+        for style in self.styles:
+            check_style(style)
+
+    @functools.cached_property
+    def eye(self) -> Eye:
+        loaded = weights.load(self.options.features)
+        if not isinstance(loaded.network, VGG19):
+            raise OptionError(f"{self.options.features} is a {loaded.header.network}; stylising needs a VGG19")
+        layers = layer_weights("", [*self.options.content_layers, *self.options.style_layers])
+        device = choose_device(self.options.device, self.options.precision)
+        return Eye(loaded.network, device, list(layers), pooling=self.options.pooling)
+
+    def __call__(
+        self,
+        source: Source,
+        *,
+        stages: Collection[int] = (),
+        frames: int = 0,
+        enough: Callable[[], bool] = never,
+        progress: ProgressCallback = silent,
+    ) -> Stylized:
+        """Paint a photograph.
+
+        Args:
+            source: a picture, a file, or an array as `Picture.from_array` takes it.
+            stages: steps after which to keep the picture.
+            frames: how many small images of its making to keep.
+            enough: asked after every step; once it says True the picture is finished as it is.
+
+        Raises:
+            PictureError: too small, or unreadable.
+            OptionError: a stage after the last step.
+        """
+        content = as_picture(source)
+        check_content(content)
+        if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
+            raise OptionError(
+                f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
+            )
+        painting = Painting(content, self.styles, self.options, self.eye)
+        kept: dict[int, Picture] = {}
+        film: list[Tensor] = []
+        shots = film_steps(self.options.steps, frames)
+        for row in painting.steps(progress):
+            if row.step in stages:
+                kept[row.step] = painting.picture()
+            if row.step in shots:
+                film.append(painting.frame())
+            if enough():
+                break
+        return Stylized(
+            picture=painting.picture(),
+            history=painting.history,
+            stages=kept,
+            frames=film,
+            step=self.step(painting.history),
+        )
+
+    def step(self, history: Sequence[Row]) -> Step:
+        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
+        options = {
+            f.name: getattr(self.options, f.name)
+            for f in fields(self.options)
+            if getattr(self.options, f.name) != f.default and f.name != "device"
+        }
+        options["style"] = [name_of(style.picture) for style in self.styles]
+        if self.options.mask:
+            options["mask"] = [path.name for path in self.options.mask]
+        measured = {"steps": float(len(history))}
+        if history:
+            measured |= {"content_loss": round(history[-1].content, 4), "style_loss": round(history[-1].style, 4)}
+        return Step(
+            task="stylize",
+            options=options,
+            models={Path(self.options.features).name: weights.checksum(self.options.features)},
+            measured=measured,
+            source_type="compositeWithTrainedAlgorithmicMedia",
+        )
+
+
+def film_steps(steps: int, frames: int) -> set[int]:
+    """At most `frames` of the steps, closer together at the beginning, where more happens; the last is among them."""
+    return {max(round(steps * ((number + 1) / frames) ** 2), 1) for number in range(frames)}
+
+
+def name_of(picture: Picture) -> str:
+    return picture.path.name if picture.path else "a picture without a name"
+
+
+def check_content(content: Picture) -> None:
+    if min(content.height, content.width) < SMALLEST_SIDE:
+        raise PictureError(
+            f"{name_of(content)} has {content.width} x {content.height} pixels, too few to paint; "
+            f"each side needs {SMALLEST_SIDE}"
+        )
+
+
+def check_style(style: Style) -> None:
+    """Refuse a picture in which there is no style, and a mask that hides it."""
+    picture, name = style.picture, name_of(style.picture)
+    if min(picture.height, picture.width) < SMALLEST_SIDE:
+        size = f"{picture.width} x {picture.height}"
+        raise PictureError(f"{name} has {size} pixels, too few for a style; each side needs {SMALLEST_SIDE}")
+    colours, alpha = read_resized(picture, *mean_side(picture, 512))
+    seen = colours if alpha is None else colours[..., alpha[0, 0] > 0]
+    if not seen.numel():
+        raise PictureError(f"{name} is fully transparent, so there is no style in it; take another picture")
+    if seen.flatten(2).std(dim=2).max() < 1 / 255:
+        raise PictureError(f"{name} has one colour all over, so there is no style in it; take another picture")
+    if style.mask is not None and luma(read_resized(style.mask, *mean_side(style.mask, 512))[0]).max() < 1 / 255:
+        raise OptionError(f"the mask {name_of(style.mask)} is black all over, so {name} would be nowhere")
+
+
+def stylize(source: Source, style: Source | Sequence[Source], **options: Any) -> Picture:
+    """Paint a photograph: `stylize("photo.jpg", "painting.jpg", strength=0.7).save("painted.jpg")`.
+
+    Args:
+        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        style: the picture whose style to take, or several.
+        options: fields of `StylizeOptions`.
+    """
+    return Stylizer(style, **options)(source).picture

@@ -1,0 +1,91 @@
+"""How to paint: the options of `stylize`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from daguerre.devices import Precision, device_option, precision_option
+from daguerre.errors import OptionError
+from daguerre.networks.vgg import VGG19_LAYERS
+from daguerre.options import check_range, option
+from daguerre.tasks.optimize_style import Statistics
+
+__all__ = ["StylizeOptions", "layer_weights"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizeOptions:
+    """How to paint."""
+
+    method: Literal["optimize"] = option("optimize", "how: by optimisation, slowly, step by step")
+    strength: float = option(1.0, "how far to go from the photograph's own look to the style, up to 1")
+    style_scale: float = option(1.0, "size of the strokes: 2 makes them twice as large, 0.5 half as large")
+    share: tuple[float, ...] = option((), "how much each of several styles counts, in their order; alike unless said")
+    mask: tuple[Path, ...] = option(
+        (), "a black and white picture for each style, in their order: white where that style is wanted"
+    )
+    colours: Literal["style", "luminance", "match"] = option(
+        "style",
+        "whose colours: the style's; the photograph's, only light and dark being painted (luminance); or the style's "
+        "pictures recoloured to match the photograph (match)",
+    )
+    start: Literal["content", "noise"] = option("content", "what to begin with: the photograph, or coloured noise")
+    steps: int = option(300, "steps in all; more come closer to the style")
+    scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")
+    content_weight: float = option(1.0, "how much the photograph's arrangement counts")
+    style_weight: float = option(1.0, "how much the style counts")
+    variation_weight: float = option(1.0, "how much smoothness counts")
+    content_layers: tuple[str, ...] = option(
+        ("relu4_2",), "layers of VGG-19 that hold the photograph's arrangement, each perhaps with a weight: relu4_2=2"
+    )
+    style_layers: tuple[str, ...] = option(
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "layers of VGG-19 that hold the style, the same way"
+    )
+    statistics: Statistics = option(
+        "gram", "what a style is: correlations between features (gram), or their means and covariances (moments)"
+    )
+    pooling: Literal["average", "max"] = option("average", "pooling between the layers of VGG-19")
+    rate: float = option(0.03, "how far a step may change a pixel, of 1")
+    seed: int = option(0, "which noise to start from")
+    features: str = option("vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file")
+    device: str = device_option()
+    precision: Precision = precision_option()
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, 0.01, 1)
+        check_range("style_scale", self.style_scale, 0.1, 10)
+        check_range("steps", self.steps, 1, 100_000)
+        check_range("scales", self.scales, 1, 20)
+        check_range("rate", self.rate, 1e-4, 1)
+        for name in ("content_weight", "style_weight", "variation_weight"):
+            check_range(name, getattr(self, name), 0, 1e6)
+        if self.content_weight == 0 == self.style_weight:
+            raise OptionError("content_weight and style_weight are both 0, so there is nothing to paint; raise one")
+        for share in self.share:
+            check_range("share", share, 0, 1e6)
+        if self.share and not any(self.share):
+            raise OptionError("every share is 0, so no style would count; raise one")
+        for name in ("content_layers", "style_layers"):
+            layer_weights(name, getattr(self, name))
+
+
+def layer_weights(option_name: str, layers: Sequence[str]) -> dict[str, float]:
+    """Weights by layer from words such as `relu4_2` and `relu4_2=0.5`.
+
+    Raises:
+        OptionError: no such layer, no number, or nothing left.
+    """
+    found = {}
+    for word in layers:
+        name, _, weight = word.partition("=")
+        if name not in VGG19_LAYERS:
+            raise OptionError(f"{option_name}: VGG-19 has no layer {name!r}; it has {', '.join(VGG19_LAYERS)}")
+        try:
+            found[name] = float(weight or 1)
+        except ValueError:
+            raise OptionError(f"{option_name}: the weight of {name} is {weight!r}, which is no number") from None
+        check_range(f"{option_name}: the weight of {name}", found[name], 0, 1e6)
+    if not any(found.values()):
+        raise OptionError(f"{option_name} names no layer that counts; give at least one, such as relu4_1")
+    return found

@@ -1,0 +1,49 @@
+"""How large a window may be, so that a network's work on it fits in the memory it is allowed."""
+
+import functools
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["window_side"]
+
+MEBIBYTE = 2**20
+PROCESSOR_BUDGET = 640 * MEBIBYTE  # leaves room below 1.5 GiB for the pieces being read and written meanwhile
+LARGEST_SIDE = 2048  # input pixels; beyond this the halo costs almost nothing
+# On a processor what passes from layer to layer should stay in the cache: an input pixel takes compact-x4 3.5 µs in
+# windows of 256 pixels, whose halo counts, 3.1 in windows of 384, 3.6 of 512, 5.5 of 768.
+LARGEST_PROCESSOR_SIDE = 384
+ALIVE = 4  # largest intermediate results a network holds at once: inputs, sums and outputs of a block
+
+
+def window_side(network: nn.Module, device: torch.device, dtype: torch.dtype, *, halo: int) -> int:
+    """Side of a window in input pixels, its halo not counted, for which `network` stays within memory.
+
+    On a GPU the allowance is half of what is free; on a processor it is fixed, so that a result never depends on how
+    much memory happens to be free. At least 64 pixels, whatever the network.
+    """
+    allowed = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else PROCESSOR_BUDGET
+    scale = int(network.scale)  # type: ignore[arg-type]
+    made = 3 * scale**2 * 4  # bytes of the float32 result for one input pixel, several of which wait at any time
+    per_pixel = ALIVE * (widest(network) * dtype.itemsize + made)
+    side = int((allowed / per_pixel) ** 0.5) - 2 * halo
+    return min(max(side // 32 * 32, 64), LARGEST_PROCESSOR_SIDE if device.type == "cpu" else LARGEST_SIDE)
+
+
+@functools.lru_cache(maxsize=16)
+def widest(network: nn.Module) -> int:
+    """Values per input pixel in the widest intermediate result, seen by running the network on a few pixels."""
+    side = 16 // int(network.multiple) * int(network.multiple) or int(network.multiple)  # type: ignore[arg-type]
+    seen: list[int] = []
+    handles = [
+        module.register_forward_hook(lambda _module, _inputs, output: seen.append(output.numel()))
+        for module in network.modules()
+        if not list(module.children())
+    ]
+    parameter = next(network.parameters())
+    probe: Tensor = torch.zeros(1, 3, side, side, device=parameter.device, dtype=parameter.dtype)
+    with torch.inference_mode():
+        network(probe)
+    for handle in handles:
+        handle.remove()
+    return -(-max(seen) // side**2)

@@ -1,0 +1,43 @@
+"""Mean and variance of something too large to hold, gathered piece by piece."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["Moments"]
+
+
+class Moments:
+    """Mean and population variance per channel over all pieces added so far.
+
+    Pieces are merged in float64 by Chan, Golub and LeVeque's formula (1979, "Updating formulae and a pairwise
+    algorithm for computing sample variances"), which loses no digits when the mean is large beside the deviation:
+
+        mean = (n1 mean1 + n2 mean2) / (n1 + n2)
+        m2   = m2_1 + m2_2 + (mean2 - mean1)^2 n1 n2 / (n1 + n2)
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean = torch.zeros((), dtype=torch.float64)
+        self._deviation = torch.zeros((), dtype=torch.float64)  # sum of squared distances from the mean
+
+    def add(self, values: Tensor) -> None:
+        """Take in `values` (1, C, h, w), any h and w."""
+        count = values.shape[2] * values.shape[3]
+        variance, mean = torch.var_mean(values.detach(), dim=(0, 2, 3), correction=0)
+        mean, variance = mean.double().cpu(), variance.double().cpu()
+        total = self.count + count
+        apart = mean - self._mean
+        self._mean = self._mean + apart * (count / total)
+        self._deviation = self._deviation + variance * count + apart**2 * (self.count * count / total)
+        self.count = total
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean per channel (C,), float64."""
+        return self._mean
+
+    @property
+    def variance(self) -> Tensor:
+        """Population variance per channel (C,), float64."""
+        return self._deviation / max(self.count, 1)

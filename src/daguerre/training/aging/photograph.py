@@ -1,0 +1,91 @@
+"""A photograph on its way through time: it draws its own fate from one generator and keeps the record of it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+__all__ = ["DAMAGES", "Photograph"]
+
+T = TypeVar("T")
+
+DAMAGES = ("scratch", "dust", "fibre", "writing", "crease", "tear", "hole", "stain", "water", "tape")
+"""The kinds of structured damage; in `Photograph.kinds` 1 is the first of them and 0 is none."""
+
+
+class Photograph:
+    """One picture (1, 3, H, W) in [0, 1], its clean twin, its clean twin in the aged tones, and its damage.
+
+    Args:
+        strength: what every amount and every chance is multiplied by.
+    """
+
+    def __init__(self, image: Tensor, generator: torch.Generator, strength: float) -> None:
+        self.image = self.clean = self.toned = image
+        self.kinds = torch.zeros_like(image[:, :1], dtype=torch.uint8)
+        self.generator, self.strength = generator, strength
+        self.steps: list[dict[str, Any]] = []
+        height, width = image.shape[-2:]
+        self.side = min(height, width)
+        self.unit = max(1.0, self.side / 1000)  # pixels that one pixel of a usual scan is here
+        self.squares = height * width / (256 * self.unit) ** 2  # how much room there is for dust
+
+    def number(self, low: float, high: float) -> float:
+        """A number between `low` and `high`."""
+        drawn = torch.rand((), generator=self.generator, device=self.generator.device).item()
+        return round(low + (high - low) * drawn, 4)
+
+    def amount(self, low: float, high: float) -> float:
+        """How much: between `low` and `high`, times the strength."""
+        return round(self.number(low, high) * self.strength, 4)
+
+    def some(self, low: float, high: float) -> int:
+        """How many, at least one: between `low` and `high`, times the strength."""
+        return max(1, round(self.amount(low, high)))
+
+    def pixels(self, low: float, high: float) -> float:
+        """A width between `low` and `high` pixels of a usual scan."""
+        return round(self.number(low, high) * self.unit, 4)
+
+    def part(self, low: float, high: float) -> float:
+        """A length in pixels, between `low` and `high` times the shorter side."""
+        return round(self.number(low, high) * self.side, 4)
+
+    def maybe(self, chance: float) -> bool:
+        """Whether something happens: as often as `chance` times the strength, so never at strength 0."""
+        return self.number(0, 0.9999) < chance * self.strength
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of several."""
+        return choices[int(self.number(0, 0.9999) * len(choices))]
+
+    def make(self, change: Callable[..., Tensor], **how: Any) -> None:
+        """Change what the photograph was when new: nothing to restore."""
+        self.note(change, how)
+        self.image, self.clean, self.toned = (change(twin, **how) for twin in (self.image, self.clean, self.toned))
+
+    def spoil(self, change: Callable[..., Tensor], **how: Any) -> None:
+        """Change the texture."""
+        self.note(change, how)
+        self.image = change(self.image, **how)
+
+    def shift(self, change: Callable[..., Tensor], **how: Any) -> None:
+        """Change the tones, of the photograph and of its toned twin alike."""
+        self.note(change, how)
+        before = self.generator.get_state()
+        self.toned = change(self.toned, **how)
+        if "generator" in how:
+            self.generator.set_state(before)
+        self.image = change(self.image, **how)
+
+    def hurt(self, damage: str, change: Callable[..., tuple[Tensor, Tensor]], **how: Any) -> None:
+        """Damage the photograph, and mark where."""
+        self.note(change, how)
+        self.image, mask = change(self.image, generator=self.generator, **how)
+        self.kinds = torch.where(mask > 0, DAMAGES.index(damage) + 1, self.kinds)
+
+    def note(self, change: Callable[..., Any], how: dict[str, Any]) -> None:
+        said = {name: list(value) if isinstance(value, tuple) else value for name, value in how.items()}
+        said.pop("generator", None)
+        self.steps.append({"step": change.__name__, **said})

@@ -1,0 +1,260 @@
+"""The training loop: from a recipe and a folder of pictures to a weights file.
+
+A run's folder holds `checkpoint.pt`, the table `log.csv` and its plot, `samples/`, and in the end the weights. Every
+iteration takes its chance from its own seed, made of the recipe's seed, the iteration's number and the process's, so a
+run that is resumed goes on exactly as if it had never stopped, and no generator's state need be kept.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from daguerre.devices import choose_device
+from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
+from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.training.journal import Journal, write_sheet
+from daguerre.training.recipe import Recipe
+from daguerre.training.steps import Step, make_step
+from daguerre.weights.checkpoint import WeightsHeader, write
+from daguerre.weights.registry import task_of
+
+__all__ = ["train"]
+
+CHECKPOINT = "checkpoint.pt"
+REPORT_EVERY = 50  # steps from one row of the table to the next
+AGREE_EVERY = 10  # steps between the moments at which several processes agree whether to stop
+
+
+def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progress: ProgressCallback = silent) -> Path:
+    """Follow a recipe to its end and write the weights.
+
+    Runs on whatever is there: the processor, a GPU, all GPUs, or several machines where `torchrun` started it on each.
+    Every process draws its own `batch` and the gradients are averaged, so the effective batch is the sum.
+
+    Args:
+        data: folder in which the recipe's parts lie.
+        out: folder of the run; made if need be.
+        resume: go on from the checkpoint in `out`, if there is one.
+
+    Returns:
+        The weights file, `out/NAME.safetensors`.
+
+    Raises:
+        RecipeError: the recipe cannot be followed, or is not the one of the run that is resumed.
+        DataError: the pictures cannot be used.
+        OutputExists: `out` holds a run already, and it is not to be resumed.
+        WeightsDamaged: the checkpoint to resume from cannot be read.
+        Cancelled: stopped by Ctrl-C or by `progress`; there is a checkpoint to resume from.
+    """
+    prepare(recipe, out, resume=resume)
+    fabric = launch(recipe)
+    torch.manual_seed(recipe.seed)
+    run = Run(recipe, make_step(recipe, data, fabric, progress), fabric, out)
+    with interruptible() as interrupted:
+        while run.step < recipe.steps and not run.cancelled:
+            run.advance()
+            if run.due(recipe.validation.every):
+                run.report(run.validate())
+                run.save()
+            elif run.due(REPORT_EVERY):
+                run.report({})
+            run.listen(interrupted, progress)
+    if run.step < recipe.steps:
+        run.save()
+        raise Cancelled(f"stopped after step {run.step} of {recipe.steps}; continue with --resume")
+    return run.finish()
+
+
+class Run:
+    """A run under way: how far it has come, how well it did last, and its folder."""
+
+    def __init__(self, recipe: Recipe, task: Step, fabric: Fabric, out: Path) -> None:
+        self.recipe, self.task, self.fabric, self.out = recipe, task, fabric, out
+        self.step, self.seconds = 0, 0.0
+        self.scores: dict[str, float] = {}
+        self.losses = Means()
+        self.note = ""
+        self.cancelled = False
+        if (out / CHECKPOINT).exists():
+            self.restore()
+        self.journal = Journal(out / "log.csv", self.step)
+        if fabric.is_global_zero and task.left_out:
+            (out / "left-out.txt").write_text("\n".join(task.left_out) + "\n", encoding="utf-8")
+
+    def advance(self) -> None:
+        """Do one iteration."""
+        started = time.monotonic()
+        self.step += 1
+        self.losses.add(self.task.learn(self.step, chance(self.recipe.seed, self.step, self.fabric.global_rank)))
+        self.seconds += time.monotonic() - started
+
+    def due(self, every: int) -> bool:
+        """Whether what is done every so many steps, and after the last, is to be done now."""
+        return self.step % every == 0 or self.step == self.recipe.steps
+
+    def validate(self) -> dict[str, float]:
+        """Score the averaged network and draw its samples; the first process does it while the others wait."""
+        if self.fabric.is_global_zero:
+            self.scores = self.task.judge()
+            sheet = self.task.show()
+            if sheet is not None:
+                write_sheet(sheet, self.out / "samples" / f"step-{self.step:07}.png")
+        self.fabric.barrier()
+        return self.scores
+
+    def report(self, scores: dict[str, float]) -> None:
+        """Add a row to the table: the mean losses since the last row, and scores if there are any."""
+        losses = self.losses.take()
+        if not all(map(math.isfinite, losses.values())):
+            raise RecipeError(f"at step {self.step} the losses are {losses}; lower optimizer.lr, or set clip")
+        self.note = ", ".join(f"{name} {value:.4g}" for name, value in (losses | self.scores).items())
+        if self.fabric.is_global_zero:
+            self.journal.add({"step": self.step, "seconds": round(self.seconds)} | losses | scores)
+            if scores:
+                self.journal.plot(self.out / "log.png")
+
+    def listen(self, interrupted: threading.Event, progress: ProgressCallback) -> None:
+        """Tell how far the run is, and hear whether it shall stop."""
+        try:
+            if self.fabric.is_global_zero:
+                progress(Progress(step="training", done=self.step, total=self.recipe.steps, note=self.note))
+        except Cancelled:
+            interrupted.set()
+        if self.fabric.world_size == 1:
+            self.cancelled = interrupted.is_set()
+        elif self.step % AGREE_EVERY == 0:
+            asked = torch.tensor(float(interrupted.is_set()), device=self.fabric.device)
+            self.cancelled = bool(self.fabric.all_reduce(asked, reduce_op="sum"))
+
+    def save(self) -> None:
+        """Write the checkpoint; the last one is replaced only by a whole new one."""
+        about = {"step": self.step, "seconds": self.seconds, "scores": self.scores}
+        partial = self.out / (CHECKPOINT + ".partial")
+        self.fabric.save(partial, self.task.state() | {"about": about})
+        if self.fabric.is_global_zero:
+            partial.replace(self.out / CHECKPOINT)
+        self.fabric.barrier()
+
+    def restore(self) -> None:
+        """Go back to where the checkpoint was written."""
+        path = self.out / CHECKPOINT
+        try:
+            about = self.fabric.load(path, self.task.state(), weights_only=True)["about"]
+        except (EOFError, KeyError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+            raise WeightsDamaged(f"{str(path)!r} cannot be read ({error}); remove it to start anew") from error
+        self.step, self.seconds, self.scores = about["step"], about["seconds"], about["scores"]
+
+    def finish(self) -> Path:
+        """Write the weights."""
+        path = self.out / f"{self.recipe.name}.safetensors"
+        if self.fabric.is_global_zero:
+            network, weights = self.task.result()
+            header = WeightsHeader(
+                name=self.recipe.name,
+                task=task_of(self.recipe.network.name),
+                network=self.recipe.network.name,
+                arguments=self.recipe.network.arguments,
+                scale=getattr(network, "scale", 1),
+                cleans=self.recipe.header.cleans,
+                licence=self.recipe.header.licence,
+                source="trained by its recipe",
+                recipe=self.recipe.as_dict(),
+                data=self.recipe.header.data,
+                scores={name: round(score, 4) for name, score in self.scores.items()},
+                note=self.recipe.header.note,
+                labels=self.task.labels,
+            )
+            write(path, weights, header)
+        self.fabric.barrier()
+        return path
+
+
+class Means:
+    """Means of losses over the iterations since they were last taken; nothing leaves the device until then."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        self.sums = {name: self.sums.get(name, 0) + loss for name, loss in losses.items()}
+        self.count += 1
+
+    def take(self) -> dict[str, float]:
+        means = {name: total.item() / self.count for name, total in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return means
+
+
+def prepare(recipe: Recipe, out: Path, *, resume: bool) -> None:
+    """Make the folder of a run and write the resolved recipe into it, or see that what is there can be resumed."""
+    path, ours = out / "recipe.json", recipe.as_dict()
+    if (out / CHECKPOINT).exists():
+        if not resume:
+            raise OutputExists(f"{str(out)!r} holds a run already; continue it with --resume, or choose another folder")
+        theirs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        changed = [key for key in ours if ours[key] != theirs.get(key)]
+        if changed:
+            raise RecipeError(f"the run in {str(out)!r} began with another {changed[0]!r}; choose another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DaguerreError(f"cannot write to the folder {str(out)!r} ({error.strerror}); choose another") from error
+
+
+def launch(recipe: Recipe) -> Fabric:
+    """Start Fabric on what is there, with as many processes as `torchrun` started, else as there are GPUs."""
+    for name in ("lightning.fabric", "lightning.pytorch"):  # they announce the precision on every start
+        logging.getLogger(name).setLevel(logging.WARNING)
+    bfloat16 = choose_device("auto", recipe.precision).dtype == torch.bfloat16
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    fabric = Fabric(
+        precision="bf16-mixed" if bfloat16 else "32-true",
+        strategy="ddp" if world > 1 else "auto",
+        devices=here if world > 1 else "auto",
+        num_nodes=world // here,
+    )
+    fabric.launch()
+    return fabric
+
+
+def chance(seed: int, step: int, rank: int) -> torch.Generator:
+    """The source of chance of one iteration on one process; torch's own is set alike, for layers that drop out."""
+    digest = hashlib.blake2b(f"{seed} {step} {rank}".encode(), digest_size=7).digest()
+    torch.manual_seed(int.from_bytes(digest))
+    return torch.Generator().manual_seed(int.from_bytes(digest))
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C end the work after the iteration under way, and the second one at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can listen to signals
+        yield asked
+        return
+
+    def ask(*_: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,195 @@
+"""What training minimises: small modules that are summed.
+
+Images are (B, 3, H, W) in [0, 1]; `made` is a network's, `wanted` the true one; every loss is a scalar.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "KL",
+    "L1",
+    "Adversarial",
+    "Charbonnier",
+    "FeatureMatching",
+    "Hinge",
+    "LeastSquares",
+    "Perceptual",
+    "RelativisticAverage",
+    "TotalVariation",
+    "Vanilla",
+    "WeightedSum",
+]
+
+
+class L1(nn.Module):
+    """Mean absolute difference: mean |a - b|. From 0. By hand: 0.5 against 0.25 everywhere is 0.25."""
+
+    def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
+        return (made - wanted).abs().mean()
+
+
+class Charbonnier(nn.Module):
+    """An L1 that is smooth at 0: mean of sqrt((a - b)² + ε²). From ε.
+
+    By hand: with ε = 0.003, a difference of 0.004 everywhere is 0.005.
+    Lai et al. 2017, https://arxiv.org/abs/1704.03915, eq. 4.
+    """
+
+    def __init__(self, epsilon: float = 1e-3) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+
+    def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
+        return ((made - wanted).square() + self.epsilon**2).sqrt().mean()
+
+
+class TotalVariation(nn.Module):
+    """How restless an image is: mean |right neighbour - pixel| + mean |lower neighbour - pixel|. In [0, 2].
+
+    What is wanted plays no part. By hand: columns of 0 and 1 in turn have 1, a chequerboard has 2.
+    Rudin et al. 1992, in its anisotropic form.
+    """
+
+    def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
+        return made.diff(dim=3).abs().mean() + made.diff(dim=2).abs().mean()
+
+
+class FeatureMatching(nn.Module):
+    """L1 between feature maps, averaged over the maps of each layer, then over layers. From 0.
+
+    By hand: a layer that differs by 1 everywhere and one that does not differ make 0.5.
+    Wang et al. 2018 (pix2pixHD), https://arxiv.org/abs/1711.11585, eq. 4, for a discriminator's features.
+    """
+
+    def forward(self, made: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+        parts = [(a - b.detach()).abs().mean() for a, b in zip(made, wanted, strict=True)]
+        return torch.stack(parts).mean()
+
+
+class KL(nn.Module):
+    """Kullback-Leibler divergence of normal distributions from the standard one: mean of (m² + s² - ln s² - 1) / 2.
+
+    From 0, in nats for each latent number. By hand: mean 1 and variance 1 have 0.5.
+    Kingma and Welling 2014, https://arxiv.org/abs/1312.6114, appendix B.
+    """
+
+    def forward(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+        return (mean.square() + log_variance.exp() - log_variance - 1).mean() / 2
+
+
+class Perceptual(nn.Module):
+    """L1 between what a network that knows pictures sees in two images: sum over layers of weight x mean |f(a) - f(b)|.
+
+    From 0. With layers before the activation (`conv5_4`), where features are not sparse yet.
+    Wang et al. 2018 (ESRGAN), https://arxiv.org/abs/1809.00219, section 3.3.
+
+    Args:
+        features: takes an image and layer names to feature maps by name; it is frozen.
+        layers: how much each layer counts.
+    """
+
+    def __init__(self, features: nn.Module, layers: Mapping[str, float]) -> None:
+        super().__init__()
+        self.features = features.eval().requires_grad_(False)
+        self.layers = dict(layers)
+
+    def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
+        with torch.no_grad():
+            true = self.features(wanted, list(self.layers))
+        seen = self.features(made, list(self.layers))
+        parts = [
+            weight * (seen[name].float() - true[name].float()).abs().mean() for name, weight in self.layers.items()
+        ]
+        return torch.stack(parts).sum()
+
+
+class WeightedSum(nn.Module):
+    """The sum of losses between two images, each with its weight, and every part by itself.
+
+    By hand: L1 with weight 2 and a difference of 0.25 everywhere sum to 0.5; the part is still 0.25.
+    """
+
+    def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
+        super().__init__()
+        self.losses = nn.ModuleDict(losses)
+        self.weights = dict(weights)
+
+    def forward(self, made: Tensor, wanted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        parts = {name: loss(made, wanted) for name, loss in self.losses.items()}
+        total = sum((self.weights[name] * part for name, part in parts.items()), start=made.new_zeros(()))
+        return total, {name: part.detach() for name, part in parts.items()}
+
+
+class Adversarial(nn.Module):
+    """A game over a discriminator's logits for real and made images; of any shape, large where it says "real".
+
+    A discriminator's loss is half the sum of its losses on real and on made images.
+    """
+
+    def for_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the generator minimises."""
+        raise NotImplementedError
+
+    def for_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminator minimises."""
+        raise NotImplementedError
+
+
+class Vanilla(Adversarial):
+    """Cross-entropy: -ln σ(real) - ln(1 - σ(fake)) against -ln σ(fake). From 0; ln 2 where all logits are 0.
+
+    Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, eq. 1, with the generator's loss of section 3.
+    """
+
+    def for_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return F.softplus(-fake).mean()
+
+    def for_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
+
+
+class RelativisticAverage(Adversarial):
+    """Cross-entropy on how much more real an image looks than the mean of the other kind. From 0.
+
+    With r = real - mean(fake) and f = fake - mean(real): -ln σ(r) - ln(1 - σ(f)) against -ln σ(f) - ln(1 - σ(r)),
+    both halved. By hand: ln 2 for both where all logits are equal.
+    Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734, section 4.2; ESRGAN's eq. 1 and 2.
+    """
+
+    def for_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return self.for_discriminator(fake, real)
+
+    def for_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()) / 2
+
+
+class LeastSquares(Adversarial):
+    """Squares: (real - 1)² + fake² against (fake - 1)². From 0.
+
+    By hand: logits of 0 for all cost the discriminator 0.5 and the generator 1.
+    Mao et al. 2017, https://arxiv.org/abs/1611.04076, eq. 9; the generator's without the half.
+    """
+
+    def for_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (fake - 1).square().mean()
+
+    def for_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+class Hinge(Adversarial):
+    """Margins: max(0, 1 - real) + max(0, 1 + fake), which is at least 0, against -fake, which has no bound.
+
+    By hand: logits of 0 for all cost the discriminator 1 and the generator 0.
+    Lim and Ye 2017, https://arxiv.org/abs/1705.02894, section 2.
+    """
+
+    def for_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return -fake.mean()
+
+    def for_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (F.relu(1 - real).mean() + F.relu(1 + fake).mean()) / 2

@@ -1,0 +1,258 @@
+"""A training recipe: a TOML file that says everything about one training run, read into frozen dataclasses."""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from daguerre.devices import Precision
+from daguerre.errors import RecipeError
+from daguerre.options import nearest
+from daguerre.training.degradations import Degradation
+
+__all__ = [
+    "DataPlan",
+    "DiscriminatorPlan",
+    "HeaderPlan",
+    "InitPlan",
+    "NetworkPlan",
+    "OptimizerPlan",
+    "PerceptualPlan",
+    "Recipe",
+    "SchedulePlan",
+    "ValidationPlan",
+    "parse_recipe",
+    "read_recipe",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPlan:
+    """A network by its class name in `daguerre.networks`, and its constructor's arguments."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlan:
+    """Which folders or tar files below the data folder are used; folders are searched to the bottom."""
+
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerPlan:
+    """Adam's numbers; `lr` is the peak that the schedule scales."""
+
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulePlan:
+    """How the learning rate goes: up in a straight line for `warmup` steps, then down.
+
+    Args:
+        kind: `cosine` falls to `floor` at the last step; `step` multiplies by `factor` at every milestone.
+        warmup: steps until the full rate.
+        floor: the cosine's lowest value, as a part of the full rate.
+        milestones: parts of the run, between 0 and 1.
+        factor: what a milestone multiplies the rate by.
+    """
+
+    kind: Literal["cosine", "step"] = "cosine"
+    warmup: int = 0
+    floor: float = 0.001
+    milestones: tuple[float, ...] = (0.5, 0.75, 0.9)
+    factor: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationPlan:
+    """When and on what the network is tried out.
+
+    Args:
+        every: steps between two validations; a checkpoint is written with each.
+        one_in: one picture in this many is held out, chosen by its name.
+        crop: side of the middle piece of each picture that is tried, in pixels of the wanted result.
+    """
+
+    every: int = 1000
+    one_in: int = 23
+    crop: int = 320
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerceptualPlan:
+    """Which network looks at the pictures for the perceptual loss, and how much each of its layers counts."""
+
+    weights: str = "vgg19-slim"
+    layers: dict[str, float] = field(default_factory=lambda: {"conv5_4": 1.0})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorPlan:
+    """The network that tells real from made, its optimiser, and the adversarial loss of both."""
+
+    network: NetworkPlan
+    optimizer: OptimizerPlan
+    loss: Literal["vanilla", "relativistic", "least_squares", "hinge"] = "relativistic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitPlan:
+    """Weights to start from, by name or file; parameters whose names begin with one of `skip` start fresh."""
+
+    weights: str
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderPlan:
+    """What the weights file says about itself besides the recipe and the scores."""
+
+    data: str = ""
+    cleans: bool = False
+    licence: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything about one training run.
+
+    Args:
+        name: name of the weights.
+        step: what one iteration does; a name in `daguerre.training.steps`.
+        steps, batch: iterations, and examples in each on every process.
+        crop: side of a training example in pixels of the wanted result.
+        ema: decay of the running average of the weights, which is what is validated and kept.
+        clip: largest norm of the gradient; 0 leaves it as it is.
+        losses: how much each loss counts, by name.
+        degradation: what makes the small pictures; MATLAB's bicubic if it is not there.
+    """
+
+    name: str
+    step: str
+    network: NetworkPlan
+    data: DataPlan
+    optimizer: OptimizerPlan
+    steps: int
+    batch: int = 16
+    crop: int = 128
+    seed: int = 0
+    precision: Precision = "auto"
+    ema: float = 0.999
+    clip: float = 0.0
+    losses: dict[str, float] = field(default_factory=dict)
+    schedule: SchedulePlan = field(default_factory=SchedulePlan)
+    validation: ValidationPlan = field(default_factory=ValidationPlan)
+    perceptual: PerceptualPlan = field(default_factory=PerceptualPlan)
+    discriminator: DiscriminatorPlan | None = None
+    degradation: Degradation | None = None
+    init: InitPlan | None = None
+    header: HeaderPlan = field(default_factory=HeaderPlan)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "crop"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.ema < 1:
+            raise RecipeError(f"ema is {self.ema:g}; it must be at least 0 and below 1")
+        for name in ("every", "one_in", "crop"):
+            if getattr(self.validation, name) < 1:
+                raise RecipeError(f"validation.{name} is {getattr(self.validation, name)}; it must be at least 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The resolved recipe, every default written out, in types that JSON knows."""
+        return plain(dataclasses.asdict(self))  # type: ignore[no-any-return]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Raises:
+        RecipeError: the file is missing or not TOML, a key is unknown or missing, or a value makes no sense.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RecipeError(f"cannot read the recipe {str(path)!r}: {reason}") from error
+    try:
+        return parse_recipe(table)
+    except RecipeError as error:
+        raise RecipeError(f"{path.name}: {error}") from error
+
+
+def parse_recipe(table: dict[str, Any]) -> Recipe:
+    """Make a recipe from nested dictionaries, as TOML or a weights header gives them.
+
+    Raises:
+        RecipeError: a key is unknown or missing, or a value makes no sense.
+    """
+    return build(Recipe, table, "")
+
+
+def build(kind: type[T], table: dict[str, Any], where: str) -> T:
+    """Make the dataclass `kind` from a table whose keys are its fields; `where` is the dotted path to the table."""
+    hints = typing.get_type_hints(kind)
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"unknown key {where + key!r}{nearest(key, known)}")
+    for name, f in known.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in table:
+            raise RecipeError(f"{where + name!r} is missing")
+    return kind(**{key: convert(hints[key], value, where + key) for key, value in table.items()})
+
+
+def convert(kind: Any, value: Any, where: str) -> Any:
+    """Check that `value` has the type `kind` and turn lists into tuples and tables into dataclasses."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):  # only `something | None` occurs
+        return None if value is None else convert(arguments[0], value, where)
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        return build(kind, value, where + ".")  # type: ignore[arg-type]
+    if origin is Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        if arguments[-1] is Ellipsis:
+            return tuple(convert(arguments[0], item, where) for item in value)
+        if len(value) == len(arguments):
+            return tuple(convert(a, item, where) for a, item in zip(arguments, value, strict=True))
+    if origin is dict and isinstance(value, dict):
+        return {key: convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind is Any or (isinstance(kind, type) and type(value) is kind):
+        return value
+    raise RecipeError(f"{where} is {value!r}; it must be {describe(kind)}")
+
+
+def describe(kind: Any) -> str:
+    """What a type is called in a message."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if origin is tuple:
+        count = "any number of" if arguments[-1] is Ellipsis else str(len(arguments))
+        return f"a list of {count} values, each {describe(arguments[0])}"
+    if origin is dict or dataclasses.is_dataclass(kind):
+        return "a table"
+    return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[kind]
+
+
+def plain(value: Any) -> Any:
+    """`value` with every tuple as a list, all the way down."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

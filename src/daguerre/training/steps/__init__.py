@@ -1,0 +1,34 @@
+"""What one iteration of training does: one file a family. The loop knows only the `Step` protocol."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lightning.fabric import Fabric
+
+from daguerre.errors import RecipeError
+from daguerre.options import nearest
+from daguerre.progress import ProgressCallback
+from daguerre.training.recipe import Recipe
+from daguerre.training.steps.classification import Classification
+from daguerre.training.steps.protocol import Step
+from daguerre.training.steps.upscaling import AdversarialRegression, Regression
+
+__all__ = ["STEPS", "Step", "make_step"]
+
+STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
+    "adversarial": AdversarialRegression,
+    "classification": Classification,
+    "regression": Regression,
+}
+
+
+def make_step(recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> Step:
+    """Read the data and build the networks of a recipe.
+
+    Raises:
+        RecipeError: there is no such step, network or loss, or they do not fit together.
+        DataError: the pictures cannot be used.
+    """
+    if recipe.step not in STEPS:
+        raise RecipeError(f"no step {recipe.step!r}{nearest(recipe.step, STEPS)}")
+    return STEPS[recipe.step](recipe, data, fabric, progress)

@@ -1,0 +1,28 @@
+"""Weights: what ships and what can be had, finding, fetching, verifying and loading them.
+
+from daguerre import weights
+
+weights.load("compact-x4").network
+weights.interpolate("realesr-general-wdn-x4", "realesr-general-x4", 0.5).network
+"""
+
+from daguerre.weights.catalog import ModelEntry
+from daguerre.weights.checkpoint import WeightsHeader
+from daguerre.weights.download import fetch
+from daguerre.weights.loaded import Loaded
+from daguerre.weights.store import available, checksum, find, import_file, interpolate, load, verify, weights_folder
+
+__all__ = [
+    "Loaded",
+    "ModelEntry",
+    "WeightsHeader",
+    "available",
+    "checksum",
+    "fetch",
+    "find",
+    "import_file",
+    "interpolate",
+    "load",
+    "verify",
+    "weights_folder",
+]

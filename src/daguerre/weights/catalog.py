@@ -1,0 +1,58 @@
+"""What can be had: published weights, their addresses, checksums and licences, as `catalog.toml` lists them."""
+
+import functools
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["ModelEntry", "catalog"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One set of weights, on this computer or to be fetched.
+
+    Args:
+        name: what it is called.
+        task: what it is for, such as `upscale`.
+        scale: output pixels per input pixel.
+        network: name of the network in `registry`.
+        licence: SPDX name, or a sentence.
+        cleans: as in the weights' header.
+        commercial: False if the licence forbids commercial use.
+        bytes: size of the file on this computer, or of the download; None if it is not known.
+        note: what it is good for.
+        scores: measured quality, by name of measure.
+        path: the file on this computer, or None.
+        url, sha256: address of the download and its SHA-256 (or the beginning of it); empty for what has none.
+    """
+
+    name: str
+    task: str
+    scale: int
+    network: str
+    licence: str
+    cleans: bool = False
+    commercial: bool = True
+    bytes: int | None = None
+    note: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    path: Path | None = None
+    url: str = ""
+    sha256: str = ""
+
+    @property
+    def installed(self) -> bool:
+        return self.path is not None
+
+    @property
+    def filename(self) -> str:
+        """Name of the file at `url`."""
+        return self.url.rpartition("/")[2]
+
+
+@functools.cache
+def catalog() -> dict[str, ModelEntry]:
+    """Published weights that can be fetched, by name."""
+    text = Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8")
+    return {name: ModelEntry(name=name, **entry) for name, entry in tomllib.loads(text).items()}

@@ -1,0 +1,48 @@
+"""Networks by name: what a weights file's header calls them, where they live, what they are for.
+
+A network is added by a line in `NETWORKS`.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from daguerre.errors import UnknownArchitecture
+from daguerre.options import nearest
+
+__all__ = ["NETWORKS", "build", "task_of"]
+
+NETWORKS = {
+    "CompactResNet": ("compact", "upscale"),
+    "ESRGANDiscriminator": ("discriminators", "judge"),
+    "MSRResNet": ("srresnet", "upscale"),
+    "RRDBNet": ("rrdbnet", "upscale"),
+    "SRCNN": ("srcnn", "upscale"),
+    "SRGANDiscriminator": ("discriminators", "judge"),
+    "SRResNet": ("srresnet", "upscale"),
+    "SRVGGNetCompact": ("srvgg", "upscale"),
+    "UNetDiscriminatorSN": ("discriminators", "judge"),
+    "VGG19": ("vgg", "features"),
+}
+"""Class name -> module of `daguerre.networks` that holds it, and the task of its weights."""
+
+
+def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Build a network with fresh weights.
+
+    Raises:
+        UnknownArchitecture: no network has this name.
+        TypeError, ValueError: the network does not take these arguments.
+    """
+    if name not in NETWORKS:
+        raise UnknownArchitecture(f"no network is called {name!r} here{nearest(name, NETWORKS)}")
+    module = importlib.import_module(f"daguerre.networks.{NETWORKS[name][0]}")
+    network: nn.Module = getattr(module, name)(**arguments)
+    return network
+
+
+def task_of(name: str) -> str:
+    """What the weights of the network `name` are for."""
+    return NETWORKS[name][1]

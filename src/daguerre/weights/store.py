@@ -1,0 +1,204 @@
+"""Weights on this computer: those that ship, and those in the user's folder."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+import pooch
+
+from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
+from daguerre.options import nearest
+from daguerre.weights.catalog import ModelEntry, catalog
+from daguerre.weights.checkpoint import read, read_header, write
+from daguerre.weights.loaded import Loaded, blend, load_file
+
+__all__ = [
+    "adopt",
+    "available",
+    "checksum",
+    "find",
+    "import_file",
+    "interpolate",
+    "load",
+    "matches",
+    "verify",
+    "weights_folder",
+]
+
+EMBEDDED = Path(__file__).with_name("embedded")
+SUFFIX = ".safetensors"
+
+log = logging.getLogger(__name__)
+
+
+def weights_folder() -> Path:
+    """Where fetched and imported weights are kept: $DAGUERRE_WEIGHTS, or the user's data folder."""
+    return Path(os.environ.get("DAGUERRE_WEIGHTS") or platformdirs.user_data_path("daguerre", False) / "weights")
+
+
+def find(name: str | Path) -> Path:
+    """The file of some weights: a path, or a name in the user's folder, or one that ships.
+
+    A file from the catalog that the user put into the folder under its published name is verified and converted first.
+
+    Raises:
+        WeightsNotFound: says what to do about it.
+        WeightsDamaged: the published file in the folder is not what its authors published.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    if looks_like_a_path(str(name)):
+        raise WeightsNotFound(f"there is no weights file {name}")
+    for folder in (weights_folder(), EMBEDDED):
+        if (path := folder / f"{name}{SUFFIX}").is_file():
+            return path
+    entry = catalog().get(str(name))
+    if entry is None:
+        known = {path.stem for path in installed()} | set(catalog())
+        raise WeightsNotFound(f"no weights are called {str(name)!r}{nearest(str(name), known)}")
+    if (published := weights_folder() / entry.filename).is_file():
+        return adopt(entry, published)
+    raise WeightsNotFound(f"{name} is not on this computer yet; fetch it with `daguerre models fetch {name}`")
+
+
+def load(name: str | Path) -> Loaded:
+    """Load weights by name or file: the network in evaluation mode, and what its weights say about themselves.
+
+    Raises:
+        WeightsError: not found, damaged, or of no network that is known here.
+    """
+    return load_file(find(name))
+
+
+def interpolate(first: str | Path, second: str | Path, amount: float) -> Loaded:
+    """Load the weights that lie `amount` of the way from the first to the second, each a name or a file.
+
+    Raises:
+        OptionError: `amount` is outside [0, 1].
+        WeightsError: not found, damaged, or of different architectures.
+    """
+    return blend(load(first), load(second), amount)
+
+
+def checksum(name: str | Path) -> str:
+    """SHA-256 of the file that some weights are loaded from, to record what made a result."""
+    return str(pooch.file_hash(str(find(name))))
+
+
+def available() -> list[ModelEntry]:
+    """All weights, those on this computer first, by name. A damaged file is left out with a warning in the log."""
+    entries = {}
+    for path in installed():
+        try:
+            header = read_header(path)
+        except WeightsDamaged as error:
+            log.warning("%s", error)
+            continue
+        listed = catalog().get(path.stem)
+        entries[path.stem] = ModelEntry(
+            name=path.stem,
+            task=header.task,
+            scale=header.scale,
+            network=header.network,
+            licence=header.licence,
+            cleans=header.cleans,
+            commercial=listed.commercial if listed else True,
+            bytes=path.stat().st_size,
+            note=header.note,
+            scores=header.scores,
+            path=path,
+        )
+    missing = [entry for name, entry in sorted(catalog().items()) if name not in entries]
+    return [entries[name] for name in sorted(entries)] + missing
+
+
+def import_file(path: Path, name: str | None = None, *, overwrite: bool = False) -> Path:
+    """Keep a weights file, ours or foreign, in the user's folder under a name.
+
+    The network is found from names and shapes alone; the weights are written as safetensors, unrounded.
+
+    Args:
+        name: letters, digits and `._+-`; made from the file's name unless given.
+        overwrite: replace weights of that name in the user's folder.
+
+    Raises:
+        WeightsError: no such file, damaged, of no network that is known here; or the name is taken or unfit.
+    """
+    if not path.is_file():
+        raise WeightsNotFound(f"there is no weights file {path}")
+    name = re.sub(r"[^a-z0-9._+-]+", "-", path.stem.lower()).strip(".-") if name is None else name
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", name):
+        raise WeightsError(f"{name!r} cannot be a name for weights; use letters, digits and . _ + -")
+    taken = {held.stem for held in installed()} | set(catalog())
+    if name in taken and not overwrite:
+        raise WeightsError(f"there are weights called {name!r} already; choose another name, or --overwrite")
+    return keep(load_file(path), name)
+
+
+def adopt(entry: ModelEntry, published: Path) -> Path:
+    """Verify a published file and keep it in the user's folder, as the catalog describes it.
+
+    Raises:
+        WeightsDamaged: its SHA-256 is not the published one, or it holds another network.
+    """
+    if not matches(entry, published):
+        raise WeightsDamaged(f"{published} is not what {entry.url} should hold: its SHA-256 differs; delete it")
+    loaded = load_file(published)
+    if loaded.header.network != entry.network:
+        raise WeightsDamaged(f"{published} holds a {loaded.header.network}, not the {entry.network} of {entry.name}")
+    header = replace(
+        loaded.header,
+        task=entry.task,
+        cleans=entry.cleans,
+        licence=entry.licence,
+        source=entry.url,
+        scores=entry.scores,
+        note=entry.note,
+    )
+    return keep(Loaded(loaded.network, header), entry.name)
+
+
+def matches(entry: ModelEntry, published: Path) -> bool:
+    """Whether a file has the SHA-256 that the catalog gives."""
+    return bool(entry.sha256) and pooch.file_hash(str(published)).startswith(entry.sha256)
+
+
+def verify(name: str | None = None) -> dict[str, str]:
+    """Read weights to the last byte against their checksums.
+
+    Args:
+        name: a name or a file; everything on this computer unless given.
+
+    Returns:
+        By name, what is wrong; an empty string where all is well.
+    """
+    result = {}
+    for path in list(installed()) if name is None else [find(name)]:
+        try:
+            read(path)
+        except WeightsDamaged as error:
+            result[path.stem] = str(error)
+        else:
+            result[path.stem] = ""
+    return result
+
+
+def keep(loaded: Loaded, name: str) -> Path:
+    """Write weights into the user's folder, unrounded."""
+    path = weights_folder() / f"{name}{SUFFIX}"
+    write(path, loaded.network.state_dict(), replace(loaded.header, name=name), half=False)
+    return path
+
+
+def installed() -> Iterator[Path]:
+    """Files of all weights on this computer; the user's own come in place of those that ship under the same name."""
+    found = {path.stem: path for folder in (EMBEDDED, weights_folder()) for path in folder.glob(f"[!.]*{SUFFIX}")}
+    yield from (found[name] for name in sorted(found))
+
+
+def looks_like_a_path(name: str) -> bool:
+    return "/" in name or os.sep in name or Path(name).suffix in (".pth", ".pt", ".ckpt", SUFFIX)

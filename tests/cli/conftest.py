@@ -1,0 +1,34 @@
+from dataclasses import dataclass
+
+import pytest
+
+from daguerre.cli.main import main
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind: its exit status, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self):
+        return self.err.splitlines()
+
+
+@pytest.fixture
+def run(desk, capsys, monkeypatch):
+    """Run a command in an empty folder, as a program of 80 columns would."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words):
+        capsys.readouterr()
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as stop:
+            status = stop.code
+        return Ran(status, *capsys.readouterr())
+
+    return run

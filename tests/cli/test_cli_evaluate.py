@@ -1,0 +1,77 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from images.drawn import photo
+from PIL import Image
+
+from daguerre.images import Picture
+from daguerre.weights import store
+
+
+@pytest.fixture
+def evaluate(run, desk, monkeypatch):
+    """`daguerre evaluate upscale` over two drawn pictures, without a perceptual network."""
+    monkeypatch.setattr(store, "EMBEDDED", desk)
+    Path("high").mkdir()
+    for seed, name in enumerate("ab"):
+        Picture.from_array(photo(48, 64, seed=seed)).save(f"high/{name}.png")
+    exact = ("--device", "cpu", "--precision", "float32")
+    return lambda *words: run("evaluate", "upscale", *words, *exact)
+
+
+def test_models_and_bicubic_are_measured_side_by_side(evaluate):
+    ran = evaluate("--high", "high", "--models", "compact-x4", "vivid-x4")
+    assert (ran.status, ran.err) == (0, "")
+    for shown in ("a.png", "b.png", "bicubic", "compact-x4", "vivid-x4", "mean of 2", "PSNR", "BT.601"):
+        assert shown in ran.out
+
+
+def test_programs_get_json_and_a_table_as_csv(evaluate):
+    ran = evaluate("--high", "high", "--scale", "2", "--models", "small-x2", "--json", "--csv", "scores.csv")
+    measured = json.loads(ran.out)
+    assert set(measured["pictures"]) == {"a.png", "b.png"}
+    assert set(measured["mean"]) == {"bicubic", "small-x2"}
+    rows = list(csv.DictReader(Path("scores.csv").read_text().splitlines()))
+    assert [(row["picture"], row["model"]) for row in rows[-2:]] == [("mean", "bicubic"), ("mean", "small-x2")]
+    assert float(rows[-1]["psnr_y"]) == measured["mean"]["small-x2"]["psnr_y"]
+
+
+def test_what_could_not_be_measured_is_named_and_the_status_tells(evaluate):
+    Path("high/broken.png").write_bytes(Path("high/a.png").read_bytes()[:90])
+    ran = evaluate("--high", "high")
+    assert ran.status == 1
+    assert "mean of 2" in ran.out
+    (line,) = ran.lines
+    assert line.startswith("daguerre: high/broken.png is a damaged or incomplete PNG file")
+
+
+def test_where_nothing_could_be_measured_no_table_is_drawn(evaluate):
+    Path("low").mkdir()
+    Path("low/broken.png").touch()
+    ran = evaluate("--high", "low")
+    assert (ran.status, ran.out, len(ran.lines)) == (1, "", 1)
+
+
+@pytest.mark.slow
+def test_details_are_shown_side_by_side(evaluate):
+    assert evaluate("--high", "high", "--sheet", "details.png").status == 0
+    with Image.open("details.png") as sheet:
+        assert sheet.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ((), "give either --pairs SMALL LARGE (two folders) or --high LARGE (one)"),
+        (("--high", "nowhere"), "nowhere: no such folder"),
+        (("--high", "high", "--models", "compact"), "no weights are called 'compact'; did you mean 'compact-x4'?"),
+        (("--high", "high", "--csv", "new/scores.csv"), "there is no folder new to write scores.csv in"),
+        (("--high", "high", "--csv", "high"), "high: cannot write the table (Is a directory)"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(evaluate, words, complaint):
+    ran = evaluate(*words)
+    assert (ran.status, len(ran.lines)) == (1, 1)
+    assert complaint in ran.err

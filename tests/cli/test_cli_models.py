@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from daguerre.weights import store
+
+
+@pytest.fixture(autouse=True)
+def nothing_ships(desk, monkeypatch):
+    monkeypatch.setattr(store, "EMBEDDED", desk)
+
+
+@pytest.fixture
+def networks(desk):
+    return desk.parent / "weights"
+
+
+def test_models_are_listed_those_here_first(run):
+    for words in (["models"], ["models", "list"]):
+        ran = run(*words)
+        assert (ran.status, ran.err) == (0, "")
+        names = [line.split()[0] for line in ran.out.splitlines() if not line.startswith(" ")]
+        here = ["compact-x2", "compact-x4", "flat-x1", "small-x2", "vivid-x4"]
+        assert [name for name in names if name in here] == here
+        assert max(map(names.index, here)) < names.index("realesrgan-x4")
+    ready, fetch = (
+        next(line for line in ran.out.splitlines() if line.startswith(n)) for n in ("compact-x4", "realesr")
+    )
+    assert "upscale x4" in ready
+    assert "ready" in ready
+    assert "to fetch" in fetch
+
+
+def test_models_are_listed_for_programs(run):
+    entries = {entry["name"]: entry for entry in json.loads(run("models", "--json").out)}
+    assert entries["small-x2"]["installed"]
+    assert entries["small-x2"]["scale"] == 2
+    assert entries["small-x2"]["path"].endswith("small-x2.safetensors")
+    assert not entries["realesrgan-x4"]["installed"]
+    assert entries["realesrgan-x4"]["licence"] == "BSD-3-Clause"
+
+
+def test_a_model_says_all_about_itself(run):
+    about = json.loads(run("models", "show", "small-x2").out)
+    assert (about["network"], about["arguments"]) == ("CompactResNet", {"scale": 2, "features": 4, "blocks": 1})
+    assert len(about["sha256"]) == 64
+
+
+def test_sound_weights_are_told_from_damaged_ones(run, networks):
+    assert run("models", "verify", "small-x2").out == "small-x2: sound\n"
+    data = bytearray((networks / "small-x2.safetensors").read_bytes())
+    data[-5] ^= 1
+    (networks / "small-x2.safetensors").write_bytes(data)
+    ran = run("models", "verify")
+    assert ran.status == 1
+    assert [line.partition(": ")[2] for line in ran.out.splitlines() if "small-x2" not in line] == ["sound"] * 4
+    assert run("models", "verify", "small-x2").status == 1
+
+
+def test_weights_of_one_s_own_are_kept_under_a_name(run, networks, desk):
+    (networks / "small-x2.safetensors").rename(desk / "My Best.safetensors")
+    ran = run("models", "import", "My Best.safetensors")
+    assert ran.status == 0
+    assert ran.out == "my-best: CompactResNet x2, for upscale; use it with --model my-best\n"
+    assert (networks / "my-best.safetensors").is_file()
+    ran = run("models", "import", "My Best.safetensors")
+    assert (ran.status, ran.lines) == (
+        1,
+        ["daguerre: there are weights called 'my-best' already; choose another name, or --overwrite"],
+    )
+    assert run("models", "import", "My Best.safetensors", "--overwrite").status == 0
+    assert run("models", "import", "My Best.safetensors", "--name", "second").status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["show", "compact"], "no weights are called 'compact'; did you mean 'compact-x4'?"),
+        (["verify", "compact"], "no weights are called 'compact'"),
+        (["fetch", "realesrgan-x5"], "no published weights are called 'realesrgan-x5'; did you mean 'realesrgan-x4'?"),
+        (["import", "nowhere.pth"], "there is no weights file nowhere.pth"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_line(run, words, complaint):
+    ran = run("models", *words)
+    assert (ran.status, ran.out, len(ran.lines)) == (1, "", 1)
+    assert complaint in ran.err
+
+
+def test_an_unknown_subcommand_is_answered_with_those_there_are(run):
+    ran = run("models", "lst")
+    assert (ran.status, ran.out) == (2, "")
+    assert "nothing is called 'lst'; did you mean 'list'?" in ran.err
+    assert "keep a weights file of your own" in ran.err

@@ -1,0 +1,136 @@
+import csv
+import json
+import signal
+
+import pytest
+import pyvips
+import torch
+
+from daguerre.cli import stylize
+from daguerre.cli.main import main
+from daguerre.images import Picture
+from daguerre.networks.vgg import VGG19
+from daguerre.weights.checkpoint import WeightsHeader, write
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A photograph, a painting, and a narrow VGG-19 under the name of the one that ships."""
+    generator = torch.Generator().manual_seed(0)
+    for name, size in (("photo.png", (48, 67)), ("painting.png", (40, 50))):
+        Picture.from_tensor(torch.rand(1, 3, *size, generator=generator)).save(tmp_path / name)
+    network = VGG19(width=1 / 16, classes=2)
+    header = WeightsHeader(
+        name="vgg19-slim",
+        task="features",
+        network="VGG19",
+        arguments={"width": 1 / 16, "classes": 2},
+        labels=["cat", "dog"],
+    )
+    write(tmp_path / "weights" / "vgg19-slim.safetensors", network.state_dict(), header)
+    monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words):
+    return main(["stylize", "photo.png", "--style", "painting.png", "--steps", "4", *words])
+
+
+def test_the_result_lies_beside_the_photograph(folder, capsys):
+    assert run() == 0
+    image = pyvips.Image.new_from_file("photo-stylized.png")
+    assert (image.width, image.height) == (67, 48)
+    assert "67 x 48 pixels, 4 steps, content loss" in capsys.readouterr().err
+
+
+def test_the_working_is_shown_in_files_beside_the_result(folder):
+    words = ["--stages", "1,3", "--losses", "--plot", "--film", "webp", "-o", "out.jpg"]
+    assert run(*words) == 0
+    assert {path.name for path in folder.glob("out*")} == {
+        *("out.jpg", "out-step-1.jpg", "out-step-3.jpg", "out-stages.png"),
+        *("out-losses.csv", "out-losses.png", "out-film.webp"),
+    }
+    with open("out-losses.csv", newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 4
+    assert pyvips.Image.new_from_file("out-stages.png").width == 2 * (67 + 8) + 8
+
+
+@pytest.mark.parametrize(
+    ("taken", "words"),
+    [
+        ("photo-stylized-step-2.png", ["--stages", "2"]),
+        ("photo-stylized-losses.csv", ["--losses"]),
+        ("photo-stylized-losses.png", ["--plot"]),
+        ("photo-stylized-film.gif", ["--film", "gif"]),
+    ],
+)
+def test_nothing_is_painted_if_a_file_is_in_the_way(taken, words, folder, capsys):
+    (folder / taken).write_text("mine")
+    assert run(*words) == 1
+    assert f"{taken} exists already" in capsys.readouterr().err
+    assert not (folder / "photo-stylized.png").exists()
+    assert run(*words, "--overwrite") == 0
+    assert (folder / taken).read_bytes() != b"mine"
+
+
+def test_labels_are_told_before_and_in_json(folder, capsys):
+    assert run("--labels") == 0
+    assert "photo.png looks like:" in capsys.readouterr().err
+    assert run("--labels", "--json", "--overwrite") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said["labels"]) == {"cat", "dog"}
+    assert sum(said["labels"].values()) == pytest.approx(1, abs=0.01)
+    assert said["steps"] == 4
+
+
+def test_ctrl_c_keeps_what_there_is(folder, capsys, monkeypatch):
+    plain = stylize.Stylizer.__call__
+
+    def interrupted(self, *args, progress, **how):
+        def tell(event):
+            if "step 2 of" in event.note:
+                signal.raise_signal(signal.SIGINT)
+            progress(event)
+
+        return plain(self, *args, progress=tell, **how)
+
+    monkeypatch.setattr(stylize.Stylizer, "__call__", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    assert run() == 0
+    said = capsys.readouterr().err
+    assert "finishing the picture as it is" in said
+    assert "2 steps" in said
+    assert (folder / "photo-stylized.png").exists()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_stops_at_once(folder, capsys, monkeypatch):
+    def twice(self, *args, **how):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(stylize.Stylizer, "__call__", twice)
+    assert run() == 130
+    assert not (folder / "photo-stylized.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--stages", "1,ten"], "--stages is '1,ten'; it must be steps such as 1,10,50"),
+        (["--stages", "500"], "stage 500 is not among the 4 steps"),
+        (["--content-weight", "nan"], "content_weight is nan"),
+        (["--style-layers", "relu9_9"], "VGG-19 has no layer 'relu9_9'; it has conv1_1"),
+        (["--features", "nobody"], "no weights are called 'nobody'"),
+    ],
+)
+def test_what_makes_no_sense_gets_one_clear_line(words, message, folder, capsys):
+    assert run(*words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_a_style_must_be_named(folder, capsys):
+    assert main(["stylize", "photo.png"]) == 1
+    assert "name at least one picture whose style to take" in capsys.readouterr().err

@@ -1,0 +1,34 @@
+"""Being here puts this folder on the import path: `from parity.fill import filled_state, fixture`."""
+
+import hypothesis
+import pytest
+
+# A busy machine is no bug: examples may take as long as they take.
+hypothesis.settings.register_profile("daguerre", deadline=None)
+hypothesis.settings.load_profile("daguerre")
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """An empty folder to work in, and small random networks: compact-x4, compact-x2, vivid-x4, small-x2, flat-x1."""
+    import torch
+
+    from daguerre.networks.compact import CompactResNet
+    from daguerre.weights import WeightsHeader
+    from daguerre.weights.checkpoint import write
+
+    for seed, (name, scale) in enumerate(
+        {"compact-x4": 4, "vivid-x4": 4, "small-x2": 2, "flat-x1": 1, "compact-x2": 2}.items()
+    ):
+        torch.manual_seed(seed)
+        arguments = {"scale": scale, "features": 4, "blocks": 1}
+        network = CompactResNet(**arguments)
+        network.conv_last.weight.data *= 10  # so that it adds something to see
+        header = WeightsHeader(name=name, task="upscale", network="CompactResNet", arguments=arguments, scale=scale)
+        write(tmp_path / "weights" / f"{name}.safetensors", network.state_dict(), header, half=False)
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return folder

@@ -1,0 +1,211 @@
+import io
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from images.drawn import photo
+from PIL import Image
+
+from daguerre.errors import MissingExtra, UnreadablePicture
+from daguerre.images import Picture
+from daguerre.images.decode import damaged
+
+SUFFIXES = ["jpg", "png", "tif", "webp", "avif", "gif", "bmp"]
+
+
+def png_claiming(width, height, data=b"\0" * 1000):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+def refused(path, match, **options):
+    with pytest.raises(UnreadablePicture, match=match) as caught:
+        Picture.open(path, **options).read()
+    message = str(caught.value)
+    assert path.name in message
+    assert "\n" not in message
+
+
+def test_a_missing_file_is_named(tmp_path):
+    refused(tmp_path / "nobody.jpg", "there is no file .*; check its name")
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    refused(tmp_path, "is a folder")
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    refused(tmp_path / "a.jpg", r"is empty \(0 bytes\)")
+
+
+def test_a_name_that_the_system_refuses(tmp_path):
+    refused(tmp_path / ("x" * 300 + ".jpg"), "cannot open .*: File name too long")
+
+
+@pytest.mark.parametrize(
+    "content", [b"Dear Sir,\n", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\0" * 99]
+)
+def test_what_is_no_picture_is_refused_whatever_its_name(tmp_path, content):
+    (tmp_path / "letter.jpg").write_bytes(content)
+    refused(tmp_path / "letter.jpg", "not a picture that daguerre knows: JPEG, PNG")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.95])
+def test_a_truncated_file_is_reported_not_filled_with_grey(tmp_path, suffix, part):
+    whole = Picture.from_array(photo(80, 120)).save(tmp_path / f"whole.{suffix}").read_bytes()
+    (tmp_path / f"cut.{suffix}").write_bytes(whole[: int(len(whole) * part)])
+    refused(tmp_path / f"cut.{suffix}", "damaged or incomplete")
+
+
+@pytest.mark.parametrize("middle", [b"\xff\xd9", b"\xff\xc4\0\0", b"\x12\x34\xff\xd0" * 50])
+def test_a_hole_in_a_jpeg_is_reported_though_it_has_an_end(tmp_path, middle):
+    whole = Picture.from_array(photo(200, 300)).save(tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "hole.jpg").write_bytes(whole[: len(whole) // 2] + middle + whole[-500:])
+    refused(tmp_path / "hole.jpg", "damaged or incomplete")
+
+
+def test_junk_behind_a_jpeg_does_no_harm(tmp_path):
+    whole = Picture.from_array(photo()).save(tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "more.jpg").write_bytes(whole + b"junk" * 100)
+    assert Picture.open(tmp_path / "more.jpg").read().shape == (1, 3, 40, 60)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_saving_a_truncated_picture_blames_the_picture_and_leaves_nothing(tmp_path, suffix):
+    whole = Picture.from_array(photo(200, 300)).save(tmp_path / f"whole.{suffix}").read_bytes()
+    (tmp_path / f"cut.{suffix}").write_bytes(whole[: len(whole) // 2])
+    picture = Picture.open(tmp_path / f"cut.{suffix}")
+    with pytest.raises(UnreadablePicture, match="cut"):
+        picture.save(tmp_path / "out.tif")
+    with pytest.raises(UnreadablePicture, match="cut"):
+        _ = picture.grey
+    assert not (tmp_path / "out.tif").exists()
+
+
+@pytest.mark.parametrize("layout", [{"tile": (128, 128)}, {"rowsperstrip": 32}, {}])
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_a_tiff_whose_list_of_tags_survived_is_damaged_all_the_same(tmp_path, layout, compression):
+    tifffile.imwrite(tmp_path / "a.tif", photo(300, 300), compression=compression, metadata=None, **layout)
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(data[: len(data) * 2 // 3])
+    refused(tmp_path / "cut.tif", "damaged or incomplete")
+    if compression:
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            start, length = file.pages[0].dataoffsets[-1], file.pages[0].databytecounts[-1]
+        (tmp_path / "a.tif").write_bytes(data[:start] + b"\xff" * length + data[start + length :])
+        refused(tmp_path / "a.tif", "damaged or incomplete")
+
+
+def test_warnings_of_the_decoders_stay_out_of_sight(tmp_path, capfd):
+    tifffile.imwrite(tmp_path / "odd.tif", photo(), extratags=[(65000, 2, 4, "odd", True)])
+    Picture.open(tmp_path / "odd.tif").read()
+    whole = Picture.from_array(photo(200, 300)).save(tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[:2000])
+    refused(tmp_path / "cut.jpg", "damaged or incomplete")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("a.jpg", "png"), ("a.png", "webp"), ("a", "jpg"), ("a.txt", "tif")])
+def test_a_picture_is_read_by_its_contents_whatever_its_name(tmp_path, name, suffix):
+    Picture.from_array(photo()).save(tmp_path / f"b.{suffix}").rename(tmp_path / name)
+    assert Picture.open(tmp_path / name).read().shape == (1, 3, 40, 60)
+
+
+def test_a_huge_picture_in_a_tiny_file_is_a_trap(tmp_path):
+    (tmp_path / "trap.png").write_bytes(png_claiming(60_000, 60_000))
+    refused(tmp_path / "trap.png", r"claims 60000 x 60000 pixels in only \d+ bytes.*--max-pixels 3600000000")
+
+
+def test_whoever_trusts_a_huge_picture_may_open_it(tmp_path):
+    (tmp_path / "trap.png").write_bytes(png_claiming(60_000, 60_000))
+    assert Picture.open(tmp_path / "trap.png", max_pixels=3_600_000_000).width == 60_000
+
+
+def test_a_limit_is_kept(tmp_path):
+    path = Picture.from_array(photo()).save(tmp_path / "a.png")
+    assert Picture.open(path, max_pixels=2400).height == 40
+    refused(path, "60 x 40 pixels, more than the 2,399 allowed", max_pixels=2399)
+
+
+def test_no_file_is_large_enough_for_more_than_four_gigapixels(tmp_path):
+    with (tmp_path / "a.png").open("wb") as file:
+        file.write(png_claiming(70_000, 70_000))
+        file.truncate(2**33)  # a hole: takes no room on disk
+    refused(tmp_path / "a.png", "more than the 4,000,000,000 allowed")
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0)])
+def test_a_picture_without_pixels_is_damaged(tmp_path, size):
+    (tmp_path / "a.png").write_bytes(png_claiming(*size))
+    refused(tmp_path / "a.png", "damaged or incomplete PNG")
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint32", "int16", "int8"])
+def test_numbers_that_are_no_levels_are_refused(tmp_path, kind):
+    tifffile.imwrite(tmp_path / "a.tif", photo().astype(kind), photometric="rgb")
+    refused(tmp_path / "a.tif", "numbers; save it with 8 or 16 bits per channel")
+
+
+def test_too_many_channels_are_refused(tmp_path):
+    kind = {"photometric": "rgb", "extrasamples": ["unassalpha", "unspecified"]}
+    tifffile.imwrite(tmp_path / "a.tif", photo(channels=5), planarconfig="contig", **kind)
+    refused(tmp_path / "a.tif", "5 channels .* one alpha channel at most")
+
+
+def test_a_cameras_raw_file_is_not_taken_for_its_thumbnail(tmp_path):
+    tifffile.imwrite(tmp_path / "a.NEF", photo())
+    refused(tmp_path / "a.NEF", "raw file; develop it")
+
+
+def test_heic_names_the_extra_that_reads_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf")
+    with pytest.raises(MissingExtra, match=r"a\.jpg is a HEIC file; .* pip install 'daguerre\[heic\]'"):
+        Picture.open(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_heic_is_read_turned_and_described(tmp_path, bits):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    exif = Image.Exif()
+    exif[0x10F], exif[0x112] = "Leica", 6
+    levels = photo(64, 96) if bits == 8 else photo(64, 96, bits=16)
+    heif = pillow_heif.from_bytes("RGB" if bits == 8 else "RGB;16", (96, 64), levels.tobytes())
+    heif.save(tmp_path / "a.heic", quality=95, exif=exif.tobytes())
+    picture = Picture.open(tmp_path / "a.heic")
+    assert (picture.height, picture.width, picture.bits) == (96, 64, 8 if bits == 8 else 16)
+    assert b"Leica" in picture.metadata.exif
+    wanted = np.rot90(levels, -1) / np.iinfo(levels.dtype).max
+    assert np.abs(picture.read()[0].permute(1, 2, 0).numpy() - wanted).mean() < 0.02
+    (tmp_path / "cut.heic").write_bytes((tmp_path / "a.heic").read_bytes()[:-200])
+    refused(tmp_path / "cut.heic", "damaged or incomplete HEIC")
+
+
+def test_a_full_temporary_folder_is_named_as_the_reason(tmp_path):
+    error = Exception("unable to write\n  system error: No space left on device")
+    assert "set TMPDIR to a folder with more" in str(damaged(tmp_path / "a.png", error))
+
+
+def test_brackets_spaces_and_foreign_letters_in_names_are_just_letters(tmp_path):
+    for name in ("photo[1].png", "my photo, 1925.png", "Käthe.png", "写真.png", "a\udcff.png"):
+        path = Picture.from_array(photo()).save(tmp_path / name)
+        assert np.array_equal(Picture.open(path).array(), photo())
+
+
+def test_of_several_pages_or_frames_the_first_is_read(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([photo(), photo(seed=1)]), photometric="rgb")
+    frames = [Image.fromarray(photo(seed=seed)).quantize(64) for seed in (0, 1)]
+    for suffix in ("gif", "webp"):
+        options = {"save_all": True, "append_images": frames[1:]} | ({"lossless": True} if suffix == "webp" else {})
+        frames[0].convert("RGB").quantize(64).save(tmp_path / f"a.{suffix}", **options)
+        first = np.asarray(Image.open(io.BytesIO((tmp_path / f"a.{suffix}").read_bytes())).convert("RGB"))
+        assert np.array_equal(Picture.open(tmp_path / f"a.{suffix}").array()[..., :3], first)
+    assert np.array_equal(Picture.open(tmp_path / "a.tif").array(), photo())

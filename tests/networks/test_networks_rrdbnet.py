@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+from parity.fill import filled_state, fixture, relative_error
+
+from daguerre.networks.rrdbnet import RRDBNet
+
+
+def small(**arguments):
+    return RRDBNet(**{"features": 8, "blocks": 1, "growth": 4} | arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("realesrgan_rrdbnet_x4plus", {}),
+        ("realesrgan_rrdbnet_x2plus", {"scale": 2}),
+        ("realesrgan_rrdbnet_x4plus_anime_6b", {"blocks": 6}),
+    ],
+)
+def test_rrdbnet_computes_what_the_published_network_computes(name, arguments):
+    network = RRDBNet(**arguments).eval()
+    network.load_state_dict(filled_state(name))
+    inputs, output = fixture(name)
+    with torch.inference_mode():
+        assert relative_error(network(*inputs), output) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [({}, 16_697_987), ({"scale": 2}, 16_703_171), ({"scale": 1}, 16_723_907), ({"blocks": 6}, 4_467_779)],
+)
+def test_rrdbnet_has_the_published_number_of_parameters(arguments, count):
+    assert sum(parameter.numel() for parameter in RRDBNet(**arguments).parameters()) == count
+
+
+@pytest.mark.parametrize(("scale", "size"), [(4, (1, 1)), (4, (5, 7)), (2, (2, 6)), (1, (4, 12))])
+def test_rrdbnet_enlarges_odd_sizes_that_are_its_multiples(scale, size):
+    result = small(scale=scale)(torch.rand(2, 3, *size))
+    assert result.shape == (2, 3, scale * size[0], scale * size[1])
+
+
+def test_rrdbnet_refuses_sizes_that_are_not_its_multiples():
+    with pytest.raises(ValueError, match="multiples of 2, not 4 x 5"):
+        small(scale=2)(torch.rand(1, 3, 4, 5))
+
+
+def test_rrdbnet_refuses_a_scale_it_has_no_layout_for():
+    with pytest.raises(ValueError, match="scale is 3"):
+        RRDBNet(scale=3)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_every_parameter_of_rrdbnet_has_a_gradient(scale):
+    network = small(scale=scale)
+    network(torch.rand(1, 3, 8, 8)).square().sum().backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_effective_halo_of_a_deep_rrdbnet_leaves_an_error_below_one_in_a_hundred_thousand():
+    torch.manual_seed(0)
+    network = small(blocks=23).eval()
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.normal_(layer.weight, std=2 / math.sqrt(layer.weight[0].numel()))
+    halo, kept, beyond = network.effective_halo, 4, 16
+    image = torch.rand(1, 3, 2 * (halo + beyond) + kept, 2 * (halo + beyond) + kept)
+    with torch.inference_mode():
+        whole = network(image)[..., 4 * (halo + beyond) :, 4 * (halo + beyond) :][..., : 4 * kept, : 4 * kept]
+        window = network(image[..., beyond:-beyond, beyond:-beyond])[..., 4 * halo : 4 * (halo + kept), 4 * halo :]
+    assert (window[..., : 4 * kept] - whole).abs().max() < 1e-5 * whole.abs().max()

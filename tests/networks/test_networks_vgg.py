@@ -1,0 +1,93 @@
+import pytest
+import torch
+from parity.fill import filled_state, fixture, relative_error
+
+from daguerre.networks.vgg import VGG19, VGG19_LAYERS
+
+
+def small(classes=0):
+    torch.manual_seed(0)
+    return VGG19(width=1 / 16, classes=classes)
+
+
+def test_vgg_computes_what_the_published_network_computes():
+    network = VGG19().eval()
+    network.load_state_dict(filled_state("vgg19_features"))
+    assert sum(parameter.numel() for parameter in network.parameters()) == 20_024_384
+    (normal,), expected = fixture("vgg19_features")
+    with torch.inference_mode():
+        features = network(normal * network.deviation + network.mean, ["pool5"])
+    assert relative_error(features["pool5"], expected) < 1e-4
+
+
+def test_layers_are_named_by_block_and_place():
+    # torchvision's positions: relu1_1 is features.1, relu4_2 is features.22, relu5_1 is features.29.
+    assert [VGG19_LAYERS[place] for place in (0, 1, 4, 22, 29, 36)] == [
+        *("conv1_1", "relu1_1", "pool1", "relu4_2", "relu5_1", "pool5")
+    ]
+
+
+def test_features_come_before_or_after_activation():
+    features = small()(torch.rand(1, 3, 33, 47), ["relu3_4", "conv3_4", "relu1_2"])
+    assert list(features) == ["relu1_2", "conv3_4", "relu3_4"]
+    assert features["conv3_4"].min() < 0
+    assert features["relu3_4"].equal(features["conv3_4"].clamp(min=0))
+    assert features["relu1_2"].shape == (1, 4, 33, 47)
+    assert features["relu3_4"].shape == (1, 16, 8, 11)
+
+
+def test_nothing_beyond_the_deepest_layer_is_computed():
+    network = small()
+    run = []
+    for place, layer in enumerate(network.features):
+        layer.register_forward_hook(lambda *_, place=place: run.append(place))
+    network(torch.rand(1, 3, 8, 8), ["relu2_1", "conv1_1"])
+    assert run == list(range(VGG19_LAYERS.index("relu2_1") + 1))
+
+
+def test_an_unknown_layer_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"no layer 'relu6_1'; it has conv1_1, relu1_1, .*relu5_4, pool5"):
+        small()(torch.rand(1, 3, 8, 8), ["relu6_1"])
+
+
+def test_a_picture_too_small_for_a_layer_is_refused():
+    with pytest.raises(ValueError, match="conv5_1 needs pictures of at least 16 x 16, not 15 x 40"):
+        small()(torch.rand(1, 3, 15, 40), ["conv5_1"])
+
+
+def test_with_a_head_it_names_pictures():
+    assert small(classes=7).classify(torch.rand(2, 3, 64, 40)).shape == (2, 7)
+
+
+def test_without_a_head_it_says_so():
+    with pytest.raises(ValueError, match="no labels"):
+        small().classify(torch.rand(1, 3, 32, 32))
+
+
+def test_every_parameter_of_vgg_has_a_gradient():
+    network = small(classes=3)
+    network.classify(torch.rand(4, 3, 64, 64)).square().sum().backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_a_fresh_network_passes_signals_through():
+    deep = VGG19(width=1 / 4)(torch.rand(1, 3, 64, 64), ["relu5_4"])["relu5_4"]
+    assert 0.1 < deep.std((2, 3)).mean() < 10
+
+
+@pytest.mark.parametrize(("layer", "halo"), [("relu1_1", 1), ("relu1_2", 2), ("pool1", 2), ("conv2_1", 4)])
+def test_halos_by_hand(layer, halo):
+    assert small().halo(layer) == halo
+
+
+def test_windows_with_the_halo_have_the_features_of_the_whole_picture():
+    network = small().double()
+    halo = network.halo("relu3_2")
+    stride = 4
+    begin = 48 - -(-halo // stride) * stride  # windows begin at multiples of the stride
+    image = torch.rand(1, 3, 120, 24, dtype=torch.float64)
+    with torch.no_grad():
+        whole = network(image, ["relu3_2"])["relu3_2"][..., 12:14, :]
+        window = network(image[..., begin : 56 + halo, :], ["relu3_2"])["relu3_2"]
+    first = (48 - begin) // stride
+    torch.testing.assert_close(window[..., first : first + 2, :], whole, rtol=0, atol=1e-12)

@@ -1,0 +1,221 @@
+import math
+
+import pytest
+import torch
+
+from daguerre.devices import Device
+from daguerre.errors import DeviceError
+from daguerre.networks.vgg import VGG19
+from daguerre.tasks.optimize_style import (
+    Eye,
+    Losses,
+    Objective,
+    Sums,
+    Wanted,
+    blend,
+    descend,
+    gather,
+    join,
+    relative,
+    slopes_of,
+    split,
+    total_variation,
+)
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+CONTENT_LAYER = "relu3_2"
+
+
+def eye(layers=(*STYLE_LAYERS, CONTENT_LAYER), **how):
+    torch.manual_seed(0)
+    return Eye(VGG19(width=1 / 16), Device(torch.device("cpu"), torch.float32), layers, **how)
+
+
+def picture(height, width, seed=0):
+    """Blobs of several sizes: noise, whose features hardly vary, would hide mistakes."""
+    generator = torch.Generator().manual_seed(seed)
+    parts = [torch.rand(1, 3, height // s + 1, width // s + 1, generator=generator) for s in (1, 5, 23)]
+    sizes = [torch.nn.functional.interpolate(part, (height, width), mode="bilinear") for part in parts]
+    return torch.stack(sizes).mean(0)
+
+
+def objective(eye, size, *, statistics="gram", regions=(None,), weights=(1.0, 2.0, 3.0)):
+    described = [
+        {layer: sums.describe(statistics) for layer, sums in gather(eye, picture(130, 150, seed), [None])[0].items()}
+        for seed in range(7, 7 + len(regions))
+    ]
+    wanted = [Wanted(descriptors=own, region=region, share=0.7) for own, region in zip(described, regions, strict=True)]
+    return Objective(
+        eye,
+        picture(*size, seed=1),
+        wanted,
+        content_layers={CONTENT_LAYER: 1.0},
+        style_layers=dict.fromkeys(STYLE_LAYERS, 1.0) | {"relu2_1": 3.0},
+        weights=weights,
+        statistics=statistics,
+    )
+
+
+@pytest.mark.parametrize("statistics", ["gram", "moments"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_windows_give_the_gradient_of_the_whole_picture(statistics, masked):
+    size = (171, 239)
+    looking = eye()
+    left = torch.linspace(1.5, -0.5, size[1]).clamp(0, 1).expand(1, 1, *size)
+    regions = (left, 1 - left) if masked else (None,)
+    found = []
+    for allowed in (2**30, 0):
+        looking.allowed = allowed
+        goal = objective(looking, size, statistics=statistics, regions=regions)
+        found.append((len(looking.views(*size)), *goal(picture(*size))))
+    (one, losses, whole), (many, losses_by_window, by_window) = found
+    assert (one, many) == (1, 6 * 8)
+    assert (by_window - whole).norm() < 1e-4 * whole.norm()
+    assert (by_window - whole).abs().max() < 1e-4 * whole.abs().max()
+    assert losses_by_window.total == pytest.approx(losses.total, rel=1e-4)
+
+
+def test_the_gradient_is_that_of_the_losses_written_out():
+    looking = eye()
+    content, image = picture(48, 67, seed=1), picture(48, 67).requires_grad_()
+    goal = objective(looking, (48, 67))
+    seen, wanted = (looking.network(x, looking.layers) for x in (image, content))
+    content_loss = (seen[CONTENT_LAYER] - wanted[CONTENT_LAYER]).square().sum() / wanted[CONTENT_LAYER].square().sum()
+    style_loss = torch.zeros(())
+    for layer in STYLE_LAYERS:
+        x = seen[layer][0].flatten(1)
+        (gram,) = goal.wanted[0].descriptors[layer]
+        power = gram.diagonal() + 0.05 * gram.diagonal().mean()
+        norm = 1 / (power[:, None] * power).sqrt()
+        part = ((x @ x.T / x.shape[1] - gram) * norm).square().sum() / (gram * norm).square().sum()
+        style_loss = style_loss + 0.7 * (3 if layer == "relu2_1" else 1) / 6 * part
+    variation = image.diff(dim=2).square().mean() + image.diff(dim=3).square().mean()
+    total = content_loss + 2 * style_loss + 3 * variation
+    total.backward()
+    losses, gradient = goal(image.detach())
+    assert losses.content == pytest.approx(content_loss.item(), rel=1e-4)
+    assert losses.style == pytest.approx(style_loss.item(), rel=1e-4)
+    assert losses.variation == pytest.approx(variation.item(), rel=1e-4)
+    assert losses.total == pytest.approx(total.item(), rel=1e-4)
+    torch.testing.assert_close(gradient, image.grad, rtol=1e-3, atol=1e-4 * image.grad.abs().max().item())
+
+
+def test_a_window_without_memory_is_made_smaller():
+    looking = eye()
+    goal = objective(looking, (171, 239))
+    _, whole = goal(picture(171, 239))
+    plain, tried = looking.look, []
+
+    def look(image, view):
+        tried.append(image.shape[-2] * image.shape[-1])
+        if tried[-1] > 30_000:
+            raise torch.OutOfMemoryError("no memory")
+        return plain(image, view)
+
+    looking.look = look
+    looking.allowed = int(1.1 * 171 * 239 * looking.bytes_per_pixel)
+    _, smaller = goal(picture(171, 239))
+    assert max(tried) > 30_000 > tried[-1]
+    torch.testing.assert_close(smaller, whole, rtol=1e-3, atol=1e-4 * whole.abs().max().item())
+
+
+def test_a_device_without_any_memory_is_reported():
+    looking = eye()
+
+    def look(image, view):
+        raise torch.OutOfMemoryError("no memory")
+
+    looking.look = look
+    with pytest.raises(DeviceError, match="no memory left to paint with"):
+        gather(looking, picture(64, 64), [None])
+
+
+def test_sums_by_hand():
+    features = torch.tensor([[1.0, 2.0], [3.0, 0.0]])[None, :, None]  # two features at two places
+    sums = Sums.of(features, None)
+    assert (sums.weight.item(), sums.first.tolist()) == (2, [3, 3])
+    assert sums.second.tolist() == [[5, 3], [3, 9]]
+    assert [part.tolist() for part in sums.describe("gram")] == [[[2.5, 1.5], [1.5, 4.5]]]
+    assert [part.tolist() for part in sums.describe("moments")] == [[1.5, 1.5], [[0.25, -0.75], [-0.75, 2.25]]]
+    half = Sums.of(features, torch.tensor([[[[0.5, 0.0]]]]))
+    assert [part.tolist() for part in half.describe("gram")] == [[[1, 3], [3, 9]]]
+
+
+def test_distances_and_mixtures_by_hand():
+    ours, theirs = (torch.tensor([[3.0]]),), (torch.tensor([[2.0]]),)
+    assert relative(ours, theirs).item() == pytest.approx(0.25)
+    assert relative((torch.tensor([3.0, 4.0]),), (torch.tensor([3.0, 1.0]),)).item() == pytest.approx(0.9)
+    strong, faint = torch.diag(torch.tensor([100.0, 1.0])), torch.diag(torch.tensor([100.0, 0.0]))
+    plain = 1 / (100**2 + 1)
+    assert relative((faint,), (strong,)).item() > 300 * plain
+    mixed = blend([{"relu1_1": ours}, {"relu1_1": theirs}], [3, 1])
+    assert mixed["relu1_1"][0].item() == 2.75
+
+
+def test_total_variation_by_hand():
+    stripes = torch.tensor([0.0, 1.0, 0.0, 1.0]).expand(1, 3, 5, 4)
+    assert total_variation(stripes)[0] == 1
+    image = picture(5, 7).requires_grad_()
+    loss, gradient = total_variation(image.detach())
+    (image.diff(dim=2).square().mean() + image.diff(dim=3).square().mean()).backward()
+    torch.testing.assert_close(gradient, image.grad)
+    assert total_variation(torch.rand(1, 3, 1, 1))[0] == 0
+    assert loss > 0
+
+
+def test_adam_reaches_the_minimum_and_stays_in_range():
+    wanted = torch.tensor([0.25, 0.75, 1.5]).view(1, 3, 1, 1)
+
+    def bowl(image):
+        loss = (image - wanted).square().sum().item()
+        return Losses(content=loss, style=0, variation=0, total=loss), 2 * (image - wanted)
+
+    image = torch.full((1, 3, 1, 1), 0.5)
+    totals = [losses.total for losses in descend(image, bowl, 150, rate=0.05)]
+    assert image.flatten().tolist() == pytest.approx([0.25, 0.75, 1.0], abs=1e-3)
+    assert totals[0] == pytest.approx(0.0625 * 2 + 1)
+    assert totals[-1] == pytest.approx(0.25, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 47), (64, 17)])
+def test_the_levels_of_a_pyramid_sum_to_the_picture(size):
+    image = picture(*size)
+    levels = split(image)
+    assert len(levels) == (1 if size == (1, 1) else 2 if size == (64, 17) else 3)
+    torch.testing.assert_close(join(levels), image, rtol=0, atol=1e-6)
+
+
+def test_the_slopes_of_a_pyramid_are_those_of_its_sum():
+    levels = [level.double() for level in split(picture(33, 47))]
+    weights = picture(33, 47, seed=3).double()
+    slopes = slopes_of(levels, weights.clone())
+    for level, slope in zip(levels, slopes, strict=True):
+        before = (join(levels) * weights).sum()
+        level[0, 1, 2, 3] += 1
+        assert ((join(levels) * weights).sum() - before).item() == pytest.approx(slope[0, 1, 2, 3].item())
+        level[0, 1, 2, 3] -= 1
+
+
+def test_no_slope_leads_further_out_of_range():
+    level = torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5)
+    (slope,) = slopes_of([level], torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5))
+    assert slope[0, 0, 0].tolist() == [0, -1, 1, 0, 1]
+
+
+def test_no_frame_is_drawn_around_a_flat_picture():
+    seen = eye(layers=STYLE_LAYERS)
+    flat = torch.full((1, 3, 64, 64), 0.3)
+    features = seen.look(flat, seen.views(64, 64)[0])
+    for layer, x in features.items():
+        assert (x - x[..., :1, :1]).abs().max() < 1e-5 * x.abs().max(), layer
+
+
+def test_averages_take_the_place_of_maxima():
+    image = picture(32, 32)
+    features = [eye(layers=["relu2_1"], pooling=pooling).network(image, ["relu2_1"]) for pooling in ("average", "max")]
+    assert not torch.allclose(features[0]["relu2_1"], features[1]["relu2_1"], rtol=0.01)
+
+
+def test_memory_for_a_window_grows_with_the_network():
+    narrow, wide = eye(), Eye(VGG19(width=1 / 8), Device(torch.device("cpu"), torch.float32), [*STYLE_LAYERS])
+    assert math.isclose(wide.bytes_per_pixel / narrow.bytes_per_pixel, 2, rel_tol=0.2)

@@ -1,0 +1,65 @@
+"""The README's commands and its Python run as printed."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from daguerre.cli.main import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+# A command ends where its explanation begins, after two spaces or more; `pip install … &&` is the machine's affair.
+COMMANDS = [
+    re.split(r"\s{2,}", line.split("&& ")[-1])[0]
+    for kind, block in BLOCKS
+    if kind == ""
+    for line in block.splitlines()
+    if "daguerre " in line
+]
+PYTHON = [block for kind, block in BLOCKS if kind == "python"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with what the README's commands name."""
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "examples").mkdir()
+    for name in ("photo.jpg", "scans/one.jpg", "scans/two.jpg", "examples/small.jpg"):
+        shutil.copy(ROOT / "examples" / "small.jpg", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGUERRE_WEIGHTS", raising=False)
+    return tmp_path
+
+
+def smaller(words):
+    """The same command with a size that takes a moment, not minutes."""
+    return ["200" if word == "6000" else word for word in words]
+
+
+def test_there_are_commands_and_python_to_try():
+    assert len(COMMANDS) >= 5
+    assert PYTHON
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_runs_as_printed(command, folder):
+    before = set(folder.rglob("*"))
+    words = smaller(shlex.split(command))
+    assert words[0] == "daguerre"
+    assert main(words[1:]) == 0
+    assert set(folder.rglob("*")) > before, "it should have written something"
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_the_python_of_the_readme_runs_as_printed(block, folder):
+    exec(compile(block.replace("6000", "200"), "README.md", "exec"), {})
+    assert (folder / "photo-large.jpg").is_file()
+
+
+def test_every_link_of_the_readme_to_a_file_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target

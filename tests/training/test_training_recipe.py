@@ -1,0 +1,106 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from daguerre.errors import RecipeError
+from daguerre.training.networks import make_network
+from daguerre.training.recipe import parse_recipe, read_recipe
+from daguerre.training.steps import STEPS
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+SMALL = {
+    "name": "small",
+    "step": "regression",
+    "steps": 4,
+    "network": {"name": "CompactResNet"},
+    "data": {"parts": ["photos"]},
+    "optimizer": {"lr": 1e-3},
+    "losses": {"l1": 1},
+}
+
+
+def changed(path: str, value: object) -> dict[str, object]:
+    """`SMALL` with the value at a dotted path set."""
+    table = copy.deepcopy(SMALL)
+    *parents, last = path.split(".")
+    inner: dict[str, object] = table
+    for name in parents:
+        inner = inner.setdefault(name, {})  # type: ignore[assignment]
+    inner[last] = value
+    return table
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_of_the_project_name_what_exists(path):
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.step in STEPS
+    make_network(recipe.network)
+    if recipe.discriminator is not None:
+        make_network(recipe.discriminator.network)
+
+
+def test_what_is_left_out_has_its_default_and_whole_numbers_are_numbers():
+    recipe = parse_recipe(SMALL)
+    assert (recipe.batch, recipe.schedule.kind, recipe.optimizer.betas) == (16, "cosine", (0.9, 0.999))
+    assert recipe.losses == {"l1": 1.0}
+    assert isinstance(recipe.losses["l1"], float)
+
+
+def test_resolved_recipe_survives_json():
+    recipe = parse_recipe(changed("degradation.first.noise", [1, 5]))
+    assert recipe.degradation is not None
+    assert recipe.degradation.first.noise == (1.0, 5.0)
+    assert parse_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("stpes", 3, "unknown key 'stpes'; did you mean 'steps'?"),
+        ("optimizer.learning_rate", 1.0, "unknown key 'optimizer.learning_rate'; known: betas, lr, weight_decay"),
+        ("schedule.warm_up", 3, "unknown key 'schedule.warm_up'; did you mean 'warmup'?"),
+        ("optimizer.lr", "fast", "optimizer.lr is 'fast'; it must be a number"),
+        ("steps", 2.5, "steps is 2.5; it must be a whole number"),
+        ("steps", True, "steps is True; it must be a whole number"),
+        ("optimizer.betas", [0.9], r"optimizer.betas is \[0.9\]; it must be a list of 2 values, each a number"),
+        ("schedule.kind", "linear", "schedule.kind is 'linear'; it must be one of cosine, step"),
+        ("data.parts", "photos", "data.parts is 'photos'; it must be a list of any number of values, each a text"),
+        ("losses.l1", "much", "losses.l1 is 'much'; it must be a number"),
+        ("network", "CompactResNet", "network is 'CompactResNet'; it must be a table"),
+        ("steps", 0, "steps is 0; it must be at least 1"),
+        ("ema", 1.0, "ema is 1; it must be at least 0 and below 1"),
+        ("validation.every", 0, "validation.every is 0; it must be at least 1"),
+    ],
+)
+def test_what_cannot_be_followed_is_named(path, value, message):
+    with pytest.raises(RecipeError, match=message):
+        parse_recipe(changed(path, value))
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(RecipeError, match=r"'optimizer.lr' is missing"):
+        parse_recipe(changed("optimizer", {}))
+
+
+def test_a_file_that_is_missing_or_not_toml_is_named(tmp_path):
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*none.toml"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("steps = = 3")
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*bad.toml.*line 1"):
+        read_recipe(tmp_path / "bad.toml")
+
+
+def test_an_error_in_a_file_begins_with_its_name(tmp_path):
+    (tmp_path / "odd.toml").write_text("colour = 3")
+    with pytest.raises(RecipeError, match=r"^odd.toml: unknown key 'colour'"):
+        read_recipe(tmp_path / "odd.toml")
+
+
+def test_a_network_that_is_not_there_or_refuses_its_arguments_is_an_error():
+    with pytest.raises(RecipeError, match="did you mean 'CompactResNet'"):
+        make_network(parse_recipe(changed("network.name", "CompactResnet")).network)
+    with pytest.raises(RecipeError, match=r"cannot build CompactResNet with \{'width': 3\}"):
+        make_network(parse_recipe(changed("network.arguments", {"width": 3})).network)

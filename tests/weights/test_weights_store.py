@@ -1,0 +1,176 @@
+import hashlib
+import logging
+
+import pytest
+import torch
+
+from daguerre import weights
+from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
+from daguerre.networks.srvgg import SRVGGNetCompact
+from daguerre.weights.catalog import ModelEntry
+from daguerre.weights.checkpoint import WeightsHeader, write
+
+TINY = {"scale": 2, "features": 4, "convs": 1}
+
+
+def save(path, note=""):
+    header = WeightsHeader(
+        name=path.stem, task="upscale", network="SRVGGNetCompact", arguments=TINY, scale=2, note=note
+    )
+    write(path, SRVGGNetCompact(**TINY).state_dict(), header)
+    return path
+
+
+def save_foreign(path):
+    torch.save({"params": SRVGGNetCompact(**TINY).state_dict()}, path)
+    return path
+
+
+def publish(monkeypatch, path, **changes):
+    """Make the catalog list `path` as the only published file, under the name `tiny`."""
+    entry = {
+        "name": "tiny",
+        "task": "upscale",
+        "scale": 2,
+        "network": "SRVGGNetCompact",
+        "licence": "MIT",
+        "note": "very small",
+        "url": f"https://example.org/{path.name}",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    monkeypatch.setattr("daguerre.weights.store.catalog", lambda: {"tiny": ModelEntry(**entry | changes)})
+
+
+def test_a_file_comes_before_the_users_folder_and_that_before_what_ships(folder, shipped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ours = save(shipped / "tiny.safetensors")
+    assert weights.find("tiny") == ours
+    users = save(folder / "tiny.safetensors")
+    assert weights.find("tiny") == users
+    here = save(tmp_path / "tiny")
+    assert weights.find("tiny").resolve() == here
+    assert weights.find(str(ours)) == ours
+    assert weights.load("tiny").header.name == "tiny"
+
+
+def test_what_can_be_fetched_is_said_to_be_so(folder):
+    with pytest.raises(WeightsNotFound, match="daguerre models fetch realesrgan-x4"):
+        weights.find("realesrgan-x4")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(folder, shipped):
+    save(shipped / "compact-x4.safetensors")
+    with pytest.raises(WeightsNotFound, match=r"'compct-x4'; did you mean 'compact-x4'\?"):
+        weights.load("compct-x4")
+
+
+@pytest.mark.parametrize("name", ["missing.pth", "some/where", "missing.safetensors"])
+def test_a_missing_file_is_not_taken_for_a_name(folder, name):
+    with pytest.raises(WeightsNotFound, match=f"there is no weights file {name}"):
+        weights.find(name)
+
+
+def test_imported_weights_keep_their_values_and_get_a_name(folder, tmp_path):
+    path = save_foreign(tmp_path / "My Model (2).pth")
+    kept = weights.import_file(path)
+    assert kept == folder / "my-model-2.safetensors"
+    loaded = weights.load("my-model-2")
+    original = torch.load(path, weights_only=True)["params"]
+    assert all(torch.equal(tensor, original[name]) for name, tensor in loaded.network.state_dict().items())
+    assert (loaded.header.name, loaded.header.source) == ("my-model-2", "My Model (2).pth")
+
+
+def test_a_file_of_ours_keeps_what_it_says_about_itself_on_import(folder, tmp_path):
+    weights.import_file(save(tmp_path / "a.safetensors", note="from a friend"), "b")
+    assert (weights.load("b").header.name, weights.load("b").header.note) == ("b", "from a friend")
+
+
+def test_importing_over_a_taken_name_needs_to_be_asked_for(folder, shipped, tmp_path):
+    path = save_foreign(tmp_path / "tiny.pth")
+    save(shipped / "tiny.safetensors")
+    with pytest.raises(WeightsError, match="called 'tiny' already"):
+        weights.import_file(path)
+    with pytest.raises(WeightsError, match="called 'realesrgan-x4' already"):
+        weights.import_file(path, "realesrgan-x4")
+    assert weights.import_file(path, overwrite=True) == folder / "tiny.safetensors"
+
+
+@pytest.mark.parametrize("name", ["../tiny", "", "a b", ".hidden", "a/b"])
+def test_a_name_cannot_lead_out_of_the_folder(folder, tmp_path, name):
+    with pytest.raises(WeightsError, match="cannot be a name"):
+        weights.import_file(save_foreign(tmp_path / "tiny.pth"), name)
+    assert list(folder.iterdir()) == []
+
+
+def test_importing_a_missing_file_is_reported(folder, tmp_path):
+    with pytest.raises(WeightsNotFound, match=r"nowhere\.pth"):
+        weights.import_file(tmp_path / "nowhere.pth")
+
+
+def test_a_published_file_put_into_the_folder_is_verified_and_converted(folder, monkeypatch):
+    path = save_foreign(folder / "tiny_v1.pth")
+    publish(monkeypatch, path)
+    header = weights.load("tiny").header
+    assert (header.name, header.licence, header.note) == ("tiny", "MIT", "very small")
+    assert header.source == "https://example.org/tiny_v1.pth"
+    assert path.exists()
+
+
+def test_a_published_file_that_was_altered_is_refused(folder, monkeypatch):
+    path = save_foreign(folder / "tiny_v1.pth")
+    publish(monkeypatch, path, sha256="0" * 64)
+    with pytest.raises(WeightsDamaged, match="its SHA-256 differs"):
+        weights.load("tiny")
+
+
+def test_a_published_file_of_another_network_is_refused(folder, monkeypatch):
+    path = save_foreign(folder / "tiny_v1.pth")
+    publish(monkeypatch, path, network="RRDBNet")
+    with pytest.raises(WeightsDamaged, match="a SRVGGNetCompact, not the RRDBNet"):
+        weights.load("tiny")
+
+
+def test_the_list_shows_what_is_here_first_and_then_what_can_be_fetched(folder, shipped):
+    save(shipped / "compact-x2.safetensors")
+    save(folder / "mine.safetensors", note="my own")
+    entries = weights.available()
+    assert [entry.name for entry in entries if entry.installed] == ["compact-x2", "mine"]
+    assert [entry.installed for entry in entries] == sorted((e.installed for e in entries), reverse=True)
+    mine = entries[1]
+    assert (mine.task, mine.scale, mine.note, mine.path) == ("upscale", 2, "my own", folder / "mine.safetensors")
+    assert mine.bytes == mine.path.stat().st_size
+    assert "realesrgan-x4" in [entry.name for entry in entries]
+
+
+def test_a_damaged_file_does_not_hide_the_others_from_the_list(folder, caplog):
+    save(folder / "good.safetensors")
+    (folder / "bad.safetensors").write_bytes(b"half")
+    with caplog.at_level(logging.WARNING):
+        assert [entry.name for entry in weights.available() if entry.installed] == ["good"]
+    assert "bad.safetensors" in caplog.text
+
+
+def test_verifying_tells_the_sound_from_the_damaged(folder, shipped):
+    save(folder / "good.safetensors")
+    bad = save(shipped / "bad.safetensors")
+    bad.write_bytes(bad.read_bytes()[:-1] + b"\x01")
+    result = weights.verify()
+    assert result["good"] == ""
+    assert "SHA-256 does not match" in result["bad"]
+    assert weights.verify("good") == {"good": ""}
+
+
+def test_weights_between_two_names_are_loaded(folder):
+    save(folder / "a.safetensors")
+    save(folder / "b.safetensors")
+    first, second = (weights.load(name).network.body[0].bias for name in "ab")
+    between = weights.interpolate("a", "b", 0.5).network.body[0].bias
+    assert torch.allclose(between, (first + second) / 2)
+
+
+def test_the_folder_is_the_users_unless_said_otherwise(monkeypatch, tmp_path):
+    monkeypatch.delenv("DAGUERRE_WEIGHTS", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert weights.weights_folder().parts[-2:] == ("daguerre", "weights")
+    monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path / "mine"))
+    assert weights.weights_folder() == tmp_path / "mine"
