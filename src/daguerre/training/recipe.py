@@ -15,6 +15,7 @@ from daguerre.training.degradations import Degradation
 
 __all__ = [
     "AgingPlan",
+    "AutoencodersPlan",
     "DataPlan",
     "DiscriminatorPlan",
     "HeaderPlan",
@@ -127,6 +128,14 @@ class DiscriminatorPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AutoencodersPlan:
+    """The trained autoencoders that a translation goes between, by name or file."""
+
+    old: str
+    clean: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class InitPlan:
     """Weights to start from, by name or file; parameters whose names begin with one of `skip` start fresh."""
 
@@ -179,6 +188,7 @@ class Recipe:
     discriminator: DiscriminatorPlan | None = None
     degradation: Degradation | None = None
     aging: AgingPlan = field(default_factory=AgingPlan)
+    autoencoders: AutoencodersPlan | None = None
     init: InitPlan | None = None
     header: HeaderPlan = field(default_factory=HeaderPlan)
 
