@@ -119,7 +119,7 @@ class CompactTranslation(nn.Module):
     def forward(self, latent: Tensor, mask: Tensor) -> Tensor:
         """Translate `latent` (B, latent, H/4, W/4), whose first place begins a cell; the result has the same shape.
 
-        `mask` (B, 1, H, W) is 1 where the photograph is damaged, else 0.
+        `mask` (B, 1, H, W) is 1 where the photograph is damaged, 1/2 where it has been filled coarsely, else 0.
         """
         pixels = F.pixel_unshuffle(mask, STRIDE)  # (B, 16, H/4, W/4)
         x = self.before(torch.cat([latent, pixels * 2 - 1], 1))
@@ -138,6 +138,9 @@ class LatentRestoration(nn.Module):
         old: autoencoder of old photographs.
         clean: autoencoder of clean photographs.
         translation: between their latent maps.
+
+    What is made of a pixel depends on the pixels within `reach_before` of those cells, with sides of `cell` pixels,
+    that lie within `reach_after` of it.
     """
 
     scale = 1
@@ -145,18 +148,16 @@ class LatentRestoration(nn.Module):
     def __init__(self, old: CompactVAE, clean: CompactVAE, translation: CompactTranslation) -> None:
         super().__init__()
         self.old, self.clean, self.translation = old, clean, translation
-        self.multiple = STRIDE * translation.cell  # windows begin at multiples of it; they may end anywhere
-        self.grid = STRIDE
-        before = STRIDE * (old.reach + translation.reach_before)
-        after = STRIDE * (translation.reach_after + clean.reach)
-        # What comes after the attention reads into neighbouring cells, which are attended to as a whole.
-        cells = -(-after // self.multiple) + -(-before // self.multiple)
-        self.halo = cells * self.multiple
+        self.multiple = STRIDE
+        self.cell = STRIDE * translation.cell
+        self.reach_before = STRIDE * (old.reach + translation.reach_before)
+        self.reach_after = STRIDE * (translation.reach_after + clean.reach)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Restore `image` (B, 3, H, W) in [0, 1], H and W multiples of 4; the result is unclamped.
 
-        `mask` (B, 1, H, W) is 1 where the photograph is damaged, else 0.
+        `mask` (B, 1, H, W) is 1 where the photograph is damaged, 1/2 where it is but has been filled coarsely, else 0.
+        The first pixel begins a cell.
         """
         latent, _ = self.old.encode(image)
         return self.compose(image, mask, latent, self.translation(latent, mask))

@@ -28,6 +28,7 @@ __all__ = ["Autoencoding", "Translation"]
 TRIALS = 24  # pictures held out that a network is tried on
 SHOWN = 8  # of them, and as many real ones, on a sample sheet
 UNTOLD = 0.15  # of the examples' masks are empty: a detector misses things
+FILLED = 0.35  # of the examples have their damage filled coarsely beforehand, as large holes have when it is used
 WIDENED = 3  # masks grow by fewer pixels than this: a detector is not exact
 
 
@@ -169,7 +170,7 @@ class Translation:
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = self.pictures.draw(generator)
-        made, translated = self.generator.network(batch.image, seen(batch.mask, generator))
+        made, translated = self.generator.network(*filled(batch, seen(batch.mask, generator), generator))
         loss, parts = self.compare(batch, made, translated)
         if self.discriminator is None:
             self.improve(loss, step)
@@ -256,6 +257,21 @@ def seen(mask: Tensor, generator: torch.Generator) -> Tensor:
         grow = int(wider * WIDENED)
         found.append(torch.zeros_like(one) if missed < UNTOLD else F.max_pool2d(one, 2 * grow + 1, 1, grow))
     return torch.cat(found)
+
+
+def filled(batch: AgedBatch, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Images and masks as the network gets them: the damage of some filled with a coarse version of what is wanted."""
+    images, masks = [], []
+    chances = torch.rand(len(mask), 2, generator=generator).tolist()
+    parts = (torch.split(part, 1) for part in (batch.image, batch.toned, mask))
+    for image, wanted, one, (chance, size) in zip(*parts, chances, strict=True):
+        if chance < FILLED:
+            small = F.interpolate(wanted, scale_factor=0.5 if size < 0.5 else 0.25, mode="bilinear", antialias=True)
+            coarse = F.interpolate(small, image.shape[2:], mode="bilinear")
+            image, one = torch.where(one > 0, coarse, image), one / 2
+        images.append(image)
+        masks.append(one)
+    return torch.cat(images), torch.cat(masks)
 
 
 def sheet(rows: Sequence[Sequence[Tensor]]) -> Tensor:
