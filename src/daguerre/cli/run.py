@@ -63,8 +63,8 @@ def chain(
     $ daguerre run --steps upscale,stylize --help     the flags of these tasks
 
     The flags of all tasks that --steps names can be given. One that several of them have, or that this command has
-    itself, must begin with the task's name, and others may: --restore.strength, --stylize.steps. Between two steps a picture has 16 bits and is
-    in no file, so nothing is lost; only --stages writes it to files, which are PNG.
+    itself, must begin with the task's name, and others may: --restore.strength, --stylize.steps. Between two steps a
+    picture has 16 bits and is in no file, so nothing is lost; only --stages writes it to files, which are PNG.
 
     A recipe is a TOML file with a table for each step, in order, whose paths are relative to the file:
 

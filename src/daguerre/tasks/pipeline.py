@@ -85,7 +85,8 @@ class Pipeline:
         Args:
             source: a picture, a file, or an array as `Picture.from_array` takes it.
         """
-        *_, made = self.stages(source, progress=progress)
+        for made in self.stages(source, progress=progress):  # noqa: B007, a list of them would keep every stage
+            pass
         return made
 
     def stages(
