@@ -52,7 +52,7 @@ class ToneCurves(nn.Module):
     """
 
     def __init__(
-        self, *, side: int = 96, features: int = 24, cells: int = 6, segments: int = 16, bins: int = 32
+        self, *, side: int = 64, features: int = 24, cells: int = 6, segments: int = 16, bins: int = 32
     ) -> None:
         super().__init__()
         if side % 16:

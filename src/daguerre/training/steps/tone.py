@@ -15,7 +15,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.networks.tone import ToneCurves, apply_curves
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.training.aged import AgedPictures, pick
-from daguerre.training.aging import Aged, age
+from daguerre.training.aging import age
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainee import Average, Trainee
@@ -24,6 +24,8 @@ __all__ = ["Tone"]
 
 LEAST = 64  # pixels of a side below which a picture tells nothing about tones
 FRAME = 0.5  # the least part of a picture's side that an example shows
+MAT, BACKING, LAMP = 0.25, 0.1, 0.15  # parts of the examples with white paper, a scanner's bed, a coloured light
+DIMMED = 0.25  # by which a coloured light dims a channel at most
 TRIALS = 40  # pictures held out that are tried
 SHOWN = 8
 
@@ -59,7 +61,16 @@ class Tone:
         while len(examples) < self.recipe.aging.pool:
             part = int(torch.multinomial(shares, 1, generator=generator))
             whole = framed(pick(self.pictures.parts[part], generator), self.recipe.crop, generator)
-            examples.append(self.reduced(self.pictures.age(whole, generator)))
+            mat, backing, lamp = torch.rand(3, generator=generator).tolist()
+            whole = bordered(whole, 0.9, generator) if mat < MAT else whole  # paper, which ages with the picture
+            aged = self.pictures.age(whole, generator)
+            twins = torch.cat([aged.image, aged.toned, aged.clean])
+            if lamp < LAMP and not (twins == twins[:, :1]).all():
+                gains = 1 - DIMMED * torch.rand(1, 3, 1, 1, generator=generator)
+                twins[:2] *= gains
+            if backing < BACKING:  # what a scanner sees around the print
+                twins = bordered(twins, round(backing / BACKING), generator)
+            examples.append(self.reduced(twins))
             progress(Progress(step="ageing pictures", done=len(examples), total=self.recipe.aging.pool))
         return torch.stack(examples)
 
@@ -70,23 +81,21 @@ class Tone:
         for number, picture in enumerate(largest):
             whole = shrunk(picture[None].float() / 255, self.recipe.crop)
             ways = [age(whole, seed=2 * number), age(whole, seed=2 * number + 1), age(whole, seed=0, strength=0)]
-            trials += [self.reduced(aged) for aged in ways]
+            trials += [self.reduced(torch.cat([aged.image, aged.toned, aged.clean])) for aged in ways]
         return [self.ready(torch.stack(trials[way::3])) for way in range(3)]
 
-    def reduced(self, aged: Aged) -> Tensor:
-        """The aged photograph, its twin with its tones alone, and the clean one: (3, 3, side, side) uint8."""
-        twins = torch.cat([aged.image, aged.toned, aged.clean])
+    def reduced(self, twins: Tensor) -> Tensor:
+        """The aged photograph, its twin with its tones alone, and the clean one, (3, 3, h, w): (…, side, side) uint8."""
         return resize_bicubic(twins, self.side, self.side).clamp(0, 1).mul(255).round().byte()
 
     def ready(self, examples: Tensor) -> Tensor:
         """uint8 on the processor to [0, 1] on the device."""
         return examples.to(self.fabric.device).float() / 255
 
-    def correct(self, network: nn.Module, image: Tensor, toned: Tensor) -> tuple[Tensor, Tensor]:
-        """`toned` by the curves that `image` suggests, and those curves."""
-        curves = network(image)
-        places = (torch.arange(self.side) + 0.5) / self.side
-        return apply_curves(toned, curves, places, places), curves
+    def correct(self, image: Tensor, toned: Tensor) -> Tensor:
+        """`toned` by the curves that the averaged network finds in `image`."""
+        places = middles(self.side)
+        return apply_curves(toned, self.average.network(image), places, places)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         chosen = torch.randint(len(self.pool), (self.recipe.batch,), generator=generator)
@@ -95,8 +104,10 @@ class Tone:
         batch = torch.where(ways[0] < 0.5, batch.flip(-1), batch)
         batch = torch.where(ways[1] < 0.25, batch.transpose(-1, -2), batch)
         image, toned, clean = batch.unbind(1)
-        made, curves = self.correct(self.trainee.network, image, toned)
-        parts = {"l1": (made - clean).abs().mean(), "smooth": roughness(curves)}
+        curves = self.trainee.network(image)
+        places = middles(self.side)[::2]  # a quarter of the pixels says as much as all
+        made = apply_curves(toned[..., ::2, ::2], curves, places, places)
+        parts = {"l1": (made - clean[..., ::2, ::2]).abs().mean(), "smooth": roughness(curves)}
         loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=made.new_zeros(()))
         self.trainee.improve(loss, step)
         self.average.follow(self.trainee.bare, step)
@@ -108,12 +119,12 @@ class Tone:
         scores: dict[str, list[Tensor]] = {}
         for trials in self.trials[:2]:
             image, toned, clean = trials.unbind(1)
-            made, _ = self.correct(self.average.network, image, toned)
+            made = self.correct(image, toned)
             for name, result in {"before": toned, "psnr": made}.items():
                 scores.setdefault(name, []).append(psnr(result, clean, channel="rgb").clamp(max=60))
                 scores.setdefault(f"{name}_matched", []).append(tone_matched_psnr(result, clean).clamp(max=60))
         new = self.trials[2][:, 0]
-        kept, _ = self.correct(self.average.network, new, new)
+        kept = self.correct(new, new)
         scores["kept"] = [psnr(kept, new, channel="rgb").clamp(max=60)]
         return {name: torch.cat(values).mean().item() for name, values in scores.items()}
 
@@ -121,7 +132,7 @@ class Tone:
     def show(self) -> Tensor:
         """Pictures held out, one a row: aged, corrected, clean."""
         image, _, clean = self.trials[0][:SHOWN].unbind(1)
-        made, _ = self.correct(self.average.network, image, image)
+        made = self.correct(image, image)
         rows = torch.cat([image, made, clean], dim=3)  # (SHOWN, 3, side, 3 side)
         return torch.cat(list(rows[:, None]), dim=2).cpu()
 
@@ -131,6 +142,11 @@ class Tone:
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         network = self.average.network
         return network, network.state_dict()
+
+
+def middles(side: int) -> Tensor:
+    """Where the pixels of a side lie, as parts of it: (side,)."""
+    return (torch.arange(side) + 0.5) / side
 
 
 def roughness(curves: Tensor) -> Tensor:
@@ -153,6 +169,14 @@ def framed(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
         first = int((length - kept) * place)
         spans.append(slice(first, first + kept))
     return shrunk(picture[None, :, spans[0], spans[1]].float() / 255, side)
+
+
+def bordered(images: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    """`images` (B, 3, H, W) within a border of about one grey `level`, the same width for all, up to 7 % of a side."""
+    drawn = torch.rand(3, generator=generator).tolist()
+    across, down = (1 + int(0.07 * length * part) for length, part in zip(images.shape[-2:], drawn, strict=False))
+    inner = images[..., across:-across, down:-down]
+    return F.pad(inner, (down, down, across, across), value=min(level + 0.1 * drawn[2], 1.0))
 
 
 def shrunk(image: Tensor, side: int) -> Tensor:
