@@ -99,5 +99,5 @@ def test_relit_pixels_have_the_lightness_wanted_and_keep_their_hue():
 
 
 def test_a_strength_above_one_is_refused(network):
-    with pytest.raises(OptionError, match="strength is 1.5; it must lie between 0 and 1"):
+    with pytest.raises(OptionError, match=r"strength is 1\.5; it must lie between 0 and 1"):
         ToneCorrection.estimate(Picture.from_tensor(drawn(8, 8)), network, DEVICE, 1.5)

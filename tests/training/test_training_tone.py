@@ -53,9 +53,7 @@ def test_sixty_steps_undo_some_of_the_fading(data, tmp_path):
 
 
 def test_the_pool_is_the_same_every_time(data):
-    first, again = (
-        Tone(recipe(aging={"pool": 4}), data, Fabric(accelerator="cpu"), silent).pool for _ in range(2)
-    )
+    first, again = (Tone(recipe(aging={"pool": 4}), data, Fabric(accelerator="cpu"), silent).pool for _ in range(2))
     assert torch.equal(first, again)
     assert (first.shape, first.dtype) == ((4, 3, 3, 32, 32), torch.uint8)
     assert not torch.equal(first[:, 0], first[:, 2])

@@ -16,7 +16,17 @@ from torch.nn import functional as F
 
 from daguerre.images.resample import resize_bicubic
 
-__all__ = ["Channel", "MaskScores", "affine_tone_match", "consistency", "luma", "mask_scores", "psnr", "ssim", "tone_matched_psnr"]
+__all__ = [
+    "Channel",
+    "MaskScores",
+    "affine_tone_match",
+    "consistency",
+    "luma",
+    "mask_scores",
+    "psnr",
+    "ssim",
+    "tone_matched_psnr",
+]
 
 Channel = Literal["y", "rgb"]
 """What is compared: Y of BT.601 in studio swing, or red, green and blue alike."""

@@ -153,7 +153,8 @@ def blend_curves(curves: Tensor, strength: float) -> Tensor:
 def spline_weights(places: Tensor, cells: int) -> Tensor:
     """How much each of `cells` counts at `places` (n,) in [0, 1]: (n, cells), from 0, each row summing to 1.
 
-    Cubic B-splines around the middles of the cells, on the processor, for not every device has float64; what lies beyond the border counts for the cell at the border.
+    Cubic B-splines around the middles of the cells; what lies beyond the border counts for the cell at the border.
+    Computed on the processor, for not every device has float64.
     """
     centre = places.cpu().double() * cells - 0.5
     first = torch.floor(centre)

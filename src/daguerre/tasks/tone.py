@@ -1,4 +1,4 @@
-"""Fading, yellowing, casts, vignettes and uneven light undone: seen on the whole picture, corrected window by window."""
+"""Fading, yellowing, casts and uneven light undone: seen on the whole picture, corrected window by window."""
 
 from dataclasses import dataclass
 

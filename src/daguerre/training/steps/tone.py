@@ -85,7 +85,7 @@ class Tone:
         return [self.ready(torch.stack(trials[way::3])) for way in range(3)]
 
     def reduced(self, twins: Tensor) -> Tensor:
-        """The aged photograph, its twin with its tones alone, and the clean one, (3, 3, h, w): (…, side, side) uint8."""
+        """An aged photograph, its twin with its tones alone, the clean one (3, 3, h, w): (3, 3, side, side) uint8."""
         return resize_bicubic(twins, self.side, self.side).clamp(0, 1).mul(255).round().byte()
 
     def ready(self, examples: Tensor) -> Tensor:
