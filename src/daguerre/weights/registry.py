@@ -27,6 +27,7 @@ NETWORKS = {
     "SRGANDiscriminator": ("discriminators", "judge"),
     "SRResNet": ("srresnet", "upscale"),
     "SRVGGNetCompact": ("srvgg", "upscale"),
+    "ToneCurves": ("tone", "tone"),
     "UNetDiscriminatorSN": ("discriminators", "judge"),
     "VGG19": ("vgg", "features"),
 }
