@@ -17,12 +17,18 @@ __all__ = ["NETWORKS", "build", "task_of"]
 NETWORKS = {
     "CompactResNet": ("compact", "upscale"),
     "ESRGANDiscriminator": ("discriminators", "judge"),
+    "FaceGenerator": ("face_spade", "faces"),
+    "LatentTranslation": ("latent_translation", "restore"),
     "MSRResNet": ("srresnet", "upscale"),
+    "PartialNonlocalTranslation": ("latent_translation", "restore"),
+    "PatchAttentionTranslation": ("latent_translation", "restore"),
+    "PhotoVAE": ("photo_vae", "restore"),
     "RRDBNet": ("rrdbnet", "upscale"),
     "SRCNN": ("srcnn", "upscale"),
     "SRGANDiscriminator": ("discriminators", "judge"),
     "SRResNet": ("srresnet", "upscale"),
     "SRVGGNetCompact": ("srvgg", "upscale"),
+    "ScratchUNet": ("scratch_unet", "scratches"),
     "UNetDiscriminatorSN": ("discriminators", "judge"),
     "VGG19": ("vgg", "features"),
 }
