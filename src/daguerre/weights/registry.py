@@ -16,10 +16,14 @@ __all__ = ["NETWORKS", "build", "task_of"]
 
 NETWORKS = {
     "CompactResNet": ("compact", "upscale"),
+    "CompactTranslation": ("compact_translation", "restore"),
+    "CompactVAE": ("compact_vae", "restore"),
     "ESRGANDiscriminator": ("discriminators", "judge"),
     "FaceGenerator": ("face_spade", "faces"),
+    "LatentDiscriminator": ("patch_discriminators", "judge"),
     "LatentTranslation": ("latent_translation", "restore"),
     "MSRResNet": ("srresnet", "upscale"),
+    "MultiScaleDiscriminator": ("patch_discriminators", "judge"),
     "PartialNonlocalTranslation": ("latent_translation", "restore"),
     "PatchAttentionTranslation": ("latent_translation", "restore"),
     "PhotoVAE": ("photo_vae", "restore"),
