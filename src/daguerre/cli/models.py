@@ -83,7 +83,7 @@ def import_weights(
     """
     path = weights.import_file(file, name, overwrite=overwrite)
     header = read_header(path)
-    print(f"{path.stem}: {header.network} x{header.scale}, for {header.task}; use it with --model {path.stem}")
+    print(f"{path.stem}: {header.network}, {header.task} x{header.scale}; use it with --model {path.stem}")
     return 0
 
 
