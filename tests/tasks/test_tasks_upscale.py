@@ -181,6 +181,11 @@ def test_an_unknown_model_is_told_before_any_picture_is_opened(options):
         Upscaler(**options)
 
 
+def test_a_network_for_another_task_is_refused():
+    with pytest.raises(OptionError, match=r"vgg19-slim is for another task \(features\)"):
+        Upscaler(model="vgg19-slim")
+
+
 def test_models_of_different_kinds_are_not_blended():
     with pytest.raises(WeightsError, match="only within one architecture"):
         Upscaler(model="compact-x4", towards="small-x2")

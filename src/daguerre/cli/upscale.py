@@ -35,8 +35,9 @@ def upscale(
     $ daguerre upscale scans/ -o large/ --scale 2    a whole folder
     $ daguerre upscale photo.jpg --invented map.png  and a map of what was invented
 
-    The result, shrunk again, agrees with the original; how well is printed in decibels (40 is very good). Size apart,
-    the picture is left alone: colour profile, bit depth, grey, transparency and metadata stay.
+    The result, shrunk again, agrees with the original; how well is printed in decibels (40 is very good), before a
+    format such as JPEG takes its share. Size apart, the picture is left alone: colour profile, bit depth, grey,
+    transparency and metadata stay.
 
     Args:
         pictures: pictures, or folders of them.
@@ -45,7 +46,7 @@ def upscale(
     jobs = plan_jobs(pictures, result, name_suffix(upscaling))
     if invented and len(jobs) > 1:
         raise OptionError(f"--invented names one file, {invented}, but there are {len(jobs)} pictures")
-    if invented in {path for job in jobs for path in (job.source, job.target)}:
+    if invented and invented.resolve() in {path.resolve() for job in jobs for path in (job.source, job.target)}:
         raise OptionError(f"--invented names {invented}, which is a picture or its result; name another file")
     upscaler = Upscaler(upscaling)
 

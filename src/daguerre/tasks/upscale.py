@@ -133,7 +133,7 @@ class Upscaler:
 
     Raises:
         WeightsNotFound: no model of that name.
-        OptionError: options that contradict each other.
+        OptionError: options that contradict each other, or a model for another task.
     """
 
     def __init__(self, options: UpscaleOptions | None = None, **changes: Any) -> None:
@@ -207,7 +207,11 @@ class Upscaler:
     def scales(self) -> dict[int, str]:
         """Which model to take for which scale."""
         if self.options.model != "auto":
-            return {self.model(self.options.model).header.scale: self.options.model}
+            header = self.model(self.options.model).header
+            if header.task != "upscale":
+                wanted = "`daguerre models` lists those that enlarge"
+                raise OptionError(f"{self.options.model} is for another task ({header.task}); {wanted}")
+            return {header.scale: self.options.model}
         return CLEANING if self.options.clean else AUTO
 
     def model(self, name: str) -> weights.Loaded:
