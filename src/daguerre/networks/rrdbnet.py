@@ -87,6 +87,28 @@ class RRDBNet(nn.Module):
             if isinstance(layer, nn.Conv2d):  # small, so that a deep trunk starts near the identity (section 3.1)
                 nn.init.kaiming_normal_(layer.weight).data.mul_(0.1)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.pass_colours_through()
+
+    @torch.no_grad()
+    def pass_colours_through(self) -> None:
+        """Give the colours three channels of their own, so that training starts at bilinear enlargement."""
+        tent = torch.tensor([1.0, 2.0, 1.0]) / 4  # after nearest enlargement by 2 it makes bilinear enlargement
+        spot = torch.tensor([0.0, 1.0, 0.0])
+        self.conv_body.weight.mul_(0.1)
+        self.conv_last.weight.mul_(0.1)
+        for layer, line in (
+            (self.conv_first, spot),
+            (self.conv_up1, tent),
+            (self.conv_up2, tent),
+            (self.conv_hr, spot),
+            (self.conv_last, spot),
+        ):
+            each = layer.in_channels // 3 if layer is self.conv_first else 1  # samples of a colour, unshuffled
+            for colour in range(3):
+                layer.bias[colour] = 0  # type: ignore[index]
+                if layer is not self.conv_last:
+                    layer.weight[colour] = 0
+                layer.weight[colour, colour * each : (colour + 1) * each] = line[:, None] * line / each
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale `image` (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W), unclamped.
