@@ -14,6 +14,8 @@ from daguerre.options import nearest
 from daguerre.training.degradations import Degradation
 
 __all__ = [
+    "AgingPlan",
+    "AutoencodersPlan",
     "DataPlan",
     "DiscriminatorPlan",
     "HeaderPlan",
@@ -44,6 +46,25 @@ class DataPlan:
     """Which folders or tar files below the data folder are used; folders are searched to the bottom."""
 
     parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgingPlan:
+    """How clean pictures are made old, and where really old ones lie.
+
+    Args:
+        strength: least and greatest strength of `daguerre.training.aging.age`.
+        untouched: part of the examples that are left as they are, to learn to leave clean pictures alone.
+        shares: how often each of the data's parts is drawn from; alike unless said.
+        half: part of the examples that are cut from pictures of half the size.
+        real: parts with photographs that are really old; nobody knows what they looked like when new.
+    """
+
+    strength: tuple[float, float] = (0.2, 1.5)
+    untouched: float = 0.1
+    shares: dict[str, float] = field(default_factory=dict)
+    half: float = 0.3
+    real: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +128,14 @@ class DiscriminatorPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AutoencodersPlan:
+    """The trained autoencoders that a translation goes between, by name or file."""
+
+    old: str
+    clean: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class InitPlan:
     """Weights to start from, by name or file; parameters whose names begin with one of `skip` start fresh."""
 
@@ -137,6 +166,7 @@ class Recipe:
         clip: largest norm of the gradient; 0 leaves it as it is.
         losses: how much each loss counts, by name.
         degradation: what makes the small pictures; MATLAB's bicubic if it is not there.
+        aging: what makes old photographs of the pictures, for the steps of restoration.
     """
 
     name: str
@@ -157,6 +187,8 @@ class Recipe:
     perceptual: PerceptualPlan = field(default_factory=PerceptualPlan)
     discriminator: DiscriminatorPlan | None = None
     degradation: Degradation | None = None
+    aging: AgingPlan = field(default_factory=AgingPlan)
+    autoencoders: AutoencodersPlan | None = None
     init: InitPlan | None = None
     header: HeaderPlan = field(default_factory=HeaderPlan)
 

@@ -16,8 +16,12 @@ __all__ = ["NETWORKS", "build", "task_of"]
 
 NETWORKS = {
     "CompactResNet": ("compact", "upscale"),
+    "CompactTranslation": ("compact_translation", "restore"),
+    "CompactVAE": ("compact_vae", "restore"),
     "ESRGANDiscriminator": ("discriminators", "judge"),
+    "LatentDiscriminator": ("patch_discriminators", "judge"),
     "MSRResNet": ("srresnet", "upscale"),
+    "MultiScaleDiscriminator": ("patch_discriminators", "judge"),
     "RRDBNet": ("rrdbnet", "upscale"),
     "SRCNN": ("srcnn", "upscale"),
     "SRGANDiscriminator": ("discriminators", "judge"),
