@@ -35,7 +35,9 @@ class UpscaleOptions:
 
     model: str = option("auto", "a name from `daguerre models`, or a weights file; auto suits the scale")
     clean: bool = option(False, "take JPEG traces and noise away, too: for pictures from phones and from the web")
-    vivid: float = option(0.0, "put likely detail in where it is lost: 0 invents nothing, 1 all it can; blends two models")
+    vivid: float = option(
+        0.0, "put likely detail in where it is lost: 0 invents nothing, 1 all it can; blends two models"
+    )
     scale: float | None = option(None, "times as wide and as high: 2, 4, 1.5, 8, ...")
     width: int | None = option(None, "width of the result in pixels")
     height: int | None = option(None, "height of the result in pixels")
