@@ -1,4 +1,4 @@
-"""The pictures of the report on upscaling, from the weights that ship and those of the short trainings beside this file.
+"""The pictures of the report on upscaling, from weights that ship and from the short trainings beside this file.
 
 $ python docs/experiments/upscaling/pictures.py RUNS OUT
 
@@ -130,7 +130,7 @@ def dial(out: Path, astronaut: Tensor) -> None:
 
 
 def photographs(out: Path) -> None:
-    """Noisy, compressed photographs: bicubic, the faithful model, the cleaning one, the photographic one, the original."""
+    """Noisy, compressed photographs: bicubic, the faithful, the cleaning and the photographic model, the original."""
     models = {"bicubic": "bicubic", "compact-x4": "compact-x4", "compact-x4-clean": "compact-x4-clean"}
     models["compact-x4-photo"] = "compact-x4-photo"
     rows = []
