@@ -56,7 +56,7 @@ class RestoreOptions:
 FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")
 """Options that finding damage has as well."""
 
-DETECTORS = {"auto": "auto", "microsoft": "microsoft-scratch-detection"}
+DETECTORS = {"auto": "scratches", "microsoft": "microsoft-scratch-detection"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,11 +153,13 @@ class Restorer:
         }
         if "scratches" in chosen:
             chosen["scratches"] = Path(chosen["scratches"]).name
-        detector = ["scratches" if self.options.model == "auto" else DETECTORS[self.options.model]]
+        used = list(self.method.models)
+        if self.detector is not None:
+            used.append(DETECTORS[self.options.model])
         return Step(
             task="restore",
             options=chosen,
-            models={name: weights.checksum(name) for name in [*(detector if self.detector else []), *self.method.models]},
+            models={name: weights.checksum(name) for name in used},
             measured={"damaged_percent": round(100 * damaged, 2), "tone_change_percent": round(100 * tone_change, 2)},
             source_type="compositeWithTrainedAlgorithmicMedia" if damaged else "algorithmicallyEnhanced",
         )

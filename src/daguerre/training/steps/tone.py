@@ -65,7 +65,8 @@ class Tone:
 
     def make_trials(self) -> list[Tensor]:
         """The largest pictures held out, each aged in two ways and not at all."""
-        largest = sorted(self.pictures.held_out, key=lambda picture: -min(picture.shape[1:]))[:TRIALS]
+        held_out = [picture for part in self.pictures.held_out for picture in part]
+        largest = sorted(held_out, key=lambda picture: -min(picture.shape[1:]))[:TRIALS]
         trials = []
         for number, picture in enumerate(largest):
             whole = shrunk(picture[None].float() / 255, self.recipe.crop)
