@@ -53,6 +53,7 @@ class AgingPlan:
         shares: how often each of the data's parts is drawn from; alike unless said.
         half: part of the examples that are cut from pictures of half the size.
         real: parts with photographs that are really old; nobody knows what they looked like when new.
+        pool: examples made once, for steps that draw the same ones again and again.
     """
 
     strength: tuple[float, float] = (0.2, 1.5)
@@ -60,6 +61,7 @@ class AgingPlan:
     shares: dict[str, float] = field(default_factory=dict)
     half: float = 0.3
     real: tuple[str, ...] = ()
+    pool: int = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
