@@ -20,6 +20,7 @@ __all__ = ["main"]
 COMMANDS = {
     "upscale": "make pictures larger",
     "stylize": "paint photographs in the style of other pictures",
+    "scratches": "find scratches and other damage, as a mask to look at and to change",
     "age": "make old photographs from new ones, to try restoration on",
     "models": "see, fetch, import and check the networks",
     "train": "train a network from a recipe",

@@ -16,6 +16,7 @@ __all__ = ["NETWORKS", "build", "task_of"]
 
 NETWORKS = {
     "CompactResNet": ("compact", "upscale"),
+    "DamageUNet": ("damage_unet", "scratches"),
     "ESRGANDiscriminator": ("discriminators", "judge"),
     "MSRResNet": ("srresnet", "upscale"),
     "RRDBNet": ("rrdbnet", "upscale"),

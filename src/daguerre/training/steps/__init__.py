@@ -11,6 +11,7 @@ from daguerre.progress import ProgressCallback
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.classification import Classification
 from daguerre.training.steps.protocol import Step
+from daguerre.training.steps.scratches import Scratches
 from daguerre.training.steps.upscaling import AdversarialRegression, Regression
 
 __all__ = ["STEPS", "Step", "make_step"]
@@ -19,6 +20,7 @@ STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
     "adversarial": AdversarialRegression,
     "classification": Classification,
     "regression": Regression,
+    "scratches": Scratches,
 }
 
 
