@@ -59,8 +59,8 @@ def test_untouched_examples_are_their_own_clean_twins(data):
 
 def test_what_is_held_out_is_never_drawn(data):
     source = pictures(data)
-    assert len(source.held_out) + len(source.parts[0]) == 6
-    assert not any(torch.equal(a, b) for a in source.held_out for b in source.parts[0] if a.shape == b.shape)
+    assert len(source.held_out[0]) + len(source.parts[0]) == 6
+    assert not any(torch.equal(a, b) for a in source.held_out[0] for b in source.parts[0] if a.shape == b.shape)
 
 
 def test_trials_are_always_the_same(data):

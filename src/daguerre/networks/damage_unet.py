@@ -52,7 +52,7 @@ class DamageUNet(nn.Module):
         for block in self.modules():
             if isinstance(block, Block):
                 block.conv2.weight.data.mul_(0.1)
-        self.last.bias.data.fill_(-3.0)  # type: ignore[union-attr] - damage is rare
+        nn.init.constant_(self.last.bias, -3.0)  # type: ignore[arg-type]  # damage is rare
 
     @property
     def halo(self) -> int:

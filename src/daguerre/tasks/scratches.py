@@ -15,9 +15,11 @@ from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Canvas, Picture
+from daguerre.networks.scratch_unet import ScratchUNet
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.colours import read_colours
+from daguerre.tasks.microsoft import PublishedDetector
 from daguerre.tiling import Window, plan_windows, run_windows, window_side
 from daguerre.tiling.pieces import Pieces, keep_pieces
 
@@ -55,8 +57,8 @@ class ScratchOptions:
         """Which pieces of damage, on a map of 255 levels, are certain and large enough."""
         length = np.maximum(pieces.bottom - pieces.top, pieces.right - pieces.left)
         large = (length >= self.min_length) & (pieces.area >= self.min_area)
-        certain: NDArray[np.bool_] = pieces.peak >= math.ceil(255 * self.threshold)
-        return large & certain
+        kept: NDArray[np.bool_] = large & (pieces.peak >= math.ceil(255 * self.threshold))
+        return kept
 
 
 class ScratchDetector:
@@ -79,6 +81,7 @@ class ScratchDetector:
         if loaded.header.task != "scratches":
             raise OptionError(f"{self.options.model} is for {loaded.header.task}, not for finding scratches")
         self.network = self.device.place(loaded.network)
+        self.published = PublishedDetector(self.device, self.network) if isinstance(self.network, ScratchUNet) else None
         self.multiple = int(loaded.network.multiple)  # type: ignore[arg-type]
         # Windows begin where the network's grid does.
         self.halo = -(-int(loaded.network.halo) // self.multiple) * self.multiple  # type: ignore[arg-type]
@@ -91,6 +94,8 @@ class ScratchDetector:
 
     def likelihood(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
         """How likely each pixel is damaged: grey, 255 = surely."""
+        if self.published is not None:
+            return self.published(picture, progress=progress)
         canvas = Canvas(picture.height, picture.width, grey=True)
 
         def read(window: Window) -> Tensor:

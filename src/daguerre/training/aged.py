@@ -44,11 +44,11 @@ class AgedPictures:
         least = least or recipe.crop
         self.left_out: list[str] = []
         self.parts: list[list[Tensor]] = []  # of clean pictures to train on
-        self.held_out: list[Tensor] = []  # never trained on
+        self.held_out: list[list[Tensor]] = []  # of each part, never trained on
         for part in recipe.data.parts:
             training, held_out = self.load(data, part, least, progress)
             self.parts.append(training)
-            self.held_out += held_out
+            self.held_out.append(held_out)
         self.real: list[Tensor] = []
         self.real_held_out: list[Tensor] = []
         for part in recipe.aging.real:
@@ -95,8 +95,8 @@ class AgedPictures:
 
     def trials(self, count: int, *, multiple: int = 8) -> list[Aged]:
         """The middles of pictures held out, spread over the parts, each aged in its own way, always the same."""
-        step = max(len(self.held_out) // count, 1)
-        chosen = self.held_out[::step][:count]
+        each = -(-count // len(self.held_out))
+        chosen = [picture for part in self.held_out for picture in part[:: max(len(part) // each, 1)][:each]]
         aged = []
         for seed, picture in enumerate(chosen):
             rows, columns = middle(picture, self.recipe.validation.crop, multiple)

@@ -1,16 +1,28 @@
 """The networks and losses that a recipe asks for by name."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from torch import nn
 
 from daguerre import weights
 from daguerre.errors import RecipeError, UnknownArchitecture
 from daguerre.options import nearest
-from daguerre.training.recipe import InitPlan, NetworkPlan, Recipe
+from daguerre.training.losses import (
+    L1,
+    Adversarial,
+    Charbonnier,
+    Hinge,
+    LeastSquares,
+    Perceptual,
+    RelativisticAverage,
+    TotalVariation,
+    Vanilla,
+    WeightedSum,
+)
+from daguerre.training.recipe import DiscriminatorPlan, InitPlan, NetworkPlan, Recipe
 from daguerre.weights.registry import build
 
-__all__ = ["check_losses", "make_network", "start"]
+__all__ = ["check_losses", "game", "image_losses", "make_network", "start"]
 
 
 def make_network(plan: NetworkPlan) -> nn.Module:
@@ -49,6 +61,37 @@ def take_over(network: nn.Module, init: InitPlan) -> None:
         if mine != given:
             raise RecipeError(f"{name} is {mine} in this network but {given} in {init.weights!r}; name it in init.skip")
     network.load_state_dict(ours | {name: theirs[name] for name in kept})
+
+
+def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
+    """The losses between what is made and what is wanted that a recipe names; `more` are those a step itself knows.
+
+    Raises:
+        RecipeError: a loss is named that nobody knows.
+    """
+
+    def perceptual() -> Perceptual:
+        return Perceptual(weights.load(recipe.perceptual.weights).network, recipe.perceptual.layers)
+
+    known: dict[str, Callable[[], nn.Module]] = {
+        "charbonnier": Charbonnier,
+        "l1": L1,
+        "perceptual": perceptual,
+        "total_variation": TotalVariation,
+    }
+    check_losses(recipe.losses, {*known, *more})
+    return WeightedSum({name: known[name]() for name in recipe.losses if name in known}, recipe.losses)
+
+
+def game(plan: DiscriminatorPlan) -> Adversarial:
+    """The adversarial loss that a recipe names."""
+    games: dict[str, type[Adversarial]] = {
+        "hinge": Hinge,
+        "least_squares": LeastSquares,
+        "relativistic": RelativisticAverage,
+        "vanilla": Vanilla,
+    }
+    return games[plan.loss]()
 
 
 def check_losses(losses: Mapping[str, float], known: Collection[str]) -> None:

@@ -11,16 +11,21 @@ from daguerre.progress import ProgressCallback
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.classification import Classification
 from daguerre.training.steps.protocol import Step
+from daguerre.training.steps.restoration import Autoencoding, Translation
 from daguerre.training.steps.scratches import Scratches
+from daguerre.training.steps.tone import Tone
 from daguerre.training.steps.upscaling import AdversarialRegression, Regression
 
 __all__ = ["STEPS", "Step", "make_step"]
 
 STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
     "adversarial": AdversarialRegression,
+    "autoencoding": Autoencoding,
     "classification": Classification,
     "regression": Regression,
     "scratches": Scratches,
+    "translation": Translation,
+    "tone": Tone,
 }
 
 

@@ -30,10 +30,10 @@ FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
 class Scratches:
     """Find the damage in photographs that were aged, and the damage added to real old ones.
 
-    The network is normalised while it trains, which is folded into its convolutions in the end.
+    A network that starts fresh is normalised while it trains, which is folded into its convolutions in the end.
 
     In a real old photograph other damage, which no one marked, is real too. So a sound pixel of one counts the less,
-    the more the network takes it for damage (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
+    the more the network takes it for damage, down to a half (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -46,12 +46,13 @@ class Scratches:
         self.labels: list[str] = []
         self.dice = Dice()
         self.trials = self.make_trials()
-        self.detector = Trainee(fabric, normalise(network), recipe, recipe.optimizer)
+        self.detector = Trainee(fabric, network if recipe.init else normalise(network), recipe, recipe.optimizer)
         self.average = Average(self.detector.bare, recipe.ema)
 
     def make_trials(self) -> list[Aged]:
         """The middles of the largest pictures held out, each aged in its own way, always the same."""
-        largest = sorted(self.pictures.held_out, key=lambda picture: -picture[0].numel())[:TRIALS]
+        held_out = [picture for part in self.pictures.held_out for picture in part]
+        largest = sorted(held_out, key=lambda picture: -picture[0].numel())[:TRIALS]
         return [age(self.middle(picture), seed=seed) for seed, picture in enumerate(largest)]
 
     def middle(self, picture: Tensor) -> Tensor:
@@ -82,7 +83,7 @@ class Scratches:
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         image, wanted, real = self.draw(generator)
         logits = self.detector.network(image).float()
-        doubt = torch.where(real & (wanted == 0), logits.detach().sigmoid(), 0)
+        doubt = torch.where(real & (wanted == 0), logits.detach().sigmoid() / 2, 0)
         parts = {
             "cross_entropy": F.binary_cross_entropy_with_logits(logits, wanted, 1 - doubt),
             "dice": self.dice(logits.sigmoid() * (1 - doubt), wanted),
@@ -109,7 +110,8 @@ class Scratches:
         )
         scores = {"precision": lost.precision, "recall": lost.recall, "f1": lost.f1, "auc": lost.auc}
         scores["stain_f1"] = stained.f1
-        sound = {"clean_found": self.pictures.held_out[::4], "real_found": self.pictures.real_held_out}
+        clean = [picture for part in self.pictures.held_out for picture in part[::4]]
+        sound = {"clean_found": clean, "real_found": self.pictures.real_held_out}
         for name, pictures in sound.items():
             parts = [(self.find(self.middle(picture))[:, 0] >= 0.5).float().mean() for picture in pictures]
             scores |= {name: torch.stack(parts).mean().item()} if parts else {}

@@ -1,6 +1,6 @@
 """Steps that train upscaling networks: for fidelity alone, or against a discriminator as well."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,28 +8,14 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.progress import ProgressCallback
-from daguerre.training.losses import (
-    L1,
-    Charbonnier,
-    Hinge,
-    LeastSquares,
-    Perceptual,
-    RelativisticAverage,
-    TotalVariation,
-    Vanilla,
-    WeightedSum,
-)
-from daguerre.training.networks import check_losses, make_network, start
+from daguerre.training.networks import game, image_losses, make_network, start
 from daguerre.training.pairs import Pairs
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainee import Average, Trainee
 
 __all__ = ["AdversarialRegression", "Regression"]
-
-GAMES = {"hinge": Hinge, "least_squares": LeastSquares, "relativistic": RelativisticAverage, "vanilla": Vanilla}
 
 
 class Regression:
@@ -40,27 +26,12 @@ class Regression:
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
         self.recipe, self.fabric = recipe, fabric
         network = start(recipe)
-        self.losses = self.image_losses().to(fabric.device)
+        self.losses = image_losses(recipe, self.more_losses).to(fabric.device)
         self.pairs = Pairs(recipe, data, getattr(network, "scale", 1), fabric, progress)
         self.left_out = self.pairs.left_out
         self.labels: list[str] = []
         self.generator = Trainee(fabric, network, recipe, recipe.optimizer)
         self.average = Average(self.generator.bare, recipe.ema)
-
-    def image_losses(self) -> WeightedSum:
-        """The losses between what is made and what is wanted that the recipe names."""
-        known: dict[str, Callable[[], nn.Module]] = {
-            "charbonnier": Charbonnier,
-            "l1": L1,
-            "perceptual": self.perceptual,
-            "total_variation": TotalVariation,
-        }
-        check_losses(self.recipe.losses, known.keys() | self.more_losses)
-        return WeightedSum({name: known[name]() for name in self.recipe.losses if name in known}, self.recipe.losses)
-
-    def perceptual(self) -> Perceptual:
-        plan = self.recipe.perceptual
-        return Perceptual(weights.load(plan.weights).network, plan.layers)
 
     def compare(self, made: Tensor, high: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         with self.fabric.autocast():
@@ -102,7 +73,7 @@ class AdversarialRegression(Regression):
             raise RecipeError("an adversarial step needs a [discriminator] and a weight losses.adversarial")
         super().__init__(recipe, data, fabric, progress)
         self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
-        self.game = GAMES[plan.loss]()
+        self.game = game(plan)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         low, high = self.pairs.draw(generator)
@@ -111,7 +82,8 @@ class AdversarialRegression(Regression):
         # The generator's turn. The discriminator only watches, so it is not called in its distributed form.
         watcher = self.discriminator.bare.requires_grad_(False)
         with self.fabric.autocast():
-            real, fake = watcher(high).float(), watcher(made).float()
+            # Together, as in its own turn: batch normalisation of each alone would hide what tells them apart.
+            real, fake = watcher(torch.cat([high, made])).float().chunk(2)
         deception = self.game.for_generator(real, fake)
         loss, parts = self.compare(made, high)
         self.generator.improve(loss + self.recipe.losses["adversarial"] * deception, step)

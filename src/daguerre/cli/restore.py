@@ -1,0 +1,91 @@
+"""`daguerre restore`: give back old photographs, clean."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from daguerre.cli.arguments import parse
+from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, run_jobs
+from daguerre.errors import OptionError
+from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.progress import ProgressCallback
+from daguerre.tasks.restore import Restored, RestoreOptions, Restorer
+
+__all__ = ["run"]
+
+
+def restore(
+    pictures: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE-OR-FOLDER ...", help_behavior_hint="")
+    ],
+    restoring: RestoreOptions,
+    result: Output,
+    saving: SaveOptions,
+    mask_out: Path | None = None,
+    stages: Path | None = None,
+) -> int:
+    """Restore old photographs.
+
+    $ daguerre restore old.jpg                         old-restored.jpg, beside it
+    $ daguerre restore old.jpg --strength 0.6          more of the photograph as it is
+    $ daguerre restore old.jpg --fix-fading off        scratches, noise and blur alone
+    $ daguerre restore old.jpg --mask-out damage.png   and where damage was found, to be edited ...
+    $ daguerre restore old.jpg --scratches damage.png  ... and given back
+    $ daguerre restore scans/ -o restored/             a whole folder
+
+    Scratches, dust, folds, holes and stains are found and filled; blur, noise, grain and low resolution are undone;
+    fading, yellowing and casts are set right. Size, colour profile, bit depth and metadata stay, black and white stays
+    black and white, and sepia stays sepia.
+
+    Args:
+        pictures: photographs, or folders of them.
+        mask_out: also write where damage was found: white on black.
+        stages: folder to which the photograph is also written as it is after each stage.
+    """
+    jobs = plan_jobs(pictures, result, "-restored")
+    if mask_out and len(jobs) > 1:
+        raise OptionError(f"--mask-out names one file, {mask_out}, but there are {len(jobs)} pictures")
+    if mask_out in {path for job in jobs for path in (job.source, job.target)}:
+        raise OptionError(f"--mask-out names {mask_out}, which is a picture or its result; name another file")
+    if mask_out and restoring.scratches == "off":
+        raise OptionError("--scratches off looks for no damage, so there is no mask; leave --mask-out out")
+    if restoring.scratches not in ("auto", "off") and len(jobs) > 1:
+        raise OptionError(f"the mask {restoring.scratches} fits one picture, but there are {len(jobs)}")
+    if stages:
+        make_folder(stages)
+    restorer = Restorer(restoring)
+
+    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+        original = Picture.open(job.source, max_pixels=result.max_pixels)
+        check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
+        if mask_out:
+            check_target(mask_out, overwrite=result.overwrite)
+        restored = restorer(original, stages=stages is not None, progress=progress)
+        restored.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
+        if mask_out and restored.mask is not None:
+            restored.mask.save(mask_out, overwrite=result.overwrite)
+        if stages:
+            write_stages(restored, job, stages, overwrite=result.overwrite)
+        return {
+            "damaged_percent": round(100 * restored.damaged, 2),
+            "tone_change_percent": round(100 * restored.tone_change, 1),
+        }
+
+    return run_jobs(jobs, result, work, describe)
+
+
+def write_stages(restored: Restored, job: Job, folder: Path, *, overwrite: bool) -> None:
+    """Write `old-1-damage.png`, `old-2-holes-filled.png`, and so on."""
+    for number, (name, picture) in enumerate(restored.stages.items(), start=1):
+        path = folder / f"{job.source.stem}-{number}-{name.replace(' ', '-')}.png"
+        picture.save(path, overwrite=overwrite)
+
+
+def describe(said: dict[str, Any]) -> str:
+    return f"{said['damaged_percent']} % was damaged, tones changed by {said['tone_change_percent']} %"
+
+
+def run(words: Sequence[str]) -> int:
+    return parse(restore, "restore", words)

@@ -1,0 +1,168 @@
+"""The latent translation that ships, and the restoration it is the middle of; both can be tiled."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre.networks.compact_vae import STRIDE, CompactVAE, trunk
+
+__all__ = ["CompactTranslation", "LatentRestoration"]
+
+EXCLUDED = -1e4  # score of a place that must not be attended to; finite, so that a cell without any other has a mean
+
+
+class CellAttention(nn.Module):
+    """Adds to damaged places the features of undamaged ones of the same cell of a fixed grid.
+
+    The partial non-local block of Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.3. Differs from the paper:
+    attention stays within a cell, so that the result does not depend on the windows a picture is cut into; it looks at
+    means of the undamaged ones of 2 x 2 places, which costs a quarter; near ones count more, by a learnt rate; and what
+    it finds is added, not put in the place of what is there, for a stain leaves the picture visible and a hairline
+    covers one pixel of the four that a place is wide.
+
+    Args:
+        features: channels in and out.
+        cell: side of a cell in latent places, even.
+        heads: attentions side by side.
+    """
+
+    distance: Tensor
+
+    def __init__(self, features: int, cell: int, heads: int = 2) -> None:
+        super().__init__()
+        self.cell, self.heads = cell, heads
+        self.query = nn.Conv2d(features, features, 1)
+        self.key_value = nn.Conv2d(features, 2 * features, 1)
+        self.give = nn.Conv2d(features, features, 1)
+        self.nearness = nn.Parameter(torch.linspace(-3, 0, heads))  # log of what a place's distance costs
+        queries, keys = grid(cell, 1), grid(cell, 2)
+        self.register_buffer("distance", torch.cdist(queries, keys), persistent=False)  # (cell², cell² / 4)
+
+    def forward(self, x: Tensor, damaged: Tensor) -> Tensor:
+        """Mend `x` (B, features, h, w), whose first place begins a cell, where `damaged` (B, 1, h, w) is 1."""
+        height, width = x.shape[2:]
+        cells, hurt = (self.split(F.pad(part, self.margin(x), value=pad)) for part, pad in ((x, 0.0), (damaged, 1.0)))
+        touched = hurt.amax((1, 2, 3)).nonzero()[:, 0]
+        if len(touched):
+            chosen, gone = cells[touched], hurt[touched]
+            mended = chosen + self.give(self.attend(chosen, gone)) * gone
+            cells = cells.index_copy(0, touched, mended.to(cells.dtype))
+        return self.join(cells, x)[..., :height, :width]
+
+    def attend(self, cells: Tensor, damaged: Tensor) -> Tensor:
+        """Means of the undamaged places of each cell (n, features, cell, cell), for every place of it."""
+        keep = F.avg_pool2d(1 - damaged, 2)  # (n, 1, cell / 2, cell / 2)
+        means = F.avg_pool2d(self.key_value(cells) * (1 - damaged), 2) / keep.clamp(min=0.25)
+        query, key, value = (
+            part.unflatten(1, (self.heads, -1)).flatten(3).transpose(2, 3)
+            for part in (self.query(cells), *means.to(cells.dtype).chunk(2, dim=1))
+        )  # (n, heads, cell², features / heads), and a quarter as many keys
+        score = (
+            query @ key.transpose(2, 3) / query.shape[-1] ** 0.5 - self.nearness.exp()[:, None, None] * self.distance
+        )
+        weight = torch.softmax(score + EXCLUDED * (keep == 0).flatten(1)[:, None, None], dim=-1)
+        found: Tensor = weight.to(value.dtype) @ value
+        return found.transpose(2, 3).flatten(1, 2).view_as(cells)
+
+    def margin(self, x: Tensor) -> tuple[int, int, int, int]:
+        """What is missing to whole cells on the right and below."""
+        return 0, -x.shape[3] % self.cell, 0, -x.shape[2] % self.cell
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to cells (n, C, cell, cell)."""
+        channels = x.shape[1]
+        cells = x.unfold(2, self.cell, self.cell).unfold(3, self.cell, self.cell)  # (B, C, rows, columns, cell, cell)
+        return cells.permute(0, 2, 3, 1, 4, 5).reshape(-1, channels, self.cell, self.cell)
+
+    def join(self, cells: Tensor, like: Tensor) -> Tensor:
+        """The opposite of `split`, for cells of `like` (B, C, h, w) with its margin."""
+        batch, channels, height, width = like.shape
+        rows, columns = -(-height // self.cell), -(-width // self.cell)
+        grid = cells.view(batch, rows, columns, channels, self.cell, self.cell).permute(0, 3, 1, 4, 2, 5)
+        return grid.reshape(batch, channels, rows * self.cell, columns * self.cell)
+
+
+def grid(side: int, step: int) -> Tensor:
+    """Middles (n, 2) of squares of `step` places that fill a square of `side`, row by row."""
+    line = torch.arange(0.5 * step, side, step)
+    return torch.stack(torch.meshgrid(line, line, indexing="ij"), -1).flatten(0, 1)
+
+
+class CompactTranslation(nn.Module):
+    """From the latent map of an old photograph to that of a clean one: residual blocks, an attention, residual blocks.
+
+    Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.2 and 3.3: residual blocks for blur, noise and low
+    resolution, a partial non-local block for scratches and holes.
+    Differs from the paper: it learns the difference and begins at none; it is told which pixels are damaged, not only
+    which places; it has neither normalisation nor attention to the whole picture.
+
+    Args:
+        latent: channels of the latent maps.
+        features: channels of the residual blocks and of the attention.
+        before, after: residual blocks before and after the attention.
+        cell: side in latent places of the cells that attention stays in.
+    """
+
+    scale = 1
+    multiple = 1
+
+    def __init__(
+        self, *, latent: int = 64, features: int = 64, before: int = 3, after: int = 7, cell: int = 24
+    ) -> None:
+        super().__init__()
+        self.cell = cell
+        self.reach_before, self.reach_after = 2 * before + 1, 2 * after + 1  # latent places
+        self.before = trunk(latent + STRIDE**2, features, before, features)[:-1]
+        self.attention = CellAttention(features, cell)
+        self.after = trunk(features, features, after, latent)[1:]
+
+    def forward(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """Translate `latent` (B, latent, H/4, W/4), whose first place begins a cell; the result has the same shape.
+
+        `mask` (B, 1, H, W) is 1 where the photograph is damaged, 1/2 where it has been filled coarsely, else 0.
+        """
+        pixels = F.pixel_unshuffle(mask, STRIDE)  # (B, 16, H/4, W/4)
+        x = self.before(torch.cat([latent, pixels * 2 - 1], 1))
+        x = self.attention(x, pixels.amax(1, keepdim=True).ceil())
+        return latent + self.after(x).float()  # type: ignore[no-any-return]
+
+
+class LatentRestoration(nn.Module):
+    """Restoration: the old photograph's encoder, the translation, the clean photograph's decoder.
+
+    A decoder alone would cost even a clean photograph some of its sharpness. So what is added to the photograph is the
+    difference between the translated latent map decoded and the untranslated one decoded: none where nothing is to be
+    mended. Only under the mask, where the photograph is lost, the decoded picture takes its place.
+
+    Args:
+        old: autoencoder of old photographs.
+        clean: autoencoder of clean photographs.
+        translation: between their latent maps.
+
+    What is made of a pixel depends on the pixels within `reach_before` of those cells, with sides of `cell` pixels,
+    that lie within `reach_after` of it.
+    """
+
+    scale = 1
+
+    def __init__(self, old: CompactVAE, clean: CompactVAE, translation: CompactTranslation) -> None:
+        super().__init__()
+        self.old, self.clean, self.translation = old, clean, translation
+        self.multiple = STRIDE
+        self.cell = STRIDE * translation.cell
+        self.reach_before = STRIDE * (old.reach + translation.reach_before)
+        self.reach_after = STRIDE * (translation.reach_after + clean.reach)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Restore `image` (B, 3, H, W) in [0, 1], H and W multiples of 4; the result is unclamped.
+
+        `mask` (B, 1, H, W) is 1 where the photograph is damaged, 1/2 where it is but has been filled coarsely, else 0.
+        The first pixel begins a cell.
+        """
+        latent, _ = self.old.encode(image)
+        return self.compose(image, mask, latent, self.translation(latent, mask))
+
+    def compose(self, image: Tensor, mask: Tensor, latent: Tensor, translated: Tensor) -> Tensor:
+        """The restored picture, from the latent maps before and after the translation."""
+        mended = self.clean.decode(translated)
+        return torch.where(mask > 0, mended, image + mended - self.clean.decode(latent))

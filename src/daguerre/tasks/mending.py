@@ -1,0 +1,196 @@
+"""The local part of restoration as a pure function of a window: blur, noise and grain undone, damage filled."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre.devices import Device
+from daguerre.images import Canvas, Picture
+from daguerre.images.resample import resample_axis, support
+from daguerre.networks.compact_translation import LatentRestoration
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.colours import read_colours
+from daguerre.tiling import Window, plan_windows, run_windows
+
+__all__ = ["Mending", "fill_coarsely", "read_damage"]
+
+CELLS = 8  # cells along a window's side: what it reads more than it makes then costs three quarters
+THICK = 6  # pixels; damage into which a square of twice that and one fits is filled coarsely first
+SMALLEST = 24  # pixels of the shorter side, below which a picture is not reduced further
+
+
+class Mending:
+    """Mends any window of a photograph from the pixels it depends on, and from nothing else.
+
+    Args:
+        network: on `device` already.
+        size: (height, width) of the photograph.
+    """
+
+    def __init__(self, network: LatentRestoration, device: Device, size: tuple[int, int]) -> None:
+        self.network, self.device, self.size = network, device, size
+
+    def windows(self) -> list[Window]:
+        """The windows that the photograph is best mended in."""
+        return plan_windows(*self.size, CELLS * self.network.cell)
+
+    def source(self, window: Window) -> Window:
+        """The window that a window of the result depends on; it begins a cell."""
+        spans = []
+        for first, length, size in zip(
+            (window.top, window.left), (window.height, window.width), self.size, strict=True
+        ):
+            cell, before, after = self.network.cell, self.network.reach_before, self.network.reach_after
+            start = max((first - after) // cell * cell - before, 0) // cell * cell
+            stop = min(-(-(first + length + after) // cell) * cell + before, size)
+            spans.append((start, stop - start))
+        (top, height), (left, width) = spans
+        return Window(top, left, height, width)
+
+    @torch.inference_mode()
+    def __call__(self, window: Window, image: Tensor, mask: Tensor) -> Tensor:
+        """Mend a window.
+
+        Args:
+            image: (1, 3, h, w) in [0, 1], the pixels of `source(window)`.
+            mask: (1, 1, h, w) of the same pixels: 1 where damaged, 1/2 where filled coarsely, else 0.
+
+        Returns:
+            (1, 3, window.height, window.width) on the processor, unclamped.
+        """
+        source = self.source(window)
+        margin = (0, -source.width % self.network.multiple, 0, -source.height % self.network.multiple)
+        image, mask = (F.pad(part, margin, mode="replicate").to(self.device.torch_device) for part in (image, mask))
+        with self.device.autocast():
+            made: Tensor = self.network(image.contiguous(memory_format=torch.channels_last), mask)
+        rows, columns = window.within(source).slices
+        return made[..., rows, columns].float().cpu()
+
+
+def read_damage(mask: Picture, window: Window) -> Tensor:
+    """Damage (1, 1, h, w): 0, 1/2 where it is filled coarsely, or 1, of a grey picture that says so."""
+    return (mask.read(window)[:, :1] * 2).round() / 2
+
+
+def fill_coarsely(
+    photo: Picture, mask: Picture, network: LatentRestoration, device: Device, progress: ProgressCallback = silent
+) -> tuple[Picture, Picture]:
+    """Fill what of the damage is too thick for the network, from reduced copies in which it is thin.
+
+    The photograph is halved, damaged pixels not counting, until nothing thick is left. There the network fills what is
+    damaged; the result, enlarged, is the beginning for the thick places of the next larger copy, and so on.
+
+    Args:
+        mask: grey, of the same size; white where damaged.
+
+    Returns:
+        The photograph with its thick damage filled, at 16 bits, and the mask with the half value there. Both as they
+        came if there is none.
+    """
+    levels = [(photo, mask)]
+    while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and has_thick(levels[-1][1]):
+        levels.append(halved(*levels[-1]))
+    filled: Picture | None = None
+    for number in range(len(levels) - 1, -1, -1):
+        image, damage = levels[number]
+        if filled is not None:
+            image, damage = begun(image, damage, filled)
+        if number == 0:
+            return image, damage
+        filled = mended(image, damage, network, device, progress)
+    raise AssertionError("there is always the photograph itself")
+
+
+def thick(damage: Tensor) -> Tensor:
+    """1 where a square of 2 THICK + 1 pixels fits into the damage (1, 1, h, w), else 0; beyond the border is damage."""
+    side = 2 * THICK + 1
+    core = 1 - F.max_pool2d(1 - damage, side, 1, THICK)
+    return F.max_pool2d(core, side, 1, THICK)
+
+
+def read_thick(mask: Picture, window: Window) -> Tensor:
+    grown = window.grown(2 * THICK, mask.height, mask.width)
+    rows, columns = window.within(grown).slices
+    return thick((mask.read(grown)[:, :1] > 0.25).float())[..., rows, columns]
+
+
+def has_thick(mask: Picture) -> bool:
+    return any(read_thick(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
+
+
+def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
+    """Both at half the size: means of the undamaged pixels of 2 x 2; damaged where fewer than two are not."""
+    height, width = (photo.height + 1) // 2, (photo.width + 1) // 2
+    small, damage = Canvas(height, width, bits=16), Canvas(height, width, grey=True)
+
+    def read(window: Window) -> tuple[Tensor, Tensor]:
+        source = window.scaled(2).grown(0, photo.height, photo.width)
+        return read_colours(photo, source)[0], (mask.read(source)[:, :1] > 0.25).float()
+
+    def compute(window: Window, source: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        margin = (0, 2 * window.width - source[0].shape[3], 0, 2 * window.height - source[0].shape[2])
+        image, hurt = (F.pad(part, margin, mode="replicate") for part in source)
+        keep = F.avg_pool2d(1 - hurt, 2)
+        means = F.avg_pool2d(image * (1 - hurt), 2) / keep.clamp(min=0.25)
+        return torch.where(keep > 0, means, F.avg_pool2d(image, 2)), (keep < 0.5).float()
+
+    def write(window: Window, made: tuple[Tensor, Tensor]) -> None:
+        small.write(window, made[0])
+        damage.write(window, made[1])
+
+    run_windows(plan_windows(height, width, 1024), read=read, compute=compute, write=write, step="reducing")
+    return small.picture(), damage.picture()
+
+
+def begun(photo: Picture, mask: Picture, coarse: Picture) -> tuple[Picture, Picture]:
+    """The photograph with its thick damage filled from `coarse`, of half the size, and the mask with the half value."""
+    size, half = (photo.height, photo.width), (coarse.height, coarse.width)
+    started = Canvas(*size, bits=16, alpha=photo.alpha)
+    told = Canvas(*size, grey=True)
+
+    def compute(window: Window, source: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor, Tensor | None]:
+        large = read_thick(mask, window)
+        damage = (mask.read(window)[:, :1] > 0.25).float()
+        colours, alpha = source
+        return torch.where(large > 0, enlarged(coarse, window, size, half), colours), damage - large / 2, alpha
+
+    def write(window: Window, made: tuple[Tensor, Tensor, Tensor | None]) -> None:
+        started.write(window, made[0])
+        told.write(window, made[1])
+        if made[2] is not None:
+            started.write_alpha(window, made[2])
+
+    windows = plan_windows(*size, 1024)
+    run_windows(windows, read=lambda at: read_colours(photo, at), compute=compute, write=write, step="filling holes")
+    return started.picture(like=photo), told.picture()
+
+
+def enlarged(coarse: Picture, window: Window, size: tuple[int, int], half: tuple[int, int]) -> Tensor:
+    """A window of `coarse` enlarged twice."""
+    top, bottom = support(half[0], size[0], 2.0, window.top, window.bottom)
+    left, right = support(half[1], size[1], 2.0, window.left, window.right)
+    made = coarse.read(Window(top, left, bottom - top, right - left))
+    for dim, start, stop, offset in ((-2, window.top, window.bottom, top), (-1, window.left, window.right, left)):
+        made = resample_axis(made, dim, 2.0, size=half[dim], out_size=size[dim], start=start, stop=stop, offset=offset)
+    return made.clamp(0, 1)
+
+
+def mended(
+    photo: Picture, mask: Picture, network: LatentRestoration, device: Device, progress: ProgressCallback
+) -> Picture:
+    """The photograph with what is damaged replaced by what the network makes of it, the rest as it is."""
+    mending = Mending(network, device, (photo.height, photo.width))
+    canvas = Canvas(photo.height, photo.width, bits=16)
+
+    def read(window: Window) -> tuple[Tensor, Tensor]:
+        return photo.read(mending.source(window)), read_damage(mask, mending.source(window))
+
+    def compute(window: Window, source: tuple[Tensor, Tensor]) -> Tensor:
+        rows, columns = window.within(mending.source(window)).slices
+        image, damage = (part[..., rows, columns] for part in source)
+        return torch.where(damage > 0, mending(window, *source), image) if damage.any() else image
+
+    run_windows(
+        mending.windows(), read=read, compute=compute, write=canvas.write, step="filling holes", progress=progress
+    )
+    return canvas.picture()

@@ -1,0 +1,175 @@
+"""Restore an old photograph of any size: damage found and filled, blur, noise and grain undone, tones set right."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from daguerre import weights
+from daguerre.devices import Precision, choose_device, device_option, precision_option
+from daguerre.images import Picture, SaveOptions
+from daguerre.options import check_range, option
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.restoring import Method, OurMethod, PublishedMethod
+from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, read_mask
+from daguerre.tasks.upscale import as_picture
+
+__all__ = ["RestoreOptions", "Restored", "Restorer", "restore"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions:
+    """How to restore."""
+
+    task: ClassVar[str] = "restore"
+
+    model: Literal["auto", "microsoft"] = option(
+        "auto", "auto takes what ships; microsoft the published networks, which `daguerre models` can fetch"
+    )
+    scratches: str = option(
+        "auto",
+        "auto finds scratches, holes and stains and fills them, off leaves them; or a mask: white = damaged",
+        metavar="auto|off|MASK",
+        file=True,
+    )
+    sensitivity: float = option(0.5, "how much counts as damage, from 0, hardly anything, to 1, whatever could be")
+    min_length: int = option(1, "leave damage alone whose longer side is shorter than so many pixels")
+    min_area: int = option(3, "leave damage alone that covers fewer pixels than so many")
+    fix_fading: Literal["on", "off"] = option("on", "undo fading, yellowing, colour casts and uneven light")
+    keep_colour: bool = option(False, "when fading is undone, change the lightness alone: every tint stays")
+    strength: float = option(1.0, "how far to go from the photograph as it is, 0, to the restored one, 1")
+    device: str = device_option()
+    precision: Precision = precision_option()
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, 0, 1)
+        self.finding()  # refuses what makes no sense to it
+
+    def finding(self) -> ScratchOptions:
+        """How damage is found."""
+        shared = {name: getattr(self, name) for name in FOUND_BY}
+        return ScratchOptions(model=DETECTORS[self.model], **shared)
+
+
+FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")
+"""Options that finding damage has as well."""
+
+DETECTORS = {"auto": "scratches", "microsoft": "microsoft-scratch-detection"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """A result, and what is known of it.
+
+    Args:
+        picture: the restored photograph.
+        mask: where damage was filled: grey, white = damaged; nothing if nobody looked for any.
+        damaged: part of the photograph that is damaged, in [0, 1].
+        tone_change: mean absolute change of tone, in [0, 1].
+        step: the record of what was done that a saved file carries.
+        stages: the photograph on its way, by name, in order, if they were asked for.
+    """
+
+    picture: Picture
+    mask: Picture | None
+    damaged: float
+    tone_change: float
+    step: Step
+    stages: dict[str, Picture] = field(default_factory=dict)
+
+    def save(
+        self,
+        path: Path | str,
+        *,
+        overwrite: bool = False,
+        options: SaveOptions | None = None,
+        progress: ProgressCallback = silent,
+    ) -> Path:
+        """Save the picture with a record in it of what was done; for the rest as `Picture.save`."""
+        xmp = add_step(self.picture.xmp, self.step)
+        return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
+
+
+class Restorer:
+    """Restores photographs, keeping its networks loaded between them.
+
+    Args:
+        options: how; single options may be given by name instead or on top.
+
+    Raises:
+        WeightsNotFound: a network is missing.
+        OptionError: options that make no sense.
+    """
+
+    def __init__(self, options: RestoreOptions | None = None, **changes: Any) -> None:
+        self.options = replace(options or RestoreOptions(), **changes)
+        self.detector = ScratchDetector(self.options.finding()) if self.options.scratches == "auto" else None
+        self.method = self.make_method()
+
+    def make_method(self) -> Method:
+        options = self.options
+        device = choose_device(options.device, options.precision)
+        if options.model == "microsoft":
+            return PublishedMethod(device, strength=options.strength)
+        fix_fading = options.fix_fading == "on"
+        return OurMethod(device, strength=options.strength, fix_fading=fix_fading, keep_colour=options.keep_colour)
+
+    def __call__(
+        self, source: Picture | Path | str | np.ndarray, *, stages: bool = False, progress: ProgressCallback = silent
+    ) -> Restored:
+        """Restore a photograph.
+
+        Args:
+            source: a picture, a file, or an array as `Picture.from_array` takes it.
+            stages: also keep the photograph as it is after each stage.
+        """
+        original = as_picture(source)
+        mask = self.find_damage(original, progress)
+        damaged = 0.0 if mask is None else damaged_part(mask)
+        made = self.method(original, mask if damaged else None, stages=stages, progress=progress)
+        return Restored(
+            picture=made.picture,
+            mask=mask,
+            damaged=damaged,
+            tone_change=made.tone_change,
+            step=self.step(damaged, made.tone_change),
+            stages=({"damage": mask} if mask is not None else {}) | made.stages if stages else {},
+        )
+
+    def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture | None:
+        """The mask: found, given by a person, or none."""
+        if self.detector is not None:
+            return self.detector(photo, progress=progress)
+        return None if self.options.scratches == "off" else read_mask(self.options.scratches, photo)
+
+    def step(self, damaged: float, tone_change: float) -> Step:
+        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
+        chosen = {
+            field.name: getattr(self.options, field.name)
+            for field in fields(self.options)
+            if getattr(self.options, field.name) != field.default and field.name != "device"
+        }
+        if "scratches" in chosen:
+            chosen["scratches"] = Path(chosen["scratches"]).name
+        used = list(self.method.models)
+        if self.detector is not None:
+            used.append(DETECTORS[self.options.model])
+        return Step(
+            task="restore",
+            options=chosen,
+            models={name: weights.checksum(name) for name in used},
+            measured={"damaged_percent": round(100 * damaged, 2), "tone_change_percent": round(100 * tone_change, 2)},
+            source_type="compositeWithTrainedAlgorithmicMedia" if damaged else "algorithmicallyEnhanced",
+        )
+
+
+def restore(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:
+    """Restore a photograph: `restore("old.jpg").save("restored.jpg")`.
+
+    Args:
+        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        options: fields of `RestoreOptions`.
+    """
+    return Restorer(**options)(source).picture

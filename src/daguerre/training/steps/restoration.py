@@ -1,0 +1,281 @@
+"""The steps that train restoration: two autoencoders, then the translation between their latent spaces.
+
+Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre import weights
+from daguerre.errors import RecipeError
+from daguerre.evaluation.metrics import psnr
+from daguerre.networks.compact_translation import LatentRestoration
+from daguerre.progress import ProgressCallback
+from daguerre.training.aged import AgedBatch, AgedPictures
+from daguerre.training.losses import KL, FeatureMatching
+from daguerre.training.networks import game, image_losses, make_network, start
+from daguerre.training.recipe import Recipe
+from daguerre.training.trainee import Average, Trainee
+
+__all__ = ["Autoencoding", "Translation"]
+
+TRIALS = 24  # pictures held out that a network is tried on
+SHOWN = 8  # of them, and as many real ones, on a sample sheet
+UNTOLD = 0.15  # of the examples' masks are empty: a detector misses things
+FILLED = 0.35  # of the examples have their damage filled coarsely beforehand, as large holes have when it is used
+WIDENED = 3  # masks grow by fewer pixels than this: a detector is not exact
+
+
+class Encoding(nn.Module):
+    """An autoencoder whose every part is called in one `forward`, as distributed training asks."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The image made of a drawn latent map, and the map's mean and log variance."""
+        mean, log_variance = self.network.encode(image)  # type: ignore[operator]
+        return self.network.decode(self.network.sample(mean, log_variance)), mean, log_variance  # type: ignore[operator]
+
+
+class Autoencoding:
+    """Give back what was encoded; with a discriminator, real old photographs and made ones share one latent space.
+
+    Losses: those between two images, `kl`, and `adversarial`, for which synthetic examples are to look like real ones.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        if (recipe.discriminator is None) != ("adversarial" not in recipe.losses):
+            raise RecipeError("a [discriminator] and a weight losses.adversarial go together; one of them is missing")
+        if recipe.discriminator is not None and not recipe.aging.real:
+            raise RecipeError("the discriminator compares with real old photographs; name their parts in aging.real")
+        self.recipe, self.fabric = recipe, fabric
+        self.losses = image_losses(recipe, ("kl", "adversarial")).to(fabric.device)
+        self.kl = KL()
+        self.pictures = AgedPictures(recipe, data, fabric, progress)
+        self.left_out = self.pictures.left_out
+        self.labels: list[str] = []
+        self.encoding = Trainee(fabric, Encoding(start(recipe)), recipe, recipe.optimizer)
+        self.average = Average(self.encoding.bare, recipe.ema)
+        self.discriminator = None
+        if (plan := recipe.discriminator) is not None:
+            self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
+            self.game = game(plan)
+
+    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        made = self.pictures.draw(generator).image
+        images = torch.cat([made, self.pictures.draw_real(generator)]) if self.pictures.real else made
+        decoded, mean, log_variance = self.encoding.network(images)
+        with self.fabric.autocast():
+            loss, parts = self.losses(decoded, images)
+        parts["kl"] = self.kl(mean, log_variance)
+        loss = loss + self.recipe.losses.get("kl", 0.0) * parts["kl"]
+        if self.discriminator is None:
+            self.improve(loss, step)
+            return {name: part.detach() for name, part in parts.items()}
+        synthetic, real = mean.chunk(2)
+        watcher = self.discriminator.bare.requires_grad_(False)
+        with self.fabric.autocast():
+            parts["adversarial"] = self.game.for_generator(logits(watcher(real)), logits(watcher(synthetic)))
+        self.improve(loss + self.recipe.losses["adversarial"] * parts["adversarial"], step)
+        self.discriminator.bare.requires_grad_(True)
+        fake, true = logits(self.discriminator.network(mean.detach())).chunk(2)
+        detection = self.game.for_discriminator(true, fake)
+        self.discriminator.improve(detection, step)
+        return {name: part.detach() for name, part in parts.items()} | {"discriminator": detection.detach()}
+
+    def improve(self, loss: Tensor, step: int) -> None:
+        self.encoding.improve(loss, step)
+        self.average.follow(self.encoding.bare, step)
+
+    def trials(self) -> list[Tensor]:
+        """Pictures held out (1, 3, h, w), aged, or as they are if the recipe ages none."""
+        aged = self.recipe.aging.untouched < 1
+        return [one.image if aged else one.clean for one in self.pictures.trials(TRIALS)]
+
+    @torch.inference_mode()
+    def give_back(self, image: Tensor) -> Tensor:
+        """What the averaged autoencoder makes of an image, without noise."""
+        with self.fabric.autocast():
+            made: Tensor = self.average.network.get_submodule("network")(image.to(self.fabric.device))
+        return made.float().cpu()
+
+    def judge(self) -> dict[str, float]:
+        """Mean PSNR in RGB of what is given back of pictures held out."""
+        scores = [psnr(self.give_back(image), image, channel="rgb") for image in self.trials()]
+        return {"psnr_rgb": torch.cat(scores).clamp(max=100).mean().item()}
+
+    def show(self) -> Tensor:
+        """Pictures held out, one a row, and what is given back of them."""
+        return sheet([[image, self.give_back(image)] for image in self.trials()[:SHOWN]])
+
+    def state(self) -> dict[str, Any]:
+        judge = self.discriminator.state("discriminator") if self.discriminator is not None else {}
+        return self.encoding.state("encoding") | {"average": self.average.network} | judge
+
+    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
+        network = self.average.network.get_submodule("network")
+        return network, network.state_dict()
+
+
+class Restoring(nn.Module):
+    """A restoration of which only the translation learns."""
+
+    def __init__(self, restoration: LatentRestoration) -> None:
+        super().__init__()
+        self.restoration = restoration
+        restoration.old.requires_grad_(False)
+        restoration.clean.requires_grad_(False)
+
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The restored image and the translated latent map."""
+        latent, _ = self.restoration.old.encode(image)
+        translated = self.restoration.translation(latent, mask)
+        return self.restoration.compose(image, mask, latent, translated), translated
+
+
+class Translation:
+    """Translate the latent maps of aged photographs to those of clean ones; tones are another network's business.
+
+    Losses: those between two images; `hole`, L1 under the mask alone; `latent`, L1 between latent maps; `adversarial`
+    and `feature_matching` with a multi-scale discriminator of images.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        if recipe.autoencoders is None:
+            raise RecipeError("a translation needs [autoencoders] with the weights `old` and `clean`")
+        if (recipe.discriminator is None) != ("adversarial" not in recipe.losses):
+            raise RecipeError("a [discriminator] and a weight losses.adversarial go together; one of them is missing")
+        self.recipe, self.fabric = recipe, fabric
+        self.losses = image_losses(recipe, ("hole", "latent", "adversarial", "feature_matching")).to(fabric.device)
+        self.matching = FeatureMatching()
+        self.pictures = AgedPictures(recipe, data, fabric, progress)
+        self.left_out = self.pictures.left_out
+        self.labels: list[str] = []
+        old, clean = (weights.load(name).network for name in (recipe.autoencoders.old, recipe.autoencoders.clean))
+        restoration = LatentRestoration(old, clean, start(recipe))  # type: ignore[arg-type]
+        self.generator = Trainee(fabric, Restoring(restoration), recipe, recipe.optimizer)
+        self.average = Average(self.generator.bare, recipe.ema)
+        self.discriminator = None
+        if (plan := recipe.discriminator) is not None:
+            self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
+            self.game = game(plan)
+
+    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        batch = self.pictures.draw(generator)
+        made, translated = self.generator.network(*filled(batch, seen(batch.mask, generator), generator))
+        loss, parts = self.compare(batch, made, translated)
+        if self.discriminator is None:
+            self.improve(loss, step)
+            return {name: part.detach() for name, part in parts.items()}
+        watcher = self.discriminator.bare.requires_grad_(False)
+        with self.fabric.autocast():
+            real, fake = watcher(batch.toned), watcher(made)
+        parts["adversarial"] = self.game.for_generator(logits(real), logits(fake))
+        parts["feature_matching"] = self.matching(features(fake), features(real))
+        for name in ("adversarial", "feature_matching"):
+            loss = loss + self.recipe.losses.get(name, 0.0) * parts[name]
+        self.improve(loss, step)
+        self.discriminator.bare.requires_grad_(True)
+        judged = self.discriminator.network(torch.cat([batch.toned, made.detach()]))
+        detection = self.game.for_discriminator(*logits(judged).chunk(2))
+        self.discriminator.improve(detection, step)
+        return {name: part.detach() for name, part in parts.items()} | {"discriminator": detection.detach()}
+
+    def compare(self, batch: AgedBatch, made: Tensor, translated: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The losses that need no discriminator."""
+        with self.fabric.autocast():
+            loss, parts = self.losses(made, batch.toned)
+        if "hole" in self.recipe.losses:
+            wrong = ((made - batch.toned).abs() * batch.mask).sum()
+            parts["hole"] = wrong / (3 * batch.mask.sum()).clamp(min=1)
+            loss = loss + self.recipe.losses["hole"] * parts["hole"]
+        if "latent" in self.recipe.losses:
+            with torch.no_grad(), self.fabric.autocast():
+                wanted, _ = self.generator.bare.restoration.clean.encode(batch.toned)  # type: ignore[operator, union-attr]
+            parts["latent"] = (translated - wanted).abs().mean()
+            loss = loss + self.recipe.losses["latent"] * parts["latent"]
+        return loss, parts
+
+    def improve(self, loss: Tensor, step: int) -> None:
+        self.generator.improve(loss, step)
+        self.average.follow(self.generator.bare, step)
+
+    @torch.inference_mode()
+    def restore(self, image: Tensor, mask: Tensor) -> Tensor:
+        """What the averaged network makes of an image, float32 on the processor."""
+        with self.fabric.autocast():
+            made, _ = self.average.network(image.to(self.fabric.device), mask.to(self.fabric.device))
+        return made.float().cpu()  # type: ignore[no-any-return]
+
+    def judge(self) -> dict[str, float]:
+        """Mean PSNR in RGB against the clean pictures in the aged tones: before, after, and of clean pictures."""
+        before, after, clean = [], [], []
+        for one in self.pictures.trials(TRIALS):
+            before.append(psnr(one.image, one.toned, channel="rgb"))
+            after.append(psnr(self.restore(one.image, one.mask), one.toned, channel="rgb"))
+            clean.append(psnr(self.restore(one.clean, torch.zeros_like(one.mask)), one.clean, channel="rgb"))
+        means = {"before": before, "psnr_rgb": after, "clean": clean}
+        return {name: torch.cat(scores).clamp(max=100).mean().item() for name, scores in means.items()}
+
+    def show(self) -> Tensor:
+        """Pictures held out, one a row: aged, restored, wanted."""
+        trials = self.pictures.trials(SHOWN)
+        return sheet([[one.image, self.restore(one.image, one.mask), one.toned] for one in trials])
+
+    def state(self) -> dict[str, Any]:
+        judge = self.discriminator.state("discriminator") if self.discriminator is not None else {}
+        return self.generator.state("generator") | {"average": self.average.network} | judge
+
+    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
+        network = self.average.network.get_submodule("restoration.translation")
+        return network, network.state_dict()
+
+
+def logits(judged: Sequence[Sequence[Tensor]]) -> Tensor:
+    """The last maps of every scale as one row of numbers for each picture."""
+    return torch.cat([stages[-1].float().flatten(1) for stages in judged], dim=1)
+
+
+def features(judged: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """All maps but the logits."""
+    return [stage.float() for stages in judged for stage in stages[:-1]]
+
+
+def seen(mask: Tensor, generator: torch.Generator) -> Tensor:
+    """Masks as a detector may find them: wider, or not at all."""
+    chances = torch.rand(len(mask), 2, generator=generator)
+    found = []
+    for one, (missed, wider) in zip(torch.split(mask, 1), chances.tolist(), strict=True):
+        grow = int(wider * WIDENED)
+        found.append(torch.zeros_like(one) if missed < UNTOLD else F.max_pool2d(one, 2 * grow + 1, 1, grow))
+    return torch.cat(found)
+
+
+def filled(batch: AgedBatch, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Images and masks as the network gets them: the damage of some filled with a coarse version of what is wanted."""
+    images, masks = [], []
+    chances = torch.rand(len(mask), 2, generator=generator).tolist()
+    parts = (torch.split(part, 1) for part in (batch.image, batch.toned, mask))
+    for image, wanted, one, (chance, size) in zip(*parts, chances, strict=True):
+        if chance < FILLED:
+            small = F.interpolate(wanted, scale_factor=0.5 if size < 0.5 else 0.25, mode="bilinear", antialias=True)
+            coarse = F.interpolate(small, image.shape[2:], mode="bilinear")
+            image, one = torch.where(one > 0, coarse, image), one / 2
+        images.append(image)
+        masks.append(one)
+    return torch.cat(images), torch.cat(masks)
+
+
+def sheet(rows: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Images (1, 3, h, w) in rows, white where there is none."""
+    lines = [torch.cat([image.clamp(0, 1) for image in row], dim=3) for row in rows]
+    width = max(line.shape[3] for line in lines)
+    return torch.cat([F.pad(line, (0, width - line.shape[3]), value=1.0) for line in lines], dim=2)

@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from daguerre.networks.compact_translation import CellAttention, CompactTranslation, LatentRestoration
+from daguerre.networks.compact_vae import CompactVAE
+
+
+@pytest.fixture
+def restoration():
+    torch.manual_seed(0)
+    old, clean = (CompactVAE(features=8, blocks=1) for _ in range(2))
+    return LatentRestoration(old, clean, CompactTranslation(features=8, before=1, after=1, cell=4)).eval()
+
+
+def example(height, width, damaged=0.02):
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(1, 3, height, width, generator=generator)
+    return image, (torch.rand(1, 1, height, width, generator=generator) < damaged).float()
+
+
+def test_a_translation_that_changes_nothing_leaves_the_photograph_as_it_is(restoration):
+    torch.nn.init.zeros_(restoration.translation.after[-1].weight)
+    image, mask = example(40, 32, damaged=0)
+    assert torch.allclose(restoration(image, mask), image, atol=1e-6)
+
+
+def test_under_the_mask_the_decoded_picture_takes_the_place_of_the_photograph(restoration):
+    image, mask = example(40, 32)
+    latent, _ = restoration.old.encode(image)
+    decoded = restoration.clean.decode(restoration.translation(latent, mask))
+    hurt = mask.expand_as(image) > 0
+    made = restoration(image, mask)
+    assert torch.equal(made[hurt], decoded[hurt])
+    assert not torch.equal(made[~hurt], decoded[~hurt])
+
+
+def test_attention_stays_within_its_cell():
+    torch.manual_seed(0)
+    attention = CellAttention(8, 4)
+    x, damaged = torch.randn(1, 8, 8, 8), torch.zeros(1, 1, 8, 8)
+    damaged[..., 1, 1] = damaged[..., 6, 6] = 1
+    changed = x.clone()
+    changed[..., 4:, 4:] += 1
+    difference = (attention(changed, damaged) - attention(x, damaged)).abs().amax((0, 1))
+    assert difference[:4].max() == 0
+    assert difference[6, 6] > 0
+
+
+def test_attention_sees_undamaged_places_alone():
+    torch.manual_seed(0)
+    attention = CellAttention(8, 4)
+    x, damaged = torch.randn(1, 8, 4, 4), torch.zeros(1, 1, 4, 4)
+    damaged[..., 0, :2] = 1
+    changed = x.clone()
+    changed[..., 0, 1] += 1
+    assert torch.allclose(attention(changed, damaged)[..., 0, 0], attention(x, damaged)[..., 0, 0], atol=1e-6)
+    changed[..., 3, 3] += 1
+    assert not torch.allclose(attention(changed, damaged)[..., 0, 0], attention(x, damaged)[..., 0, 0], atol=1e-6)
+
+
+def test_a_cell_that_is_damaged_all_over_stays_finite():
+    assert CellAttention(8, 4)(torch.randn(2, 8, 6, 7), torch.ones(2, 1, 6, 7)).isfinite().all()
+
+
+def test_every_parameter_of_the_translation_learns(restoration):
+    image, mask = example(40, 36)
+    restoration(image, mask).square().sum().backward()
+    idle = {name for name, p in restoration.translation.named_parameters() if p.grad is None or not p.grad.abs().sum()}
+    assert not idle

@@ -1,0 +1,96 @@
+import pytest
+import torch
+
+from daguerre.devices import choose_device
+from daguerre.images import Picture
+from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
+from daguerre.networks.compact_vae import CompactVAE
+from daguerre.tasks import mending as module
+from daguerre.tasks.mending import Mending, fill_coarsely, read_damage, read_thick
+from daguerre.tiling import Window, plan_windows
+
+DEVICE = choose_device("cpu", "float32")
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    old, clean = (CompactVAE(features=8, blocks=1) for _ in range(2))
+    return LatentRestoration(old, clean, CompactTranslation(features=8, before=1, after=1, cell=4)).eval()
+
+
+def example(height, width, damaged=0.05):
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(1, 3, height, width, generator=generator)
+    return image, (torch.rand(1, 1, height, width, generator=generator) < damaged).float()
+
+
+@pytest.mark.parametrize("window", [Window(97, 102, 30, 41), Window(0, 0, 1, 1), Window(199, 200, 1, 16)])
+def test_a_window_is_the_same_as_that_of_the_whole(network, window):
+    image, mask = example(200, 216)
+    whole = network(image, mask)
+    mending = Mending(network, DEVICE, (200, 216))
+    source = mending.source(window)
+    assert source.height < 200
+    made = mending(window, *(part[..., *source.slices] for part in (image, mask)))
+    assert (made - whole[..., *window.slices]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (101, 67)])
+def test_any_size_is_mended_and_the_windows_do_not_matter(network, size):
+    image, mask = example(*size)
+    mending = Mending(network, DEVICE, size)
+    whole = mending(Window(0, 0, *size), image, mask)
+    assert whole.shape == image.shape
+    for window in plan_windows(*size, 37):
+        source = mending.source(window)
+        made = mending(window, *(part[..., *source.slices] for part in (image, mask)))
+        assert (made - whole[..., *window.slices]).abs().max() < 1e-5
+
+
+def hole(height, width, side):
+    """A photograph with a smooth gradient and a square hole, black, in its middle; and the mask of the hole."""
+    slope = torch.linspace(0.2, 0.8, width).expand(1, 3, height, width).clone()
+    mask = torch.zeros(1, 1, height, width)
+    rows, columns = (slice((length - side) // 2, (length + side) // 2) for length in (height, width))
+    mask[..., rows, columns] = 1
+    return slope, torch.where(mask > 0, 0.0, slope), mask
+
+
+def test_thin_damage_is_left_to_the_network(network):
+    _, image, mask = hole(60, 70, 8)
+    photo, damage = Picture.from_tensor(image), Picture.from_tensor(mask.expand(-1, 3, -1, -1))
+    assert fill_coarsely(photo, damage, network, DEVICE) == (photo, damage)
+
+
+def test_a_large_hole_is_filled_with_what_surrounds_it(network):
+    network.forward = lambda image, mask: torch.full_like(image, 0.5)  # so that only what is coarse has the slope
+    true, image, mask = hole(150, 170, 60)
+    photo, damage = (Picture.from_tensor(part.expand(-1, 3, -1, -1), bits=16) for part in (image, mask))
+    filled, told = fill_coarsely(photo, damage, network, DEVICE)
+    assert 0 < (filled.read() - true).abs().max() < 0.15
+    assert torch.allclose(filled.read() * (1 - mask), image, atol=1e-4)
+    assert torch.equal(read_damage(told, Window(0, 0, 150, 170)), mask / 2)
+
+
+def test_filling_does_not_depend_on_windows(network, monkeypatch):
+    _, image, mask = hole(150, 170, 40)
+    photo, damage = (Picture.from_tensor(part.expand(-1, 3, -1, -1), bits=16) for part in (image, mask))
+    filled, _ = fill_coarsely(photo, damage, network, DEVICE)
+    monkeypatch.setattr(module, "plan_windows", lambda height, width, side: plan_windows(height, width, 31))
+    again, _ = fill_coarsely(photo, damage, network, DEVICE)
+    assert (filled.read() - again.read()).abs().max() < 1e-4
+
+
+def test_damage_that_covers_everything_ends(network):
+    photo, damage = (Picture.from_tensor(torch.ones(1, 3, 100, 90)) for _ in range(2))
+    filled, _ = fill_coarsely(photo, damage, network, DEVICE)
+    assert (filled.height, filled.width) == (100, 90)
+
+
+def test_what_is_thick_does_not_depend_on_the_window():
+    _, _, mask = hole(90, 80, 31)
+    damage = Picture.from_tensor(mask.expand(-1, 3, -1, -1))
+    whole = read_thick(damage, Window(0, 0, 90, 80))
+    assert torch.equal(whole, mask)
+    assert torch.equal(read_thick(damage, Window(20, 33, 31, 9)), whole[..., 20:51, 33:42])
