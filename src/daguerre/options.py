@@ -6,15 +6,15 @@ all made from their fields. `option` gives a field its default and its one line 
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import field, fields
+from dataclasses import field
 from typing import Any
 
 from daguerre.errors import OptionError
 
-__all__ = ["check_range", "help_of", "nearest", "option"]
+__all__ = ["check_range", "nearest", "option"]
 
 
-def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None) -> Any:
+def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None, file: bool = False) -> Any:
     """Make a dataclass field with a default and a line of help for people.
 
     Args:
@@ -22,15 +22,11 @@ def option(default: Any, help: str, *, metavar: str | None = None, alias: str | 
         help: one plain line, without a full stop, that says what the option does.
         metavar: what stands for the value in `--help`; made from the type unless given.
         alias: a short flag, such as `-o`.
+        file: whether the value, a text, may name a file.
     """
-    extras = {"metavar": metavar, "alias": alias}
+    extras = {"metavar": metavar, "alias": alias, "file": file}
     metadata = {"help": help} | {name: value for name, value in extras.items() if value}
     return field(default=default, metadata=metadata)
-
-
-def help_of(options: type) -> dict[str, str]:
-    """Help line of every field of an options dataclass, by name."""
-    return {f.name: f.metadata.get("help", "") for f in fields(options)}
 
 
 def check_range(name: str, value: float | None, low: float, high: float) -> None:

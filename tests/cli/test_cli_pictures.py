@@ -76,6 +76,11 @@ def test_results_that_would_meet_in_one_file_are_refused(inputs, output, complai
         planned(*inputs, output=output)
 
 
+def test_a_link_that_leads_nowhere_is_not_passed_over():
+    Path("album/lost.jpg").symlink_to("moved-away.jpg")
+    assert planned("album")["album/lost.jpg"] == "album/lost-4x.jpg"
+
+
 def test_a_name_without_a_picture_behind_it_is_told():
     with pytest.raises(UnreadablePicture, match=r"^nowhere\.jpg: no such file or folder$"):
         planned("a.jpg", "nowhere.jpg")
@@ -84,7 +89,7 @@ def test_a_name_without_a_picture_behind_it_is_told():
 
 
 def run(capsys, work, *names, **output):
-    jobs = [Job(Path(name), Path(f"out/{name}")) for name in names]
+    jobs = [Job(Path(name), Path(f"out/{name}"), Path(name)) for name in names]
     status = run_jobs(jobs, Output(**output), work, lambda said: f"{said['input']} is done")
     return status, *capsys.readouterr()
 

@@ -32,6 +32,7 @@ NETWORKS = {
     "SRGANDiscriminator": ("discriminators", "judge"),
     "SRResNet": ("srresnet", "upscale"),
     "SRVGGNetCompact": ("srvgg", "upscale"),
+    "ToneCurves": ("tone", "tone"),
     "ScratchUNet": ("scratch_unet", "scratches"),
     "UNetDiscriminatorSN": ("discriminators", "judge"),
     "VGG19": ("vgg", "features"),
