@@ -26,6 +26,7 @@ ALLOWED = {
     ("options", "daguerre.errors"),
     ("training", "daguerre.evaluation.metrics"),
     ("evaluation", "daguerre.tasks"),
+    ("evaluation", "daguerre.training.aging"),
 }
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 from rich.console import Console
 
 from daguerre.errors import MissingExtra, UnwritablePicture
-from daguerre.evaluation.reports import ContactSheet, as_json, as_table, worst_spot, write_csv
-from daguerre.evaluation.upscale import Evaluation
+from daguerre.evaluation.comparison import Evaluation
+from daguerre.evaluation.reports import ContactSheet, as_json, as_tables, worst_spot, write_csv
 from daguerre.tiling.windows import Window
 
 
@@ -32,7 +32,7 @@ def evaluation() -> Evaluation:
 
 def printed(markup: bool = False) -> str:
     console = Console(width=100, record=True, file=io.StringIO(), color_system="standard")
-    console.print(as_table(evaluation()))
+    console.print(*as_tables(evaluation()), sep="")
     return console.export_text(styles=markup)
 
 
@@ -73,7 +73,7 @@ def test_csv_has_a_line_for_each_picture_and_model_and_the_means(tmp_path: Path)
 
 def test_reports_of_nothing_measured_are_empty_not_broken(tmp_path: Path):
     nothing = Evaluation(protocol=[], failures={"torn": "truncated"})
-    assert as_table(nothing).row_count == 0
+    assert as_tables(nothing) == []
     assert json.loads(as_json(nothing))["mean"] == {}
     write_csv(nothing, tmp_path / "scores.csv")
     assert (tmp_path / "scores.csv").read_text().split() == ["picture,model"]
