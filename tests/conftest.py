@@ -32,3 +32,19 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return folder
+
+
+@pytest.fixture
+def narrow_vgg(desk):
+    """A narrow random VGG-19 under the name of the one that ships; it knows cats and dogs."""
+    import torch
+
+    from daguerre.networks.vgg import VGG19
+    from daguerre.weights import WeightsHeader
+    from daguerre.weights.checkpoint import write
+
+    torch.manual_seed(0)
+    arguments = {"width": 1 / 16, "classes": 2}
+    labels = {"labels": ["cat", "dog"]}
+    header = WeightsHeader(name="vgg19-slim", task="features", network="VGG19", arguments=arguments, **labels)
+    write(desk.parent / "weights" / "vgg19-slim.safetensors", VGG19(**arguments).state_dict(), header)

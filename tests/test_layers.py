@@ -12,7 +12,7 @@ import daguerre
 
 SOURCE = Path(daguerre.__file__).parent
 LAYERS = [
-    {"errors", "options", "progress", "_version"},
+    {"errors", "options", "progress", "tables", "_version"},
     {"images", "tiling", "devices"},
     {"networks"},
     {"weights"},
@@ -24,6 +24,8 @@ LAYERS = [
 ALLOWED = {
     ("images", "daguerre.tiling.windows"),
     ("options", "daguerre.errors"),
+    ("tables", "daguerre.errors"),
+    ("tables", "daguerre.options"),
     ("training", "daguerre.evaluation.metrics"),
     ("evaluation", "daguerre.tasks"),
     ("evaluation", "daguerre.training.aging"),

@@ -28,6 +28,7 @@ def folder(tmp_path, monkeypatch):
     """A folder with what the README's commands name."""
     (tmp_path / "scans").mkdir()
     (tmp_path / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / "coffee.jpg", tmp_path / "painting.jpg")
     for name in ("photo.jpg", "scans/one.jpg", "scans/two.jpg", "examples/small.jpg"):
         shutil.copy(ROOT / "examples" / "small.jpg", tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -36,8 +37,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def smaller(words):
-    """The same command with a size that takes a moment, not minutes."""
-    return ["200" if word == "6000" else word for word in words]
+    """The same command with a size and a number of steps that take a moment, not minutes."""
+    few = ["--stylize.steps", "2"] if "upscale,stylize" in words else []
+    return ["200" if word == "6000" else word for word in words] + few
 
 
 def test_there_are_commands_and_python_to_try():

@@ -15,12 +15,15 @@ from daguerre.errors import DaguerreError
 
 if TYPE_CHECKING:
     from daguerre.images import Picture, SaveOptions
+    from daguerre.tasks.pipeline import Chained, Pipeline
     from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer, stylize
     from daguerre.tasks.upscale import Upscaled, UpscaleOptions, Upscaler, upscale
 
 __all__ = [
+    "Chained",
     "DaguerreError",
     "Picture",
+    "Pipeline",
     "SaveOptions",
     "StylizeOptions",
     "Stylized",
@@ -34,7 +37,9 @@ __all__ = [
 ]
 
 HOMES = {
+    "Chained": "daguerre.tasks.pipeline",
     "Picture": "daguerre.images",
+    "Pipeline": "daguerre.tasks.pipeline",
     "SaveOptions": "daguerre.images",
     "StylizeOptions": "daguerre.tasks.stylize",
     "Stylized": "daguerre.tasks.stylize",

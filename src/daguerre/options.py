@@ -14,7 +14,7 @@ from daguerre.errors import OptionError
 __all__ = ["check_range", "help_of", "nearest", "option"]
 
 
-def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None) -> Any:
+def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None, file: bool = False) -> Any:
     """Make a dataclass field with a default and a line of help for people.
 
     Args:
@@ -22,8 +22,9 @@ def option(default: Any, help: str, *, metavar: str | None = None, alias: str | 
         help: one plain line, without a full stop, that says what the option does.
         metavar: what stands for the value in `--help`; made from the type unless given.
         alias: a short flag, such as `-o`.
+        file: whether the value, a text, may name a file.
     """
-    extras = {"metavar": metavar, "alias": alias}
+    extras = {"metavar": metavar, "alias": alias, "file": file}
     metadata = {"help": help} | {name: value for name, value in extras.items() if value}
     return field(default=default, metadata=metadata)
 

@@ -84,7 +84,7 @@ def test_a_name_without_a_picture_behind_it_is_told():
 
 
 def run(capsys, work, *names, **output):
-    jobs = [Job(Path(name), Path(f"out/{name}")) for name in names]
+    jobs = [Job(Path(name), Path(f"out/{name}"), Path(name)) for name in names]
     status = run_jobs(jobs, Output(**output), work, lambda said: f"{said['input']} is done")
     return status, *capsys.readouterr()
 

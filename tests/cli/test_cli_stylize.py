@@ -9,28 +9,15 @@ import torch
 from daguerre.cli import stylize
 from daguerre.cli.main import main
 from daguerre.images import Picture
-from daguerre.networks.vgg import VGG19
-from daguerre.weights.checkpoint import WeightsHeader, write
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A photograph, a painting, and a narrow VGG-19 under the name of the one that ships."""
+def folder(desk, narrow_vgg):
+    """A photograph and a painting."""
     generator = torch.Generator().manual_seed(0)
     for name, size in (("photo.png", (48, 67)), ("painting.png", (40, 50))):
-        Picture.from_tensor(torch.rand(1, 3, *size, generator=generator)).save(tmp_path / name)
-    network = VGG19(width=1 / 16, classes=2)
-    header = WeightsHeader(
-        name="vgg19-slim",
-        task="features",
-        network="VGG19",
-        arguments={"width": 1 / 16, "classes": 2},
-        labels=["cat", "dog"],
-    )
-    write(tmp_path / "weights" / "vgg19-slim.safetensors", network.state_dict(), header)
-    monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        Picture.from_tensor(torch.rand(1, 3, *size, generator=generator)).save(desk / name)
+    return desk
 
 
 def run(*words):

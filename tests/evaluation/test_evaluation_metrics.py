@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from daguerre.evaluation.metrics import affine_tone_match, consistency, luma, mask_scores, psnr, ssim
+from daguerre.evaluation.metrics import (
+    affine_tone_match,
+    consistency,
+    luma,
+    mask_scores,
+    psnr,
+    ssim,
+    tone_matched_psnr,
+)
 from daguerre.images.resample import resize_bicubic
 
 
@@ -128,6 +136,16 @@ def test_tone_match_of_a_flat_picture_is_the_mean_of_the_reference():
     reference, _ = pair()
     matched = affine_tone_match(torch.zeros_like(reference), reference)
     assert torch.allclose(matched, reference.mean(dim=(2, 3), keepdim=True).expand_as(reference), atol=1e-6)
+
+
+def test_tone_matched_psnr_by_hand():
+    reference = row(0, 1, 0, 1).expand(1, 3, 1, 4)
+    assert tone_matched_psnr(0.2 + 0.4 * reference, reference).item() == math.inf
+    unrelated = row(0, 0, 1, 1).expand(1, 3, 1, 4)
+    # What is left is the mean, which 8 bits round to 128: 128 from black and 127 from white.
+    expected = 10 * math.log10(255**2 / ((128**2 + 127**2) / 2))
+    assert tone_matched_psnr(unrelated, reference).item() == pytest.approx(expected)
+    assert tone_matched_psnr(unrelated, reference, channel="y").item() > 0
 
 
 def row(*values: float) -> Tensor:

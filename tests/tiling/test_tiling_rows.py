@@ -84,18 +84,18 @@ def test_each_map_is_computed_once():
 
     layers = [nn.Conv2d(3, 3, 3, padding=1), nn.InstanceNorm2d(3), nn.ReLU(), nn.Conv2d(3, 3, 3, padding=1)]
     strips = []
-    streaming = Streaming(elements=3 * 8 * 4, after_strip=lambda: strips.append(None))
+    streaming = Streaming(elements=3 * 8 * 4, after_strip=strips.append)
     rows = streamed(nn.Sequential(*layers), Rows(3, 8, 8, read, streaming=streaming))
     whole(rows)
     assert reads == [(0, 5), (3, 8)]  # two strips of four rows, each with its neighbours
-    assert len(strips) == 2
+    assert strips == [3 * 8 * 4] * 2
 
 
 def test_a_run_ends_where_the_caller_says():
     class Stopped(Exception):
         pass
 
-    def stop():
+    def stop(values):
         raise Stopped
 
     network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.InstanceNorm2d(3))
@@ -191,7 +191,7 @@ def test_the_maps_kept_at_a_time_do_not_grow_with_the_depth(monkeypatch):
     most = []
     for depth in (3, 9):
         counts = []
-        streaming = Streaming(after_strip=lambda counts=counts: counts.append(len(kept)))
+        streaming = Streaming(after_strip=lambda _, counts=counts: counts.append(len(kept)))
         network = nn.Sequential(*[Block() for _ in range(depth)])
         whole(streamed(network, Rows.of(torch.rand(1, 3, 8, 8), streaming)))
         most.append(max(counts))

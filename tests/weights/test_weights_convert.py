@@ -99,3 +99,39 @@ def test_a_vgg19_of_ours_is_recognised_with_its_labels():
 def test_unknown_weights_are_refused_with_what_is_known(state):
     with pytest.raises(UnknownArchitecture, match=f"{next(iter(state))}.*RRDBNet.*SRVGGNetCompact.*MSRResNet"):
         detect(state)
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "arguments"),
+    [
+        ("oldphoto_mapping_quality", "LatentTranslation", {"latent": 64, "features": 512, "blocks": 6}),
+        ("oldphoto_mapping_scratch", "PartialNonlocalTranslation", {"latent": 64, "features": 512, "blocks": 6}),
+        ("oldphoto_mapping_patch_attention", "PatchAttentionTranslation", {"latent": 64, "features": 512}),
+        ("oldphoto_scratch_detection_unet", "ScratchUNet", {"features": 64, "depth": 4}),
+        ("oldphoto_vae_encoder", "PhotoVAE", {"features": 64, "blocks": 4}),
+        ("oldphoto_face_spade_256", "FaceGenerator", {"features": 64, "hidden": 128}),
+    ],
+)
+def test_microsofts_networks_are_recognised_from_names_and_shapes_alone(name, network, arguments):
+    tensors = json.loads((FOLDER / f"{name}.json").read_text())["tensors"]
+    found = detect({key: torch.zeros(()).expand(shape) for key, shape in tensors})
+    assert (found.network, found.arguments) == (network, arguments)
+    with torch.device("meta"):
+        own = build(found.network, found.arguments).state_dict()
+    assert {key: t.shape for key, t in found.state.items()} == {key: t.shape for key, t in own.items()}
+
+
+@pytest.mark.parametrize(
+    ("network", "arguments"),
+    [
+        ("PhotoVAE", {"features": 6, "blocks": 2}),
+        ("LatentTranslation", {"latent": 3, "features": 8, "blocks": 1}),
+        ("PartialNonlocalTranslation", {"latent": 3, "features": 8, "blocks": 2}),
+        ("PatchAttentionTranslation", {"latent": 3, "features": 8}),
+        ("ScratchUNet", {"features": 4, "depth": 2}),
+        ("FaceGenerator", {"features": 2, "hidden": 4}),
+    ],
+)
+def test_small_networks_of_the_same_kinds_are_recognised(network, arguments):
+    found = detect(build(network, arguments).state_dict())
+    assert (found.network, found.arguments) == (network, arguments)

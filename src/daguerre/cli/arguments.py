@@ -8,7 +8,7 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,40 +17,75 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from daguerre.options import nearest
 
-__all__ = ["choose", "flags", "parse"]
+__all__ = ["choose", "flags", "flags_of_several", "parse"]
 
 T = TypeVar("T")
 
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
-def flags(options: type) -> type:
+def flags(options: type, told: Callable[[str], object] | None = None) -> type:
     """The same dataclass, its fields annotated so that tyro prints them as a person would write them.
 
     Instances of the result are instances of `options`.
+
+    Args:
+        told: what else tyro is told of a field, made from its name.
     """
     hints = typing.get_type_hints(options, include_extras=True)
-    fields = [
-        (
-            field.name,
-            annotated(hints[field.name], field.default, **field.metadata),
-            dataclasses.field(default=field.default, metadata=field.metadata),
-        )
-        for field in dataclasses.fields(options)
-    ]
+    fields = []
+    for field in dataclasses.fields(options):
+        hint = annotated(hints[field.name], field.default, **field.metadata)
+        hint = Annotated[(hint, told(field.name))] if told else hint
+        fields.append((field.name, hint, dataclasses.field(default=field.default, metadata=field.metadata)))
     made = dataclasses.make_dataclass(options.__name__, fields, bases=(options,), frozen=True, kw_only=True)
     made.__doc__ = options.__doc__
     return made
 
 
-def annotated(hint: Any, default: Any, *, metavar: str = "", alias: str = "", help: str = "") -> Any:
+def flags_of_several(
+    tasks: Mapping[str, type], *, taken: Collection[str], left_out: Collection[str]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Annotations for the parameters of a command that has the flags of several tasks, one parameter a task.
+
+    A flag that one task alone has is called by its own name, one that several have by the task's, too:
+    `--restore.strength`.
+
+    Args:
+        tasks: options dataclass of every task, by name.
+        taken: names that the command's own flags have.
+        left_out: fields that get no flags.
+
+    Returns:
+        Annotation of every task's parameter; and for every name that is not enough the flags that it may mean.
+    """
+    owners: dict[str, list[str]] = {}
+    for task, options in tasks.items():
+        for field in dataclasses.fields(options):
+            owners.setdefault(field.name, []).append(task)
+    shared = {
+        name: [f"--{task}.{name.replace('_', '-')}" for task in found]
+        for name, found in owners.items()
+        if name not in left_out and (len(found) > 1 or name in taken)
+    }
+
+    def named(field: str) -> object:
+        return tyro.conf.Fixed if field in left_out else tyro.conf.arg(prefix_name=field in shared)
+
+    made = {task: Annotated[flags(options, named), tyro.conf.arg(name=task)] for task, options in tasks.items()}
+    return made, shared
+
+
+def annotated(
+    hint: Any, default: Any, *, metavar: str = "", alias: str = "", help: str = "", file: bool = False
+) -> Any:
     """A type as tyro should show and read it: `float | None` as X, a switch without its opposite.
 
     Args:
         hint: the type of a flag's value.
         default: its value when nothing is said.
         metavar, alias: as in `option`.
-        help: stays where it is.
+        help, file: stay where they are.
     """
     kind, optional = without_none(hint)
     parts = typing.get_args(kind) if typing.get_origin(kind) is tuple else (kind,)
@@ -97,11 +132,14 @@ def without_none(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-def parse(command: Callable[..., T], name: str, words: Sequence[str]) -> T:
+def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapping[str, Any] | None = None) -> T:
     """Call `command` with what the words say.
 
     Its docstring is the help; parameters whose type is a dataclass become that dataclass' flags, without a prefix.
     Words that cannot be understood end the program with exit status 2.
+
+    Args:
+        more: annotations of what `command` takes besides, as `**more`; each has a default of its own.
     """
 
     @functools.wraps(command)
@@ -111,14 +149,18 @@ def parse(command: Callable[..., T], name: str, words: Sequence[str]) -> T:
     hints = typing.get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)
     shown: dict[str, Any] = {"return": hints["return"]}
-    for key, parameter in signature.parameters.items():
+    parameters = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    parameters += [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY) for key in more or {}]
+    hints |= more or {}
+    for parameter in parameters:
+        key = parameter.name
         hint = hints[key]
         if dataclasses.is_dataclass(hint):
             shown[key] = tyro.conf.OmitArgPrefixes[flags(hint)]  # type: ignore
         else:
             shown[key] = hint if typing.get_origin(hint) is Annotated else annotated(hint, parameter.default)
     called.__annotations__ = shown
-    parameters = [p.replace(annotation=shown[p.name]) for p in signature.parameters.values()]
+    parameters = [parameter.replace(annotation=shown[parameter.name]) for parameter in parameters]
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     del called.__wrapped__
     if {"-h", "--help"} & set(words):
@@ -128,7 +170,12 @@ def parse(command: Callable[..., T], name: str, words: Sequence[str]) -> T:
         prog=f"daguerre {name}",
         description="",
         args=list(words),
-        config=(tyro.conf.AvoidSubcommands, tyro.conf.HelptextFromCommentsOff, tyro.conf.DisallowNone),
+        config=(
+            tyro.conf.AvoidSubcommands,
+            tyro.conf.SuppressFixed,
+            tyro.conf.HelptextFromCommentsOff,
+            tyro.conf.DisallowNone,
+        ),
     )
 
 

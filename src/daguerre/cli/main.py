@@ -20,6 +20,7 @@ __all__ = ["main"]
 COMMANDS = {
     "upscale": "make pictures larger",
     "stylize": "paint photographs in the style of other pictures",
+    "run": "do several of these one after the other",
     "age": "make old photographs from new ones, to try restoration on",
     "models": "see, fetch, import and check the networks",
     "train": "train a network from a recipe",
@@ -40,6 +41,7 @@ examples:
   daguerre upscale photo.jpg --scale 2   twice as wide and high
   daguerre upscale album/ -o large/      every picture of a folder
   daguerre stylize photo.jpg --style painting.jpg
+  daguerre run photo.jpg --steps upscale,stylize --style painting.jpg
 
 `daguerre COMMAND --help` explains a command, `daguerre --version` tells which
 version this is.

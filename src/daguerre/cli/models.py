@@ -12,6 +12,7 @@ from rich.console import Console
 from daguerre import weights
 from daguerre.cli.arguments import choose
 from daguerre.cli.terminal import shown_progress
+from daguerre.errors import OptionError
 from daguerre.weights import ModelEntry
 from daguerre.weights.checkpoint import read_header
 
@@ -53,16 +54,23 @@ def show_one(name: Name) -> int:
     return 0
 
 
-def fetch(name: Name, *, accept_licence: bool = False) -> int:
+def fetch(
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME")],
+    *,
+    accept_licence: bool = False,
+) -> int:
     """Fetch published weights, check and convert them, and keep them.
 
     Args:
-        name: a name from `daguerre models list`.
+        names: one or more names from `daguerre models list`.
         accept_licence: fetch also weights that may not be used commercially.
     """
-    with shown_progress(1) as (progress,):
-        path = weights.fetch(name, accept_licence=accept_licence, progress=progress)
-    print(f"{name} is at {path}")
+    if not names:
+        raise OptionError("name what to fetch, for example: daguerre models fetch realesrgan-x4")
+    for name in names:
+        with shown_progress(1) as (progress,):
+            path = weights.fetch(name, accept_licence=accept_licence, progress=progress)
+        print(f"{name} is at {path}")
     return 0
 
 
@@ -72,18 +80,25 @@ def import_weights(
     name: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Keep a weights file of your own (.pth, .pt, .ckpt, .safetensors) under a name.
+    """Keep weights of your own (.pth, .pt, .ckpt, .safetensors) under a name, or those in a published archive (.zip).
 
-    Which network it belongs to is found from its contents. Nothing in it is run.
+    Which network they belong to is found from their contents. Nothing in them is run.
 
     Args:
-        file: the weights file.
+        file: the weights file, or the archive, of which only what is needed is unpacked.
         name: what to call it; made from the file's name unless said.
         overwrite: replace weights of that name.
     """
-    path = weights.import_file(file, name, overwrite=overwrite)
-    header = read_header(path)
-    print(f"{path.stem}: {header.network} x{header.scale}, for {header.task}; use it with --model {path.stem}")
+    if file.suffix.lower() != ".zip":
+        kept = [weights.import_file(file, name, overwrite=overwrite)]
+    elif name is None:
+        kept = weights.import_archive(file, overwrite=overwrite)
+    else:
+        raise OptionError("what a published archive holds has names already; leave --name out")
+    for path in kept:
+        header = read_header(path)
+        use = f"; use it with --model {path.stem}" if header.task == "upscale" else ""
+        print(f"{path.stem}: {header.network} x{header.scale}, for {header.task}{use}")
     return 0
 
 

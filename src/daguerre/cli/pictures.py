@@ -31,10 +31,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture and the file its result goes to."""
+    """One picture, the file its result goes to, and the part of its path that results keep in another folder."""
 
     source: Path
     target: Path
+    inside: Path
 
 
 def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str) -> list[Job]:
@@ -54,10 +55,10 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str) -> list[Job]:
     target = output.output
     named = target is not None and target.suffix != "" and not target.is_dir()
     if target and named and len(found) == 1:
-        return [Job(next(iter(found)), target)]
+        return [Job(source, target, inside) for source, inside in found.items()]
     if target and (target.is_file() or (named and target.suffix.lower() in WRITABLE)):
         raise OptionError(f"{target} names one file, but there are {len(found)} pictures; name a folder")
-    jobs = [Job(source, result_name(source, inside, target, suffix)) for source, inside in found.items()]
+    jobs = [Job(source, result_name(source, inside, target, suffix), inside) for source, inside in found.items()]
     taken: dict[Path, Path] = {}
     for job in jobs:
         if job.target in taken:

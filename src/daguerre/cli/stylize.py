@@ -46,7 +46,6 @@ def stylize(
     working: Working,
     result: Output,
     saving: SaveOptions,
-    style: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PICTURE ...", help_behavior_hint="")] = (),
 ) -> int:
     """Paint photographs in the style of other pictures.
 
@@ -61,11 +60,10 @@ def stylize(
 
     Args:
         pictures: pictures, or folders of them.
-        style: the picture whose style to take, or several.
     """
     jobs = plan_jobs(pictures, result, "-stylized")
     stages = parse_stages(working.stages)
-    stylizer = Stylizer(list(style), painting)
+    stylizer = Stylizer(painting)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         content = Picture.open(job.source, max_pixels=result.max_pixels)

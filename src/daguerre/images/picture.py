@@ -217,6 +217,11 @@ class Picture:
         )
         return path
 
+    def saved_with(self, *, bits: int | None = None, xmp: bytes | None = None) -> "Picture":
+        """The same pixels, to be saved with other bits per channel, 8 or 16, or another XMP packet."""
+        metadata = self.metadata if xmp is None else replace(self.metadata, xmp=xmp)
+        return Picture(self.image, bits=bits or self.bits, colour=self.colour, metadata=metadata, path=self.path)
+
     def fetch(self, window: Window | None) -> Levels:
         """Levels (h, w, channels) of a window, or of all."""
         if window is None:

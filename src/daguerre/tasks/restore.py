@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -34,10 +34,13 @@ SCRATCHES = "scratches"
 class RestoreOptions:
     """How to restore."""
 
+    task: ClassVar[str] = "restore"
+
     scratches: str = option(
         "auto",
         "auto finds scratches, holes and stains and fills them, off leaves them; or a mask: white = damaged",
         metavar="auto|off|MASK",
+        file=True,
     )
     sensitivity: float = option(0.5, "how readily something counts as a scratch, from 0 to 1")
     min_length: int = option(8, "shortest scratch in pixels; shorter ones are kept if they are large enough")
@@ -214,7 +217,7 @@ class Restorer:
             chosen["scratches"] = Path(self.options.scratches).name
         used = [OLD, CLEAN, TRANSLATION, *([SCRATCHES] if self.detector else []), *([TONE] if self.tone else [])]
         return Step(
-            task="restore",
+            task=self.options.task,
             options=chosen,
             models={name: weights.checksum(name) for name in used},
             measured={"damaged_percent": round(100 * damaged, 2), "tone_change_percent": round(100 * tone_change, 2)},

@@ -70,8 +70,8 @@ class Stylizer:
     """Paints photographs in one style, or one mixture of styles.
 
     Args:
-        styles: a picture, a file, or an array as `Picture.from_array` takes it; or several.
         options: how; single options may be given by name instead or on top.
+        styles: the style, or several, as pictures or arrays instead of the files that the options name.
 
     Raises:
         PictureError: a style that cannot be read, or has no style in it.
@@ -80,11 +80,11 @@ class Stylizer:
     """
 
     def __init__(
-        self, styles: Source | Sequence[Source], options: StylizeOptions | None = None, **changes: Any
+        self, options: StylizeOptions | None = None, *, styles: Source | Sequence[Source] = (), **changes: Any
     ) -> None:
         self.options = replace(options or StylizeOptions(), **changes)
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, str) else [styles]
-        pictures = [as_picture(style) for style in several]
+        pictures = [as_picture(style) for style in several or self.options.style]
         if not pictures:
             raise OptionError("name at least one picture whose style to take, for example: --style painting.jpg")
         for name in ("share", "mask"):
@@ -165,7 +165,7 @@ class Stylizer:
         if history:
             measured |= {"content_loss": round(history[-1].content, 4), "style_loss": round(history[-1].style, 4)}
         return Step(
-            task="stylize",
+            task=self.options.task,
             options=options,
             models={Path(self.options.features).name: weights.checksum(self.options.features)},
             measured=measured,
@@ -214,4 +214,4 @@ def stylize(source: Source, style: Source | Sequence[Source], **options: Any) ->
         style: the picture whose style to take, or several.
         options: fields of `StylizeOptions`.
     """
-    return Stylizer(style, **options)(source).picture
+    return Stylizer(styles=style, **options)(source).picture

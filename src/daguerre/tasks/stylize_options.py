@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
@@ -18,6 +18,9 @@ __all__ = ["StylizeOptions", "layer_weights"]
 class StylizeOptions:
     """How to paint."""
 
+    task: ClassVar[str] = "stylize"
+
+    style: tuple[Path, ...] = option((), "the picture whose style to take, or several", metavar="PICTURE ...")
     method: Literal["optimize"] = option("optimize", "how: by optimisation, slowly, step by step")
     strength: float = option(1.0, "how far to go from the photograph's own look to the style, up to 1")
     style_scale: float = option(1.0, "size of the strokes: 2 makes them twice as large, 0.5 half as large")
@@ -48,7 +51,9 @@ class StylizeOptions:
     pooling: Literal["average", "max"] = option("average", "pooling between the layers of VGG-19")
     rate: float = option(0.03, "how far a step may change a pixel, of 1")
     seed: int = option(0, "which noise to start from")
-    features: str = option("vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file")
+    features: str = option(
+        "vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file", file=True
+    )
     device: str = device_option()
     precision: Precision = precision_option()
 

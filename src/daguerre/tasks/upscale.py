@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
@@ -31,7 +31,9 @@ INVENTED_WHITE = 64 / 255  # difference that a map of what was invented shows as
 class UpscaleOptions:
     """How to upscale. Give at most one of `scale`, `width`, `height` and `long_side`; without any, the scale is 4."""
 
-    model: str = option("auto", "a name from `daguerre models`, or a weights file; auto suits the scale")
+    task: ClassVar[str] = "upscale"
+
+    model: str = option("auto", "a name from `daguerre models`, or a weights file; auto suits the scale", file=True)
     clean: bool = option(False, "take JPEG traces and noise away, too: for pictures from phones and from the web")
     scale: float | None = option(None, "times as wide and as high: 2, 4, 1.5, 8, ...")
     width: int | None = option(None, "width of the result in pixels")
@@ -41,7 +43,9 @@ class UpscaleOptions:
         "auto", "make the result, shrunk again, agree with the original; auto: unless the model takes noise away"
     )
     ensemble: bool = option(False, "average over eight flips and turns: slightly better, eight times slower")
-    towards: str | None = option(None, "blend the model with this one of the same kind, for example a more vivid one")
+    towards: str | None = option(
+        None, "blend the model with this one of the same kind, for example a more vivid one", file=True
+    )
     amount: float = option(0.5, "how far to go towards that other model, from 0 to 1")
     device: str = device_option()
     precision: Precision = precision_option()
@@ -180,7 +184,7 @@ class Upscaler:
         chosen |= {name: Path(chosen[name]).name for name in ("model", "towards") if name in chosen}
         used = {*models, *([self.options.towards] if self.options.towards else [])}
         return Step(
-            task="upscale",
+            task=self.options.task,
             options=chosen,
             models={Path(name).name: weights.checksum(name) for name in sorted(used)},
             measured={} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)},

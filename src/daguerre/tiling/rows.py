@@ -30,7 +30,7 @@ Reach = Callable[[int, int], tuple[int, int]]
 Operand = Union["Rows", Tensor, float]
 
 
-def nothing() -> None:
+def nothing(values: int) -> None:
     """Do nothing after a strip."""
 
 
@@ -46,13 +46,13 @@ class Streaming:
         elements: values of a feature map computed at once, as whole rows but at least one; 4 bytes each.
         memory: bytes up to which a feature map is kept in memory; a larger one goes to a temporary file.
         device: where the network's weights are.
-        after_strip: called after each computed strip; what it raises ends the run.
+        after_strip: called after each computed strip with the number of its values; what it raises ends the run.
     """
 
     elements: int = 2**22
     memory: int = 2**26
     device: torch.device = torch.device("cpu")  # noqa: RUF009 - immutable
-    after_strip: Callable[[], None] = nothing
+    after_strip: Callable[[int], None] = nothing
 
 
 class Rows:
@@ -163,7 +163,7 @@ class Rows:
             strip = self.read(top, bottom)
             moments.add(strip)
             storage.write(top, strip)
-            self.streaming.after_strip()
+            self.streaming.after_strip(strip.numel())
         self.read, self.needs = storage.read, unmoved
         self.costly, self.moments = False, moments
 

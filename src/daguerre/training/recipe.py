@@ -1,16 +1,13 @@
 """A training recipe: a TOML file that says everything about one training run, read into frozen dataclasses."""
 
 import dataclasses
-import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal
 
 from daguerre.devices import Precision
 from daguerre.errors import RecipeError
-from daguerre.options import nearest
+from daguerre.tables import build, read_table
 from daguerre.training.degradations import Degradation
 
 __all__ = [
@@ -29,8 +26,6 @@ __all__ = [
     "parse_recipe",
     "read_recipe",
 ]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +53,7 @@ class AgingPlan:
         shares: how often each of the data's parts is drawn from; alike unless said.
         half: part of the examples that are cut from pictures of half the size.
         real: parts with photographs that are really old; nobody knows what they looked like when new.
+        pool: examples made once, for steps that draw the same ones again and again.
     """
 
     strength: tuple[float, float] = (0.2, 1.5)
@@ -65,6 +61,7 @@ class AgingPlan:
     shares: dict[str, float] = field(default_factory=dict)
     half: float = 0.3
     real: tuple[str, ...] = ()
+    pool: int = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,11 +210,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: the file is missing or not TOML, a key is unknown or missing, or a value makes no sense.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise RecipeError(f"cannot read the recipe {str(path)!r}: {reason}") from error
+    table = read_table(path)
     try:
         return parse_recipe(table)
     except RecipeError as error:
@@ -231,56 +224,6 @@ def parse_recipe(table: dict[str, Any]) -> Recipe:
         RecipeError: a key is unknown or missing, or a value makes no sense.
     """
     return build(Recipe, table, "")
-
-
-def build(kind: type[T], table: dict[str, Any], where: str) -> T:
-    """Make the dataclass `kind` from a table whose keys are its fields; `where` is the dotted path to the table."""
-    hints = typing.get_type_hints(kind)
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in table:
-        if key not in known:
-            raise RecipeError(f"unknown key {where + key!r}{nearest(key, known)}")
-    for name, f in known.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in table:
-            raise RecipeError(f"{where + name!r} is missing")
-    return kind(**{key: convert(hints[key], value, where + key) for key, value in table.items()})
-
-
-def convert(kind: Any, value: Any, where: str) -> Any:
-    """Check that `value` has the type `kind` and turn lists into tuples and tables into dataclasses."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):  # only `something | None` occurs
-        return None if value is None else convert(arguments[0], value, where)
-    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        return build(kind, value, where + ".")  # type: ignore[arg-type]
-    if origin is Literal and value in arguments:
-        return value
-    if origin is tuple and isinstance(value, list | tuple):
-        if arguments[-1] is Ellipsis:
-            return tuple(convert(arguments[0], item, where) for item in value)
-        if len(value) == len(arguments):
-            return tuple(convert(a, item, where) for a, item in zip(arguments, value, strict=True))
-    if origin is dict and isinstance(value, dict):
-        return {key: convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind is Any or (isinstance(kind, type) and type(value) is kind):
-        return value
-    raise RecipeError(f"{where} is {value!r}; it must be {describe(kind)}")
-
-
-def describe(kind: Any) -> str:
-    """What a type is called in a message."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, arguments))
-    if origin is tuple:
-        count = "any number of" if arguments[-1] is Ellipsis else str(len(arguments))
-        return f"a list of {count} values, each {describe(arguments[0])}"
-    if origin is dict or dataclasses.is_dataclass(kind):
-        return "a table"
-    return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[kind]
 
 
 def plain(value: Any) -> Any:

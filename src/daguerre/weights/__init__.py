@@ -10,7 +10,17 @@ from daguerre.weights.catalog import ModelEntry
 from daguerre.weights.checkpoint import WeightsHeader
 from daguerre.weights.download import fetch
 from daguerre.weights.loaded import Loaded
-from daguerre.weights.store import available, checksum, find, import_file, interpolate, load, verify, weights_folder
+from daguerre.weights.store import (
+    available,
+    checksum,
+    find,
+    import_archive,
+    import_file,
+    interpolate,
+    load,
+    verify,
+    weights_folder,
+)
 
 __all__ = [
     "Loaded",
@@ -20,6 +30,7 @@ __all__ = [
     "checksum",
     "fetch",
     "find",
+    "import_archive",
     "import_file",
     "interpolate",
     "load",

@@ -20,11 +20,13 @@ class ModelEntry:
         licence: SPDX name, or a sentence.
         cleans: as in the weights' header.
         commercial: False if the licence forbids commercial use.
-        bytes: size of the file on this computer, or of the download; None if it is not known.
+        bytes: size of the file on this computer, or of the weights as published; None if it is not known.
         note: what it is good for.
         scores: measured quality, by name of measure.
         path: the file on this computer, or None.
-        url, sha256: address of the download and its SHA-256 (or the beginning of it); empty for what has none.
+        url: address of the download; empty for what has none.
+        member: end of the path of the weights in the zip archive at `url`; empty if the file there holds them alone.
+        sha256: of the weights as published, or the beginning of it; empty if nobody has published it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelEntry:
     scores: dict[str, float] = field(default_factory=dict)
     path: Path | None = None
     url: str = ""
+    member: str = ""
     sha256: str = ""
 
     @property

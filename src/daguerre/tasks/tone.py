@@ -1,0 +1,85 @@
+"""Fading, yellowing, casts and uneven light undone: seen on the whole picture, corrected window by window."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from daguerre.devices import Device
+from daguerre.images import Picture
+from daguerre.images.pixels import luma
+from daguerre.networks.tone import ToneCurves, apply_curves, blend_curves
+from daguerre.options import check_range
+from daguerre.tasks.resized import read_resized
+from daguerre.tiling import Window
+
+__all__ = ["ToneCorrection"]
+
+
+@dataclass(frozen=True)
+class ToneCorrection:
+    """What becomes of the tones of one picture, wherever in it; made by `estimate`.
+
+    Applied to a window it looks at nothing but each pixel and its place, so windows fit together to the last bit. It
+    sends [0, 1] into [0, 1], leaves black black and white white, never turns the order of tones around, and keeps
+    grey grey wherever the picture is grey as a whole.
+
+    Args:
+        height, width: of the picture in pixels.
+        curves: as `ToneCurves` gives them, (1, 3, K, cells, cells); for lightness alone (1, 1, K, cells, cells).
+        change: mean absolute difference that it makes, in [0, 1].
+    """
+
+    height: int
+    width: int
+    curves: Tensor
+    change: float
+
+    @classmethod
+    @torch.inference_mode()
+    def estimate(
+        cls, picture: Picture, network: ToneCurves, device: Device, strength: float = 1.0, *, keep_colour: bool = False
+    ) -> "ToneCorrection":
+        """Look at a reduced copy of a picture; however large that is, it is read strip by strip.
+
+        Args:
+            network: on the device; it runs in float32 there.
+            strength: 1 corrects as the network suggests, 0 not at all.
+            keep_colour: correct lightness alone: every pixel keeps its hue, and its saturation as far as its new
+                lightness allows; the yellow of paper and the brown of a sepia print stay as they are.
+
+        Raises:
+            OptionError: a strength outside [0, 1].
+            UnreadablePicture: the file is damaged.
+        """
+        check_range("strength", strength, 0, 1)
+        copy, _ = read_resized(picture, network.side, network.side)
+        if keep_colour or picture.grey:
+            copy = luma(copy).expand(-1, 3, -1, -1)
+        curves = blend_curves(network(copy.to(device.torch_device)).cpu(), strength)
+        places = (torch.arange(network.side) + 0.5) / network.side
+        change = (apply_curves(copy, curves, places, places) - copy).abs().mean().item()
+        return cls(picture.height, picture.width, curves[:, :1] if keep_colour else curves, change)
+
+    def __call__(self, window: Window, image: Tensor) -> Tensor:
+        """Correct the pixels `image` (1, 3, h, w) in [0, 1] of a window; gives (1, 3, h, w) in [0, 1]."""
+        rows = (torch.arange(window.top, window.bottom) + 0.5) / self.height
+        columns = (torch.arange(window.left, window.right) + 0.5) / self.width
+        curves = self.curves.to(image)
+        if curves.shape[1] == image.shape[1]:
+            return apply_curves(image, curves, rows, columns)
+        light = luma(image)
+        return relit(image, light, apply_curves(light, curves, rows, columns))
+
+
+def relit(image: Tensor, light: Tensor, wanted: Tensor) -> Tensor:
+    """Give every pixel another lightness and keep its hue; and its saturation, unless a channel would leave [0, 1].
+
+    Args:
+        image: (B, 3, H, W) in [0, 1].
+        light: its lightness (B, 1, H, W).
+        wanted: the lightness of the result (B, 1, H, W) in [0, 1].
+    """
+    colour = (image - light) * (wanted / light.clamp(min=1e-6))
+    room = (1 - wanted) / colour.amax(1, keepdim=True).clamp(min=1e-6)
+    return (wanted + colour * room.clamp(max=1)).clamp(0, 1)

@@ -1,0 +1,188 @@
+"""The step that trains a network to see how a photograph has faded, and by which curves that is undone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre.errors import RecipeError
+from daguerre.evaluation.metrics import psnr, tone_matched_psnr
+from daguerre.images.resample import resize_bicubic
+from daguerre.networks.tone import ToneCurves, apply_curves
+from daguerre.progress import Progress, ProgressCallback
+from daguerre.training.aged import AgedPictures, pick
+from daguerre.training.aging import age
+from daguerre.training.networks import check_losses, start
+from daguerre.training.recipe import Recipe
+from daguerre.training.trainee import Average, Trainee
+
+__all__ = ["Tone"]
+
+LEAST = 64  # pixels of a side below which a picture tells nothing about tones
+FRAME = 0.5  # the least part of a picture's side that an example shows
+MAT, BACKING, LAMP = 0.25, 0.1, 0.15  # parts of the examples with white paper, a scanner's bed, a coloured light
+DIMMED = 0.25  # by which a coloured light dims a channel at most
+TRIALS = 40  # pictures held out that are tried
+SHOWN = 8
+
+
+class Tone:
+    """Say from a reduced copy of a whole aged photograph by which curves it becomes as it was when new.
+
+    Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, `aging.pool` of them
+    before the training begins. The curves are tried on the twin without grain and damage, so that these are not
+    mistaken for tones.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        self.recipe, self.fabric = recipe, fabric
+        check_losses(recipe.losses, {"l1", "smooth"})
+        network = start(recipe)
+        if not isinstance(network, ToneCurves):
+            raise RecipeError(f"this step trains ToneCurves, not {recipe.network.name}")
+        self.side = network.side
+        self.pictures = AgedPictures(recipe, data, fabric, progress, least=LEAST)
+        self.left_out = self.pictures.left_out
+        self.labels: list[str] = []
+        self.pool = self.make_pool(progress)  # (pool, 3 twins, 3, side, side) uint8
+        self.trials = self.make_trials()
+        self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
+        self.average = Average(self.trainee.bare, recipe.ema)
+
+    def make_pool(self, progress: ProgressCallback) -> Tensor:
+        """Examples to draw from, the same for every run of a recipe."""
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        shares = torch.tensor([self.recipe.aging.shares.get(part, 1.0) for part in self.recipe.data.parts])
+        examples: list[Tensor] = []
+        while len(examples) < self.recipe.aging.pool:
+            part = int(torch.multinomial(shares, 1, generator=generator))
+            whole = framed(pick(self.pictures.parts[part], generator), self.recipe.crop, generator)
+            mat, backing, lamp = torch.rand(3, generator=generator).tolist()
+            whole = bordered(whole, 0.9, generator) if mat < MAT else whole  # paper, which ages with the picture
+            aged = self.pictures.age(whole, generator)
+            twins = torch.cat([aged.image, aged.toned, aged.clean])
+            if lamp < LAMP and not (twins == twins[:, :1]).all():
+                gains = 1 - DIMMED * torch.rand(1, 3, 1, 1, generator=generator)
+                twins[:2] *= gains
+            if backing < BACKING:  # what a scanner sees around the print
+                twins = bordered(twins, round(backing / BACKING), generator)
+            examples.append(self.reduced(twins))
+            progress(Progress(step="ageing pictures", done=len(examples), total=self.recipe.aging.pool))
+        return torch.stack(examples)
+
+    def make_trials(self) -> list[Tensor]:
+        """The largest pictures held out, each aged in two ways and not at all."""
+        largest = sorted(self.pictures.held_out, key=lambda picture: -min(picture.shape[1:]))[:TRIALS]
+        trials = []
+        for number, picture in enumerate(largest):
+            whole = shrunk(picture[None].float() / 255, self.recipe.crop)
+            ways = [age(whole, seed=2 * number), age(whole, seed=2 * number + 1), age(whole, seed=0, strength=0)]
+            trials += [self.reduced(torch.cat([aged.image, aged.toned, aged.clean])) for aged in ways]
+        return [self.ready(torch.stack(trials[way::3])) for way in range(3)]
+
+    def reduced(self, twins: Tensor) -> Tensor:
+        """An aged photograph, its twin with its tones alone, the clean one (3, 3, h, w): (3, 3, side, side) uint8."""
+        return resize_bicubic(twins, self.side, self.side).clamp(0, 1).mul(255).round().byte()
+
+    def ready(self, examples: Tensor) -> Tensor:
+        """uint8 on the processor to [0, 1] on the device."""
+        return examples.to(self.fabric.device).float() / 255
+
+    def correct(self, image: Tensor, toned: Tensor) -> Tensor:
+        """`toned` by the curves that the averaged network finds in `image`."""
+        places = middles(self.side)
+        return apply_curves(toned, self.average.network(image), places, places)
+
+    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        chosen = torch.randint(len(self.pool), (self.recipe.batch,), generator=generator)
+        batch = self.ready(self.pool[chosen])
+        ways = torch.rand(2, self.recipe.batch, 1, 1, 1, 1, generator=generator).to(batch.device)
+        batch = torch.where(ways[0] < 0.5, batch.flip(-1), batch)
+        batch = torch.where(ways[1] < 0.25, batch.transpose(-1, -2), batch)
+        image, toned, clean = batch.unbind(1)
+        curves = self.trainee.network(image)
+        places = middles(self.side)[::2]  # a quarter of the pixels says as much as all
+        made = apply_curves(toned[..., ::2, ::2], curves, places, places)
+        parts = {"l1": (made - clean[..., ::2, ::2]).abs().mean(), "smooth": roughness(curves)}
+        loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=made.new_zeros(()))
+        self.trainee.improve(loss, step)
+        self.average.follow(self.trainee.bare, step)
+        return {name: part.detach() for name, part in parts.items()}
+
+    @torch.inference_mode()
+    def judge(self) -> dict[str, float]:
+        """Decibels on the reduced copies, of tones alone: before, after, after matching; and what new ones keep."""
+        scores: dict[str, list[Tensor]] = {}
+        for trials in self.trials[:2]:
+            image, toned, clean = trials.unbind(1)
+            made = self.correct(image, toned)
+            for name, result in {"before": toned, "psnr": made}.items():
+                scores.setdefault(name, []).append(psnr(result, clean, channel="rgb").clamp(max=60))
+                scores.setdefault(f"{name}_matched", []).append(tone_matched_psnr(result, clean).clamp(max=60))
+        new = self.trials[2][:, 0]
+        kept = self.correct(new, new)
+        scores["kept"] = [psnr(kept, new, channel="rgb").clamp(max=60)]
+        return {name: torch.cat(values).mean().item() for name, values in scores.items()}
+
+    @torch.inference_mode()
+    def show(self) -> Tensor:
+        """Pictures held out, one a row: aged, corrected, clean."""
+        image, _, clean = self.trials[0][:SHOWN].unbind(1)
+        made = self.correct(image, image)
+        rows = torch.cat([image, made, clean], dim=3)  # (SHOWN, 3, side, 3 side)
+        return torch.cat(list(rows[:, None]), dim=2).cpu()
+
+    def state(self) -> dict[str, Any]:
+        return self.trainee.state("curves") | {"average": self.average.network}
+
+    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
+        network = self.average.network
+        return network, network.state_dict()
+
+
+def middles(side: int) -> Tensor:
+    """Where the pixels of a side lie, as parts of it: (side,)."""
+    return (torch.arange(side) + 0.5) / side
+
+
+def roughness(curves: Tensor) -> Tensor:
+    """How much curves (B, 3, K, cells, cells) bend, and differ from their neighbours: mean squares, summed.
+
+    Bends are changes of the logarithm of the slope from one segment to the next.
+    """
+    bends = curves.diff(dim=2).clamp(min=1e-6).log().diff(dim=2)
+    apart = [curves.diff(dim=axis) for axis in (3, 4)]
+    return bends.square().mean() + 100 * sum((x.square().mean() for x in apart), start=curves.new_zeros(()))
+
+
+def framed(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """A random part of a picture (3, H, W) uint8, at most `side` pixels along its shorter side: (1, 3, h, w)."""
+    sizes: Sequence[float] = (FRAME + (1 - FRAME) * torch.rand(2, generator=generator)).tolist()
+    places: Sequence[float] = torch.rand(2, generator=generator).tolist()
+    spans = []
+    for length, size, place in zip(picture.shape[1:], sizes, places, strict=True):
+        kept = max(round(length * size), LEAST)
+        first = int((length - kept) * place)
+        spans.append(slice(first, first + kept))
+    return shrunk(picture[None, :, spans[0], spans[1]].float() / 255, side)
+
+
+def bordered(images: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    """`images` (B, 3, H, W) within a border of about one grey `level`, the same width for all, up to 7 % of a side."""
+    drawn = torch.rand(3, generator=generator).tolist()
+    across, down = (1 + int(0.07 * length * part) for length, part in zip(images.shape[-2:], drawn, strict=False))
+    inner = images[..., across:-across, down:-down]
+    return F.pad(inner, (down, down, across, across), value=min(level + 0.1 * drawn[2], 1.0))
+
+
+def shrunk(image: Tensor, side: int) -> Tensor:
+    """`image` (1, 3, H, W) with a shorter side of at most `side` pixels."""
+    share = side / min(image.shape[-2:])
+    if share >= 1:
+        return image
+    size = [round(length * share) for length in image.shape[-2:]]
+    return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)

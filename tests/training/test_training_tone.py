@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+from lightning.fabric import Fabric
+from PIL import Image
+
+from daguerre import weights
+from daguerre.errors import RecipeError
+from daguerre.progress import silent
+from daguerre.training.loop import train
+from daguerre.training.recipe import parse_recipe
+from daguerre.training.steps import tone
+from daguerre.training.steps.tone import Tone, bordered, framed, roughness
+
+
+def recipe(**changes):
+    arguments = {"side": 32, "features": 4, "cells": 2, "segments": 8, "bins": 16}
+    table = {
+        "name": "tone",
+        "step": "tone",
+        "steps": 60,
+        "batch": 8,
+        "crop": 64,
+        "ema": 0.5,
+        "precision": "float32",
+        "network": {"name": "ToneCurves", "arguments": arguments},
+        "data": {"parts": ["."]},
+        "aging": {"pool": 24, "strength": [1.0, 1.0], "untouched": 0.0},
+        "optimizer": {"lr": 3e-3},
+        "losses": {"l1": 1.0, "smooth": 0.0001},
+        "validation": {"every": 60, "one_in": 4},
+    }
+    return parse_recipe(table | changes)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Twelve pictures that reach from black to white."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for i in range(12):
+        coarse = Image.fromarray(random.integers(0, 256, (6, 7, 3), dtype=np.uint8))
+        coarse.resize((90, 70 + i), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder
+
+
+def test_sixty_steps_undo_some_of_the_fading(data, tmp_path):
+    loaded = weights.load(train(recipe(), data, tmp_path))
+    scores = loaded.header.scores
+    assert loaded.header.task == "tone"
+    assert scores["psnr"] > scores["before"] + 1
+    assert loaded.network.side == 32
+
+
+def test_the_pool_is_the_same_every_time(data):
+    first, again = (Tone(recipe(aging={"pool": 4}), data, Fabric(accelerator="cpu"), silent).pool for _ in range(2))
+    assert torch.equal(first, again)
+    assert (first.shape, first.dtype) == ((4, 3, 3, 32, 32), torch.uint8)
+    assert not torch.equal(first[:, 0], first[:, 2])
+
+
+def test_examples_that_nothing_happened_to_are_three_equal_twins(data, monkeypatch):
+    monkeypatch.setattr(tone, "LAMP", 0.0)
+    pool = Tone(recipe(aging={"pool": 4, "untouched": 1.0}), data, Fabric(accelerator="cpu"), silent).pool
+    assert torch.equal(pool, pool[:, :1].expand(-1, 3, -1, -1, -1))
+
+
+def test_a_frame_is_part_of_the_picture_and_never_enlarged():
+    picture = torch.randint(0, 256, (3, 100, 300), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for seed in range(20):
+        frame = framed(picture, 80, torch.Generator().manual_seed(seed))
+        height, width = frame.shape[2:]
+        assert 64 <= min(height, width) <= 80
+        assert width <= 300
+        assert 0 <= frame.min() <= frame.max() <= 1
+
+
+def test_a_border_covers_the_same_edge_of_all_twins_and_nothing_else():
+    images = torch.full((2, 3, 100, 60), 0.5)
+    for seed in range(10):
+        made = bordered(images, 0.0, torch.Generator().manual_seed(seed))
+        assert made.shape == images.shape
+        assert torch.equal(made[0], made[1])
+        assert (made[..., 8:-8, 6:-6] == 0.5).all()
+        assert (made[..., 0, :] <= 0.1).all()
+        assert (made[..., :, -1] <= 0.1).all()
+
+
+def test_straight_equal_curves_are_smooth_and_bent_or_different_ones_are_not():
+    straight = torch.linspace(0, 1, 9).view(1, 1, 9, 1, 1).expand(1, 3, 9, 4, 4)
+    assert roughness(straight) < 1e-6
+    assert roughness(straight**2) > 0.01
+    different = straight.clone()
+    different[..., 0, 0] = straight[..., 0, 0] ** 1.1
+    assert roughness(different) > roughness(straight**1.1)
+
+
+def test_another_network_is_refused(data, tmp_path):
+    with pytest.raises(RecipeError, match="this step trains ToneCurves, not CompactResNet"):
+        train(recipe(network={"name": "CompactResNet"}), data, tmp_path)
