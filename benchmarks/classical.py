@@ -48,11 +48,11 @@ class Classical:
     """
 
     inpaint: str = "telea"
-    radius: float = 3
-    grow: int = 1
-    denoise: float = 1.0
-    chroma: float = 1.0
-    bilateral: float = 0.0
+    radius: float = 8
+    grow: int = 0
+    denoise: float = 1.25
+    chroma: float = 1.5
+    bilateral: float = 3.0
     sharpen: float = 0.0
     stretch: float = 0.5
     percentile: float = 0.5
@@ -66,7 +66,7 @@ LOCAL = {
     "grow": (0, 1, 2),
     "denoise": (0.0, 0.3, 0.6, 0.8, 1.0, 1.25, 1.6),
     "chroma": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
-    "bilateral": (0.0, 1.0, 2.0, 3.0),
+    "bilateral": (0.0, 2.0, 3.0, 4.0, 6.0),
     "sharpen": (0.0, 0.2, 0.4, 0.7, 1.0),
 }
 """What is tried for PSNR after tone matching."""
@@ -87,12 +87,16 @@ def restore_classically(photo: Levels, mask: Levels | None, how: Classical) -> L
         photo: (H, W, 3) RGB.
         mask: (H, W), not 0 = damaged; nothing for no inpainting.
     """
+    return set_tones(mend(photo, mask, how), how)
+
+
+def mend(photo: Levels, mask: Levels | None, how: Classical) -> Levels:
+    """All but the tones; a neutral photograph stays neutral."""
     neutral = bool((photo == photo[..., :1]).all())
-    made = photo
     if mask is not None and how.inpaint != "none" and mask.any():
         wide = cv2.dilate(mask, np.ones((2 * how.grow + 1,) * 2, np.uint8))
-        made = cv2.inpaint(made, wide, how.radius, METHODS[how.inpaint])
-    made = set_tones(sharpen(denoise(made, how), how.sharpen), how)
+        photo = cv2.inpaint(photo, wide, how.radius, METHODS[how.inpaint])
+    made = sharpen(denoise(photo, how), how.sharpen)
     return np.repeat(cv2.cvtColor(made, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2) if neutral else made
 
 
@@ -130,10 +134,12 @@ def set_tones(photo: Levels, how: Classical) -> Levels:
 
 
 def equalise(photo: Levels, amount: float) -> Levels:
+    neutral = bool((photo == photo[..., :1]).all())
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
     lightness = cv2.createCLAHE(2.0, (8, 8)).apply(lab[..., 0])
     lab[..., 0] = cv2.addWeighted(lab[..., 0], 1 - amount, lightness, amount, 0)
-    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+    made = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+    return np.repeat(made[..., 1:2], 3, axis=2) if neutral else made
 
 
 def to_levels(image: torch.Tensor) -> Levels:
@@ -145,15 +151,24 @@ def to_image(levels: Levels) -> torch.Tensor:
     return torch.from_numpy(levels.copy()).permute(2, 0, 1)[None].float() / 255
 
 
-def score(tests: Sequence[Example], how: Classical, *, matched: bool) -> float:
-    """Mean PSNR of the chain in decibels, over red, green and blue."""
-    scores = []
-    for test in tests:
-        made = to_image(restore_classically(to_levels(test.aged.image), to_levels(test.aged.lost)[..., 0], how))
-        clean = test.aged.clean
-        made = affine_tone_match(made.double(), clean.double()).float() if matched else made
-        scores.append(psnr(made, clean, channel="rgb").item())
-    return statistics.fmean(scores)
+def score_mending(tests: Sequence[Example], how: Classical) -> float:
+    """Mean PSNR of what is mended, its tones matched, in decibels over red, green and blue."""
+    return statistics.fmean(
+        psnr(affine_tone_match(to_image(mended(test, how)), test.aged.clean), test.aged.clean, channel="rgb").item()
+        for test in tests
+    )
+
+
+def mended(test: Example, how: Classical) -> Levels:
+    return mend(to_levels(test.aged.image), to_levels(test.aged.lost)[..., 0], how)
+
+
+def score_tones(begun: Sequence[Levels], tests: Sequence[Example], how: Classical) -> float:
+    """Mean PSNR of mended photographs whose tones are set, in decibels over red, green and blue."""
+    return statistics.fmean(
+        psnr(to_image(set_tones(photo, how)), test.aged.clean, channel="rgb").item()
+        for photo, test in zip(begun, tests, strict=True)
+    )
 
 
 def climb(
@@ -184,9 +199,9 @@ def main() -> None:
     options = EvaluateRestoreOptions(high=arguments.high, versions=arguments.versions)
     tests = list(examples(options, AgeOptions(seed=1000), {}))
     print(f"{len(tests)} aged photographs")
-    local = Classical(stretch=0, balance=0)
-    local = climb(local, LOCAL, lambda how: score(tests, how, matched=True), arguments.rounds)
-    print(climb(local, TONES, lambda how: score(tests, how, matched=False), arguments.rounds))
+    best = climb(Classical(), LOCAL, lambda how: score_mending(tests, how), arguments.rounds)
+    begun = [mended(test, best) for test in tests]
+    print(climb(best, TONES, lambda how: score_tones(begun, tests, how), arguments.rounds))
 
 
 if __name__ == "__main__":

@@ -117,6 +117,28 @@ def test_sheet_has_a_row_a_picture_up_to_its_limit_and_labels_in_the_margins(tmp
     assert len(sheet.rows) == 2
 
 
+def test_sheet_can_show_every_picture_whole_above_its_crop():
+    sheet = ContactSheet(cell=32, zoom=4, baseline="aged", wholes=True)
+    clean = pictures()["original"]
+    aged = 0.5 * clean + 0.2  # tones alone: no spot is worse than another, but for this one
+    aged[..., 8:12, 8:12] = 1
+    sheet.look("a", {"aged": aged, "clean": clean}, {"aged": {"psnr_rgb": 20.0, "ssim_y": 0.5}})
+    wholes, crops = sheet.rows
+    assert sheet.headings == ["aged", "clean"]
+    assert [picture.size for picture, _ in wholes + crops] == [(32, 24)] * 2 + [(32, 32)] * 2
+    assert [label for _, label in wholes] == ["20.00 dB / 0.5000", ""]
+    assert crops[0][0].getpixel((16, 16)) == (255, 255, 255)
+
+
+def test_what_was_not_measured_is_a_dash_and_never_the_best():
+    scores = {"aged": {"f1": math.nan}, "ours": {"f1": 0.8}, "theirs": {"f1": 0.5}}
+    console = Console(width=100, record=True, file=io.StringIO(), color_system="standard")
+    console.print(*as_tables(Evaluation(protocol=[], scores={"a": scores})))
+    text = console.export_text(styles=True)
+    assert "-" in text
+    assert "\x1b[1m0.800" in text
+
+
 def test_pictures_smaller_than_a_crop_are_shown_whole(tmp_path: Path):
     sheet = ContactSheet(cell=288, zoom=3)
     sheet.look("a", pictures(), {})
