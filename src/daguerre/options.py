@@ -6,12 +6,12 @@ all made from their fields. `option` gives a field its default and its one line 
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import field, fields
+from dataclasses import field
 from typing import Any
 
 from daguerre.errors import OptionError
 
-__all__ = ["check_range", "help_of", "nearest", "option"]
+__all__ = ["check_range", "nearest", "option"]
 
 
 def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None, file: bool = False) -> Any:
@@ -27,11 +27,6 @@ def option(default: Any, help: str, *, metavar: str | None = None, alias: str | 
     extras = {"metavar": metavar, "alias": alias, "file": file}
     metadata = {"help": help} | {name: value for name, value in extras.items() if value}
     return field(default=default, metadata=metadata)
-
-
-def help_of(options: type) -> dict[str, str]:
-    """Help line of every field of an options dataclass, by name."""
-    return {f.name: f.metadata.get("help", "") for f in fields(options)}
 
 
 def check_range(name: str, value: float | None, low: float, high: float) -> None:

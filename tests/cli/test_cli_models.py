@@ -61,7 +61,7 @@ def test_weights_of_one_s_own_are_kept_under_a_name(run, networks, desk):
     (networks / "small-x2.safetensors").rename(desk / "My Best.safetensors")
     ran = run("models", "import", "My Best.safetensors")
     assert ran.status == 0
-    assert ran.out == "my-best: CompactResNet x2, for upscale; use it with --model my-best\n"
+    assert ran.out == "my-best: CompactResNet, upscale x2; use it with --model my-best\n"
     assert (networks / "my-best.safetensors").is_file()
     ran = run("models", "import", "My Best.safetensors")
     assert (ran.status, ran.lines) == (

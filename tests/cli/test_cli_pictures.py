@@ -76,6 +76,11 @@ def test_results_that_would_meet_in_one_file_are_refused(inputs, output, complai
         planned(*inputs, output=output)
 
 
+def test_a_link_that_leads_nowhere_is_not_passed_over():
+    Path("album/lost.jpg").symlink_to("moved-away.jpg")
+    assert planned("album")["album/lost.jpg"] == "album/lost-4x.jpg"
+
+
 def test_a_name_without_a_picture_behind_it_is_told():
     with pytest.raises(UnreadablePicture, match=r"^nowhere\.jpg: no such file or folder$"):
         planned("a.jpg", "nowhere.jpg")

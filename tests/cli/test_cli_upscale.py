@@ -159,6 +159,7 @@ def test_quiet_leaves_only_complaints(upscale):
         (("photo.png", "--width", "17000", "-o", "large.webp"), "a WebP file has at most 16,383 pixels a side"),
         (("photo.png", "--invented", "photo.png"), "--invented names photo.png, which is a picture or its result"),
         (("photo.png", "-o", "a.png", "--invented", "a.png"), "which is a picture or its result"),
+        (("photo.png", "--overwrite", "--invented", "../desk/photo.png"), "which is a picture or its result"),
         (("photo.png", "--invented", "map.doc"), "does not write .doc files"),
     ],
 )

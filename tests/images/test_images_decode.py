@@ -45,6 +45,13 @@ def test_an_empty_file_is_called_empty(tmp_path):
     refused(tmp_path / "a.jpg", r"is empty \(0 bytes\)")
 
 
+def test_a_picture_of_no_pixels_is_reported(tmp_path):
+    """libvips does not say why it refuses."""
+    whole = Picture.from_array(photo()).save(tmp_path / "whole.png").read_bytes()
+    (tmp_path / "none.png").write_bytes(whole[:16] + bytes(8) + whole[24:])
+    refused(tmp_path / "none.png", "none.png is a damaged or incomplete PNG file; copy it again")
+
+
 def test_a_name_that_the_system_refuses(tmp_path):
     refused(tmp_path / ("x" * 300 + ".jpg"), "cannot open .*: File name too long")
 

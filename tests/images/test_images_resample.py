@@ -24,6 +24,20 @@ def test_shrinking_by_four_is_the_sum_that_matlab_forms():
     assert resize_bicubic(image, 1, 6)[0, 0, 0].tolist() == pytest.approx(expected)
 
 
+def test_shrinking_by_four_gives_the_numbers_of_basicsr():
+    # What `imresize(image, 1 / 4)` of BasicSR's matlab_functions.py (commit 323cc14) makes of this picture.
+    theirs = [
+        [0.220492, 0.454012, 0.526213, 0.537844, 0.559533, 0.420868],
+        [0.588509, 0.537678, 0.439120, 0.506821, 0.464516, 0.514124],
+        [0.559639, 0.532963, 0.501688, 0.506813, 0.482268, 0.491077],
+        [0.479329, 0.528858, 0.573643, 0.560001, 0.503385, 0.476534],
+        [0.483094, 0.532154, 0.530905, 0.513520, 0.479879, 0.520010],
+    ]
+    y, x = torch.arange(20.0)[:, None], torch.arange(24.0)
+    image = (7 * y * y + 13 * x + 5 * x * y).remainder(256).div(255)[None, None]
+    torch.testing.assert_close(resize_bicubic(image, 5, 6)[0, 0], torch.tensor(theirs), atol=2e-6, rtol=0)
+
+
 def test_a_single_sample_enlarged_by_two_has_keys_weights():
     impulse = torch.zeros(1, 1, 1, 9, dtype=torch.float64)
     impulse[..., 4] = 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 from parity.fill import filled_state, fixture, relative_error
 
-from daguerre.networks.rrdbnet import RRDBNet
+from daguerre.networks.rrdbnet import RRDB, DenseBlock, RRDBNet
 
 
 def small(**arguments):
@@ -49,6 +49,25 @@ def test_rrdbnet_refuses_sizes_that_are_not_its_multiples():
 def test_rrdbnet_refuses_a_scale_it_has_no_layout_for():
     with pytest.raises(ValueError, match="scale is 3"):
         RRDBNet(scale=3)
+
+
+def test_scaling_multiplies_what_a_block_adds():
+    image = torch.rand(1, 8, 6, 6)
+    inner, outer = DenseBlock(8, 4, 1.0), RRDB(8, 4, 0.0)
+    added = inner(image) - image
+    inner.scaling = 0.2
+    torch.testing.assert_close(inner(image) - image, 0.2 * added)
+    assert torch.equal(outer(image), image)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_a_fresh_rrdbnet_nearly_enlarges_bilinearly(scale):
+    torch.manual_seed(0)
+    slope = torch.linspace(0.2, 0.8, 32).view(1, 1, 1, 32)
+    image = slope * torch.tensor([1.0, 0.7, 0.4]).view(1, 3, 1, 1).expand(1, 3, 32, 32)
+    wanted = torch.nn.functional.interpolate(image, scale_factor=scale, mode="bilinear")
+    made = small(scale=scale, features=16)(image)
+    assert (made - wanted)[..., 8:-8, 8:-8].abs().mean() < 0.02
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])

@@ -21,8 +21,9 @@ def test_msrresnet_computes_what_the_published_network_computes(scale):
         (MSRResNet(scale=4), 1_517_571),
         # 9x9 in and out, 33 3x3 convolutions with batch norm, two sub-pixel steps, 19 PReLUs
         (SRResNet(), 15_616 + 15_555 + 33 * (36_864 + 128) + 2 * 147_712 + 19),
+        (SRResNet(norm=False), 15_616 + 15_555 + 33 * (36_864 + 64) + 2 * 147_712 + 19),
     ],
-    ids=["MSRResNet-x2", "MSRResNet-x4", "SRResNet"],
+    ids=["MSRResNet-x2", "MSRResNet-x4", "SRResNet", "SRResNet without norms"],
 )
 def test_srresnets_have_the_published_layers(network, count):
     assert sum(parameter.numel() for parameter in network.parameters()) == count

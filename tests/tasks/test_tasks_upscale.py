@@ -80,6 +80,8 @@ def test_a_picture_never_vanishes_along_its_short_side():
         ({"width": 0}, "width is 0"),
         ({"amount": 1.5, "towards": "vivid-x4"}, "amount is 1.5"),
         ({"amount": 0.0}, "amount 0 of what"),
+        ({"vivid": 1.1}, "vivid is 1.1"),
+        ({"vivid": 0.5, "model": "compact-x4"}, "--vivid chooses the models"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, complaint):
@@ -170,6 +172,21 @@ def test_models_are_blended_from_one_to_the_other():
     assert min(abs(blends[1] - end).max() for end in ends) > 100
 
 
+@pytest.mark.parametrize(
+    ("clean", "faithful", "adversarial"),
+    [(False, "rrdb-x4", "rrdb-x4-gan"), (True, "compact-x4-clean", "compact-x4-photo")],
+)
+def test_vivid_is_the_way_from_a_faithful_model_to_an_adversarial_one(clean, faithful, adversarial, networks):
+    for name, like in ((faithful, "compact-x4"), (adversarial, "vivid-x4")):
+        tensors, header = checkpoint.read(networks / f"{like}.safetensors")
+        checkpoint.write(networks / f"{name}.safetensors", tensors, replace(header, name=name), half=False)
+    upscaled = Upscaler(clean=clean, vivid=0.3, **EXACT)(deep())
+    wanted = levels(deep(), model=faithful, towards=adversarial, amount=0.3)
+    assert (upscaled.picture.array().astype(int) == wanted).all()
+    assert set(upscaled.step.models) == {faithful, adversarial}
+    assert upscaled.step.options["vivid"] == 0.3
+
+
 def test_a_model_may_be_a_file(networks):
     named = levels(deep(), scale=2, model="small-x2")
     assert (levels(deep(), scale=2, model=str(networks / "small-x2.safetensors")) == named).all()
@@ -179,6 +196,11 @@ def test_a_model_may_be_a_file(networks):
 def test_an_unknown_model_is_told_before_any_picture_is_opened(options):
     with pytest.raises(WeightsNotFound, match="'compct-x4'; did you mean 'compact-x4'"):
         Upscaler(**options)
+
+
+def test_a_network_for_another_task_is_refused():
+    with pytest.raises(OptionError, match=r"vgg19-slim is for another task \(features\)"):
+        Upscaler(model="vgg19-slim")
 
 
 def test_models_of_different_kinds_are_not_blended():

@@ -9,6 +9,7 @@ from PIL import Image
 
 from daguerre import weights
 from daguerre.errors import Cancelled, DaguerreError, DataError, OutputExists, RecipeError, WeightsDamaged
+from daguerre.networks.discriminators import UNetDiscriminatorSN
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import Progress
 from daguerre.training.loop import train
@@ -112,6 +113,15 @@ def test_a_resumed_run_ends_with_the_same_bits(changes, data, tmp_path):
     assert same(trained(whole), trained(parts))
     rows = table(tmp_path / "parts")
     assert [row["step"] for row in rows] == ["2", "4"]
+
+
+def test_the_discriminator_judges_real_and_made_pictures_together(data, tmp_path, monkeypatch):
+    """So that batch normalisation cannot hide what tells them apart; in the generator's turn and in its own."""
+    seen = []
+    forward = UNetDiscriminatorSN.forward
+    monkeypatch.setattr(UNetDiscriminatorSN, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
+    train(recipe(**ADVERSARIAL, steps=1), data, tmp_path)
+    assert seen == [4, 4]
 
 
 def test_the_seed_matters(data, tmp_path):

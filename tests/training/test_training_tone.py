@@ -9,8 +9,7 @@ from daguerre.errors import RecipeError
 from daguerre.progress import silent
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.steps import tone
-from daguerre.training.steps.tone import Tone, bordered, framed, roughness
+from daguerre.training.steps.tone import Tone, framed, roughness
 
 
 def recipe(**changes):
@@ -59,8 +58,7 @@ def test_the_pool_is_the_same_every_time(data):
     assert not torch.equal(first[:, 0], first[:, 2])
 
 
-def test_examples_that_nothing_happened_to_are_three_equal_twins(data, monkeypatch):
-    monkeypatch.setattr(tone, "LAMP", 0.0)
+def test_examples_that_nothing_happened_to_are_three_equal_twins(data):
     pool = Tone(recipe(aging={"pool": 4, "untouched": 1.0}), data, Fabric(accelerator="cpu"), silent).pool
     assert torch.equal(pool, pool[:, :1].expand(-1, 3, -1, -1, -1))
 
@@ -73,17 +71,6 @@ def test_a_frame_is_part_of_the_picture_and_never_enlarged():
         assert 64 <= min(height, width) <= 80
         assert width <= 300
         assert 0 <= frame.min() <= frame.max() <= 1
-
-
-def test_a_border_covers_the_same_edge_of_all_twins_and_nothing_else():
-    images = torch.full((2, 3, 100, 60), 0.5)
-    for seed in range(10):
-        made = bordered(images, 0.0, torch.Generator().manual_seed(seed))
-        assert made.shape == images.shape
-        assert torch.equal(made[0], made[1])
-        assert (made[..., 8:-8, 6:-6] == 0.5).all()
-        assert (made[..., 0, :] <= 0.1).all()
-        assert (made[..., :, -1] <= 0.1).all()
 
 
 def test_straight_equal_curves_are_smooth_and_bent_or_different_ones_are_not():

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from daguerre.errors import OptionError, UnknownArchitecture, WeightsDamaged, WeightsError
+from daguerre.networks.srresnet import MSRResNet
 from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.weights.checkpoint import WeightsHeader, write
 from daguerre.weights.loaded import blend, load_file
@@ -52,6 +53,14 @@ def test_a_header_that_does_not_fit_its_weights_is_damage(tmp_path):
 def test_a_header_can_name_only_networks_that_are_registered(tmp_path):
     with pytest.raises(UnknownArchitecture, match=r"'os\.system'"):
         load_file(save(tmp_path / "tiny.safetensors", network="os.system"))
+
+
+def test_foreign_weights_of_an_unknown_size_are_damage(tmp_path):
+    """A first step of eight times is none that this family has."""
+    state = MSRResNet(scale=2, features=4, blocks=1).state_dict()
+    torch.save(state | {"upconv1.weight": torch.zeros(4 * 64, 4, 3, 3)}, tmp_path / "odd.pth")
+    with pytest.raises(WeightsDamaged, match="cannot be built as it asks"):
+        load_file(tmp_path / "odd.pth")
 
 
 def test_blending_takes_every_weight_between_the_two(tmp_path):

@@ -98,7 +98,7 @@ def import_weights(
     for path in kept:
         header = read_header(path)
         use = f"; use it with --model {path.stem}" if header.task == "upscale" else ""
-        print(f"{path.stem}: {header.network} x{header.scale}, for {header.task}{use}")
+        print(f"{path.stem}: {header.network}, {header.task} x{header.scale}{use}")
     return 0
 
 

@@ -79,7 +79,7 @@ def find_pictures(path: Path) -> list[tuple[Path, Path]]:
     found = [
         (file, file.relative_to(path))
         for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in READABLE and file.is_file() and not file.name.startswith(".")
+        if file.suffix.lower() in READABLE and (file.is_file() or file.is_symlink()) and not file.name.startswith(".")
     ]
     if not found:
         raise UnreadablePicture(f"{path}: no pictures in this folder (looked for {', '.join(sorted(READABLE))})")

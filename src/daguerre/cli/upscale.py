@@ -30,13 +30,15 @@ def upscale(
 
     $ daguerre upscale photo.jpg                     photo-4x.jpg, beside it
     $ daguerre upscale photo.jpg --clean             without JPEG traces and noise
+    $ daguerre upscale photo.jpg --clean --vivid 1   and with likely detail painted in
     $ daguerre upscale photo.jpg --scale 1.5
     $ daguerre upscale photo.jpg --long-side 6000 -o print.tif
     $ daguerre upscale scans/ -o large/ --scale 2    a whole folder
     $ daguerre upscale photo.jpg --invented map.png  and a map of what was invented
 
-    The result, shrunk again, agrees with the original; how well is printed in decibels (40 is very good). Size apart,
-    the picture is left alone: colour profile, bit depth, grey, transparency and metadata stay.
+    The result, shrunk again, agrees with the original; how well is printed in decibels (40 is very good), before a
+    format such as JPEG takes its share. Size apart, the picture is left alone: colour profile, bit depth, grey,
+    transparency and metadata stay.
 
     Args:
         pictures: pictures, or folders of them.
@@ -45,7 +47,7 @@ def upscale(
     jobs = plan_jobs(pictures, result, name_suffix(upscaling))
     if invented and len(jobs) > 1:
         raise OptionError(f"--invented names one file, {invented}, but there are {len(jobs)} pictures")
-    if invented in {path for job in jobs for path in (job.source, job.target)}:
+    if invented and invented.resolve() in {path.resolve() for job in jobs for path in (job.source, job.target)}:
         raise OptionError(f"--invented names {invented}, which is a picture or its result; name another file")
     upscaler = Upscaler(upscaling)
 

@@ -153,11 +153,12 @@ def damaged(path: Path | None, error: Exception, format: Format | None = None) -
     if "No space left" in str(error):
         return UnreadablePicture(f"no room to unpack {path} in the temporary folder; set TMPDIR to a folder with more")
     kind = f" {format.name}" if format else ""
-    what = f"{path} is a damaged or incomplete{kind} file ({reason_in(str(error))})"
+    reason = reason_in(str(error))
+    what = f"{path} is a damaged or incomplete{kind} file" + (f" ({reason})" if reason else "")
     return UnreadablePicture(f"{what}; copy it again from where it came, or save what is left in another program")
 
 
 def reason_in(text: str) -> str:
-    """The line of libvips' many that says what happened, without the name of the part that says it."""
+    """The line of libvips' many that says what happened, without the name of the part that says it; "" if none does."""
     lines = (line.split(": ", 1)[-1].strip() for line in text.splitlines() if not line.startswith("unable to"))
-    return next((line for line in lines if line), "unknown reason")
+    return next((line for line in lines if line), "")

@@ -223,4 +223,4 @@ def unwritable(folder: Path, format: Format, reason: str) -> UnwritablePicture:
     """What to tell about a file that could not be written."""
     if "No space left" in reason:
         return UnwritablePicture(f"no room left in {folder}; make some, or name another folder")
-    return UnwritablePicture(f"cannot write a {format.name} file in {folder}: {reason_in(reason)}")
+    return UnwritablePicture(f"cannot write a {format.name} file in {folder}: {reason_in(reason) or 'unknown reason'}")

@@ -19,15 +19,15 @@ def stages_of(scale: int) -> list[int]:
 
 
 class NormedBlock(nn.Module):
-    """Convolution, batch norm, PReLU, convolution, batch norm, added to the input."""
+    """Convolution, batch norm, PReLU, convolution, batch norm, added to the input; or the same without the norms."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, norm: bool) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(features, features, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(features)
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1, bias=not norm)
+        self.norm1 = nn.BatchNorm2d(features) if norm else nn.Identity()
         self.act = nn.PReLU()
-        self.conv2 = nn.Conv2d(features, features, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(features)
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1, bias=not norm)
+        self.norm2 = nn.BatchNorm2d(features) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.norm2(self.conv2(self.act(self.norm1(self.conv1(x)))))  # type: ignore[no-any-return]
@@ -44,11 +44,12 @@ class SRResNet(nn.Module):
         scale: enlargement: 2, 3 or 4.
         features: channels of the trunk.
         blocks: number of residual blocks.
+        norm: whether there is batch normalisation, to see what it does.
     """
 
     multiple = 1
 
-    def __init__(self, *, scale: int = 4, features: int = 64, blocks: int = 16) -> None:
+    def __init__(self, *, scale: int = 4, features: int = 64, blocks: int = 16, norm: bool = True) -> None:
         super().__init__()
         steps = stages_of(scale)
         ups: list[Layer] = [layer for step in steps for layer in (conv(3), enlarge(step))]
@@ -56,9 +57,9 @@ class SRResNet(nn.Module):
         self.halo = halo_of(conv(9), conv(3, 2 * blocks + 1), *ups, conv(9), scale=scale)
         self.conv_first = nn.Conv2d(3, features, 9, padding=4)
         self.act = nn.PReLU()
-        self.body = nn.Sequential(*[NormedBlock(features) for _ in range(blocks)])
-        self.conv_body = nn.Conv2d(features, features, 3, padding=1, bias=False)
-        self.norm_body = nn.BatchNorm2d(features)
+        self.body = nn.Sequential(*[NormedBlock(features, norm) for _ in range(blocks)])
+        self.conv_body = nn.Conv2d(features, features, 3, padding=1, bias=not norm)
+        self.norm_body = nn.BatchNorm2d(features) if norm else nn.Identity()
         self.upsample = nn.Sequential(
             *[
                 nn.Sequential(nn.Conv2d(features, features * step**2, 3, padding=1), nn.PixelShuffle(step), nn.PReLU())

@@ -24,6 +24,8 @@ __all__ = ["UpscaleOptions", "Upscaled", "Upscaler", "upscale"]
 
 AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the faithful models that ship
 CLEANING = {4: "compact-x4-clean"}
+VIVID = {False: ("rrdb-x4", "rrdb-x4-gan"), True: ("compact-x4-clean", "compact-x4-photo")}
+"""What is blended for a vivid result, by `clean`: a faithful model, and an adversarial one trained on from it."""
 INVENTED_WHITE = 64 / 255  # difference that a map of what was invented shows as white
 
 
@@ -35,6 +37,9 @@ class UpscaleOptions:
 
     model: str = option("auto", "a name from `daguerre models`, or a weights file; auto suits the scale", file=True)
     clean: bool = option(False, "take JPEG traces and noise away, too: for pictures from phones and from the web")
+    vivid: float = option(
+        0.0, "put likely detail in where it is lost: 0 invents nothing, 1 all it can; blends two models"
+    )
     scale: float | None = option(None, "times as wide and as high: 2, 4, 1.5, 8, ...")
     width: int | None = option(None, "width of the result in pixels")
     height: int | None = option(None, "height of the result in pixels")
@@ -53,12 +58,15 @@ class UpscaleOptions:
     def __post_init__(self) -> None:
         if self.clean and self.model != "auto":
             raise OptionError("--clean chooses the model; leave --model out, or --clean")
+        if self.vivid and (self.model != "auto" or self.towards):
+            raise OptionError("--vivid chooses the models; leave --model and --towards out, or --vivid")
         given = [name for name in ("scale", "width", "height", "long_side") if getattr(self, name) is not None]
         if len(given) > 1:
             flags = " and ".join("--" + name.replace("_", "-") for name in given)
             raise OptionError(f"{flags} cannot both decide the size; give one of them")
         check_range("scale", self.scale, 1, 64)
         check_range("amount", self.amount, 0, 1)
+        check_range("vivid", self.vivid, 0, 1)
         if self.towards is None and self.amount != 0.5:
             raise OptionError(f"amount {self.amount:g} of what? name the other model with --towards")
         for name in ("width", "height", "long_side"):
@@ -133,14 +141,17 @@ class Upscaler:
 
     Raises:
         WeightsNotFound: no model of that name.
-        OptionError: options that contradict each other.
+        OptionError: options that contradict each other, or a model for another task.
     """
 
     def __init__(self, options: UpscaleOptions | None = None, **changes: Any) -> None:
         self.options = replace(options or UpscaleOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
         self.loaded: dict[str, weights.Loaded] = {}
-        for model in (*self.scales().values(), *([self.options.towards] if self.options.towards else [])):
+        self.towards, self.amount = self.options.towards, self.options.amount
+        if self.options.vivid:
+            self.towards, self.amount = VIVID[self.options.clean][1], self.options.vivid
+        for model in (*self.scales().values(), *([self.towards] if self.towards else [])):
             weights.find(model)  # a wrong name is told at once, not picture by picture
 
     def __call__(
@@ -182,7 +193,7 @@ class Upscaler:
             if getattr(self.options, field.name) != field.default and field.name != "device"
         }
         chosen |= {name: Path(chosen[name]).name for name in ("model", "towards") if name in chosen}
-        used = {*models, *([self.options.towards] if self.options.towards else [])}
+        used = {*models, *([self.towards] if self.towards else [])}
         return Step(
             task=self.options.task,
             options=chosen,
@@ -207,16 +218,22 @@ class Upscaler:
     def scales(self) -> dict[int, str]:
         """Which model to take for which scale."""
         if self.options.model != "auto":
-            return {self.model(self.options.model).header.scale: self.options.model}
+            header = self.model(self.options.model).header
+            if header.task != "upscale":
+                wanted = "`daguerre models` lists those that enlarge"
+                raise OptionError(f"{self.options.model} is for another task ({header.task}); {wanted}")
+            return {header.scale: self.options.model}
+        if self.options.vivid:
+            return {4: VIVID[self.options.clean][0]}
         return CLEANING if self.options.clean else AUTO
 
     def model(self, name: str) -> weights.Loaded:
         """A network ready to run, loaded once."""
         if name not in self.loaded:
-            if self.options.towards is None:
+            if self.towards is None:
                 loaded = weights.load(name)
             else:
-                loaded = weights.interpolate(name, self.options.towards, self.options.amount)
+                loaded = weights.interpolate(name, self.towards, self.amount)
             self.loaded[name] = replace(loaded, network=self.device.place(loaded.network))
         return self.loaded[name]
 

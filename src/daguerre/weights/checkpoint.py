@@ -149,17 +149,16 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
     else:
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Detected pickle protocol")  # old files; what they hold decides
+                warnings.simplefilter("ignore")  # of old formats; what a file holds decides
                 content = torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise WeightsDamaged(
                 f"{path} holds more than weights, or is no checkpoint; nothing in it was run. "
                 "If you trust it, open it with the program that made it and save its state_dict"
             ) from error
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
-            raise WeightsDamaged(
-                f"{path} cannot be read as a checkpoint ({first_line(error)}); get it again"
-            ) from error
+        except Exception as error:  # torch's reader stumbles in many ways over a file that is no checkpoint
+            reason = first_line(error).split(". ")[0]
+            raise WeightsDamaged(f"{path} cannot be read as a checkpoint ({reason}); get it again") from error
     while isinstance(content, dict) and (wrapper := next((key for key in WRAPPERS if key in content), None)):
         content = content[wrapper]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):

@@ -32,22 +32,22 @@ def load_file(path: Path) -> Loaded:
     """
     if is_ours(path):
         state, header = read(path)
-        try:
-            network = build(header.network, header.arguments)
-        except (TypeError, ValueError) as error:
-            raise WeightsDamaged(f"{path}: {header.network} cannot be built as it asks ({error})") from error
     else:
         found = detect(read_foreign(path))
-        state, network = found.state, build(found.network, found.arguments)
+        state = found.state
         header = WeightsHeader(
             name=path.stem,
             task=task_of(found.network),
             network=found.network,
             arguments=found.arguments,
-            scale=int(getattr(network, "scale", 1)),
+            scale=found.arguments.get("scale", 1),
             licence="unknown",
             source=path.name,
         )
+    try:
+        network = build(header.network, header.arguments)
+    except (TypeError, ValueError) as error:
+        raise WeightsDamaged(f"{path}: {header.network} cannot be built as it asks ({error})") from error
     load_strictly(network, state, path)
     return Loaded(network.eval(), header)
 

@@ -15,7 +15,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.networks.tone import ToneCurves, apply_curves
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.training.aged import AgedPictures, pick
-from daguerre.training.aging import age
+from daguerre.training.aging import Aged, age
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainee import Average, Trainee
@@ -24,8 +24,6 @@ __all__ = ["Tone"]
 
 LEAST = 64  # pixels of a side below which a picture tells nothing about tones
 FRAME = 0.5  # the least part of a picture's side that an example shows
-MAT, BACKING, LAMP = 0.25, 0.1, 0.15  # parts of the examples with white paper, a scanner's bed, a coloured light
-DIMMED = 0.25  # by which a coloured light dims a channel at most
 TRIALS = 40  # pictures held out that are tried
 SHOWN = 8
 
@@ -61,31 +59,24 @@ class Tone:
         while len(examples) < self.recipe.aging.pool:
             part = int(torch.multinomial(shares, 1, generator=generator))
             whole = framed(pick(self.pictures.parts[part], generator), self.recipe.crop, generator)
-            mat, backing, lamp = torch.rand(3, generator=generator).tolist()
-            whole = bordered(whole, 0.9, generator) if mat < MAT else whole  # paper, which ages with the picture
-            aged = self.pictures.age(whole, generator)
-            twins = torch.cat([aged.image, aged.toned, aged.clean])
-            if lamp < LAMP and not (twins == twins[:, :1]).all():
-                gains = 1 - DIMMED * torch.rand(1, 3, 1, 1, generator=generator)
-                twins[:2] *= gains
-            if backing < BACKING:  # what a scanner sees around the print
-                twins = bordered(twins, round(backing / BACKING), generator)
-            examples.append(self.reduced(twins))
+            examples.append(self.reduced(self.pictures.age(whole, generator)))
             progress(Progress(step="ageing pictures", done=len(examples), total=self.recipe.aging.pool))
         return torch.stack(examples)
 
     def make_trials(self) -> list[Tensor]:
         """The largest pictures held out, each aged in two ways and not at all."""
-        largest = sorted(self.pictures.held_out, key=lambda picture: -min(picture.shape[1:]))[:TRIALS]
+        held_out = [picture for part in self.pictures.held_out for picture in part]
+        largest = sorted(held_out, key=lambda picture: -min(picture.shape[1:]))[:TRIALS]
         trials = []
         for number, picture in enumerate(largest):
             whole = shrunk(picture[None].float() / 255, self.recipe.crop)
             ways = [age(whole, seed=2 * number), age(whole, seed=2 * number + 1), age(whole, seed=0, strength=0)]
-            trials += [self.reduced(torch.cat([aged.image, aged.toned, aged.clean])) for aged in ways]
+            trials += [self.reduced(aged) for aged in ways]
         return [self.ready(torch.stack(trials[way::3])) for way in range(3)]
 
-    def reduced(self, twins: Tensor) -> Tensor:
-        """An aged photograph, its twin with its tones alone, the clean one (3, 3, h, w): (3, 3, side, side) uint8."""
+    def reduced(self, aged: Aged) -> Tensor:
+        """The aged photograph, its twin with its tones alone, and the clean one: (3, 3, side, side) uint8."""
+        twins = torch.cat([aged.image, aged.toned, aged.clean])
         return resize_bicubic(twins, self.side, self.side).clamp(0, 1).mul(255).round().byte()
 
     def ready(self, examples: Tensor) -> Tensor:
@@ -169,14 +160,6 @@ def framed(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
         first = int((length - kept) * place)
         spans.append(slice(first, first + kept))
     return shrunk(picture[None, :, spans[0], spans[1]].float() / 255, side)
-
-
-def bordered(images: Tensor, level: float, generator: torch.Generator) -> Tensor:
-    """`images` (B, 3, H, W) within a border of about one grey `level`, the same width for all, up to 7 % of a side."""
-    drawn = torch.rand(3, generator=generator).tolist()
-    across, down = (1 + int(0.07 * length * part) for length, part in zip(images.shape[-2:], drawn, strict=False))
-    inner = images[..., across:-across, down:-down]
-    return F.pad(inner, (down, down, across, across), value=min(level + 0.1 * drawn[2], 1.0))
 
 
 def shrunk(image: Tensor, side: int) -> Tensor:

@@ -82,7 +82,8 @@ class AdversarialRegression(Regression):
         # The generator's turn. The discriminator only watches, so it is not called in its distributed form.
         watcher = self.discriminator.bare.requires_grad_(False)
         with self.fabric.autocast():
-            real, fake = watcher(high).float(), watcher(made).float()
+            # Together, as in its own turn: batch normalisation of each alone would hide what tells them apart.
+            real, fake = watcher(torch.cat([high, made])).float().chunk(2)
         deception = self.game.for_generator(real, fake)
         loss, parts = self.compare(made, high)
         self.generator.improve(loss + self.recipe.losses["adversarial"] * deception, step)

@@ -1,0 +1,166 @@
+"""The pictures of the report on upscaling, from weights that ship and from the short trainings beside this file.
+
+$ python docs/experiments/upscaling/pictures.py RUNS OUT
+
+RUNS holds the folders of the short trainings (`RUNS/srresnet/srresnet.safetensors`, ...); OUT gets the pictures.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from skimage import data
+from torch import Tensor
+
+from daguerre import Upscaler
+from daguerre.evaluation.metrics import consistency, psnr
+from daguerre.evaluation.upscale import enlarge, shrink
+from daguerre.tasks.upscale import UpscaleOptions
+
+FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+GAP, LINE = 6, 20
+FACE, TEETH, EAR = (40, 144, 184, 144), (128, 196, 36, 56), (108, 256, 48, 48)  # top, left, height, width
+
+
+def tensor(pixels: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 to (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def image(picture: Tensor) -> Image.Image:
+    return Image.fromarray(picture[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().numpy())
+
+
+def printed_text() -> Tensor:
+    """Black letters on white, 24 down to 10 pixels high, (1, 3, 144, 256)."""
+    page = Image.new("RGB", (256, 144), "#f4f2ec")
+    draw, top = ImageDraw.Draw(page), 6
+    for size in (24, 18, 14, 12, 10):
+        draw.text((8, top), "Daguerre, Paris, 1839: 8 minutes of light", "#26221c", ImageFont.truetype(FONT, size))
+        top += round(1.45 * size) + 2
+    return tensor(np.asarray(page))
+
+
+def damaged(low: Tensor, sigma: float = 7 / 255, quality: int = 50) -> Tensor:
+    """With noise, then saved as JPEG."""
+    noisy = low + sigma * torch.randn(low.shape, generator=torch.Generator().manual_seed(0))
+    buffer = io.BytesIO()
+    image(noisy).save(buffer, "JPEG", quality=quality)
+    return tensor(np.asarray(Image.open(buffer)))
+
+
+def made(low: Tensor, model: str, **options: object) -> Tensor:
+    """What a model makes of a small picture, 4x; `bicubic` and `pixels` are no models."""
+    if model == "bicubic":
+        return enlarge(low, 4)
+    if model == "pixels":
+        return torch.nn.functional.interpolate(low, scale_factor=4)
+    return Upscaler(UpscaleOptions(model=model, scale=4), **{"agree": "off"} | options).tensor(low)
+
+
+def sheet(path: Path, rows: list[list[Tensor]], headings: list[str], zoom: int) -> None:
+    """Write rows of pictures of the same width, zoomed without smoothing, below their headings."""
+    cells = [[image(cell).resize((cell.shape[3] * zoom, cell.shape[2] * zoom), 0) for cell in row] for row in rows]
+    width = cells[0][0].width + GAP
+    page = Image.new(
+        "RGB", (width * len(headings) - GAP, LINE + sum(row[0].height + GAP for row in cells) - GAP), "white"
+    )
+    draw = ImageDraw.Draw(page)
+    for column, heading in enumerate(headings):
+        draw.text((column * width, 2), heading, "#222222", ImageFont.truetype(FONT, 13))
+    top = LINE
+    for row in cells:
+        for column, cell in enumerate(row):
+            page.paste(cell, (column * width, top))
+        top += row[0].height + GAP
+    page.save(path, quality=86, optimize=True)
+
+
+def cut(picture: Tensor, place: tuple[int, int, int, int]) -> Tensor:
+    top, left, height, width = place
+    return picture[..., top : top + height, left : left + width]
+
+
+def side_by_side(runs: Path, out: Path, astronaut: Tensor) -> None:
+    """The four generations on a face and on text; teeth and an ear close up."""
+    models = {
+        "pixels": "pixels",
+        "bicubic": "bicubic",
+        "SRCNN": "srcnn-x4",
+        "SRResNet": str(runs / "srresnet" / "srresnet.safetensors"),
+        "SRGAN": str(runs / "srgan" / "srgan.safetensors"),
+        "RRDB": "rrdb-x4",
+        "ESRGAN": "rrdb-x4-gan",
+    }
+    for name, high in (("face", astronaut), ("text", printed_text())):
+        results = [*(made(shrink(high, 4), model) for model in models.values()), high]
+        headings = [*models, "original"]
+        for heading, result in zip(headings, results, strict=True):
+            print(f"{name:6} {heading:10} {psnr(result, high, border=4).item():6.2f} dB")
+        if name == "text":
+            sheet(out / "text.jpg", [results[:4], results[4:]], headings[:4], 1)
+            continue
+        sheet(out / "face.jpg", [[cut(result, FACE) for result in results]], headings, 1)
+        for close, place, zoom in (("teeth", TEETH, 4), ("ear", EAR, 4)):
+            chosen = [0, 1, 5, 6, 7]
+            sheet(out / f"{close}.jpg", [[cut(results[i], place) for i in chosen]], [headings[i] for i in chosen], zoom)
+
+
+def dial(out: Path, astronaut: Tensor) -> None:
+    """From rrdb-x4 to rrdb-x4-gan, as they are and made to agree with the small picture."""
+    low, rows = shrink(astronaut, 4), []
+    amounts = (0.0, 0.3, 0.6, 1.0)
+    for agree in ("off", "on"):
+        results = [made(low, "rrdb-x4", towards="rrdb-x4-gan", amount=amount, agree=agree) for amount in amounts]
+        for amount, result in zip(amounts, results, strict=True):
+            measured = psnr(result, astronaut, border=4).item(), consistency(result.clamp(0, 1), low).item()
+            print(f"dial {amount:.1f} agree {agree:3} {measured[0]:6.2f} dB, agrees to {measured[1]:5.1f} dB")
+        rows.append([cut(result, FACE) for result in results])
+    sheet(out / "dial.jpg", rows, [f"{amount:.0%}" for amount in amounts], 1)
+    picture = Upscaler(model="rrdb-x4", towards="rrdb-x4-gan", amount=1.0)(np.asarray(image(low)), invented=True)
+    assert picture.invented is not None
+    plain = Upscaler(model="rrdb-x4")(np.asarray(image(low)), invented=True)
+    assert plain.invented is not None
+    maps = [plain.invented.read(), picture.invented.read()]
+    sheet(out / "invented.jpg", [[cut(m, FACE) for m in maps]], ["RRDB", "ESRGAN"], 1)
+
+
+def photographs(out: Path) -> None:
+    """Noisy, compressed photographs: bicubic, the faithful, the cleaning and the photographic model, the original."""
+    models = {"bicubic": "bicubic", "compact-x4": "compact-x4", "compact-x4-clean": "compact-x4-clean"}
+    models["compact-x4-photo"] = "compact-x4-photo"
+    rows = []
+    for name, place in (("astronaut", FACE), ("coffee", (110, 330, 184, 144)), ("chelsea", (60, 110, 184, 144))):
+        high = tensor(getattr(data, name)())
+        results = [made(damaged(shrink(high, 4)), model) for model in models.values()]
+        rows.append([cut(result, place) for result in [*results, high]])
+    sheet(out / "photographs.jpg", rows, [*models, "original"], 1)
+
+
+def losses(runs: Path, out: Path, astronaut: Tensor) -> None:
+    """Equal trainings from compact-x4: against a discriminator, without and with the perceptual loss."""
+    low = shrink(astronaut, 4)
+    names = {"compact-x4": "compact-x4"} | {
+        heading: str(runs / name / f"{name}.safetensors")
+        for heading, name in (("adversarial", "gan-without"), ("+ perceptual", "gan-with"))
+    }
+    results = [*(made(low, model) for model in names.values()), astronaut]
+    sheet(out / "losses.jpg", [[cut(result, FACE) for result in results]], [*names, "original"], 1)
+
+
+def main(runs: Path, out: Path) -> None:
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    astronaut = tensor(data.astronaut())
+    side_by_side(runs, out, astronaut)
+    dial(out, astronaut)
+    photographs(out)
+    losses(runs, out, astronaut)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]))

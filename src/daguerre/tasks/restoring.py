@@ -1,0 +1,139 @@
+"""The two methods of restoration, ours and the published one, behind one call."""
+
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.devices import Device
+from daguerre.images import Canvas, Picture
+from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
+from daguerre.networks.compact_vae import CompactVAE
+from daguerre.networks.tone import ToneCurves
+from daguerre.progress import ProgressCallback
+from daguerre.tasks.colours import read_colours
+from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
+from daguerre.tasks.microsoft import PublishedRestorer
+from daguerre.tasks.microsoft import models as published_models
+from daguerre.tasks.tone import ToneCorrection
+from daguerre.tiling import Window, plan_windows, run_windows
+
+__all__ = ["Made", "Method", "OurMethod", "PublishedMethod"]
+
+OLD, CLEAN, TRANSLATION, TONE = "restore-vae-old", "restore-vae-clean", "restore-translation", "tone"
+SIDE = 1024  # pixels of a window in which almost nothing is computed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a method made of a photograph.
+
+    Args:
+        picture: the result.
+        tone_change: mean absolute change of tone, in [0, 1].
+        stages: the photograph on its way, by name.
+    """
+
+    picture: Picture
+    tone_change: float = 0.0
+    stages: dict[str, Picture] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """Restores photographs whose damage is known."""
+
+    models: tuple[str, ...]
+    """Names of the networks that take part."""
+
+    def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
+        """Restore a photograph; `mask` is white where it is damaged, nothing if nobody looked."""
+
+
+class OurMethod:
+    """Mends with the networks that ship, and sets the tones right.
+
+    Args:
+        strength: how far to go from the photograph to the restored one, in [0, 1].
+        fix_fading: also set the tones right.
+        keep_colour: of the tones, the lightness alone.
+
+    Raises:
+        WeightsNotFound: a network is missing.
+    """
+
+    def __init__(self, device: Device, *, strength: float, fix_fading: bool, keep_colour: bool) -> None:
+        self.device, self.strength, self.keep_colour = device, strength, keep_colour
+        self.models = (OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading else []))
+        old, clean = (cast(CompactVAE, weights.load(name).network) for name in (OLD, CLEAN))
+        translation = cast(CompactTranslation, weights.load(TRANSLATION).network)
+        self.network = cast(LatentRestoration, device.place(LatentRestoration(old, clean, translation)))
+        self.tone = cast(ToneCurves, device.place(weights.load(TONE).network)) if fix_fading else None
+
+    def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
+        begun, damage = photo, None
+        if mask is not None:
+            begun, damage = fill_coarsely(photo, mask, self.network, self.device, progress)
+        tone = None
+        if self.tone is not None:
+            tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, keep_colour=self.keep_colour)
+        size = (photo.height, photo.width)
+        mending = Mending(self.network, self.device, size)
+        canvas = Canvas(*size, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
+        between = Canvas(*size, bits=photo.bits, grey=photo.grey) if stages else None
+
+        def read(window: Window) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+            source = mending.source(window)
+            hurt = torch.zeros(1, 1, source.height, source.width) if damage is None else read_damage(damage, source)
+            return read_colours(begun, source)[0], hurt, *read_colours(photo, window)
+
+        def compute(
+            window: Window, source: tuple[Tensor, Tensor, Tensor, Tensor | None]
+        ) -> tuple[Tensor, Tensor, Tensor | None]:
+            image, hurt, before, alpha = source
+            mended = torch.lerp(before, mending(window, image, hurt).clamp_(0, 1), self.strength)
+            return mended, mended if tone is None else tone(window, mended), alpha
+
+        def write(window: Window, made: tuple[Tensor, Tensor, Tensor | None]) -> None:
+            mended, toned, alpha = made
+            canvas.write(window, toned)
+            if alpha is not None:
+                canvas.write_alpha(window, alpha)
+            if between is not None:
+                between.write(window, mended)
+
+        run_windows(mending.windows(), read=read, compute=compute, write=write, step="restoring", progress=progress)
+        way = {} if begun is photo else {"holes filled": begun}
+        if between is not None:
+            way["mended"] = between.picture(like=photo)
+        picture = canvas.picture(like=photo)
+        return Made(picture=picture, tone_change=tone.change if tone else 0.0, stages=way if stages else {})
+
+
+class PublishedMethod:
+    """Restores with Microsoft's networks, which set the tones as they were trained to.
+
+    Args:
+        strength: how far to go from the photograph to the restored one, in [0, 1].
+
+    Raises:
+        WeightsNotFound: a network is missing.
+    """
+
+    def __init__(self, device: Device, *, strength: float) -> None:
+        self.strength = strength
+        self.restorer = PublishedRestorer(device)
+        self.models = tuple(dict.fromkeys((*published_models(None), *published_models(self.restorer.filling))))
+
+    def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
+        made = self.restorer(photo, mask, progress=progress)
+        if self.strength == 1:
+            return Made(picture=made)
+        canvas = Canvas(photo.height, photo.width, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
+        for window in plan_windows(photo.height, photo.width, SIDE):
+            before, alpha = read_colours(photo, window)
+            canvas.write(window, torch.lerp(before, made.read(window), self.strength))
+            if alpha is not None:
+                canvas.write_alpha(window, alpha)
+        return Made(picture=canvas.picture(like=photo), stages={"restored": made} if stages else {})
