@@ -54,9 +54,9 @@ class Classical:
     chroma: float = 1.5
     bilateral: float = 3.0
     sharpen: float = 0.0
-    stretch: float = 0.5
-    percentile: float = 0.5
-    balance: float = 0.5
+    stretch: float = 0.25
+    percentile: float = 0.1
+    balance: float = 0.25
     equalise: float = 0.0
 
 

@@ -1,6 +1,8 @@
 import json
 import math
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,10 +18,12 @@ from daguerre.evaluation.restore import (
     Example,
     evaluate_restore,
     examples,
+    load_restorers,
     measure_finds,
 )
-from daguerre.images import Picture
+from daguerre.images import Canvas, Picture
 from daguerre.images.resample import resize_bicubic
+from daguerre.progress import ProgressCallback, silent
 from daguerre.training.aging import DAMAGES, Aged, AgeOptions, age
 
 
@@ -202,3 +206,42 @@ def test_the_protocol_says_how_photographs_were_aged_and_what_tone_means(folder:
     said = " ".join(measure(folder, AgeOptions(seed=7, kind="ruin"), restorers={"nothing": nothing}).protocol)
     for words in ("daguerre age", "kind ruin", "from 7", "BT.601", "gain and offset", "1 px", "perceptual"):
         assert words in said
+
+
+class Painter:
+    """Stands for `Restorer`: paints what it takes for damage black; by itself it finds the left half."""
+
+    def __init__(self, *, scratches: str, **options: object) -> None:
+        self.detector = self if scratches == "auto" else None
+
+    def likelihood(self, photo: Picture) -> Canvas:
+        canvas = Canvas(photo.height, photo.width, grey=True)
+        canvas.levels[:, : photo.width // 2] = 200
+        return canvas
+
+    def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture | None:
+        return self.likelihood(photo).picture() if self.detector else None
+
+    def __call__(self, photo: Picture) -> SimpleNamespace:
+        mask = self.find_damage(photo, silent)
+        hurt = torch.zeros_like(photo.read()[:, :1]) if mask is None else mask.read()[:, :1]
+        return SimpleNamespace(picture=Picture.from_tensor(photo.read() * (hurt == 0)), mask=mask)
+
+
+@pytest.mark.parametrize("scratches", ["auto", "off", "known"])
+def test_our_restoring_finds_damage_or_leaves_it_or_is_told(folder: Path, monkeypatch, scratches: str):
+    monkeypatch.setitem(sys.modules, "daguerre.tasks.restore", SimpleNamespace(Restorer=Painter))
+    options = EvaluateRestoreOptions(high=folder, scratches=scratches)
+    (example, _) = examples(options, AgeOptions(kind="ruin"), {})
+    answer = load_restorers(options)["restored"](example)
+    painted = (answer.image.amax(1, keepdim=True) == 0) & (example.aged.image.amax(1, keepdim=True) > 0)
+    if scratches == "auto":
+        assert answer.found is not None
+        assert answer.likely is not None
+        assert torch.equal(answer.found > 0, answer.likely > 0)
+        assert painted[..., :32].float().mean() > 0.9
+        assert not painted[..., 32:].any()
+    else:
+        assert answer.found is None
+        wanted = example.aged.lost > 0 if scratches == "known" else torch.zeros_like(painted)
+        assert torch.equal(painted, wanted & (example.aged.image.amax(1, keepdim=True) > 0))
