@@ -29,7 +29,7 @@ from daguerre.training.aging.fates import (
     years,
 )
 from daguerre.training.aging.fields import Colour
-from daguerre.training.aging.photograph import Photograph
+from daguerre.training.aging.photograph import Photograph, lost
 
 __all__ = ["KINDS", "Aged", "age"]
 
@@ -44,7 +44,8 @@ class Aged:
             as it was when new; always as its emulsion saw it.
         toned: `clean` with the changes of tone alone, fading, stain, uneven light, silver mirroring: what is wanted of
             a restoration that leaves the tones to another, (1, 3, H, W).
-        kinds: the damage of each pixel, (1, 1, H, W) uint8: 0 none, else 1 + its place in `DAMAGES`; the last one done.
+        kinds: the damage of each pixel, (1, 1, H, W) uint8: 0 none, else 1 + its place in `DAMAGES`; the last one done,
+            but no tint over what is lost.
         record: what was done, in order, with its parameters, as JSON has it.
     """
 
@@ -58,6 +59,11 @@ class Aged:
     def mask(self) -> Tensor:
         """Where structured damage is: (1, 1, H, W), 1 = damaged."""
         return (self.kinds > 0).to(self.image.dtype)
+
+    @property
+    def lost(self) -> Tensor:
+        """Where damage leaves nothing of the picture to be seen: scratches, tears, but not stains; as `mask`."""
+        return lost(self.kinds).to(self.image.dtype)
 
 
 def age(image: Tensor, *, seed: int | torch.Generator, kind: str = "any", strength: float = 1.0) -> Aged:

@@ -6,12 +6,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ["DAMAGES", "Photograph"]
+__all__ = ["DAMAGES", "TINTS", "Photograph"]
 
 T = TypeVar("T")
 
 DAMAGES = ("scratch", "dust", "fibre", "writing", "crease", "tear", "hole", "stain", "water", "tape")
 """The kinds of structured damage; in `Photograph.kinds` 1 is the first of them and 0 is none."""
+
+TINTS = DAMAGES[-3:]
+"""Those that leave the picture visible below them; where another is, it is lost."""
 
 
 class Photograph:
@@ -83,9 +86,16 @@ class Photograph:
         """Damage the photograph, and mark where."""
         self.note(change, how)
         self.image, mask = change(self.image, generator=self.generator, **how)
+        if damage in TINTS:
+            mask = mask * ~lost(self.kinds)  # a stain does not bring back what is lost below it
         self.kinds = torch.where(mask > 0, DAMAGES.index(damage) + 1, self.kinds)
 
     def note(self, change: Callable[..., Any], how: dict[str, Any]) -> None:
         said = {name: list(value) if isinstance(value, tuple) else value for name, value in how.items()}
         said.pop("generator", None)
         self.steps.append({"step": change.__name__, **said})
+
+
+def lost(kinds: Tensor) -> Tensor:
+    """Where the picture itself is gone, of `Photograph.kinds`; boolean."""
+    return (kinds > 0) & (kinds <= len(DAMAGES) - len(TINTS))
