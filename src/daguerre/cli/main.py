@@ -39,7 +39,7 @@ commands:
 {chr(10).join(f"  {name:<10} {line}" for name, line in COMMANDS.items())}
 
 examples:
-  daguerre restore old.jpg               old-restored.jpg: scratches filled, noise gone, tones set right
+  daguerre restore old.jpg               old-restored.jpg, beside it
   daguerre upscale photo.jpg             4 times as wide and high: photo-4x.jpg
   daguerre upscale photo.jpg --scale 2   twice as wide and high
   daguerre upscale album/ -o large/      every picture of a folder
