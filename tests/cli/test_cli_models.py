@@ -86,9 +86,9 @@ def test_a_published_archive_is_imported_under_the_names_of_the_catalog(run, net
     ran = run("models", "import", "global.zip")
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.splitlines() == [
-        "microsoft-vae-a-quality: PhotoVAE x1, for restore",
-        "microsoft-mapping-quality: LatentTranslation x1, for restore",
-        "microsoft-scratch-detection: ScratchUNet x1, for scratches",
+        "microsoft-vae-a-quality: PhotoVAE, restore x1",
+        "microsoft-mapping-quality: LatentTranslation, restore x1",
+        "microsoft-scratch-detection: ScratchUNet, scratches x1",
     ]
     assert (networks / "microsoft-mapping-quality.safetensors").is_file()
     ran = run("models", "import", "global.zip", "--name", "mine")
