@@ -185,7 +185,7 @@ def load_restorers(options: EvaluateRestoreOptions) -> dict[str, Restore]:
 
     def restore(example: Example) -> Answer:
         if isinstance(restorer, Told):
-            restorer.known = Picture.from_tensor(example.aged.lost.expand(-1, 3, -1, -1))
+            restorer.known = Picture.from_array(example.aged.lost[0, 0].mul(255).byte().numpy())
         restored = restorer(example.photo)
         if restored.mask is None or known:
             return Answer(restored.picture.read())
