@@ -173,6 +173,11 @@ def test_nothing_found_where_nothing_is_damaged_is_perfect():
     assert math.isnan(scores.auc)
 
 
+def test_masks_of_several_sizes_are_counted_together():
+    scores = mask_scores([row(0.9, 0.2), row(0.6, 0.1, 0.3)], [row(1, 1), row(0, 0, 0)])
+    assert (scores.precision, scores.recall, scores.auc) == (0.5, 0.5, 4 / 6)
+
+
 def test_masks_of_different_size_are_refused():
     with pytest.raises(ValueError, match="differ in shape"):
         mask_scores(row(0, 1), row(0, 1, 0))

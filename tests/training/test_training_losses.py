@@ -8,6 +8,7 @@ from daguerre.training.losses import (
     KL,
     L1,
     Charbonnier,
+    Dice,
     FeatureMatching,
     Hinge,
     LeastSquares,
@@ -43,6 +44,20 @@ def test_total_variation_counts_steps_in_both_directions():
     chequers = (torch.arange(4)[:, None] + torch.arange(6)).remainder(2).float().expand(1, 3, 4, 6)
     loss = TotalVariation()
     assert [loss(image, image).item() for image in (flat(0.3), columns, chequers)] == [0, 1, 2]
+
+
+def test_dice_counts_what_two_masks_share():
+    half = torch.cat([torch.ones(1, 2, 1, 2), torch.zeros(1, 2, 1, 2)], 3)
+    assert Dice(0)(torch.full((1, 2, 1, 4), 0.5), half).item() == 0.5
+    assert Dice(0)(half, half).item() == 0
+    assert Dice(0)(half, 1 - half).item() == 1
+
+
+def test_dice_is_smoothed_where_nothing_is_damaged_and_averages_channels():
+    nothing = torch.zeros(1, 1, 2, 2)
+    assert Dice(1)(nothing, nothing).item() == 0
+    found = torch.cat([nothing, nothing + 1], 1)
+    assert Dice(1)(found, torch.zeros(1, 2, 2, 2)).item() == pytest.approx((1 - 1 / 5) / 2)
 
 
 def test_feature_matching_averages_layers_of_any_size_alike():

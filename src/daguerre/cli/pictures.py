@@ -38,12 +38,13 @@ class Job:
     inside: Path
 
 
-def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str) -> list[Job]:
+def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str = "") -> list[Job]:
     """Find the pictures and name their results.
 
     Args:
         inputs: files, and folders, which are searched with everything below them.
         suffix: what a result's name has more than its picture's, such as `-4x`.
+        ending: of every result's name, such as `.png`; the picture's own unless said.
 
     Raises:
         UnreadablePicture: nothing is there under a name, or a folder holds no pictures.
@@ -58,7 +59,9 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str) -> list[Job]:
         return [Job(source, target, inside) for source, inside in found.items()]
     if target and (target.is_file() or (named and target.suffix.lower() in WRITABLE)):
         raise OptionError(f"{target} names one file, but there are {len(found)} pictures; name a folder")
-    jobs = [Job(source, result_name(source, inside, target, suffix), inside) for source, inside in found.items()]
+    jobs = [
+        Job(source, result_name(source, inside, target, suffix, ending), inside) for source, inside in found.items()
+    ]
     taken: dict[Path, Path] = {}
     for job in jobs:
         if job.target in taken:
@@ -86,9 +89,9 @@ def find_pictures(path: Path) -> list[tuple[Path, Path]]:
     return found
 
 
-def result_name(source: Path, inside: Path, folder: Path | None, suffix: str) -> Path:
+def result_name(source: Path, inside: Path, folder: Path | None, suffix: str, ending: str = "") -> Path:
     """`album/a.jpg` becomes `album/a-4x.jpg`, and `a.heic` `a-4x.png`: a format that cannot be written becomes PNG."""
-    ending = source.suffix if source.suffix.lower() in WRITABLE else ".png"
+    ending = ending or (source.suffix if source.suffix.lower() in WRITABLE else ".png")
     return (source.parent if folder is None else folder / inside.parent) / f"{source.stem}{suffix}{ending}"
 
 

@@ -7,6 +7,7 @@ without its protocol says little.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,7 +162,7 @@ def tone_matched_psnr(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel
 
 @dataclass(frozen=True, kw_only=True)
 class MaskScores:
-    """How well damage was found, over all pixels of a batch.
+    """How well damage was found, over all pixels.
 
     Args:
         precision: share of the pixels found that are damaged; 1 when none was found.
@@ -177,30 +178,42 @@ class MaskScores:
     auc: float
 
 
-def mask_scores(predicted: Tensor, truth: Tensor, *, threshold: float = 0.5, tolerance: int = 0) -> MaskScores:
-    """Compare a damage map with the truth.
+def mask_scores(
+    predicted: Tensor | Sequence[Tensor],
+    truth: Tensor | Sequence[Tensor],
+    *,
+    threshold: float = 0.5,
+    tolerance: int = 0,
+) -> MaskScores:
+    """Compare damage maps with the truth.
 
     By hand: of two damaged pixels in a row of four, [1, 1, 0, 0], a map [0.9, 0.2, 0.6, 0.1] finds one and a sound
     one: precision, recall and F1 are 1/2, and of 4 pairs of a damaged and a sound pixel 3 are in order: AUC is 3/4.
 
     Args:
-        predicted: (B, 1, H, W), how likely each pixel is damaged, in [0, 1].
-        truth: (B, 1, H, W), 1 = damaged.
+        predicted: (B, 1, H, W), how likely each pixel is damaged, in [0, 1]; or several such, of different sizes.
+        truth: as many (B, 1, H, W), 1 = damaged.
         threshold: pixels of at least this value count as found.
         tolerance: pixels, in a square around, by which a find may miss and still count; AUC takes none.
 
     Raises:
         ValueError: shapes differ.
     """
-    if predicted.shape != truth.shape:
-        raise ValueError(f"masks differ in shape: {tuple(predicted.shape)} and {tuple(truth.shape)}")
-    found, damaged = predicted >= threshold, truth >= 0.5
-    right = (found & dilate(damaged, tolerance)).sum().item()
-    reached = (damaged & dilate(found, tolerance)).sum().item()
-    precision = right / found.sum().item() if found.any() else 1.0
-    recall = reached / damaged.sum().item() if damaged.any() else 1.0
+    maps, truths = ([x] if isinstance(x, Tensor) else x for x in (predicted, truth))
+    right = reached = every_find = every_damage = 0
+    for made, wanted in zip(maps, truths, strict=True):
+        if made.shape != wanted.shape:
+            raise ValueError(f"masks differ in shape: {tuple(made.shape)} and {tuple(wanted.shape)}")
+        found, damaged = made >= threshold, wanted >= 0.5
+        right += int((found & dilate(damaged, tolerance)).sum())
+        reached += int((damaged & dilate(found, tolerance)).sum())
+        every_find += int(found.sum())
+        every_damage += int(damaged.sum())
+    precision = right / every_find if every_find else 1.0
+    recall = reached / every_damage if every_damage else 1.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return MaskScores(precision=precision, recall=recall, f1=f1, auc=area_under_curve(predicted, damaged))
+    values, positives = torch.cat([m.flatten() for m in maps]), torch.cat([t.flatten() >= 0.5 for t in truths])
+    return MaskScores(precision=precision, recall=recall, f1=f1, auc=area_under_curve(values, positives))
 
 
 def area_under_curve(value: Tensor, positive: Tensor) -> float:

@@ -144,6 +144,7 @@ class PublishedDetector:
 
     Args:
         device: where to compute.
+        network: the detector, if it is loaded already.
 
     Raises:
         WeightsNotFound: names the weights that are missing, and how to get them.
@@ -152,10 +153,12 @@ class PublishedDetector:
     threshold = 0.4
     """Probability from which the published program takes a pixel for scratched."""
 
-    def __init__(self, device: Device) -> None:
-        require([DETECTOR])
+    def __init__(self, device: Device, network: nn.Module | None = None) -> None:
+        if network is None:
+            require([DETECTOR])
+            network = weights.load(DETECTOR).network
         self.device = device
-        self.network = device.place(weights.load(DETECTOR).network)
+        self.network = device.place(network)
 
     @torch.inference_mode()
     def __call__(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:

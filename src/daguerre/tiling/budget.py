@@ -16,18 +16,25 @@ LARGEST_PROCESSOR_SIDE = 384
 ALIVE = 4  # largest intermediate results a network holds at once: inputs, sums and outputs of a block
 
 
-def window_side(network: nn.Module, device: torch.device, dtype: torch.dtype, *, halo: int) -> int:
+def window_side(
+    network: nn.Module,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    halo: int,
+    largest: int = LARGEST_PROCESSOR_SIDE,
+) -> int:
     """Side of a window in input pixels, its halo not counted, for which `network` stays within memory.
 
     On a GPU the allowance is half of what is free; on a processor it is fixed, so that a result never depends on how
-    much memory happens to be free. At least 64 pixels, whatever the network.
+    much memory happens to be free. At least 64 pixels, whatever the network; on a processor at most `largest`.
     """
     allowed = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else PROCESSOR_BUDGET
     scale = int(network.scale)  # type: ignore[arg-type]
     made = 3 * scale**2 * 4  # bytes of the float32 result for one input pixel, several of which wait at any time
     per_pixel = ALIVE * (widest(network) * dtype.itemsize + made)
     side = int((allowed / per_pixel) ** 0.5) - 2 * halo
-    return min(max(side // 32 * 32, 64), LARGEST_PROCESSOR_SIDE if device.type == "cpu" else LARGEST_SIDE)
+    return min(max(side // 32 * 32, 64), largest if device.type == "cpu" else LARGEST_SIDE)
 
 
 @functools.lru_cache(maxsize=16)

@@ -18,6 +18,7 @@ NETWORKS = {
     "CompactResNet": ("compact", "upscale"),
     "CompactTranslation": ("compact_translation", "restore"),
     "CompactVAE": ("compact_vae", "restore"),
+    "DamageUNet": ("damage_unet", "scratches"),
     "ESRGANDiscriminator": ("discriminators", "judge"),
     "FaceGenerator": ("face_spade", "faces"),
     "LatentDiscriminator": ("patch_discriminators", "judge"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from daguerre.training.aging import DAMAGES, KINDS, age, tone
+from daguerre.training.aging import DAMAGES, KINDS, Aged, age, tone
 from daguerre.training.aging.photograph import Photograph
 
 
@@ -54,6 +54,20 @@ def test_damage_alone_leaves_what_is_outside_its_mask_untouched_but_for_soft_dam
         soft = {"spots", "stain", "tide_line", "tape", "crease"} & {step["step"] for step in aged.record["steps"]}
         outside = (aged.image - aged.clean).abs() * (1 - aged.mask)
         assert outside.max() <= (0.04 * len(soft) * 2 if soft else 0)
+
+
+def test_a_stain_does_not_bring_back_what_is_lost():
+    photograph = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
+    left, all_over = torch.zeros(1, 1, 48, 40), torch.ones(1, 1, 48, 40)
+    left[..., :20] = 1
+    for damage, mask in (("scratch", left), ("tape", all_over)):
+        photograph.hurt(damage, lambda image, generator, mask=mask: (image, mask))
+    kinds = photograph.kinds[0, 0]
+    assert set(kinds[:, :20].unique().tolist()) == {1 + DAMAGES.index("scratch")}
+    assert set(kinds[:, 20:].unique().tolist()) == {1 + DAMAGES.index("tape")}
+    aged = Aged(image=picture(), clean=picture(), toned=picture(), kinds=photograph.kinds, record={})
+    assert torch.equal(aged.lost, left)
+    assert torch.equal(aged.mask, all_over)
 
 
 def test_a_grey_photograph_that_is_damaged_stays_grey():

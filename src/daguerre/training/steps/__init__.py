@@ -12,6 +12,7 @@ from daguerre.training.recipe import Recipe
 from daguerre.training.steps.classification import Classification
 from daguerre.training.steps.protocol import Step
 from daguerre.training.steps.restoration import Autoencoding, Translation
+from daguerre.training.steps.scratches import Scratches
 from daguerre.training.steps.tone import Tone
 from daguerre.training.steps.upscaling import AdversarialRegression, Regression
 
@@ -22,6 +23,7 @@ STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
     "autoencoding": Autoencoding,
     "classification": Classification,
     "regression": Regression,
+    "scratches": Scratches,
     "translation": Translation,
     "tone": Tone,
 }

@@ -1,0 +1,77 @@
+"""`daguerre scratches`: find damage."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from daguerre.cli.arguments import parse
+from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
+from daguerre.errors import OptionError
+from daguerre.images import Canvas, Picture, check_target
+from daguerre.progress import ProgressCallback
+from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part
+from daguerre.tiling import plan_windows
+
+__all__ = ["run"]
+
+RED = (1.0, 0.0, 0.0)
+SIDE = 1024  # pixels of a window
+
+
+def scratches(
+    pictures: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE-OR-FOLDER ...", help_behavior_hint="")
+    ],
+    finding: ScratchOptions,
+    result: Output,
+    overlay: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
+) -> int:
+    """Find scratches, dust, folds, tears and writing in photographs.
+
+    $ daguerre scratches photo.jpg                     photo-scratches.png, beside it
+    $ daguerre scratches photo.jpg --sensitivity 0.8   more of what could be damage
+    $ daguerre scratches photo.jpg --overlay look.png  and the photograph with the damage in red
+    $ daguerre scratches scans/ -o masks/              a whole folder
+
+    The mask is white where the photograph is damaged and as large as the photograph. Any program that paints can
+    change it.
+
+    Args:
+        pictures: pictures, or folders of them.
+        overlay: also write the photograph with the damage in red.
+    """
+    jobs = plan_jobs(pictures, result, "-scratches", ".png")
+    if overlay and len(jobs) > 1:
+        raise OptionError(f"--overlay names one file, {overlay}, but there are {len(jobs)} pictures")
+    if overlay in {path for job in jobs for path in (job.source, job.target)}:
+        raise OptionError(f"--overlay names {overlay}, which is a picture or its mask; name another file")
+    detector = ScratchDetector(finding)
+
+    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+        picture = Picture.open(job.source, max_pixels=result.max_pixels)
+        if overlay:
+            check_target(overlay, overwrite=result.overwrite)
+        mask = detector(picture, progress=progress)
+        mask.save(job.target, overwrite=result.overwrite, progress=progress)
+        if overlay:
+            reddened(picture, mask).save(overlay, overwrite=result.overwrite, progress=progress)
+        return {"damaged_percent": round(100 * damaged_part(mask), 2)}
+
+    return run_jobs(jobs, result, work, lambda said: f"{said['damaged_percent']} % damaged")
+
+
+def reddened(picture: Picture, mask: Picture) -> Picture:
+    """The picture, grey, with its damage in red."""
+    canvas = Canvas(picture.height, picture.width)
+    red = torch.tensor(RED).view(1, 3, 1, 1)
+    for window in plan_windows(picture.height, picture.width, SIDE):
+        grey = picture.read(window).mean(1, keepdim=True)
+        canvas.write(window, torch.where(mask.read(window) >= 0.5, red, grey))
+    return canvas.picture()
+
+
+def run(words: Sequence[str]) -> int:
+    return parse(scratches, "scratches", words)

@@ -1,0 +1,160 @@
+"""Find scratches and other damage in a photograph of any size: a mask that a person can look at and change."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre import weights
+from daguerre.devices import Precision, choose_device, device_option, precision_option
+from daguerre.errors import OptionError, PictureError
+from daguerre.images import Canvas, Picture
+from daguerre.networks.scratch_unet import ScratchUNet
+from daguerre.options import check_range, option
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.colours import read_colours
+from daguerre.tasks.microsoft import PublishedDetector
+from daguerre.tiling import Window, plan_windows, run_windows, window_side
+from daguerre.tiling.pieces import Pieces, keep_pieces
+
+__all__ = ["ScratchDetector", "ScratchOptions", "damaged_part", "read_mask"]
+
+AUTO = "scratches"
+WEAK = 0.6  # of the certainty that begins a piece goes it on
+SIDE = 1024  # pixels of a window in which nothing is computed
+LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goes into the halo
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScratchOptions:
+    """What counts as damage."""
+
+    model: str = option("auto", "network that finds damage: a name from `daguerre models`, or a weights file")
+    sensitivity: float = option(0.5, "how much counts as damage, from 0, hardly anything, to 1, whatever could be")
+    min_length: int = option(1, "leave damage alone whose longer side is shorter than so many pixels")
+    min_area: int = option(3, "leave damage alone that covers fewer pixels than so many")
+    stains: bool = option(False, "mark stains, water lines and tape, too, which leave the picture visible")
+    device: str = device_option()
+    precision: Precision = precision_option()
+
+    def __post_init__(self) -> None:
+        check_range("sensitivity", self.sensitivity, 0, 1)
+        check_range("min_length", self.min_length, 0, 1_000_000)
+        check_range("min_area", self.min_area, 0, 1_000_000_000)
+
+    @property
+    def threshold(self) -> float:
+        """How likely a pixel must be damaged for a piece of damage to begin there."""
+        return 0.95 - 0.9 * self.sensitivity
+
+    def wanted(self, pieces: Pieces) -> NDArray[np.bool_]:
+        """Which pieces of damage, on a map of 255 levels, are certain and large enough."""
+        length = np.maximum(pieces.bottom - pieces.top, pieces.right - pieces.left)
+        large = (length >= self.min_length) & (pieces.area >= self.min_area)
+        kept: NDArray[np.bool_] = large & (pieces.peak >= math.ceil(255 * self.threshold))
+        return kept
+
+
+class ScratchDetector:
+    """Finds damage, keeping its network loaded.
+
+    A piece of damage begins where the network is certain and goes on where it is nearly so (hysteresis, Canny 1986).
+
+    Args:
+        options: how; single options may be given by name instead or on top.
+
+    Raises:
+        WeightsNotFound: no model of that name.
+        OptionError: a model that does not find scratches.
+    """
+
+    def __init__(self, options: ScratchOptions | None = None, **changes: Any) -> None:
+        self.options = replace(options or ScratchOptions(), **changes)
+        self.device = choose_device(self.options.device, self.options.precision)
+        loaded = weights.load(AUTO if self.options.model == "auto" else self.options.model)
+        if loaded.header.task != "scratches":
+            raise OptionError(f"{self.options.model} is for {loaded.header.task}, not for finding scratches")
+        self.network = self.device.place(loaded.network)
+        self.published = PublishedDetector(self.device, self.network) if isinstance(self.network, ScratchUNet) else None
+        self.multiple = int(loaded.network.multiple)  # type: ignore[arg-type]
+        # Windows begin where the network's grid does.
+        self.halo = -(-int(loaded.network.halo) // self.multiple) * self.multiple  # type: ignore[arg-type]
+
+    def __call__(self, picture: Picture, *, progress: ProgressCallback = silent) -> Picture:
+        """A mask of a picture's size: 8-bit grey, 255 = damaged, 0 = sound."""
+        canvas = self.likelihood(picture, progress=progress)
+        keep_pieces(canvas.levels[..., 0], math.ceil(255 * WEAK * self.options.threshold), self.options.wanted)
+        return canvas.picture()
+
+    def likelihood(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
+        """How likely each pixel is damaged: grey, 255 = surely."""
+        if self.published is not None:
+            return self.published(picture, progress=progress)
+        canvas = Canvas(picture.height, picture.width, grey=True)
+
+        def read(window: Window) -> Tensor:
+            return read_colours(picture, window.grown(self.halo, picture.height, picture.width))[0]
+
+        def compute(window: Window, colours: Tensor) -> Tensor:
+            rows, columns = window.within(window.grown(self.halo, picture.height, picture.width)).slices
+            return self.tensor(colours)[..., rows, columns].cpu()
+
+        windows = plan_windows(picture.height, picture.width, self.side())
+        run_windows(
+            windows, read=read, compute=compute, write=canvas.write, step="finding scratches", progress=progress
+        )
+        return canvas
+
+    @torch.inference_mode()
+    def tensor(self, image: Tensor) -> Tensor:
+        """How likely each pixel of `image` (1, 3, H, W) in [0, 1] is damaged: (1, 1, H, W) in [0, 1], on the device."""
+        height, width = image.shape[-2:]
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        image = F.pad(image.to(self.device.torch_device), padding, mode="replicate")
+        with self.device.autocast():
+            logits: Tensor = self.network(image.contiguous(memory_format=torch.channels_last))
+        logits = logits[..., :height, :width].float()
+        # Lost and, in a network that tells them apart, stained.
+        return (logits.amax(1, keepdim=True) if self.options.stains else logits[:, :1]).sigmoid()
+
+    def side(self) -> int:
+        """Side of a window in pixels, a multiple of the network's."""
+        device, dtype = self.device.torch_device, self.device.dtype
+        side = window_side(self.network, device, dtype, halo=self.halo, largest=LARGEST_PROCESSOR_SIDE)
+        return side // self.multiple * self.multiple
+
+
+def read_mask(source: Picture | Path | str, like: Picture) -> Picture:
+    """A mask that a person made: any picture whose size is that of `like`.
+
+    Returns:
+        8-bit grey, 255 where the brightest channel of `source` is at half or more and not transparent, 0 elsewhere.
+
+    Raises:
+        UnreadablePicture: no picture.
+        PictureError: a picture of another size.
+    """
+    made = source if isinstance(source, Picture) else Picture.open(source)
+    if (made.height, made.width) != (like.height, like.width):
+        raise PictureError(
+            f"{made.path or 'the mask'} is {made.width} x {made.height} pixels, but the picture {like.width} x "
+            f"{like.height}; a mask must have the size of its picture"
+        )
+    canvas = Canvas(made.height, made.width, grey=True)
+    for window in plan_windows(made.height, made.width, SIDE):
+        bright = made.read(window).amax(1, keepdim=True) * made.read_alpha(window)
+        canvas.write(window, (bright >= 0.5).float())
+    return canvas.picture()
+
+
+def damaged_part(mask: Picture) -> float:
+    """The part of a mask's pixels that are damaged, in [0, 1]."""
+    windows = plan_windows(mask.height, mask.width, SIDE)
+    found = sum(float((mask.read(window)[:, :1] >= 0.5).sum()) for window in windows)
+    return found / (mask.height * mask.width)

@@ -1,0 +1,166 @@
+"""Connected pieces of a picture of any size, exactly, read a strip of rows at a time.
+
+A strip is taken as runs, stretches of pixels in a row; runs that touch, corners included, belong to one piece. Strips
+share a row, so the pieces of one that go on in the next are known by the runs of that row. What is kept for long is a
+few numbers for each piece, so memory grows with what is found, not with the picture.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Pieces", "keep_pieces"]
+
+Numbers = NDArray[np.int64]
+
+STRIP = 2**22  # pixels
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What is known of some pieces, one number each.
+
+    Args:
+        top, left, bottom, right: edges in pixels, the last two excluded.
+        area: in pixels.
+        peak: highest level.
+    """
+
+    top: Numbers
+    left: Numbers
+    bottom: Numbers
+    right: Numbers
+    area: Numbers
+    peak: Numbers
+
+    def joined(self, group: Numbers) -> "Pieces":
+        """The pieces made by joining those of one number in `group`, which counts from 0 without gaps."""
+        made = {}
+        for name, (combine, start) in JOINED.items():
+            made[name] = np.full(int(group.max(initial=-1)) + 1, start)
+            combine.at(made[name], group, getattr(self, name))
+        return Pieces(**made)
+
+
+FAR = np.iinfo(np.int64).max
+JOINED: dict[str, tuple[np.ufunc, int]] = {
+    "top": (np.minimum, FAR),
+    "left": (np.minimum, FAR),
+    "bottom": (np.maximum, 0),
+    "right": (np.maximum, 0),
+    "area": (np.add, 0),
+    "peak": (np.maximum, 0),
+}
+"""How each number of a joined piece comes of those of its parts, and where that begins."""
+
+
+def keep_pieces(
+    levels: NDArray[np.uint8], least: int, wanted: Callable[[Pieces], NDArray[np.bool_]], *, strip: int = STRIP
+) -> int:
+    """Make a mask of a map, in place: 255 on the pieces that are wanted, 0 elsewhere.
+
+    Args:
+        levels: (H, W), in memory or mapped from a file. A piece is what hangs together of pixels of `least` or more.
+        wanted: tells which pieces stay.
+        strip: pixels looked at at once; the result does not depend on it.
+
+    Returns:
+        How many pieces stay.
+    """
+    found: list[Pieces] = []
+    seams: list[tuple[Numbers, Numbers]] = []
+    count, above = 0, np.empty(0, np.int64)  # pieces so far, and those that the last row's runs belong to
+    for top, rows in strips(levels, strip):
+        runs = Runs(rows, least)
+        pieces = runs.pieces + count
+        seams.append((above, pieces[: len(above)]))
+        found.append(runs.measured(rows, top, shared=bool(found)).joined(runs.pieces))
+        above, count = pieces[runs.row == len(rows) - 1], count + len(found[-1].area)
+    names = JOINED.keys()
+    parts = Pieces(**{name: np.concatenate([getattr(pieces, name) for pieces in found]) for name in names})
+    whole = connected(count, *(np.concatenate(side) for side in zip(*seams, strict=True)))
+    stays = wanted(parts.joined(whole))
+    kept = stays[whole]
+    count = 0
+    for top, rows in strips(levels, strip):
+        runs = Runs(rows, least)
+        levels[top : top + len(rows)] = runs.drawn(kept[count + runs.pieces])
+        count += int(runs.pieces.max(initial=-1)) + 1
+    return int(stays.sum())
+
+
+def strips(levels: NDArray[np.uint8], pixels: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Each strip with its first row's number; the first row is the last of the strip before, as it was then."""
+    height, width = levels.shape
+    step = max(pixels // width, 1)
+    above = levels[:0]
+    for top in range(0, height, step):
+        rows = np.concatenate([above, levels[top : top + step]])
+        yield top - len(above), rows
+        above = rows[-1:]
+
+
+class Runs:
+    """The runs of pixels of `least` or more in some rows (H, W), in reading order.
+
+    Rows are laid end to end with two sound pixels between them, so that no run goes on in the next row.
+    """
+
+    def __init__(self, rows: NDArray[np.uint8], least: int) -> None:
+        self.shape = len(rows), rows.shape[1] + 2
+        inside = np.zeros(self.shape, bool)
+        inside[:, 1:-1] = rows >= least
+        edges = np.flatnonzero(inside.reshape(-1)[1:] != inside.reshape(-1)[:-1]) + 1
+        self.start, self.end = edges[::2], edges[1::2]
+        self.row = self.start // self.shape[1]
+        self.pieces = connected(len(self.start), *self.touching())
+
+    def touching(self) -> tuple[Numbers, Numbers]:
+        """Pairs of runs that touch, each with one of the row below."""
+        below = self.shape[1]
+        first = np.searchsorted(self.end, self.start + below, "left")
+        counts = np.searchsorted(self.start, self.end + below, "right") - first
+        upper = np.repeat(np.arange(len(first)), counts)
+        return upper, np.arange(len(upper)) - np.repeat(counts.cumsum() - counts - first, counts)
+
+    def measured(self, rows: NDArray[np.uint8], top: int, *, shared: bool) -> Pieces:
+        """Each run as a piece; those of a first row that is `shared` with the strip above have no area left."""
+        pitch = self.shape[1]
+        peak = np.zeros(0, np.int64)
+        if len(self.start):
+            padded = np.pad(rows, ((0, 0), (1, 1))).reshape(-1)
+            peak = np.maximum.reduceat(padded, np.stack([self.start, self.end], 1).reshape(-1))[::2].astype(np.int64)
+        left = self.start % pitch - 1
+        length = self.end - self.start
+        return Pieces(
+            top=top + self.row,
+            left=left,
+            bottom=top + self.row + 1,
+            right=left + length,
+            area=np.where((self.row == 0) & shared, 0, length),
+            peak=peak,
+        )
+
+    def drawn(self, kept: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """The rows (H, W) with 255 on the runs that are kept."""
+        height, pitch = self.shape
+        change = np.zeros(height * pitch, np.int8)
+        change[self.start[kept]], change[self.end[kept]] = 1, -1
+        return (change.cumsum(dtype=np.int8) * np.uint8(255)).reshape(self.shape)[:, 1:-1].astype(np.uint8)
+
+
+def connected(count: int, first: Numbers, second: Numbers) -> Numbers:
+    """The number, from 0 without gaps, of what each of `count` things hangs together with, given pairs that touch."""
+    lowest = np.arange(count)
+    while True:
+        lower = lowest.copy()
+        low = np.minimum(lowest[first], lowest[second])
+        for side in (first, second):
+            np.minimum.at(lower, lowest[side], low)
+        while not np.array_equal(lower, lower[lower]):
+            lower = lower[lower]
+        if np.array_equal(lower, lowest):
+            return np.unique(lowest, return_inverse=True)[1].reshape(-1)
+        lowest = lower

@@ -1,0 +1,150 @@
+"""The step that trains a network to find damage: what is lost, and what is only stained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre.evaluation.metrics import mask_scores
+from daguerre.progress import ProgressCallback
+from daguerre.training.aged import AgedPictures, cut, pick
+from daguerre.training.aging import Aged, age
+from daguerre.training.data import middle
+from daguerre.training.folding import fold, normalise
+from daguerre.training.losses import Dice
+from daguerre.training.networks import check_losses, start
+from daguerre.training.recipe import Recipe
+from daguerre.training.trainee import Average, Trainee
+
+__all__ = ["Scratches"]
+
+TRIALS = 24  # pictures held out that are aged and judged
+SHOWN = 4  # of them, and as many real old ones, on a sample sheet
+FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
+
+
+class Scratches:
+    """Find the damage in photographs that were aged, and the damage added to real old ones.
+
+    A network that starts fresh is normalised while it trains, which is folded into its convolutions in the end.
+
+    In a real old photograph other damage, which no one marked, is real too. So a sound pixel of one counts the less,
+    the more the network takes it for damage, down to a half (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        self.recipe, self.fabric = recipe, fabric
+        check_losses(recipe.losses, {"cross_entropy", "dice"})
+        network = start(recipe)
+        self.multiple = int(network.multiple)  # type: ignore[arg-type]
+        self.pictures = AgedPictures(recipe, data, fabric, progress)
+        self.left_out = self.pictures.left_out
+        self.labels: list[str] = []
+        self.dice = Dice()
+        self.trials = self.make_trials()
+        self.detector = Trainee(fabric, network if recipe.init else normalise(network), recipe, recipe.optimizer)
+        self.average = Average(self.detector.bare, recipe.ema)
+
+    def make_trials(self) -> list[Aged]:
+        """The middles of the largest pictures held out, each aged in its own way, always the same."""
+        held_out = [picture for part in self.pictures.held_out for picture in part]
+        largest = sorted(held_out, key=lambda picture: -picture[0].numel())[:TRIALS]
+        return [age(self.middle(picture), seed=seed) for seed, picture in enumerate(largest)]
+
+    def middle(self, picture: Tensor) -> Tensor:
+        rows, columns = middle(picture, self.recipe.validation.crop, self.multiple)
+        return picture[None, :, rows, columns].float() / 255
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (B, 3, crop, crop); what is lost, and stained, in them (B, 2, …); which are real (B, 1, 1, 1)."""
+        plan = self.recipe.aging
+        parts = [*self.recipe.data.parts, *plan.real]
+        shares = torch.tensor([plan.shares.get(part, 1.0) for part in parts])
+        chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator)
+        real = chosen >= len(self.recipe.data.parts)
+        aged = [
+            self.hurt(generator) if is_real else self.pictures.age(self.pictures.cut(part, generator), generator)
+            for part, is_real in zip(chosen.tolist(), real.tolist(), strict=True)
+        ]
+        image, wanted = (self.pictures.ready(group) for group in ([a.image for a in aged], [truth(a) for a in aged]))
+        return image, wanted, real.view(-1, 1, 1, 1).to(image.device)
+
+    def hurt(self, generator: torch.Generator) -> Aged:
+        """A crop of a real old photograph with damage added."""
+        low, high = self.recipe.aging.strength
+        strength = low + (high - low) * torch.rand((), generator=generator).item()
+        image = cut(pick(self.pictures.real, generator), self.recipe.crop, generator)
+        return age(image, seed=generator, kind="damaged", strength=strength)
+
+    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        image, wanted, real = self.draw(generator)
+        logits = self.detector.network(image).float()
+        doubt = torch.where(real & (wanted == 0), logits.detach().sigmoid() / 2, 0)
+        parts = {
+            "cross_entropy": F.binary_cross_entropy_with_logits(logits, wanted, 1 - doubt),
+            "dice": self.dice(logits.sigmoid() * (1 - doubt), wanted),
+        }
+        loss = torch.stack([weight * parts[name] for name, weight in self.recipe.losses.items()]).sum()
+        self.detector.improve(loss, step)
+        self.average.follow(self.detector.bare, step)
+        return {name: parts[name].detach() for name in self.recipe.losses}
+
+    @torch.inference_mode()
+    def find(self, image: Tensor) -> Tensor:
+        """How likely each pixel of `image` (1, 3, H, W) is lost, and stained: (1, 2, H, W) in [0, 1]."""
+        with self.fabric.autocast():
+            logits: Tensor = self.average.network(self.pictures.ready([image]))
+        return logits.float().sigmoid().cpu()
+
+    def judge(self) -> dict[str, float]:
+        """Scores of what is lost at one pixel's tolerance, of stains; the parts of clean and of real pictures found."""
+        found = [self.find(trial.image) for trial in self.trials]
+        wanted = [truth(trial) for trial in self.trials]
+        lost, stained = (
+            mask_scores([f[:, k : k + 1] for f in found], [w[:, k : k + 1] for w in wanted], tolerance=1)
+            for k in range(2)
+        )
+        scores = {"precision": lost.precision, "recall": lost.recall, "f1": lost.f1, "auc": lost.auc}
+        scores["stain_f1"] = stained.f1
+        clean = [picture for part in self.pictures.held_out for picture in part[::4]]
+        sound = {"clean_found": clean, "real_found": self.pictures.real_held_out}
+        for name, pictures in sound.items():
+            parts = [(self.find(self.middle(picture))[:, 0] >= 0.5).float().mean() for picture in pictures]
+            scores |= {name: torch.stack(parts).mean().item()} if parts else {}
+        return scores
+
+    def show(self) -> Tensor:
+        """A sheet of aged and of real pictures held out, one a row: the picture, what is found, what is to be found."""
+        side = min(min(trial.image.shape[-2:]) for trial in self.trials)
+        shown = [(trial.image, truth(trial)) for trial in self.trials[:: max(len(self.trials) // SHOWN, 1)][:SHOWN]]
+        real = [self.middle(picture) for picture in self.pictures.real_held_out]
+        shown += [(image, torch.zeros_like(image[:, :2])) for image in real if min(image.shape[-2:]) >= side][:SHOWN]
+        rows = []
+        for image, wanted in shown:
+            row = [image, marked(image, self.find(image)), marked(image, wanted)]
+            rows.append(torch.cat([piece[..., :side, :side] for piece in row], dim=3))
+        return torch.cat(rows, dim=2)
+
+    def state(self) -> dict[str, Any]:
+        return self.detector.state("detector") | {"average": self.average.network}
+
+    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
+        network = self.average.network
+        return network, fold(network)
+
+
+def truth(aged: Aged) -> Tensor:
+    """Where the picture is lost, and where it is stained: (1, 2, H, W), 1 = damaged."""
+    return torch.cat([aged.lost, aged.mask - aged.lost], 1)
+
+
+def marked(image: Tensor, found: Tensor) -> Tensor:
+    """`image` (1, 3, H, W), paler, with what is lost in red and what is stained in blue."""
+    for channel, colour in enumerate((FOUND, STAINED)):
+        ink = image.new_tensor(colour).view(1, 3, 1, 1)
+        image = torch.lerp(image, ink.expand_as(image), 0.8 * found[:, channel : channel + 1])
+    return image
