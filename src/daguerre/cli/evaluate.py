@@ -49,7 +49,7 @@ def restore(measuring: EvaluateRestoreOptions, ageing: AgeOptions, report: Repor
 
     $ daguerre evaluate restore --high photos/
     $ daguerre evaluate restore --high photos/ --kind studio --strength 1.5 --versions 5
-    $ daguerre evaluate restore --high photos/ --scratches known --csv scores.csv --sheet details.png
+    $ daguerre evaluate restore --high photos/ --models auto microsoft --csv scores.csv --sheet details.png
 
     Every photograph is aged as `daguerre age` does it, restored as `daguerre restore` does it, and compared with what a
     perfect restoration would be, before and after, also by kind of photograph and by kind of damage. The same seed
