@@ -19,6 +19,8 @@ from daguerre.training.aging import AgeOptions
 
 __all__ = ["run"]
 
+WIDTH = 112  # characters that the widest table needs
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -75,7 +77,8 @@ def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> 
         print(as_json(evaluation))
     elif evaluation.scores:
         console = Console(highlight=False)
-        console.print(*as_tables(evaluation), sep="")
+        # Narrower, the columns of numbers would leave no room for names; a terminal may wrap the lines.
+        Console(highlight=False, width=max(console.width, WIDTH)).print(*as_tables(evaluation), sep="")
         for sentence in evaluation.protocol:
             console.print(sentence, markup=False)
     for name, problem in evaluation.failures.items():
