@@ -52,7 +52,7 @@ class Classical:
     grow: int = 0
     denoise: float = 1.25
     chroma: float = 1.5
-    bilateral: float = 3.0
+    bilateral: float = 6.0
     sharpen: float = 0.0
     stretch: float = 0.25
     percentile: float = 0.1
@@ -66,7 +66,7 @@ LOCAL = {
     "grow": (0, 1, 2),
     "denoise": (0.0, 0.3, 0.6, 0.8, 1.0, 1.25, 1.6),
     "chroma": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
-    "bilateral": (0.0, 2.0, 3.0, 4.0, 6.0),
+    "bilateral": (0.0, 2.0, 4.0, 6.0, 8.0),
     "sharpen": (0.0, 0.2, 0.4, 0.7, 1.0),
 }
 """What is tried for PSNR after tone matching."""

@@ -44,7 +44,7 @@ def methods(options: EvaluateRestoreOptions, how: Classical) -> dict[str, Callab
 
     @cache
     def ours() -> Restore:
-        restore = load_restorers(options)["restored"]
+        restore = load_restorers(options)["auto"]
         answers: dict[str, Answer] = {}  # the last one, for what both fill is found once
 
         def remember(example: Example) -> Answer:
@@ -58,7 +58,7 @@ def methods(options: EvaluateRestoreOptions, how: Classical) -> dict[str, Callab
     return {
         "opencv-told": lambda: lambda example: classically(example, example.aged.lost, how),
         "opencv": lambda: lambda example: classically(example, ours()(example).found, how),
-        "ours-told": lambda: load_restorers(replace(options, scratches="known"))["restored"],
+        "ours-told": lambda: load_restorers(replace(options, scratches="known"))["auto"],
         "ours": ours,
     }
 

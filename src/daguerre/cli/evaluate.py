@@ -19,6 +19,8 @@ from daguerre.training.aging import AgeOptions
 
 __all__ = ["run"]
 
+WIDTH = 112  # characters that the widest table needs
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -49,7 +51,7 @@ def restore(measuring: EvaluateRestoreOptions, ageing: AgeOptions, report: Repor
 
     $ daguerre evaluate restore --high photos/
     $ daguerre evaluate restore --high photos/ --kind studio --strength 1.5 --versions 5
-    $ daguerre evaluate restore --high photos/ --scratches known --csv scores.csv --sheet details.png
+    $ daguerre evaluate restore --high photos/ --models auto microsoft --csv scores.csv --sheet details.png
 
     Every photograph is aged as `daguerre age` does it, restored as `daguerre restore` does it, and compared with what a
     perfect restoration would be, before and after, also by kind of photograph and by kind of damage. The same seed
@@ -75,7 +77,8 @@ def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> 
         print(as_json(evaluation))
     elif evaluation.scores:
         console = Console(highlight=False)
-        console.print(*as_tables(evaluation), sep="")
+        # Narrower, the columns of numbers would leave no room for names; a terminal may wrap the lines.
+        Console(highlight=False, width=max(console.width, WIDTH)).print(*as_tables(evaluation), sep="")
         for sentence in evaluation.protocol:
             console.print(sentence, markup=False)
     for name, problem in evaluation.failures.items():

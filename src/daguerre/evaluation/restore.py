@@ -27,9 +27,12 @@ from daguerre.evaluation.perceptual import Distance
 from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.tasks.restore import Restorer
 from daguerre.training.aging import DAMAGES, Aged, AgeOptions, age, refusal
 
 __all__ = ["Answer", "EvaluateRestoreOptions", "Example", "Restore", "evaluate_restore", "examples"]
+
+Model = Literal["auto", "microsoft"]
 
 TOLERANCE = 1  # pixels by which a find may miss
 AGED, CLEAN = "aged", "clean"
@@ -42,6 +45,7 @@ class EvaluateRestoreOptions:
 
     high: Path | None = option(None, "a folder of clean photographs; they are aged, restored and compared")
     versions: int = option(1, "how many times each photograph is aged, each time in another way")
+    models: tuple[Model, ...] = option(("auto",), "how to restore, as `daguerre restore --model` takes it; one or more")
     scratches: Literal["auto", "off", "known"] = option(
         "auto", "auto finds scratches, holes and stains, off leaves them, known tells restoring where they are"
     )
@@ -167,34 +171,38 @@ def make_example(path: Path, name: str, version: int, ageing: AgeOptions) -> Exa
 
 
 def load_restorers(options: EvaluateRestoreOptions) -> dict[str, Restore]:
-    """Our own restoring, its weights loaded, so that what is missing stops at once."""
-    from daguerre.tasks.restore import Restorer
+    """The restorers that the options name, their weights loaded, so that what is missing stops at once."""
+    return {model: load_restorer(model, options) for model in options.models}
 
-    class Told(Restorer):
-        """Restores what it is told is damaged."""
 
-        known: Picture
-
-        def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture:
-            return self.known
-
+def load_restorer(model: Model, options: EvaluateRestoreOptions) -> Restore:
     known = options.scratches == "known"
     restorer = (Told if known else Restorer)(
-        scratches="off" if known else options.scratches, device=options.device, precision=options.precision
+        model=model,
+        scratches="off" if known else options.scratches,
+        device=options.device,
+        precision=options.precision,
     )
 
     def restore(example: Example) -> Answer:
         if isinstance(restorer, Told):
-            restorer.known = Picture.from_tensor(example.aged.lost.expand(-1, 3, -1, -1))
+            restorer.known = Picture.from_array(example.aged.lost[0, 0].mul(255).byte().numpy())
         restored = restorer(example.photo)
-        if restored.mask is None or known:
+        if restored.mask is None or restorer.detector is None:
             return Answer(restored.picture.read())
-        assert restorer.detector  # it made the mask
         likely = restorer.detector.likelihood(example.photo).picture()
-        found, likely = (picture.read()[:, :1] for picture in (restored.mask, likely))
-        return Answer(restored.picture.read(), found, likely)
+        return Answer(restored.picture.read(), restored.mask.read()[:, :1], likely.read()[:, :1])
 
-    return {"restored": restore}
+    return restore
+
+
+class Told(Restorer):
+    """Restores what it is told is damaged."""
+
+    known: Picture
+
+    def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture:
+        return self.known
 
 
 def run(restore: Restore, example: Example) -> Answer:
