@@ -10,6 +10,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.networks.compact import CompactResNet
 from daguerre.tasks.enlargement import Enlargement, inverse_kernel, run_network
 from daguerre.tiling import Window, plan_windows
+from daguerre.weights.registry import build
 
 CPU = Device(torch.device("cpu"), torch.float32)
 
@@ -67,6 +68,32 @@ def test_tiled_equals_whole(kind, size, out_size, project):
     whole = enlarged(enlargement, low, max(out_size))
     for side in (13, 32):
         assert (enlarged(enlargement, low, side) - whole).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("SRCNN", {"scale": 3, "features": 4, "mapped": 4}),
+        ("SRCNN", {"scale": 2, "features": 4, "mapped": 4, "middle": 5, "channels": 3}),
+        ("SRResNet", {"scale": 4, "features": 4, "blocks": 1}),
+        ("MSRResNet", {"scale": 3, "features": 4, "blocks": 1}),
+        ("RRDBNet", {"scale": 4, "features": 4, "blocks": 1, "growth": 2}),
+        ("RRDBNet", {"scale": 2, "features": 4, "blocks": 1, "growth": 2}),
+        ("SRVGGNetCompact", {"scale": 4, "features": 4, "convs": 2}),
+    ],
+)
+@pytest.mark.parametrize("size", [(91, 23), (1, 1)])
+def test_every_published_network_makes_the_same_tiled_and_whole(name, arguments, size):
+    torch.manual_seed(0)
+    network = build(name, arguments)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=1.2 / math.sqrt(layer.weight[0].numel()))
+    out_size = tuple(network.scale * length for length in size)
+    enlargement = Enlargement(CPU.place(network), CPU, size=size, out_size=out_size)
+    low = torch.rand(1, 3, *size)
+    whole = enlarged(enlargement, low, max(out_size))
+    assert (enlarged(enlargement, low, 37) - whole).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(("factor", "least"), [(4, 80), (2, 80), (1.5, 50), (1.37, 50), (3.3, 50)])
