@@ -174,7 +174,7 @@ def test_models_are_blended_from_one_to_the_other():
 
 @pytest.mark.parametrize(
     ("clean", "faithful", "adversarial"),
-    [(False, "rrdb-x4", "rrdb-x4-gan"), (True, "compact-x4-clean", "compact-x4-photo")],
+    [(False, "compact-x4", "compact-x4-vivid"), (True, "compact-x4-clean", "compact-x4-photo")],
 )
 def test_vivid_is_the_way_from_a_faithful_model_to_an_adversarial_one(clean, faithful, adversarial, networks):
     for name, like in ((faithful, "compact-x4"), (adversarial, "vivid-x4")):

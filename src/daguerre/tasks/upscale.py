@@ -24,7 +24,7 @@ __all__ = ["UpscaleOptions", "Upscaled", "Upscaler", "upscale"]
 
 AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the faithful models that ship
 CLEANING = {4: "compact-x4-clean"}
-VIVID = {False: ("rrdb-x4", "rrdb-x4-gan"), True: ("compact-x4-clean", "compact-x4-photo")}
+VIVID = {False: ("compact-x4", "compact-x4-vivid"), True: ("compact-x4-clean", "compact-x4-photo")}
 """What is blended for a vivid result, by `clean`: a faithful model, and an adversarial one trained on from it."""
 INVENTED_WHITE = 64 / 255  # difference that a map of what was invented shows as white
 
