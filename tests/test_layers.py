@@ -28,6 +28,7 @@ ALLOWED = {
     ("tables", "daguerre.options"),
     ("training", "daguerre.evaluation.metrics"),
     ("evaluation", "daguerre.tasks"),
+    ("evaluation", "daguerre.training.aging"),
 }
 
 

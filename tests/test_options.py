@@ -10,7 +10,7 @@ from daguerre.options import check_range, nearest, option
 @dataclass(frozen=True, kw_only=True)
 class TeaOptions:
     minutes: float = option(3.0, "how long it draws")
-    pot: str | None = option(None, "which pot", metavar="POT", alias="-p")
+    pot: str | None = option(None, "which pot", metavar="POT", alias="-p", file=True)
 
 
 def test_an_option_has_a_default_and_a_line_of_help():
@@ -21,7 +21,7 @@ def test_an_option_has_a_default_and_a_line_of_help():
 def test_only_what_was_said_about_a_flag_is_kept():
     minutes, pot = fields(TeaOptions)
     assert dict(minutes.metadata) == {"help": "how long it draws"}
-    assert dict(pot.metadata) == {"help": "which pot", "metavar": "POT", "alias": "-p"}
+    assert dict(pot.metadata) == {"help": "which pot", "metavar": "POT", "alias": "-p", "file": True}
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, 2])

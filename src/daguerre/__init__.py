@@ -16,6 +16,7 @@ from daguerre.errors import DaguerreError
 if TYPE_CHECKING:
     from daguerre.images import Picture, SaveOptions
     from daguerre.tasks.pipeline import Chained, Pipeline
+    from daguerre.tasks.restore import Restored, RestoreOptions, Restorer, restore
     from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer, stylize
     from daguerre.tasks.upscale import Upscaled, UpscaleOptions, Upscaler, upscale
 
@@ -24,6 +25,9 @@ __all__ = [
     "DaguerreError",
     "Picture",
     "Pipeline",
+    "RestoreOptions",
+    "Restored",
+    "Restorer",
     "SaveOptions",
     "StylizeOptions",
     "Stylized",
@@ -32,6 +36,7 @@ __all__ = [
     "Upscaled",
     "Upscaler",
     "__version__",
+    "restore",
     "stylize",
     "upscale",
 ]
@@ -40,6 +45,9 @@ HOMES = {
     "Chained": "daguerre.tasks.pipeline",
     "Picture": "daguerre.images",
     "Pipeline": "daguerre.tasks.pipeline",
+    "RestoreOptions": "daguerre.tasks.restore",
+    "Restored": "daguerre.tasks.restore",
+    "Restorer": "daguerre.tasks.restore",
     "SaveOptions": "daguerre.images",
     "StylizeOptions": "daguerre.tasks.stylize",
     "Stylized": "daguerre.tasks.stylize",
@@ -47,6 +55,7 @@ HOMES = {
     "UpscaleOptions": "daguerre.tasks.upscale",
     "Upscaled": "daguerre.tasks.upscale",
     "Upscaler": "daguerre.tasks.upscale",
+    "restore": "daguerre.tasks.restore",
     "stylize": "daguerre.tasks.stylize",
     "upscale": "daguerre.tasks.upscale",
 }

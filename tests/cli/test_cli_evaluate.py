@@ -6,6 +6,8 @@ import pytest
 from images.drawn import photo
 from PIL import Image
 
+from daguerre.evaluation import restore
+from daguerre.evaluation.restore import Answer
 from daguerre.images import Picture
 from daguerre.weights import store
 
@@ -59,6 +61,61 @@ def test_details_are_shown_side_by_side(evaluate):
     assert evaluate("--high", "high", "--sheet", "details.png").status == 0
     with Image.open("details.png") as sheet:
         assert sheet.format == "PNG"
+
+
+@pytest.fixture
+def evaluate_restore(run, desk, monkeypatch):
+    """`daguerre evaluate restore` over two drawn photographs, with a restorer that blurs them and finds half of all."""
+    monkeypatch.setattr(store, "EMBEDDED", desk)
+    monkeypatch.setattr(restore, "load_restorers", lambda options: {"restored": halfway})
+    Path("high").mkdir()
+    for seed, name in enumerate("ab"):
+        Picture.from_array(photo(32, 40, seed=seed)).save(f"high/{name}.png")
+    return lambda *words: run("evaluate", "restore", *words)
+
+
+def halfway(example):
+    found = example.aged.lost.clone()
+    found[..., ::4, :] = 0
+    return Answer((example.aged.image + example.aged.clean) / 2, found)
+
+
+def test_restoring_is_measured_before_and_after_by_photograph_and_by_damage(evaluate_restore):
+    ran = evaluate_restore("--high", "high", "--kind", "ruin", "--seed", "3")
+    assert (ran.status, ran.err) == (0, "")
+    for shown in ("a.png", "aged", "restored", "mean of 2", "ruin (2)", "scratch (", "tone", "AUC", "kind ruin"):
+        assert shown in ran.out
+
+
+def test_a_benchmark_is_the_same_again_and_its_reports_hold_everything(evaluate_restore):
+    words = ("--high", "high", "--versions", "2", "--json", "--csv", "scores.csv", "--sheet", "sheet.png")
+    first, again = evaluate_restore(*words).out, evaluate_restore(*words).out
+    assert first == again
+    measured = json.loads(first)
+    assert measured["mean"]["restored"]["psnr_rgb"] > measured["mean"]["aged"]["psnr_rgb"] + 5
+    rows = list(csv.DictReader(Path("scores.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["picture"].split(": ")[0] for row in rows} > {
+        "a.png, 1",
+        "mean",
+        "kind of photograph",
+        "kind of damage",
+    }
+    with Image.open("sheet.png") as sheet:
+        assert sheet.width == 16 + 4 * (288 + 16)  # aged, restored, damage, clean
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ((), "say with --high FOLDER"),
+        (("--high", "nowhere"), "nowhere: no such folder"),
+        (("--high", "high", "--strength", "9"), "strength is 9"),
+    ],
+)
+def test_what_cannot_be_measured_of_restoring_is_told_in_one_line(evaluate_restore, words, complaint):
+    ran = evaluate_restore(*words)
+    assert (ran.status, len(ran.lines)) == (1, 1)
+    assert complaint in ran.err
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,13 @@
+import hashlib
 import json
+import zipfile
+from dataclasses import replace
 
 import pytest
+from weights.archives import DETECTOR, FOLDER, write_archive
 
 from daguerre.weights import store
+from daguerre.weights.catalog import catalog
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +77,40 @@ def test_weights_of_one_s_own_are_kept_under_a_name(run, networks, desk):
     assert run("models", "import", "My Best.safetensors", "--name", "second").status == 0
 
 
+def test_a_published_archive_is_imported_under_the_names_of_the_catalog(run, networks, desk, monkeypatch):
+    write_archive(desk / "global.zip")
+    with zipfile.ZipFile(desk / "global.zip") as archive:
+        sha256 = hashlib.sha256(archive.read(f"{FOLDER}/{DETECTOR}")).hexdigest()
+    changed = {"microsoft-scratch-detection": replace(catalog()["microsoft-scratch-detection"], sha256=sha256)}
+    monkeypatch.setattr(store, "catalog", lambda: catalog() | changed)
+    ran = run("models", "import", "global.zip")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.splitlines() == [
+        "microsoft-vae-a-quality: PhotoVAE x1, for restore",
+        "microsoft-mapping-quality: LatentTranslation x1, for restore",
+        "microsoft-scratch-detection: ScratchUNet x1, for scratches",
+    ]
+    assert (networks / "microsoft-mapping-quality.safetensors").is_file()
+    ran = run("models", "import", "global.zip", "--name", "mine")
+    assert (ran.status, ran.lines) == (
+        1,
+        ["daguerre: what a published archive holds has names already; leave --name out"],
+    )
+
+
+def test_several_models_are_fetched_at_once(run, monkeypatch):
+    fetched = []
+    monkeypatch.setattr("daguerre.weights.fetch", lambda name, **_: fetched.append(name) or f"/w/{name}")
+    ran = run("models", "fetch", "realesrgan-x4", "realesrgan-x2")
+    assert (ran.status, fetched) == (0, ["realesrgan-x4", "realesrgan-x2"])
+    assert ran.out == "realesrgan-x4 is at /w/realesrgan-x4\nrealesrgan-x2 is at /w/realesrgan-x2\n"
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
+        (["fetch"], "name what to fetch, for example: daguerre models fetch realesrgan-x4"),
+        (["import", "nowhere.zip"], "there is no archive nowhere.zip"),
         (["show", "compact"], "no weights are called 'compact'; did you mean 'compact-x4'?"),
         (["verify", "compact"], "no weights are called 'compact'"),
         (["fetch", "realesrgan-x5"], "no published weights are called 'realesrgan-x5'; did you mean 'realesrgan-x4'?"),

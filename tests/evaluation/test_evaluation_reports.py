@@ -11,8 +11,8 @@ from PIL import Image
 from rich.console import Console
 
 from daguerre.errors import MissingExtra, UnwritablePicture
-from daguerre.evaluation.reports import ContactSheet, as_json, as_table, worst_spot, write_csv
-from daguerre.evaluation.upscale import Evaluation
+from daguerre.evaluation.comparison import Evaluation
+from daguerre.evaluation.reports import ContactSheet, as_json, as_tables, worst_spot, write_csv
 from daguerre.tiling.windows import Window
 
 
@@ -32,7 +32,7 @@ def evaluation() -> Evaluation:
 
 def printed(markup: bool = False) -> str:
     console = Console(width=100, record=True, file=io.StringIO(), color_system="standard")
-    console.print(as_table(evaluation()))
+    console.print(*as_tables(evaluation()), sep="")
     return console.export_text(styles=markup)
 
 
@@ -73,7 +73,7 @@ def test_csv_has_a_line_for_each_picture_and_model_and_the_means(tmp_path: Path)
 
 def test_reports_of_nothing_measured_are_empty_not_broken(tmp_path: Path):
     nothing = Evaluation(protocol=[], failures={"torn": "truncated"})
-    assert as_table(nothing).row_count == 0
+    assert as_tables(nothing) == []
     assert json.loads(as_json(nothing))["mean"] == {}
     write_csv(nothing, tmp_path / "scores.csv")
     assert (tmp_path / "scores.csv").read_text().split() == ["picture,model"]
@@ -115,6 +115,28 @@ def test_sheet_has_a_row_a_picture_up_to_its_limit_and_labels_in_the_margins(tmp
         assert headings.getextrema()[0] < 128  # "input" is written there
         assert written.crop((0, 0, 16, written.height)).getcolors() == [(16 * written.height, (255, 255, 255))]
     assert len(sheet.rows) == 2
+
+
+def test_sheet_can_show_every_picture_whole_above_its_crop():
+    sheet = ContactSheet(cell=32, zoom=4, baseline="aged", wholes=True)
+    clean = pictures()["original"]
+    aged = 0.5 * clean + 0.2  # tones alone: no spot is worse than another, but for this one
+    aged[..., 8:12, 8:12] = 1
+    sheet.look("a", {"aged": aged, "clean": clean}, {"aged": {"psnr_rgb": 20.0, "ssim_y": 0.5}})
+    wholes, crops = sheet.rows
+    assert sheet.headings == ["aged", "clean"]
+    assert [picture.size for picture, _ in wholes + crops] == [(32, 24)] * 2 + [(32, 32)] * 2
+    assert [label for _, label in wholes] == ["20.00 dB / 0.5000", ""]
+    assert crops[0][0].getpixel((16, 16)) == (255, 255, 255)
+
+
+def test_what_was_not_measured_is_a_dash_and_never_the_best():
+    scores = {"aged": {"f1": math.nan}, "ours": {"f1": 0.8}, "theirs": {"f1": 0.5}}
+    console = Console(width=100, record=True, file=io.StringIO(), color_system="standard")
+    console.print(*as_tables(Evaluation(protocol=[], scores={"a": scores})))
+    text = console.export_text(styles=True)
+    assert "-" in text
+    assert "\x1b[1m0.800" in text
 
 
 def test_pictures_smaller_than_a_crop_are_shown_whole(tmp_path: Path):

@@ -6,17 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from daguerre.errors import DaguerreError, DataError, DeviceError, OptionError, WeightsNotFound
+from daguerre.errors import DaguerreError, DataError, DeviceError, OptionError
 from daguerre.evaluation import upscale as module
+from daguerre.evaluation.comparison import Evaluation
 from daguerre.evaluation.metrics import psnr
-from daguerre.evaluation.upscale import (
-    EvaluateUpscaleOptions,
-    Evaluation,
-    evaluate_upscale,
-    load_distances,
-    protocol,
-    shrink,
-)
+from daguerre.evaluation.upscale import EvaluateUpscaleOptions, evaluate_upscale, shrink
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress
@@ -27,7 +21,7 @@ def squared_error_for_a_perceptual_distance(monkeypatch: pytest.MonkeyPatch) -> 
     def squared_error(a: Tensor, b: Tensor) -> Tensor:
         return (a - b).square().mean(dim=(1, 2, 3))
 
-    monkeypatch.setattr(module, "load_distances", lambda options: {"perceptual": squared_error})
+    monkeypatch.setattr(module, "load_distances", lambda lpips: {"perceptual": squared_error})
 
 
 def drawn(height: int, width: int, seed: int = 0) -> Tensor:
@@ -154,16 +148,6 @@ def test_the_protocol_names_border_luma_and_how_small_pictures_were_made(tmp_pat
     said = " ".join(measure(tmp_path).protocol)
     for words in ("multiple of 2", "MATLAB", "2 pixels on each side", "BT.601", "8 bits", "sigma 1.5", "perceptual"):
         assert words in said
-
-
-def test_without_a_perceptual_network_the_rest_is_measured_and_the_protocol_says_so(monkeypatch: pytest.MonkeyPatch):
-    def missing(name: str) -> None:
-        raise WeightsNotFound(name)
-
-    monkeypatch.setattr(module.weights, "load", missing)
-    options = EvaluateUpscaleOptions(high=Path("anywhere"))
-    assert load_distances(options) == {}
-    assert "perceptual: not measured" in " ".join(protocol(options, {}))
 
 
 def test_models_are_run_as_they_are_unless_asked_to_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

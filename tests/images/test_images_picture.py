@@ -202,6 +202,16 @@ def test_a_file_that_was_replaced_is_read_anew(tmp_path):
         assert np.array_equal(Picture.open(tmp_path / "a.png").array(), photo(seed=seed))
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_same_pixels_can_be_saved_with_other_bits_and_another_packet(tmp_path, bits):
+    levels = photo(bits=16)
+    picture = Picture.from_array(levels).saved_with(bits=bits, xmp=b"<x/>")
+    assert np.array_equal(picture.array(), levels if bits == 16 else np.rint(levels / 257))
+    assert torch.equal(picture.read(), Picture.from_array(levels).read())
+    assert picture.xmp == b"<x/>"
+    assert picture.saved_with().bits == bits
+
+
 MEMORY = """
 import sys
 from daguerre.images import Picture

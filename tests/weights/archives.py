@@ -38,7 +38,7 @@ def write_archive(path, *, packed=zipfile.ZIP_DEFLATED, beside=200_000, **change
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves the server's `content`, in ranges if `ranges`; what it sends first from `breaks` on breaks off there."""
+    """Serves the server's `content`, in ranges if `ranges` ("first": one time), and breaks off once at `breaks`."""
 
     def do_GET(self):
         server, size = self.server, len(self.server.content)
@@ -46,6 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if server.ranges and "Range" in self.headers:
             first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
             start, stop = int(first), int(last) + 1 if last else size
+            server.ranges = server.ranges is True
         server.asked.append((start, stop))
         if not self.path.endswith(".zip"):
             return self.send_error(404)

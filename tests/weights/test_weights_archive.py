@@ -212,10 +212,12 @@ def test_a_piece_of_another_archive_is_thrown_away(server, folder):
     assert weights.verify() == {"microsoft-vae-a-quality": ""}
 
 
-def test_a_server_without_ranges_sends_all_and_all_is_kept(server, folder):
-    server.ranges = False
+@pytest.mark.parametrize("ranges", [False, "first"])
+def test_a_server_without_ranges_sends_all_and_all_is_kept(server, folder, ranges):
+    server.ranges = ranges
     with pytest.raises(NoRanges):
         RemoteFile(server.url)
+    server.ranges = ranges
     assert weights.fetch("microsoft-vae-a-quality") == folder / "microsoft-vae-a-quality.safetensors"
     assert names(folder) == PARTS
     asked = len(server.asked)

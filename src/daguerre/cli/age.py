@@ -1,9 +1,9 @@
 """`daguerre age`: make old photographs from new ones."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
@@ -11,28 +11,12 @@ from daguerre.cli.arguments import parse
 from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Picture, SaveOptions
-from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.provenance import Step, add_step
+from daguerre.training.aging import AgeOptions, refusal
 from daguerre.training.aging import age as aged
 
 __all__ = ["run"]
-
-LARGEST = 30_000_000  # pixels; ageing holds the picture whole, some 200 bytes a pixel
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgeOptions:
-    """How a photograph ages; the same seed gives the same damage."""
-
-    kind: Literal["any", "studio", "snapshot", "colour-print", "newspaper", "ruin", "damaged"] = option(
-        "any", "what it becomes: any is drawn at random; damaged leaves tone and texture alone"
-    )
-    strength: float = option(1.0, "how far: 0 leaves it as it was when new, 1 is usual, 2 ruins it")
-    seed: int = option(0, "number that chance is drawn from")
-
-    def __post_init__(self) -> None:
-        check_range("strength", self.strength, 0, 4)
 
 
 def age(
@@ -65,11 +49,8 @@ def age(
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         picture = Picture.open(job.source, max_pixels=result.max_pixels)
-        if min(picture.height, picture.width) < 16 or picture.height * picture.width > LARGEST:
-            raise PictureError(
-                f"{job.source}: {picture.width} x {picture.height} pixels cannot be aged; at least 16 a side, "
-                f"and at most {LARGEST // 1_000_000} million in all"
-            )
+        if refused := refusal(picture.height, picture.width):
+            raise PictureError(f"{job.source}: {refused}")
         old = aged(picture.read(), seed=ageing.seed, kind=ageing.kind, strength=ageing.strength)
         made = Picture.from_tensor(old.image, bits=picture.bits)
         step = Step(task="age", options=asdict(ageing) | {"record": old.record}, models={})

@@ -18,6 +18,7 @@ from daguerre.errors import DaguerreError
 __all__ = ["main"]
 
 COMMANDS = {
+    "restore": "give back old photographs, clean",
     "upscale": "make pictures larger",
     "stylize": "paint photographs in the style of other pictures",
     "scratches": "find scratches and other damage, as a mask to look at and to change",
@@ -38,11 +39,12 @@ commands:
 {chr(10).join(f"  {name:<10} {line}" for name, line in COMMANDS.items())}
 
 examples:
+  daguerre restore old.jpg               old-restored.jpg: scratches filled, noise gone, tones set right
   daguerre upscale photo.jpg             4 times as wide and high: photo-4x.jpg
   daguerre upscale photo.jpg --scale 2   twice as wide and high
   daguerre upscale album/ -o large/      every picture of a folder
   daguerre stylize photo.jpg --style painting.jpg
-  daguerre run photo.jpg --steps upscale,stylize --style painting.jpg
+  daguerre run old.jpg --steps restore,upscale --scale 2
 
 `daguerre COMMAND --help` explains a command, `daguerre --version` tells which
 version this is.

@@ -13,17 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.errors import MissingExtra, UnwritablePicture
-from daguerre.evaluation.upscale import Evaluation
+from daguerre.evaluation.comparison import Evaluation, Scores
+from daguerre.evaluation.metrics import affine_tone_match
 from daguerre.images.resample import resize_bicubic
 from daguerre.tiling.windows import Window
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-__all__ = ["ContactSheet", "as_json", "as_table", "write_csv"]
-
-Scores = Mapping[str, Mapping[str, float]]
-"""Value by model and metric."""
+__all__ = ["ContactSheet", "as_json", "as_tables", "write_csv"]
 
 METRICS = {
     "psnr_y": ("PSNR\nY", 2),
@@ -32,7 +30,15 @@ METRICS = {
     "ssim_rgb": ("SSIM\nRGB", 4),
     "perceptual": ("percep-\ntual ↓", 4),
     "lpips": ("LPIPS ↓", 4),
+    "psnr_rgb_tone": ("PSNR\ntone", 2),
+    "ssim_y_tone": ("SSIM\ntone", 4),
+    "perceptual_tone": ("perc. ↓\ntone", 4),
+    "lpips_tone": ("LPIPS ↓\ntone", 4),
     "consistency": ("consis-\ntency", 1),
+    "precision": ("preci-\nsion", 3),
+    "recall": ("re-\ncall", 3),
+    "f1": ("F1", 3),
+    "auc": ("AUC", 3),
 }
 """Heading and decimals of each metric; ↓ where less is better."""
 
@@ -42,17 +48,22 @@ MARGIN = 16
 PAPER, INK = "#ffffff", "#222222"
 
 
-def as_table(evaluation: Evaluation) -> Table:
-    """A table for the terminal: every picture, then the means; the best of each group is bold."""
-    means = evaluation.means()
-    metrics = next(iter(means.values()), {})
+def as_tables(evaluation: Evaluation) -> list[Table]:
+    """Tables for the terminal: every picture, then the means; and what they are broken down into."""
+    mean = {f"mean of {len(evaluation.scores)}": evaluation.means()} if evaluation.scores else {}
+    tables = {"picture": evaluation.scores | mean, **evaluation.breakdowns}
+    return [as_table(heading, groups) for heading, groups in tables.items() if groups]
+
+
+def as_table(heading: str, groups: Mapping[str, Scores]) -> Table:
+    """One table, a row for each group and model; the best of each group is bold."""
+    metrics = next(iter(next(iter(groups.values())).values()))
     table = Table(box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("picture", overflow="fold")
+    table.add_column(heading, overflow="fold")
     table.add_column("model", no_wrap=True)
     for metric in metrics:
         table.add_column(METRICS[metric][0], justify="right")
-    groups: list[tuple[str, Scores]] = [*evaluation.scores.items(), (f"mean of {len(evaluation.scores)}", means)]
-    for name, models in groups if means else []:
+    for name, models in groups.items():
         for row, (model, values) in enumerate(models.items()):
             cells = [cell(metric, value, models) for metric, value in values.items()]
             table.add_row(name if row == 0 else "", Path(model).name, *cells, end_section=row == len(models) - 1)
@@ -61,14 +72,16 @@ def as_table(evaluation: Evaluation) -> Table:
 
 def cell(metric: str, value: float, models: Scores) -> str:
     """A number with the metric's decimals, bold if it is the best of all models."""
+    if math.isnan(value):
+        return "-"
     heading, decimals = METRICS[metric]
-    best = (min if "↓" in heading else max)(values[metric] for values in models.values())
+    known = [v for values in models.values() if not math.isnan(v := values[metric])]
     text = f"{value:.{decimals}f}"
-    return f"[bold]{text}[/bold]" if value == best and len(models) > 1 else text
+    return f"[bold]{text}[/bold]" if value == (min if "↓" in heading else max)(known) and len(known) > 1 else text
 
 
 def as_json(evaluation: Evaluation) -> str:
-    """Everything, for programs; what is infinite (two equal pictures) is null, for JSON has no infinity."""
+    """Everything, for programs; what JSON has no number for is null: infinite (two equal pictures) or not measured."""
 
     def finite(models: Scores) -> dict[str, dict[str, float | None]]:
         return {
@@ -76,11 +89,16 @@ def as_json(evaluation: Evaluation) -> str:
             for model, values in models.items()
         }
 
+    def all_finite(groups: Mapping[str, Scores]) -> dict[str, dict[str, dict[str, float | None]]]:
+        return {name: finite(models) for name, models in groups.items()}
+
     return json.dumps(
         {
             "protocol": list(evaluation.protocol),
             "mean": finite(evaluation.means()),
-            "pictures": {picture: finite(models) for picture, models in evaluation.scores.items()},
+            "pictures": all_finite(evaluation.scores),
+            **{heading: all_finite(groups) for heading, groups in evaluation.breakdowns.items()},
+            **({"made": evaluation.made} if evaluation.made else {}),
             "failures": evaluation.failures,
         },
         indent=2,
@@ -89,34 +107,40 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def write_csv(evaluation: Evaluation, path: Path) -> None:
-    """One line for each picture and model, then one for each model with `mean` for the picture."""
-    means = evaluation.means()
+    """One line for each picture and model, then for each model with `mean` for the picture, then for each group."""
+    groups: list[tuple[str, Scores]] = [*evaluation.scores.items(), ("mean", evaluation.means())]
+    for heading, parts in evaluation.breakdowns.items():
+        groups += [(f"{heading}: {name}", models) for name, models in parts.items()]
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["picture", "model", *next(iter(means.values()), {})])
-            for picture, models in [*evaluation.scores.items(), ("mean", means)]:
-                writer.writerows([picture, model, *values.values()] for model, values in models.items())
+            writer = csv.DictWriter(file, ["picture", "model", *next(iter(evaluation.means().values()), {})])
+            writer.writeheader()
+            for name, models in groups:
+                writer.writerows({"picture": name, "model": model, **values} for model, values in models.items())
     except OSError as error:
         raise UnwritablePicture(f"{path}: cannot write the table ({error.strerror or error})") from error
 
 
 class ContactSheet:
-    """Zoomed crops of the same spot of every result side by side, a row for each picture, with labels.
+    """Zoomed crops of the same spot of every result side by side, for each picture, with labels.
 
-    The spot is where bicubic enlargement is furthest from the original, unless it is given. Pixels are shown as
-    squares, none blended with its neighbours. `look` is what `evaluate_upscale` calls.
+    The spot is where `baseline` is furthest from what is right, tones aside, unless it is given. Pixels are shown as
+    squares, none blended with its neighbours. `look` is what `evaluate_upscale` and `evaluate_restore` call.
 
     Args:
         rows: pictures to show; further ones are left out.
         cell: side of each crop on the sheet, in pixels.
         zoom: sheet pixels per pixel of a large picture.
+        baseline: name of the image whose errors choose the spot.
+        wholes: show every image whole above its crop, instead of what is right alone, beside them.
 
     Raises:
         MissingExtra: what draws the labels is not installed.
     """
 
-    def __init__(self, *, rows: int = 8, cell: int = 288, zoom: int = 3) -> None:
+    def __init__(
+        self, *, rows: int = 8, cell: int = 288, zoom: int = 3, baseline: str = "bicubic", wholes: bool = False
+    ) -> None:
         try:
             import matplotlib
             from PIL import ImageFont
@@ -126,35 +150,45 @@ class ContactSheet:
             ) from error
         # Not Pillow's own font, which has no letter beyond ASCII, nor the system's, which may have no font at all.
         self.font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), LABEL)
-        self.limit, self.cell, self.zoom = rows, cell, zoom
+        self.limit, self.cell, self.zoom, self.baseline, self.wholes = rows, cell, zoom, baseline, wholes
+        self.names: list[str] = []
         self.headings: list[str] = []
         self.rows: list[list[tuple[Image.Image, str]]] = []  # crops with what stands below them
 
     def look(self, name: str, images: Mapping[str, Tensor], scores: Scores, spot: Window | None = None) -> None:
-        """Add a row.
+        """Add a picture.
 
         Args:
-            images: `input` (1, 3, H, W); `bicubic`, any models, `original` (1, 3, scale * H, scale * W); in [0, 1].
-            scores: by model; `psnr_y` and `ssim_y` are written below its crop.
-            spot: what to show, a window of the original whose edges are multiples of the scale.
+            images: what was given first, in [0, 1], (1, 3, H, W); then results, and what is right last, all (1, 3,
+                scale * H, scale * W).
+            scores: by model; the first two metrics are written below its crop.
+            spot: what to show, a window of what is right whose edges are multiples of the scale.
         """
-        if len(self.rows) == self.limit:
+        if len(self.names) == self.limit:
             return
-        original = images["original"]
-        height, width = original.shape[-2:]
-        scale = width // images["input"].shape[-1]
+        self.names.append(name)
+        *_, right = images.values()
+        height, width = right.shape[-2:]
+        scale = width // next(iter(images.values())).shape[-1]
         side = max(self.cell // self.zoom // scale, 1) * scale
-        spot = spot or worst_spot(images["bicubic"], original, min(side, height), min(side, width), scale)
-        self.headings = ["", *(Path(heading).name for heading in images)]
-        self.rows.append([(self.overview(original, spot), name)])
-        for model, image in images.items():
-            shrunk = width // image.shape[-1]
-            rows, columns = (slice(part.start // shrunk, part.stop // shrunk) for part in spot.slices)
-            zoom = max(self.cell // max(spot.height, spot.width), 1) * shrunk
-            crop = to_pillow(image[..., rows, columns])
-            crop = crop.resize((crop.width * zoom, crop.height * zoom), resample=0)
-            score = scores.get(model)
-            self.rows[-1].append((crop, f"{score['psnr_y']:.2f} dB / {score['ssim_y']:.4f}" if score else ""))
+        spot = spot or worst_spot(images[self.baseline], right, min(side, height), min(side, width), scale)
+        labels = [caption(scores.get(model, {})) for model in images]
+        crops = [self.crop(image, spot, width // image.shape[-1]) for image in images.values()]
+        if self.wholes:
+            self.headings = list(images)
+            wholes = [self.overview(image, spot) for image in images.values()]
+            self.rows.append(list(zip(wholes, labels, strict=True)))
+            self.rows.append([(crop, "") for crop in crops[:-1]] + [(crops[-1], name)])
+        else:
+            self.headings = ["", *images]
+            self.rows.append([(self.overview(right, spot), name), *zip(crops, labels, strict=True)])
+
+    def crop(self, image: Tensor, spot: Window, shrunk: int) -> "Image.Image":
+        """The spot of an image that is `shrunk` times smaller than what is right, zoomed."""
+        rows, columns = (slice(part.start // shrunk, part.stop // shrunk) for part in spot.slices)
+        zoom = max(self.cell // max(spot.height, spot.width), 1) * shrunk
+        crop = to_pillow(image[..., rows, columns])
+        return crop.resize((crop.width * zoom, crop.height * zoom), resample=0)
 
     def overview(self, original: Tensor, spot: Window) -> "Image.Image":
         """The whole picture, small, with a frame around the spot."""
@@ -188,7 +222,7 @@ class ContactSheet:
         draw = ImageDraw.Draw(sheet)
         draw.text((MARGIN, MARGIN), title, INK, self.font)
         for column, heading in enumerate(self.headings):
-            self.write(draw, heading, MARGIN + column * step_x, top - line)
+            self.write(draw, Path(heading).name, MARGIN + column * step_x, top - line)
         for row, cells in enumerate(self.rows):
             for column, (picture, label) in enumerate(cells):
                 left, upper = MARGIN + column * step_x, top + row * step_y
@@ -208,9 +242,18 @@ class ContactSheet:
         draw.text((left, top), shown, INK, self.font)
 
 
-def worst_spot(bicubic: Tensor, original: Tensor, height: int, width: int, scale: int) -> Window:
-    """Window of (height, width), its edges multiples of `scale`, where bicubic errs most."""
-    error = (bicubic - original).square().mean(dim=1, keepdim=True)
+def caption(values: Mapping[str, float]) -> str:
+    """The first two of some scores."""
+    said = []
+    for name, value in list(values.items())[:2]:
+        unit = " dB" if name.startswith("psnr") else ""
+        said.append(f"{value:.{METRICS[name][1]}f}{unit}")
+    return " / ".join(said)
+
+
+def worst_spot(image: Tensor, right: Tensor, height: int, width: int, scale: int) -> Window:
+    """Window of (height, width), its edges multiples of `scale`, where an image is furthest from what is right."""
+    error = (affine_tone_match(image, right) - right).square().mean(dim=1, keepdim=True)
     errors = F.avg_pool2d(error, (height, width), stride=scale)[0, 0]
     row, column = divmod(int(errors.argmax()), errors.shape[1])
     return Window(row * scale, column * scale, height, width)

@@ -1,43 +1,37 @@
 """Measure upscaling: models and bicubic over pictures whose large originals are known."""
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from daguerre import weights
 from daguerre.devices import Precision, device_option, precision_option
-from daguerre.errors import DaguerreError, DataError, OptionError, WeightsNotFound
+from daguerre.errors import DaguerreError, DataError, OptionError
+from daguerre.evaluation.comparison import (
+    Evaluation,
+    Look,
+    Scores,
+    describe_distances,
+    eight_bits,
+    load_distances,
+    pictures_in,
+)
 from daguerre.evaluation.metrics import consistency, psnr, ssim
-from daguerre.evaluation.perceptual import Distance, lpips_distance, perceptual_distance
-from daguerre.images import READABLE, Picture
+from daguerre.evaluation.perceptual import Distance
+from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.options import check_range, option
 from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.tasks.upscale import Upscaler
 
-__all__ = [
-    "EvaluateUpscaleOptions",
-    "Evaluation",
-    "Look",
-    "Upscale",
-    "evaluate_upscale",
-    "shrink",
-]
+__all__ = ["EvaluateUpscaleOptions", "Upscale", "evaluate_upscale", "shrink"]
 
 Upscale = Callable[[Tensor], Tensor]
 """Takes a small picture (1, 3, H, W) in [0, 1] to a large one (1, 3, scale * H, scale * W)."""
-
-Look = Callable[[str, Mapping[str, Tensor], Mapping[str, Mapping[str, float]]], None]
-"""Called for each picture with its name, what there is to see of it (`input`, each model, `original`; all (1, 3, H, W)
-in [0, 1]) and each model's scores."""
-
-FEATURES = "vgg19-slim"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,30 +64,6 @@ class Pair:
     low: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What was measured, and how.
-
-    Args:
-        protocol: sentences that say how, for whoever wants to compare.
-        scores: value by picture, model and metric. A picture that one model failed on is in `failures` alone, so that
-            all means are over the same pictures.
-        failures: what went wrong, by picture.
-    """
-
-    protocol: Sequence[str]
-    scores: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-
-    def means(self) -> dict[str, dict[str, float]]:
-        """Mean over the pictures, by model and metric; nothing when there is no picture."""
-        pictures = list(self.scores.values())
-        return {
-            model: {metric: math.fsum(p[model][metric] for p in pictures) / len(pictures) for metric in metrics}
-            for model, metrics in (pictures[0] if pictures else {}).items()
-        }
-
-
 def evaluate_upscale(
     options: EvaluateUpscaleOptions,
     *,
@@ -116,8 +86,8 @@ def evaluate_upscale(
     """
     pairs, failures = find_pairs(options)
     upscalers = {"bicubic": partial(enlarge, scale=options.scale)} | load_models(options) | dict(upscalers or {})
-    distances = load_distances(options)
-    scores = {}
+    distances = load_distances(lpips=options.lpips)
+    scores: dict[str, Scores] = {}
     for done, pair in enumerate(pairs):
         progress(Progress(step="measuring", done=done, total=len(pairs), note=pair.name))
         try:
@@ -146,16 +116,6 @@ def find_pairs(options: EvaluateUpscaleOptions) -> tuple[list[Pair], dict[str, s
     alone = {name: f"{low[name]}: no large picture of this name in {options.pairs[1]}" for name in low.keys() - high}
     alone |= {name: f"{high[name]}: no small picture of this name in {options.pairs[0]}" for name in high.keys() - low}
     return [Pair(name, high[name], low[name]) for name in sorted(low.keys() & high)], dict(sorted(alone.items()))
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """Files of a folder that look like pictures, sorted."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
-    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in READABLE and not p.name.startswith(".")]
-    if not found:
-        raise DataError(f"{folder}: no pictures in this folder (looked for {', '.join(sorted(READABLE))})")
-    return found
 
 
 def by_name(paths: Sequence[Path], scale: int) -> dict[str, Path]:
@@ -206,10 +166,6 @@ def shrink(high: Tensor, scale: int) -> Tensor:
         raise DataError(f"a picture of {high.shape[-1]} x {high.shape[-2]} pixels cannot be made {scale} times smaller")
     low = resize_bicubic(high[..., : height * scale, : width * scale].double(), height, width)
     return eight_bits(low).float()
-
-
-def eight_bits(image: Tensor) -> Tensor:
-    return image.clamp(0, 1).mul(255).round().div(255)
 
 
 def enlarge(low: Tensor, scale: int) -> Tensor:
@@ -263,15 +219,6 @@ def load_models(options: EvaluateUpscaleOptions) -> dict[str, Upscale]:
     return models
 
 
-def load_distances(options: EvaluateUpscaleOptions) -> dict[str, Distance]:
-    """What measures how different pictures look, by metric name."""
-    distances = {"lpips": lpips_distance()} if options.lpips else {}
-    try:
-        return {"perceptual": perceptual_distance(weights.load(FEATURES).network)} | distances
-    except WeightsNotFound:
-        return distances  # the protocol says so
-
-
 def protocol(options: EvaluateUpscaleOptions, distances: Mapping[str, Distance]) -> list[str]:
     """How it was measured, in sentences for whoever wants to compare."""
     scale = options.scale
@@ -281,16 +228,11 @@ def protocol(options: EvaluateUpscaleOptions, distances: Mapping[str, Distance])
         if options.high
         else "Small pictures are as given."
     )
-    said = {
-        "perceptual": f"perceptual: distance between what {FEATURES} sees in the whole pictures; 0 for equal ones.",
-        "lpips": "lpips: LPIPS 0.1 with AlexNet on the whole pictures.",
-    }
     return [
         small,
         *(["Results were made to agree with the small picture before measuring."] if options.agree else []),
         f"PSNR and SSIM: results rounded to 8 bits, {scale} pixels on each side not counted; Y is that of BT.601 in "
         "studio swing (16 to 235); PSNR in dB on [0, 255]; SSIM under an 11 x 11 Gaussian, sigma 1.5, where it fits.",
-        *[said[name] for name in distances],
-        *([] if "perceptual" in distances else [f"perceptual: not measured, for {FEATURES} is not there."]),
+        *describe_distances(distances),
         "consistency: dB in RGB between the small picture and the result, shrunk by the same bicubic.",
     ]

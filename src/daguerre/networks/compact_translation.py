@@ -8,6 +8,7 @@ from daguerre.networks.compact_vae import STRIDE, CompactVAE, trunk
 
 __all__ = ["CompactTranslation", "LatentRestoration"]
 
+TINT = 16  # pixels; over squares that reach so far to each side, undamaged places keep the mean of their tints
 EXCLUDED = -1e4  # score of a place that must not be attended to; finite, so that a cell without any other has a mean
 
 
@@ -132,7 +133,8 @@ class LatentRestoration(nn.Module):
 
     A decoder alone would cost even a clean photograph some of its sharpness. So what is added to the photograph is the
     difference between the translated latent map decoded and the untranslated one decoded: none where nothing is to be
-    mended. Only under the mask, where the photograph is lost, the decoded picture takes its place.
+    mended. Only under the mask, where the photograph is lost, the decoded picture takes its place. And what is not
+    damaged keeps the mean of its tints nearby: to change those is not the business of a network that sees no more.
 
     Args:
         old: autoencoder of old photographs.
@@ -151,7 +153,7 @@ class LatentRestoration(nn.Module):
         self.multiple = STRIDE
         self.cell = STRIDE * translation.cell
         self.reach_before = STRIDE * (old.reach + translation.reach_before)
-        self.reach_after = STRIDE * (translation.reach_after + clean.reach)
+        self.reach_after = STRIDE * (translation.reach_after + clean.reach) + TINT
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Restore `image` (B, 3, H, W) in [0, 1], H and W multiples of 4; the result is unclamped.
@@ -165,4 +167,15 @@ class LatentRestoration(nn.Module):
     def compose(self, image: Tensor, mask: Tensor, latent: Tensor, translated: Tensor) -> Tensor:
         """The restored picture, from the latent maps before and after the translation."""
         mended = self.clean.decode(translated)
-        return torch.where(mask > 0, mended, image + mended - self.clean.decode(latent))
+        difference = mended - self.clean.decode(latent)
+        sound = (mask == 0).to(difference.dtype)
+        drift = mean_around(difference * sound) / mean_around(sound).clamp(min=1e-3)
+        drift = drift - drift.mean(1, keepdim=True)
+        return torch.where(mask > 0, mended, image + difference) - drift
+
+
+def mean_around(x: Tensor) -> Tensor:
+    """Means of `x` over the square that reaches `TINT` pixels to each side; what lies beyond the border is zero."""
+    side = 2 * TINT + 1
+    rows = F.avg_pool2d(x, (side, 1), stride=1, padding=(TINT, 0))
+    return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, TINT))

@@ -92,7 +92,7 @@ class OurMethod:
             window: Window, source: tuple[Tensor, Tensor, Tensor, Tensor | None]
         ) -> tuple[Tensor, Tensor, Tensor | None]:
             image, hurt, before, alpha = source
-            mended = torch.lerp(before, mending(window, image, hurt).clamp_(0, 1), self.strength)
+            mended = torch.lerp(before, mending(window, image, hurt).clamp(0, 1), self.strength)
             return mended, mended if tone is None else tone(window, mended), alpha
 
         def write(window: Window, made: tuple[Tensor, Tensor, Tensor | None]) -> None:

@@ -5,6 +5,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pooch
 import requests
@@ -53,7 +54,10 @@ def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback
     if published.is_file():  # put there by hand, and not ours to remove
         return adopt(entry, published)
     if entry.member:
-        return fetch_member(entry, progress)
+        try:
+            return fetch_member(entry, progress)
+        except NoRanges:
+            return fetch_archive(entry, progress)
     download(entry, published, lambda part: matches(entry, part), progress)
     kept = adopt(entry, published)
     published.unlink()
@@ -61,13 +65,12 @@ def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback
 
 
 def fetch_member(entry: ModelEntry, progress: ProgressCallback) -> Path:
-    """Fetch one file out of a published archive, or all of the archive from a server that sends nothing less."""
-    try:
-        with explained(entry):
-            remote = RemoteFile(entry.url)
-    except NoRanges:
-        return fetch_archive(entry, progress)
-    with explained(entry), opened(remote) as archive:
+    """Fetch one file out of a published archive.
+
+    Raises:
+        NoRanges: the server sends nothing less than all of the archive.
+    """
+    with explained(entry), opened(RemoteFile(entry.url)) as archive:
         info = find_member(archive, entry.member)
         if info is None:
             raise WeightsNotFound(f"there is no {entry.member} in {entry.url}")
@@ -75,7 +78,7 @@ def fetch_member(entry: ModelEntry, progress: ProgressCallback) -> Path:
         if not piece.is_file():
             download(entry, piece, lambda part: part.stat().st_size == place[1] - place[0], progress, place)
         with piece.open("rb") as file, removed_if_damaged(piece):
-            remote.hold(*place, file)
+            cast(RemoteFile, archive.fp).hold(*place, file)
             kept = adopt_member(entry, archive)
     piece.unlink()
     return kept
