@@ -155,5 +155,5 @@ def test_a_mask_of_another_size_or_none_at_all_is_refused(tmp_path):
     path = drawn(size=(4, 5)).save(tmp_path / "mask.png")
     with pytest.raises(PictureError, match=r"mask.png is 5 x 4 pixels, but the picture 30 x 20; a mask must"):
         read_mask(path, drawn())
-    with pytest.raises(UnreadablePicture, match="no such file"):
+    with pytest.raises(UnreadablePicture, match="there is no file"):
         read_mask(tmp_path / "nothing.png", drawn())

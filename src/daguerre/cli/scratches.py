@@ -31,9 +31,9 @@ def scratches(
 ) -> int:
     """Find scratches, dust, folds, tears and writing in photographs.
 
-    $ daguerre scratches photo.jpg                     photo-scratches.png, beside it
-    $ daguerre scratches photo.jpg --sensitivity 0.8   more of what could be damage
-    $ daguerre scratches photo.jpg --overlay look.png  and the photograph with the damage in red
+    $ daguerre scratches photo.jpg                     photo-scratches.png
+    $ daguerre scratches photo.jpg --sensitivity 0.8   more that could be damage
+    $ daguerre scratches photo.jpg --overlay look.png  and shown on the photograph
     $ daguerre scratches scans/ -o masks/              a whole folder
 
     The mask is white where the photograph is damaged and as large as the photograph. Any program that paints can

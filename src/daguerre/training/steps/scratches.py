@@ -30,10 +30,10 @@ FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
 class Scratches:
     """Find the damage in photographs that were aged, and the damage added to real old ones.
 
-    A network that starts fresh is normalised while it trains, which is folded into its convolutions in the end.
+    The network is normalised while it trains, which is folded into its convolutions in the end.
 
     In a real old photograph other damage, which no one marked, is real too. So a sound pixel of one counts the less,
-    the more the network takes it for damage, down to a half (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
+    the more the network takes it for damage (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -46,7 +46,7 @@ class Scratches:
         self.labels: list[str] = []
         self.dice = Dice()
         self.trials = self.make_trials()
-        self.detector = Trainee(fabric, network if recipe.init else normalise(network), recipe, recipe.optimizer)
+        self.detector = Trainee(fabric, normalise(network), recipe, recipe.optimizer)
         self.average = Average(self.detector.bare, recipe.ema)
 
     def make_trials(self) -> list[Aged]:
@@ -83,7 +83,7 @@ class Scratches:
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         image, wanted, real = self.draw(generator)
         logits = self.detector.network(image).float()
-        doubt = torch.where(real & (wanted == 0), logits.detach().sigmoid() / 2, 0)
+        doubt = torch.where(real & (wanted == 0), logits.detach().sigmoid(), 0)
         parts = {
             "cross_entropy": F.binary_cross_entropy_with_logits(logits, wanted, 1 - doubt),
             "dice": self.dice(logits.sigmoid() * (1 - doubt), wanted),
