@@ -105,10 +105,10 @@ def test_the_last_damage_of_a_pixel_counts():
     old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
     corner, everywhere = torch.zeros(1, 1, 48, 40), torch.ones(1, 1, 48, 40)
     corner[..., :5, :5] = 1
-    for damage, mask in (("scratch", everywhere), ("tape", corner)):
+    for damage, mask in (("tape", everywhere), ("scratch", corner)):
         old.hurt(damage, lambda image, *, generator, mask=mask: (image, mask))
-    assert old.kinds[0, 0, 0, 0] == 1 + DAMAGES.index("tape")
-    assert old.kinds[0, 0, 9, 9] == 1 + DAMAGES.index("scratch")
+    assert old.kinds[0, 0, 0, 0] == 1 + DAMAGES.index("scratch")
+    assert old.kinds[0, 0, 9, 9] == 1 + DAMAGES.index("tape")
 
 
 def test_more_strength_is_further_from_clean():
