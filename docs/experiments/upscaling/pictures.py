@@ -141,15 +141,19 @@ def photographs(out: Path) -> None:
     sheet(out / "photographs.jpg", rows, [*models, "original"], 1)
 
 
-def losses(runs: Path, out: Path, astronaut: Tensor) -> None:
-    """Equal trainings from compact-x4: against a discriminator, without and with the perceptual loss."""
+def ideas(runs: Path, out: Path, astronaut: Tensor) -> None:
+    """Pairs of equal trainings that differ in one idea, and from compact-x4 two adversarial ones."""
     low = shrink(astronaut, 4)
-    names = {"compact-x4": "compact-x4"} | {
-        heading: str(runs / name / f"{name}.safetensors")
-        for heading, name in (("adversarial", "gan-without"), ("+ perceptual", "gan-with"))
-    }
-    results = [*(made(low, model) for model in names.values()), astronaut]
-    sheet(out / "losses.jpg", [[cut(result, FACE) for result in results]], [*names, "original"], 1)
+    for sheet_name, trainings in (
+        ("norms", {"normalised": "srresnet-normed", "plain": "srresnet-plain"}),
+        ("scaling", {"scaled": "rrdb-scaled", "unscaled": "rrdb-unscaled"}),
+        ("losses", {"adversarial": "gan-without", "+ perceptual": "gan-with"}),
+    ):
+        files = {heading: str(runs / name / f"{name}.safetensors") for heading, name in trainings.items()}
+        if sheet_name == "losses":
+            files = {"compact-x4": "compact-x4"} | files
+        cells = [cut(made(low, model), FACE) for model in files.values()]
+        sheet(out / f"{sheet_name}.jpg", [[*cells, cut(astronaut, FACE)]], [*files, "original"], 1)
 
 
 def main(runs: Path, out: Path) -> None:
@@ -159,7 +163,7 @@ def main(runs: Path, out: Path) -> None:
     side_by_side(runs, out, astronaut)
     dial(out, astronaut)
     photographs(out)
-    losses(runs, out, astronaut)
+    ideas(runs, out, astronaut)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def upscale(
 
     $ daguerre upscale photo.jpg                     photo-4x.jpg, beside it
     $ daguerre upscale photo.jpg --clean             without JPEG traces and noise
-    $ daguerre upscale photo.jpg --clean --vivid 1   and with likely detail painted in
+    $ daguerre upscale photo.jpg --clean --vivid 1   and likely detail painted in
     $ daguerre upscale photo.jpg --scale 1.5
     $ daguerre upscale photo.jpg --long-side 6000 -o print.tif
     $ daguerre upscale scans/ -o large/ --scale 2    a whole folder
