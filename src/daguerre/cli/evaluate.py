@@ -94,6 +94,6 @@ def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> 
 def run(words: Sequence[str]) -> int:
     commands: Mapping[str, tuple[Callable[..., int], str]] = {
         "upscale": (upscale, "PSNR, SSIM and more of upscaled pictures"),
-        "restore": (restore, "the same of restored pictures, aged on purpose, and how well damage was found"),
+        "restore": (restore, "the same of pictures aged on purpose and restored"),
     }
     return choose("evaluate", commands, words)

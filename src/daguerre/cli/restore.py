@@ -29,10 +29,11 @@ def restore(
     """Restore old photographs.
 
     $ daguerre restore old.jpg                         old-restored.jpg, beside it
-    $ daguerre restore old.jpg --strength 0.6          more of the photograph as it is
-    $ daguerre restore old.jpg --fix-fading off        scratches, noise and blur alone
-    $ daguerre restore old.jpg --mask-out damage.png   and where damage was found, to be edited ...
-    $ daguerre restore old.jpg --scratches damage.png  ... and given back
+    $ daguerre restore old.jpg --strength 0.6          nearer to what it is
+    $ daguerre restore old.jpg --fix-fading off        the tones stay
+    $ daguerre restore old.jpg --scratches off         nothing is filled
+    $ daguerre restore old.jpg --mask-out mask.png     and what was filled ...
+    $ daguerre restore old.jpg --scratches mask.png    ... or should be
     $ daguerre restore scans/ -o restored/             a whole folder
 
     Scratches, dust, folds, holes and stains are found and filled; blur, noise, grain and low resolution are undone;
