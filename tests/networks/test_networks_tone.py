@@ -47,10 +47,10 @@ def test_grey_copies_get_equal_curves_and_coloured_ones_do_not():
     assert not torch.allclose(of_coloured, of_coloured[:1].expand(3, -1, -1, -1), atol=0.01)
 
 
-def test_grey_pixels_stay_exactly_grey_under_equal_curves():
+def test_grey_pixels_stay_grey_to_rounding_under_equal_curves():
     image = drawn(1, 32, 32)[:, :1].expand(-1, 3, -1, -1).contiguous()
     made = apply_curves(image, network()(image), middles(32), middles(32))
-    assert torch.equal(made, made[:, :1].expand(-1, 3, -1, -1))
+    assert (made - made[:, :1]).abs().max() < 1e-6
     assert (made - image).abs().max() > 0.05
 
 

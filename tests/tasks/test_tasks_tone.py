@@ -61,9 +61,9 @@ def test_the_estimate_does_not_depend_on_how_the_picture_is_read(network, monkey
 
 
 @pytest.mark.parametrize("keep_colour", [False, True])
-def test_a_grey_picture_stays_exactly_neutral(keep_colour, network):
+def test_a_grey_picture_stays_neutral_to_rounding(keep_colour, network):
     made = corrected(Picture.from_tensor(drawn(40, 50)[:, :1].expand(-1, 3, -1, -1)), network, keep_colour=keep_colour)
-    assert torch.equal(made, made[:, :1].expand(-1, 3, -1, -1))
+    assert (made - made[:, :1]).abs().max() < 1e-6
 
 
 def test_no_strength_is_no_change_and_half_strength_is_between(network):
