@@ -29,6 +29,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "scans").mkdir()
     (tmp_path / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "coffee.jpg", tmp_path / "painting.jpg")
+    for name in ("old.jpg", "mask.png", "examples/old.jpg"):
+        shutil.copy(ROOT / "examples" / "small.jpg", tmp_path / name)
     for name in ("photo.jpg", "scans/one.jpg", "scans/two.jpg", "examples/small.jpg"):
         shutil.copy(ROOT / "examples" / "small.jpg", tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -52,6 +54,7 @@ def test_a_command_of_the_readme_runs_as_printed(command, folder):
     before = set(folder.rglob("*"))
     words = smaller(shlex.split(command))
     assert words[0] == "daguerre"
+    (folder / "mask.png").unlink() if "--mask-out" in words else None
     assert main(words[1:]) == 0
     assert set(folder.rglob("*")) > before, "it should have written something"
 

@@ -1,5 +1,7 @@
 """The local part of restoration as a pure function of a window: blur, noise and grain undone, damage filled."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,7 +18,7 @@ __all__ = ["Mending", "fill_coarsely", "read_damage"]
 
 CELLS = 8  # cells along a window's side: what it reads more than it makes then costs three quarters
 THICK = 6  # pixels; damage into which a square of twice that and one fits is filled coarsely first
-SMALLEST = 24  # pixels of the shorter side, below which a picture is not reduced further
+SMALLEST = 3  # pixels of the shorter side, from which a picture is not reduced further
 
 
 class Mending:
@@ -77,8 +79,9 @@ def fill_coarsely(
 ) -> tuple[Picture, Picture]:
     """Fill what of the damage is too thick for the network, from reduced copies in which it is thin.
 
-    The photograph is halved, damaged pixels not counting, until nothing thick is left. There the network fills what is
-    damaged; the result, enlarged, is the beginning for the thick places of the next larger copy, and so on.
+    The photograph is halved, damaged pixels not counting, until nothing damaged is left. The smallest copy, enlarged,
+    is the beginning for the damage of the next larger one, which the network then mends; and so on, until only what is
+    thick in the photograph itself is begun so.
 
     Args:
         mask: grey, of the same size; white where damaged.
@@ -87,18 +90,20 @@ def fill_coarsely(
         The photograph with its thick damage filled, at 16 bits, and the mask with the half value there. Both as they
         came if there is none.
     """
+    if not any_window(mask, read_thick):
+        return photo, mask
     levels = [(photo, mask)]
-    while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and has_thick(levels[-1][1]):
+    while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and any_window(levels[-1][1], read_hurt):
         levels.append(halved(*levels[-1]))
-    filled: Picture | None = None
-    for number in range(len(levels) - 1, -1, -1):
-        image, damage = levels[number]
-        if filled is not None:
-            image, damage = begun(image, damage, filled)
-        if number == 0:
-            return image, damage
-        filled = mended(image, damage, network, device, progress)
-    raise AssertionError("there is always the photograph itself")
+    filled, _ = levels[-1]
+    for image, damage in levels[-2:0:-1]:
+        filled = mended(*begun(image, damage, filled, read_hurt), network, device, progress)
+    return begun(photo, mask, filled, read_thick)
+
+
+def read_hurt(mask: Picture, window: Window) -> Tensor:
+    """1 where a mask is light, else 0: (1, 1, h, w)."""
+    return (mask.read(window)[:, :1] > 0.25).float()
 
 
 def thick(damage: Tensor) -> Tensor:
@@ -111,11 +116,11 @@ def thick(damage: Tensor) -> Tensor:
 def read_thick(mask: Picture, window: Window) -> Tensor:
     grown = window.grown(2 * THICK, mask.height, mask.width)
     rows, columns = window.within(grown).slices
-    return thick((mask.read(grown)[:, :1] > 0.25).float())[..., rows, columns]
+    return thick(read_hurt(mask, grown))[..., rows, columns]
 
 
-def has_thick(mask: Picture) -> bool:
-    return any(read_thick(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
+def any_window(mask: Picture, look: Callable[[Picture, Window], Tensor]) -> bool:
+    return any(look(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
 
 
 def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
@@ -125,7 +130,7 @@ def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
 
     def read(window: Window) -> tuple[Tensor, Tensor]:
         source = window.scaled(2).grown(0, photo.height, photo.width)
-        return read_colours(photo, source)[0], (mask.read(source)[:, :1] > 0.25).float()
+        return read_colours(photo, source)[0], read_hurt(mask, source)
 
     def compute(window: Window, source: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         margin = (0, 2 * window.width - source[0].shape[3], 0, 2 * window.height - source[0].shape[2])
@@ -142,15 +147,16 @@ def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
     return small.picture(), damage.picture()
 
 
-def begun(photo: Picture, mask: Picture, coarse: Picture) -> tuple[Picture, Picture]:
-    """The photograph with its thick damage filled from `coarse`, of half the size, and the mask with the half value."""
+def begun(
+    photo: Picture, mask: Picture, coarse: Picture, look: Callable[[Picture, Window], Tensor]
+) -> tuple[Picture, Picture]:
+    """The photograph with what `look` sees filled from `coarse`, of half its size, and the half value in its mask."""
     size, half = (photo.height, photo.width), (coarse.height, coarse.width)
     started = Canvas(*size, bits=16, alpha=photo.alpha)
     told = Canvas(*size, grey=True)
 
     def compute(window: Window, source: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor, Tensor | None]:
-        large = read_thick(mask, window)
-        damage = (mask.read(window)[:, :1] > 0.25).float()
+        large, damage = look(mask, window), read_hurt(mask, window)
         colours, alpha = source
         return torch.where(large > 0, enlarged(coarse, window, size, half), colours), damage - large / 2, alpha
 

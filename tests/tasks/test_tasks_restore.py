@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+import daguerre
+from daguerre.errors import OptionError, PictureError, UnreadablePicture
+from daguerre.evaluation.metrics import psnr
+from daguerre.images import Picture
+from daguerre.tasks.provenance import steps_of
+from daguerre.tasks.restore import RestoreOptions, Restorer
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """A soft picture with a white scratch, grain, and a black hole of 40 pixels."""
+    random = torch.Generator().manual_seed(0)
+    image = torch.nn.functional.interpolate(torch.rand(1, 3, 5, 6, generator=random), (150, 180), mode="bicubic")
+    image = (image + 0.05 * torch.randn(image.shape, generator=random)).clamp(0, 1)
+    image[..., 60:62, 20:160] = 1
+    image[..., 100:140, 30:70] = 0
+    return Picture.from_tensor(image)
+
+
+@pytest.fixture(scope="module")
+def mask():
+    marks = torch.zeros(1, 3, 150, 180)
+    marks[..., 59:63, 19:161] = marks[..., 99:141, 29:71] = 1
+    return Picture.from_tensor(marks)
+
+
+@pytest.fixture
+def mask_file(mask, tmp_path):
+    return str(mask.save(tmp_path / "mask.png"))
+
+
+def test_a_scratch_and_a_hole_that_a_person_marked_are_filled(photo, mask_file):
+    restored = Restorer(scratches=mask_file, fix_fading="off")(photo)
+    assert restored.damaged == pytest.approx((4 * 142 + 42 * 42) / (150 * 180))
+    made = restored.picture.read()
+    assert made[..., 60:62, 20:160].amax() < 0.98
+    assert made[..., 110:130, 40:60].mean() > 0.1
+
+
+def test_without_scratches_nothing_is_marked(photo):
+    restored = Restorer(scratches="off")(photo)
+    assert (restored.mask, restored.damaged) == (None, 0.0)
+    assert restored.step.source_type == "algorithmicallyEnhanced"
+
+
+def test_no_strength_is_no_change(photo, mask_file):
+    made = Restorer(scratches=mask_file, strength=0.0)(photo).picture
+    assert np.abs(made.array().astype(int) - photo.array()).max() <= 1
+
+
+def test_grey_stays_exactly_neutral_and_16_bits_stay_16(photo):
+    grey = Picture.from_tensor(photo.read().mean(1, keepdim=True).expand(-1, 3, -1, -1), bits=16)
+    made = daguerre.restore(grey)
+    assert (made.grey, made.bits) == (True, 16)
+
+
+def test_transparency_stays():
+    image = torch.rand(1, 3, 30, 40, generator=torch.Generator().manual_seed(0))
+    alpha = torch.linspace(0, 1, 40).expand(1, 1, 30, 40)
+    made = daguerre.restore(Picture.from_tensor(image, alpha=alpha))
+    assert torch.allclose(made.read_alpha(), alpha, atol=1 / 255)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (33, 7)])
+def test_any_size_is_restored(size):
+    made = daguerre.restore(np.full((*size, 3), 120, np.uint8))
+    assert (made.height, made.width) == size
+
+
+def test_the_same_twice_is_the_same_bytes(photo):
+    first, again = (Restorer()(photo).picture.array() for _ in range(2))
+    assert np.array_equal(first, again)
+
+
+def test_stages_are_kept_when_they_are_asked_for(photo, mask_file):
+    restorer = Restorer(scratches=mask_file)
+    assert list(restorer(photo, stages=True).stages) == ["damage", "holes filled", "mended"]
+    assert restorer(photo).stages == {}
+
+
+def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
+    path = Restorer(scratches=mask_file, strength=0.5)(photo).save(tmp_path / "made.png")
+    (step,) = steps_of(Picture.open(path).xmp)
+    assert step["task"] == "restore"
+    assert step["options"] == {"scratches": "mask.png", "strength": 0.5}
+    assert set(step["models"]) == {"restore-vae-old", "restore-vae-clean", "restore-translation", "tone"}
+    assert step["source_type"] == "compositeWithTrainedAlgorithmicMedia"
+    assert json.dumps(step["measured"])
+
+
+def test_options_that_make_no_sense_are_refused():
+    with pytest.raises(OptionError, match="strength is 2; it must lie between 0 and 1"):
+        RestoreOptions(strength=2)
+    with pytest.raises(OptionError, match="sensitivity is -1"):
+        RestoreOptions(sensitivity=-1)
+
+
+def test_masks_that_do_not_fit_are_refused(photo, tmp_path):
+    small = Picture.from_tensor(torch.ones(1, 3, 10, 10)).save(tmp_path / "small.png")
+    with pytest.raises(PictureError, match="10 x 10 pixels, but the picture 180 x 150"):
+        Restorer(scratches=str(small))(photo)
+    with pytest.raises(UnreadablePicture, match="no file nowhere"):
+        Restorer(scratches="nowhere.png")(photo)
+
+
+def test_a_clean_picture_comes_back_practically_unchanged():
+    clean = Picture.from_array(data.chelsea())
+    made = Restorer(scratches="off", fix_fading="off")(clean).picture
+    assert psnr(made.read(), clean.read(), channel="rgb").item() > 38
