@@ -8,11 +8,12 @@ import numpy as np
 
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
-from daguerre.images import Picture, SaveOptions
+from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.provenance import Step
 from daguerre.tasks.restoring import Method, OurMethod, PublishedMethod
+from daguerre.tasks.result import Result
 from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, read_mask
 from daguerre.tasks.upscale import as_picture
 
@@ -60,7 +61,7 @@ DETECTORS = {"auto": "scratches", "microsoft": "microsoft-scratch-detection"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored:
+class Restored(Result):
     """A result, and what is known of it.
 
     Args:
@@ -72,24 +73,10 @@ class Restored:
         stages: the photograph on its way, by name, in order, if they were asked for.
     """
 
-    picture: Picture
     mask: Picture | None
     damaged: float
     tone_change: float
-    step: Step
     stages: dict[str, Picture] = field(default_factory=dict)
-
-    def save(
-        self,
-        path: Path | str,
-        *,
-        overwrite: bool = False,
-        options: SaveOptions | None = None,
-        progress: ProgressCallback = silent,
-    ) -> Path:
-        """Save the picture with a record in it of what was done; for the rest as `Picture.save`."""
-        xmp = add_step(self.picture.xmp, self.step)
-        return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
 
 
 class Restorer:

@@ -11,13 +11,14 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
-from daguerre.images import Canvas, Picture, SaveOptions
+from daguerre.images import Canvas, Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.agreement import measure_agreement
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.enlargement import Enlargement
-from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.provenance import Step
+from daguerre.tasks.result import Result
 from daguerre.tiling import Window, plan_windows, run_windows, window_side
 
 __all__ = ["UpscaleOptions", "Upscaled", "Upscaler", "upscale"]
@@ -103,7 +104,7 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upscaled:
+class Upscaled(Result):
     """A result, and what is known of it.
 
     Args:
@@ -114,23 +115,9 @@ class Upscaled:
         invented: where detail was added that the original does not determine; black none, white 64 levels of 255.
     """
 
-    picture: Picture
     agreement: float
     models: tuple[str, ...]
-    step: Step
     invented: Picture | None = None
-
-    def save(
-        self,
-        path: Path | str,
-        *,
-        overwrite: bool = False,
-        options: SaveOptions | None = None,
-        progress: ProgressCallback = silent,
-    ) -> Path:
-        """Save the picture with a record in it of what was done; for the rest as `Picture.save`."""
-        xmp = add_step(self.picture.xmp, self.step)
-        return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
 
 
 class Upscaler:
