@@ -67,15 +67,23 @@ class FastPainter:
         Raises:
             OptionError: the network came without its predictor.
         """
+        predictor, place = self.check_predictor(), self.device.torch_device
+        with torch.inference_mode():
+            vector = predictor(image.to(place), None if alpha is None else alpha.to(place))[0]
+        return StyleVector(values=tuple(vector.tolist()), model=self.checksum, name=name)
+
+    def check_predictor(self) -> StylePredictor:
+        """The network that makes vectors of pictures.
+
+        Raises:
+            OptionError: there is none.
+        """
         if self.predictor is None:
             raise OptionError(
                 f"{self.model} paints by style vectors alone, for it came without the network that makes them; give a "
                 "vector's file as --style, with --strength 1"
             )
-        place = self.device.torch_device
-        with torch.inference_mode():
-            vector = self.predictor(image.to(place), None if alpha is None else alpha.to(place))[0]
-        return StyleVector(values=tuple(vector.tolist()), model=self.checksum, name=name)
+        return self.predictor
 
     def check(self, vector: StyleVector, name: str) -> None:
         """Refuse a vector that is for another network.

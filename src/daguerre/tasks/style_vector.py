@@ -61,8 +61,8 @@ class StyleVector:
         values = content.get("style_vector") if isinstance(content, dict) else None
         if not isinstance(values, list) or not values or not all(is_number(value) for value in values):
             raise OptionError(f"{path} holds no list of numbers called style_vector; make it with --save-vector")
-        about = {key: str(content.get(key, "")) for key in ("model", "name")}
-        return cls(values=tuple(map(float, values)), **about)
+        model, name = str(content.get("model", "")), str(content.get("name") or path.name)
+        return cls(values=tuple(map(float, values)), model=model, name=name)
 
 
 def is_number(value: Any) -> bool:

@@ -99,8 +99,23 @@ class Stylizer:
         self.styles = [FastStyle(*parts) for parts in zip(looks, names, shares, masks, strict=True)]
         for style in self.styles:
             check_style(style)
-            if self.options.method == "optimize" and isinstance(style.look, StyleVector):
+        self.check_method()
+
+    def check_method(self) -> None:
+        """Refuse what the method cannot do with these styles, before any picture is painted.
+
+        Raises:
+            OptionError: says which style.
+        """
+        for style in self.styles:
+            if not isinstance(style.look, StyleVector):
+                continue
+            if self.options.method == "optimize":
                 raise OptionError(f"{style.name} is a style vector, which serves one pass only; give a picture")
+            self.painter.check(style.look, style.name)
+        pictures = any(isinstance(style.look, Picture) for style in self.styles)
+        if self.options.method == "fast" and (pictures or self.options.strength < 1):
+            self.painter.check_predictor()
 
     @functools.cached_property
     def painter(self) -> FastPainter:

@@ -25,6 +25,7 @@ __all__ = [
     "WeightedSum",
     "content_distance",
     "gram",
+    "sorted_colours",
     "style_distance",
 ]
 
@@ -145,10 +146,17 @@ def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
     After Gatys et al. 2016, eq. 3 and 4.
     """
     power = wanted.diagonal(dim1=1, dim2=2)
-    power = power + 0.05 * power.mean(1, keepdim=True)
-    counts = 1 / (power[:, :, None] * power[:, None]).clamp_min(1e-20)
+    power = power + 0.05 * power.mean(1, keepdim=True) + 1e-3
+    counts = 1 / (power[:, :, None] * power[:, None])
     apart, norm = (((x.square() * counts).sum((1, 2))) for x in (found - wanted, wanted))
     return apart / (norm + 1e-12)
+
+
+def sorted_colours(image: Tensor, directions: Tensor, count: int) -> Tensor:
+    """`count` of the colours of images (B, 3, H, W) seen along directions (D, 3), in order: (B, D, count)."""
+    seen = torch.einsum("bchw,dc->bdhw", image, directions).flatten(2).sort(2).values
+    places = torch.linspace(0, seen.shape[2] - 1, count, device=seen.device).round().long()
+    return seen[:, :, places]
 
 
 def content_distance(found: Tensor, wanted: Tensor) -> Tensor:

@@ -125,6 +125,7 @@ class StylePlan:
     Args:
         parts: parts with pictures whose styles are learnt.
         shares: how often each part, of styles or of photographs, is drawn from; alike unless said.
+        one_in: one style in this many is held out, chosen by its name.
         crop: side in pixels of the piece of a style that is looked at.
         content_layers, style_layers: of VGG-19, and how much each counts.
         own: part of the photographs that are painted in their own style.
@@ -136,6 +137,7 @@ class StylePlan:
 
     parts: tuple[str, ...]
     shares: dict[str, float] = field(default_factory=dict)
+    one_in: int = 12
     crop: int = 160
     content_layers: dict[str, float] = field(default_factory=lambda: {"relu4_2": 1.0})
     style_layers: dict[str, float] = field(default_factory=lambda: {f"relu{block}_1": 1.0 for block in range(1, 6)})

@@ -14,6 +14,8 @@ from daguerre.training.data import hold_out, load_pictures, turned
 __all__ = ["Pieces", "read_parts", "recolour", "reduced"]
 
 LEAST = 64  # pixels of a side below which a picture is left out
+FLAT = 0.03  # deviation below which a piece is drawn again: normalising what has none is a division by nothing
+TRIES = 5
 STORED = 384  # pixels of the shorter side at which pictures are kept in memory
 
 
@@ -33,20 +35,25 @@ class Pieces:
         """Pieces (batch, 3, side, side) in [0, 1], in the first `turns` of the eight ways to mirror and turn."""
         which = torch.multinomial(self.shares, batch, replacement=True, generator=generator).tolist()
         pieces = []
-        for part, chances in zip(which, torch.rand(batch, 5, generator=generator).tolist(), strict=True):
-            pictures = self.parts[part]
-            picture = pictures[int(chances[0] * len(pictures))]
-            short = min(picture.shape[1:])
-            least = min(self.least, short)
-            size = round(least * (short / least) ** chances[1])  # small and large pieces alike
-            top, left = (
-                int(c * (length - size + 1)) for c, length in zip(chances[2:4], picture.shape[1:], strict=True)
-            )
-            piece = picture[None, :, top : top + size, left : left + size].float() / 255
-            if size != side:
-                piece = F.interpolate(piece, size=(side, side), mode="bilinear", antialias=size > side)
-            pieces.append(turned(piece, int(chances[4] * turns)))
+        for part in which:
+            for _ in range(TRIES):
+                piece = self.piece(part, side, torch.rand(5, generator=generator).tolist(), turns)
+                if piece.std() > FLAT:
+                    break
+            pieces.append(piece)
         return torch.cat(pieces)
+
+    def piece(self, part: int, side: int, chances: list[float], turns: int) -> Tensor:
+        pictures = self.parts[part]
+        picture = pictures[int(chances[0] * len(pictures))]
+        short = min(picture.shape[1:])
+        least = min(self.least, short)
+        size = round(least * (short / least) ** chances[1])  # small and large pieces alike
+        top, left = (int(c * (length - size + 1)) for c, length in zip(chances[2:4], picture.shape[1:], strict=True))
+        piece = picture[None, :, top : top + size, left : left + size].float() / 255
+        if size != side:
+            piece = F.interpolate(piece, size=(side, side), mode="bilinear", antialias=size > side)
+        return turned(piece, int(chances[4] * turns))
 
 
 def read_parts(
