@@ -80,7 +80,7 @@ def import_weights(
     name: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Keep weights of your own (.pth, .ckpt, .npz, .safetensors, …) under a name, or those in a published archive (.zip).
+    """Keep weights of your own (.pth, .npz, .safetensors, …) under a name, or those in a published archive (.zip).
 
     Which network they belong to is found from their contents. Nothing in them is run.
 

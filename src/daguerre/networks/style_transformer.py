@@ -134,12 +134,16 @@ class StyleTransformer(nn.Module):
 
         H and W may be anything; windows of a larger picture would have to begin at multiples of 4.
         """
+        return torch.sigmoid(self.logits(image, style))
+
+    def logits(self, image: Tensor, style: Tensor) -> Tensor:
+        """As `forward`, but of every value the logit."""
         x = self.contract(image)
         for block in self.residual:
             x = block(x, style)
         for conv in self.expand[:-1]:
             x = F.relu(conv(F.interpolate(x, scale_factor=2, mode="nearest"), style))
-        x = torch.sigmoid(self.expand[-1](x, style))
+        x = self.expand[-1](x, style)
         height, width = image.shape[2:]
         return F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]))  # cut to the size of the image
 
@@ -256,15 +260,14 @@ class AnyStyle(nn.Module):
         self.predictor = StylePredictor(style=style, width=width, hidden=hidden)
 
     def forward(self, image: Tensor, statistics: Tensor, shares: Tensor) -> Tensor:
-        """Paint `image` (B, 3, H, W) in [0, 1] in mixtures of styles.
+        """Logits of `image` (B, 3, H, W) in [0, 1] painted in mixtures of styles; their sigmoid is the picture.
 
         Args:
             statistics: of each of S styles, (B, S, statistics), as the predictor describes them.
             shares: how much each style counts, (B, S); they sum to 1.
         """
         vectors = self.predictor.vector(statistics)
-        painted: Tensor = self.transformer(image, (vectors * shares[..., None]).sum(1))
-        return painted
+        return self.transformer.logits(image, (vectors * shares[..., None]).sum(1))
 
 
 def magenta_state(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:

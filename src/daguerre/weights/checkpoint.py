@@ -175,7 +175,7 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
 def read_arrays(path: Path) -> dict[str, Tensor]:
     """Numbers in a NumPy archive."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: torch.from_numpy(archive[name]) for name in archive.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsDamaged(f"{path} cannot be read as a NumPy archive of weights ({first_line(error)})") from error

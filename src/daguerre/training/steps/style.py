@@ -125,7 +125,8 @@ class Stylising:
                 layer: torch.einsum("bs,sbij->bij", shares, torch.stack([g, own_grams[layer], g.roll(1, 0)]))
                 for layer, g in grams.items()
             }
-        made = self.trainee.network(content, statistics, shares).float()
+        logits = self.trainee.network(content, statistics, shares).float()
+        made = logits.sigmoid()
         with self.fabric.autocast():
             features = self.eye(made.contiguous(memory_format=torch.channels_last), self.layers)
         far, strange = self.distances(features, seen, wanted)
@@ -133,7 +134,7 @@ class Stylising:
             "content": far.mean(),
             "style": (strange + 1e-4).sqrt().mean(),
             "identity": ((made - content).abs().mean((1, 2, 3)) * (shares[:, 1] == 1)).mean(),
-            "palette": self.palette(made, styles, content, shares, generator),
+            "palette": self.palette(logits, styles, content, shares, generator),
             "total_variation": self.variation(made, made),
         }
         loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=made.new_zeros(()))
@@ -142,19 +143,21 @@ class Stylising:
         return {name: part.detach() for name, part in parts.items()}
 
     def palette(
-        self, made: Tensor, styles: Tensor, content: Tensor, shares: Tensor, generator: torch.Generator
+        self, logits: Tensor, styles: Tensor, content: Tensor, shares: Tensor, generator: torch.Generator
     ) -> Tensor:
         """Mean distance of the distributions of colours, and of means of `AREA` pixels square, along random directions.
 
-        The distribution wanted is the barycentre of those of the styles. Gram matrices forgive a few black spots, by
-        which a network can raise the deviation that it will be divided by, and the lack of rare colours; this does not.
+        Of colours as logits, whose slope never fades. The distribution wanted is the barycentre of the styles'. Gram
+        matrices forgive a few black spots, by which a network can raise the deviation that it will be divided by, and
+        the lack of rare colours; this does not.
         Sliced Wasserstein: Bonneel et al. 2015, https://doi.org/10.1007/s10851-014-0506-3.
         """
-        directions = F.normalize(torch.randn(DIRECTIONS, 3, generator=generator), dim=1).to(made.device)
-        apart = made.new_zeros(())
+        directions = F.normalize(torch.randn(DIRECTIONS, 3, generator=generator), dim=1).to(logits.device)
+        images = (logits, *(image.clamp(0.02, 0.98).logit() for image in (styles, content)))
+        apart = logits.new_zeros(())
         for area in (1, AREA):
             count = (self.recipe.crop // area) ** 2
-            seen = (sorted_colours(F.avg_pool2d(x, area), directions, count) for x in (made, styles, content))
+            seen = (sorted_colours(F.avg_pool2d(x, area), directions, count) for x in images)
             ours, style, own = seen
             wanted = torch.einsum("bs,sbdn->bdn", shares, torch.stack([style, own, style.roll(1, 0)]))
             apart = apart + (ours - wanted).abs().mean()
@@ -181,8 +184,8 @@ class Stylising:
 
     def paint(self, content: Tensor, statistics: Tensor) -> Tensor:
         with self.fabric.autocast():
-            made: Tensor = self.average.network(content, statistics[:, None], statistics.new_ones(len(statistics), 1))
-        return made.float()
+            logits = self.average.network(content, statistics[:, None], statistics.new_ones(len(statistics), 1))
+        return logits.float().sigmoid()  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def judge(self) -> dict[str, float]:
