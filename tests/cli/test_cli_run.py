@@ -19,7 +19,18 @@ from daguerre.tasks.stylize import StylizeOptions
 from daguerre.tasks.upscale import UpscaleOptions
 
 EXACT = ("--device", "cpu", "--precision", "float32")
-BOTH = ("--steps", "upscale,stylize", "--scale", "2", "--style", "painting.png", "--method", "optimize", "--stylize.steps", "2")
+BOTH = (
+    "--steps",
+    "upscale,stylize",
+    "--scale",
+    "2",
+    "--style",
+    "painting.png",
+    "--method",
+    "optimize",
+    "--stylize.steps",
+    "2",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +100,10 @@ def test_same_picture_recipe_and_weights_give_the_same_bytes(chain):
 def test_a_recipe_gives_the_result_its_name_and_finds_paths_beside_itself(chain):
     Path("recipes").mkdir()
     Path("painting.png").rename("recipes/wave.png")
-    text = '[[step]]\ntask = "stylize"\nstyle = ["wave.png"]\nmethod = "optimize"\nsteps = 1\n\n[[step]]\ntask = "upscale"\nscale = 2\n'
+    text = (
+        '[[step]]\ntask = "stylize"\nstyle = ["wave.png"]\nmethod = "optimize"\nsteps = 1\n\n'
+        '[[step]]\ntask = "upscale"\nscale = 2\n'
+    )
     Path("recipes/family.toml").write_text(text, encoding="utf-8")
     Picture.from_array(photo(40, 50)).save("large.png")
     assert chain("large.png", "--recipe", "recipes/family.toml", "--stages", "between").status == 0

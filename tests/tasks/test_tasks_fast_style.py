@@ -11,8 +11,11 @@ from daguerre.errors import Cancelled, OptionError, PictureError, WeightsDamaged
 from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.networks.style_transformer import AnyStyle, StyleTransformer
+from daguerre.progress import silent
 from daguerre.tasks import fast_style
+from daguerre.tasks.fast_style import FastPainting, FastStyle
 from daguerre.tasks.provenance import steps_of
+from daguerre.tasks.resized import read_resized
 from daguerre.tasks.style_vector import StyleVector
 from daguerre.tasks.stylize import StylizeOptions, Stylizer, stylize
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -147,10 +150,19 @@ def test_each_style_is_painted_under_its_mask_and_the_photograph_stays_elsewhere
     assert torch.equal(both[..., 32:35], photo.read()[..., 32:35])
 
 
-def test_the_size_of_the_strokes_is_that_of_the_style_looked_at(photo, brush):
-    style = Picture.from_tensor(drawn(400, 400, seed=1))
-    vectors = {Stylizer(brush, styles=style, style_scale=scale).vector().values for scale in (0.5, 1.0, 1.5)}
-    assert len(vectors) == 3
+def test_strokes_of_another_size_are_painted_on_a_photograph_of_another_size(photo, style, brush):
+    half = Picture.from_tensor(read_resized(photo, 24, 34)[0])
+    vector = Stylizer(brush, styles=style).vector()
+    small = FastPainting(half, [FastStyle(vector, "")], brush, brush_of(brush)).picture(silent)
+    expected = read_resized(small, 49, 67)[0]
+    assert apart(painted(brush, photo, vector, style_scale=2), expected) < 0.01  # one is of 8 bits in between
+    fine = painted(brush, photo, style, style_scale=0.5)
+    assert fine.shape == (1, 3, 49, 67)
+    assert apart(fine, painted(brush, photo, style)) > 0.005
+
+
+def brush_of(options):
+    return Stylizer(options, styles=StyleVector(values=(0.0,) * 5)).painter
 
 
 def test_transparent_parts_of_a_style_do_not_count(style, brush):

@@ -21,7 +21,7 @@ from daguerre.networks.style_transformer import AnyStyle, StylePredictor, StyleT
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.palette import matching
-from daguerre.tasks.resized import read_resized
+from daguerre.tasks.resized import read_resized, resized, strips_resized
 from daguerre.tasks.streaming import Meter, rows_of
 from daguerre.tasks.style_vector import StyleVector, mixed
 from daguerre.tasks.stylize_options import StylizeOptions
@@ -33,6 +33,7 @@ LOOKED_AT = 256  # pixels of the mean side at which a style is looked at, as in 
 WHOLE = 1_250_000  # pixels up to which a picture goes through the network whole on a processor; 0.6 GiB
 WHOLE_BYTES = 700  # of a GPU's memory for a pixel of a picture that goes through it whole
 SMALLEST_MAP = 8  # rows that a picture needs to be streamed
+SMALLEST_STREAMED = 16  # pixels of a side that a photograph is reduced to, at least
 
 
 class FastPainter:
@@ -185,7 +186,7 @@ class FastPainting:
         """The vector as far from that of the photograph's own look as is wanted."""
         if self.options.strength == 1:
             return vector
-        image, alpha = looked_at(self.content, 1.0)
+        image, alpha = looked_at(self.content)
         own = self.painter.look(as_seen(image, self.options), alpha)
         return mixed([own, vector], [1 - self.options.strength, self.options.strength])
 
@@ -213,9 +214,20 @@ class FastPainting:
         return canvas.picture(like=content)
 
     def painted(self, vector: StyleVector, progress: ProgressCallback) -> Iterator[tuple[Window, Tensor]]:
-        return self.painter.strips(
-            self.content, lambda window: as_seen(read_colours(self.content, window)[0], self.options), vector, progress
+        """The photograph painted in one style, in strips.
+
+        The network's strokes have their size in pixels; to make them larger, a reduced photograph is painted.
+        """
+        content, scale = self.content, self.options.style_scale
+        if scale != 1:
+            size = (max(round(side / scale), SMALLEST_STREAMED) for side in (content.height, content.width))
+            content = resized(content, *size)
+        strips = self.painter.strips(
+            content, lambda window: as_seen(read_colours(content, window)[0], self.options), vector, progress
         )
+        if scale == 1:
+            return strips
+        return strips_resized(kept(content, strips), self.content.height, self.content.width)
 
     def joined(self, original: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
         """What was painted in each style where it is wanted, and the photograph elsewhere; all (1, C, h, w)."""
@@ -240,10 +252,10 @@ def look(style: FastStyle, options: StylizeOptions, painter: FastPainter, conten
         if options.colours == "match":
             raise OptionError(f"{style.name} is a style vector, which cannot be recoloured; use --colours luminance")
         return style.look
-    image, alpha = looked_at(style.look, options.style_scale)
+    image, alpha = looked_at(style.look)
     image = as_seen(image, options)
     if options.colours == "match" and content is not None:
-        image = matching(image, looked_at(content, 1.0)[0])(image)
+        image = matching(image, looked_at(content)[0])(image)
     return painter.look(image, alpha, style.name)
 
 
@@ -265,9 +277,8 @@ def whole_mask(mask: Picture, height: int, width: int) -> Tensor:
     return luma(read_resized(mask, height, width)[0]).mul_(255).round_().byte()
 
 
-def looked_at(picture: Picture, scale: float) -> tuple[Tensor, Tensor | None]:
-    """A picture as its style is looked at, and its alpha: `scale` times as large as usual, or as large as it is."""
-    side = LOOKED_AT * scale
-    share = side / math.sqrt(picture.height * picture.width)
+def looked_at(picture: Picture) -> tuple[Tensor, Tensor | None]:
+    """A picture as its style is looked at, and its alpha; it is never enlarged but to 32 pixels a side."""
+    share = LOOKED_AT / math.sqrt(picture.height * picture.width)
     height, width = (max(round(length * min(share, 1.0)), 32) for length in (picture.height, picture.width))
     return read_resized(picture, height, width)
