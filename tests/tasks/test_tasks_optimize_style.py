@@ -14,6 +14,7 @@ from daguerre.tasks.optimize_style import (
     Wanted,
     blend,
     descend,
+    descend_by_curvature,
     gather,
     join,
     relative,
@@ -171,17 +172,32 @@ def test_adam_reaches_the_minimum_and_stays_in_range():
         return Losses(content=loss, style=0, variation=0, total=loss), 2 * (image - wanted)
 
     image = torch.full((1, 3, 1, 1), 0.5)
-    totals = [losses.total for losses in descend(image, bowl, 150, rate=0.05)]
+    totals = [losses.total for losses in descend(image, bowl, 300, rate=0.1)]
     assert image.flatten().tolist() == pytest.approx([0.25, 0.75, 1.0], abs=1e-3)
     assert totals[0] == pytest.approx(0.0625 * 2 + 1)
     assert totals[-1] == pytest.approx(0.25, abs=1e-4)
+
+
+def test_curvature_reaches_the_minimum_in_a_few_steps():
+    wanted = picture(24, 24) * torch.tensor([1.0, 0.5, 0.9]).view(1, 3, 1, 1)
+    stiff = torch.logspace(-0.5, 0.5, 24)
+
+    def bowl(image):
+        loss = (stiff * (image - wanted).square()).sum().item()
+        return Losses(content=loss, style=0, variation=0, total=loss), 2 * stiff * (image - wanted)
+
+    image = torch.full((1, 3, 24, 24), 0.5)
+    totals = [losses.total for losses in descend_by_curvature(image, bowl, 25)]
+    assert len(totals) == 25
+    assert totals[-1] < 0.01 * totals[0]
+    assert not image.requires_grad
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (64, 17)])
 def test_the_levels_of_a_pyramid_sum_to_the_picture(size):
     image = picture(*size)
     levels = split(image)
-    assert len(levels) == (1 if size == (1, 1) else 2 if size == (64, 17) else 3)
+    assert len(levels) == {1: 1, 33: 3, 64: 2}[size[0]]
     torch.testing.assert_close(join(levels), image, rtol=0, atol=1e-6)
 
 
@@ -196,10 +212,16 @@ def test_the_slopes_of_a_pyramid_are_those_of_its_sum():
         level[0, 1, 2, 3] -= 1
 
 
+def test_the_first_channel_of_a_level_is_light_and_the_others_are_contrasts():
+    grey, red = torch.full((1, 3, 4, 4), 0.5), torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assert split(grey)[0][0, :, 0, 0].tolist() == pytest.approx([0.5, 0, 0], abs=1e-6)
+    assert split(red)[0][0, 1, 0, 0] > 0.5
+
+
 def test_no_slope_leads_further_out_of_range():
-    level = torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5)
-    (slope,) = slopes_of([level], torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5))
-    assert slope[0, 0, 0].tolist() == [0, -1, 1, 0, 1]
+    levels = split(torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5))
+    (slope,) = slopes_of(levels, torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5))
+    assert slope[0, 0, 0].tolist() == [0, -3, 3, 0, 3]  # of light, which moves all three colours
 
 
 def test_no_frame_is_drawn_around_a_flat_picture():

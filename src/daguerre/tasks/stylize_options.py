@@ -48,8 +48,11 @@ class StylizeOptions:
     statistics: Statistics = option(
         "gram", "what a style is: correlations between features (gram), or their means and covariances (moments)"
     )
-    pooling: Literal["average", "max"] = option("average", "pooling between the layers of VGG-19")
-    rate: float = option(0.03, "how far a step may change a pixel, of 1")
+    pooling: Literal["average", "smooth", "max"] = option("average", "pooling between the layers of VGG-19")
+    optimizer: Literal["adam", "lbfgs"] = option(
+        "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
+    )
+    rate: float = option(0.004, "how far a step of adam may change a pixel, of 1; wider areas move further")
     seed: int = option(0, "which noise to start from")
     features: str = option(
         "vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file", file=True
