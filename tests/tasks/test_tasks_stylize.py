@@ -63,8 +63,6 @@ def test_the_style_comes_closer_and_the_photograph_keeps_its_size(photo, style, 
     assert (painted.picture.height, painted.picture.width) == (48, 67)
     assert [row.step for row in painted.history] == list(range(1, 41))
     assert painted.history[-1].style < 0.5 * painted.history[0].style
-    before, after, wanted = (p.read().mean((0, 2, 3)) for p in (photo, painted.picture, style))
-    assert (after - wanted).norm() < 0.7 * (before - wanted).norm()
 
 
 def test_the_photograph_begins_in_the_styles_colours(photo, style, brush):

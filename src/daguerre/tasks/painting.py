@@ -12,8 +12,18 @@ from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.tasks.colours import read_colours
-from daguerre.tasks.optimize_style import Descriptor, Eye, Losses, Objective, Wanted, blend, descend, descend_by_curvature, gather
-from daguerre.tasks.palette import matching
+from daguerre.tasks.optimize_style import (
+    Descriptor,
+    Eye,
+    Losses,
+    Objective,
+    Wanted,
+    blend,
+    descend,
+    descend_by_curvature,
+    gather,
+)
+from daguerre.tasks.palette import axes_of, matching
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
 from daguerre.tiling import plan_windows
@@ -94,6 +104,7 @@ class Painting:
         self.history: list[Row] = []
         self.image, _ = self.photograph(plan_scales(content.height, content.width, 1, options.scales)[0])
         self.recolour = [self.palette(style.picture) for style in styles]
+        self.axes = self.palette_axes().to(self.device)
 
     def steps(self, progress: ProgressCallback) -> Iterator[Row]:
         """Take the steps one by one; with each come the losses before it."""
@@ -123,8 +134,8 @@ class Painting:
 
     def descent(self, objective: Objective, steps: int) -> Iterator[Losses]:
         if self.options.optimizer == "lbfgs":
-            return descend_by_curvature(self.image, objective, steps)
-        return descend(self.image, objective, steps, rate=self.options.rate)
+            return descend_by_curvature(self.image, objective, steps, axes=self.axes)
+        return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes)
 
     def picture(self) -> Picture:
         """What it looks like now, at the photograph's size, in whose colours was asked for, where was asked for."""
@@ -165,6 +176,15 @@ class Painting:
         if self.options.colours == "style":
             return lambda image: image
         return matching(self.colours_of(style), self.colours_of(self.content))
+
+    def palette_axes(self) -> Tensor:
+        """The axes of all styles' colours, and of the photograph's where strength keeps some of them."""
+        parts = [
+            change(self.colours_of(style.picture)) for style, change in zip(self.styles, self.recolour, strict=True)
+        ]
+        if self.options.strength < 1:
+            parts.append(self.colours_of(self.content))
+        return axes_of(torch.cat(parts, dim=3))
 
     def colours_of(self, picture: Picture) -> Tensor:
         """Colours (1, 3, 1, N) of a picture's visible pixels, from a small copy."""
