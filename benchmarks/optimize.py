@@ -24,7 +24,7 @@ from daguerre.devices import Device
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.optimize_style import Eye
-from daguerre.tasks.painting import Painting, Row, Style
+from daguerre.tasks.painting import Painting, Row, Style, plan_scales
 from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -86,12 +86,18 @@ def compare(side: int, steps: int) -> None:
     print(f"float32, NCHW            {per_step(plain):.3f} s a step, loss {b:.4f}")
     print(f"bfloat16, channels last  {per_step(fast):.3f} s a step, loss {a:.4f}; pictures differ by {noise:.1f} dB")
     print(f"ratio                    {per_step(plain) / per_step(fast):.2f}")
-    growing = StylizeOptions(steps=steps)
+    growing = StylizeOptions(steps=for_half(side, steps))
     many = paint(content, style, growing, eye(growing, torch.bfloat16))
     reached = judge(many, content, style, growing)
-    print(f"coarse to fine           {many.seconds[-1]:.1f} s for {steps} steps, loss {reached:.4f}")
+    print(f"coarse to fine           {many.seconds[-1]:.1f} s for {growing.steps} steps, loss {reached:.4f}")
     print(f"one size                 {fast.seconds[-1]:.1f} s for {steps} steps, loss {a:.4f}")
     print(f"ratio of times           {many.seconds[-1] / fast.seconds[-1]:.2f}")
+
+
+def for_half(side: int, steps: int) -> int:
+    """Steps from coarse to fine that cost half of as many as `steps` at the last size."""
+    pixels = sum(scale.steps * scale.height * scale.width for scale in plan_scales(side, side, 1000))
+    return round(steps * 1000 * side**2 / pixels / 2)
 
 
 def read(name: str, side: int) -> Tensor:
