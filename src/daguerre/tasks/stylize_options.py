@@ -46,8 +46,8 @@ class StylizeOptions:
     steps: int = option(300, "steps in all; more come closer to the style")
     scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")
     content_weight: float = option(1.0, "how much the photograph's arrangement counts")
-    style_weight: float = option(1.0, "how much the style counts")
-    variation_weight: float = option(1.0, "how much smoothness counts")
+    style_weight: float = option(3.0, "how much the style counts")
+    variation_weight: float = option(10.0, "how much smoothness counts")
     content_layers: tuple[str, ...] = option(
         ("relu4_2",), "layers of VGG-19 that hold the photograph's arrangement, each perhaps with a weight: relu4_2=2"
     )
@@ -55,10 +55,15 @@ class StylizeOptions:
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "layers of VGG-19 that hold the style, the same way"
     )
     statistics: Statistics = option(
-        "gram", "what a style is: correlations between features (gram), or their means and covariances (moments)"
+        "moments", "what a style is: means and covariances of features (moments), or Gram matrices (gram)"
     )
-    pooling: Literal["average", "max"] = option("average", "pooling between the layers of VGG-19")
-    rate: float = option(0.03, "how far a step may change a pixel, of 1")
+    pooling: Literal["average", "smooth", "max"] = option(
+        "smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges"
+    )
+    optimizer: Literal["adam", "lbfgs"] = option(
+        "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
+    )
+    rate: float = option(0.004, "how far a step of adam may change a pixel, of 1; wider areas move further")
     seed: int = option(0, "which noise to start from")
     features: str = option(
         "vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file", file=True
