@@ -215,7 +215,7 @@ def test_the_file_says_what_was_done(photo, style, brush, tmp_path):
 
 def test_one_call_paints_files_arrays_and_pictures(photo, style, brush, tmp_path):
     style.save(tmp_path / "painting.png")
-    result = stylize(photo.array(), str(tmp_path / "painting.png"), features=brush.features, steps=1)
+    result = stylize(photo.array(), str(tmp_path / "painting.png"), method="optimize", features=brush.features, steps=1)
     assert (result.height, result.width) == (48, 67)
 
 

@@ -78,12 +78,12 @@ class StylizeOptions:
             raise OptionError("content_weight and style_weight are both 0, so there is nothing to paint; raise one")
         for share in self.share:
             check_range("share", share, 0, 1e6)
-        if self.method == "fast":
-            refuse_steps(self)
         if self.share and not any(self.share):
             raise OptionError("every share is 0, so no style would count; raise one")
         for name in ("content_layers", "style_layers"):
             layer_weights(name, getattr(self, name))
+        if self.method == "fast":
+            refuse_steps(self)
 
 
 STEP_BY_STEP = (
