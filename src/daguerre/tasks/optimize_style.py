@@ -68,7 +68,9 @@ class Eye:
     def __init__(self, network: VGG19, device: Device, layers: Sequence[str], *, pooling: str = "average") -> None:
         self.layers = sorted(set(layers), key=VGG19_LAYERS.index)
         self.stride = {layer: stride_of(layer) for layer in self.layers}
-        self.halo = -(-network.halo(self.layers[-1]) // ALIGNMENT) * ALIGNMENT
+        # A pooling with soft edges reaches one feature further to each side than those of VGG-19, which are traced here.
+        further = self.stride[self.layers[-1]] - 1 if pooling == "smooth" else 0
+        self.halo = -(-(network.halo(self.layers[-1]) + further) // ALIGNMENT) * ALIGNMENT
         for place, module in enumerate(list(network.features)):
             if isinstance(module, nn.Conv2d):
                 # Zeros, which the network was trained with, draw a frame around the picture.
