@@ -55,7 +55,7 @@ def brush(features):
     """How the tests paint: quickly, and the same on every processor."""
     layers = ("relu1_1", "relu2_1", "relu3_1")
     how = {"style_layers": layers, "content_layers": ("relu2_2",), "content_weight": 0.1}
-    return StylizeOptions(features=features, steps=12, precision="float32", rate=0.005, **how)
+    return StylizeOptions(method="optimize", features=features, steps=12, precision="float32", rate=0.005, **how)
 
 
 def test_the_style_comes_closer_and_the_photograph_keeps_its_size(photo, style, brush):

@@ -96,10 +96,18 @@ class Painting:
         content: the photograph.
         styles: all with a mask, or none.
         eye: sees the layers that the options name.
+        begun: what is made of a small photograph (1, 3, H, W) to start from, if not itself or noise.
     """
 
-    def __init__(self, content: Picture, styles: Sequence[Style], options: StylizeOptions, eye: Eye) -> None:
-        self.content, self.styles, self.options, self.eye = content, styles, options, eye
+    def __init__(
+        self,
+        content: Picture,
+        styles: Sequence[Style],
+        options: StylizeOptions,
+        eye: Eye,
+        begun: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.content, self.styles, self.options, self.eye, self.begun = content, styles, options, eye, begun
         self.device = eye.device.torch_device
         self.history: list[Row] = []
         self.image, _ = self.photograph(plan_scales(content.height, content.width, 1, options.scales)[0])
@@ -194,6 +202,8 @@ class Painting:
 
     def beginning(self, photograph: Tensor) -> Tensor:
         """What the first step changes."""
+        if self.begun is not None:
+            return self.begun(photograph).to(self.device)
         if self.options.start == "content":
             return self.in_palette(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
