@@ -91,7 +91,7 @@ class StylizeOptions:
 
 STEP_BY_STEP = (
     "start", "steps", "scales", "content_weight", "style_weight", "variation_weight", "content_layers", "style_layers",
-    "statistics", "pooling", "rate", "seed", "features",
+    "statistics", "pooling", "optimizer", "rate", "seed", "features",
 )  # fmt: skip
 """Options that only optimisation has a use for."""
 
