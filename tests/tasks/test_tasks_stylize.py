@@ -290,7 +290,7 @@ def test_a_missing_style_is_reported(tmp_path):
 )
 def test_options_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(OptionError, match=message):
-        StylizeOptions(**changes)
+        StylizeOptions(method="optimize", **changes)
 
 
 def test_there_must_be_a_share_and_a_mask_for_each_style(style, tmp_path):

@@ -9,7 +9,7 @@ from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.networks.vgg import VGG19_LAYERS
 from daguerre.options import check_range, option
-from daguerre.tasks.optimize_style import Statistics
+from daguerre.tasks.optimize_style import Pooling, Statistics
 
 __all__ = ["StylizeOptions", "layer_weights"]
 
@@ -57,9 +57,7 @@ class StylizeOptions:
     statistics: Statistics = option(
         "moments", "what a style is: means and covariances of features (moments), or Gram matrices (gram)"
     )
-    pooling: Literal["average", "smooth", "max"] = option(
-        "smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges"
-    )
+    pooling: Pooling = option("smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges")
     optimizer: Literal["adam", "lbfgs"] = option(
         "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
     )
