@@ -18,9 +18,9 @@ __all__ = ["Mending", "fill_coarsely", "read_damage"]
 
 CELLS = 8  # cells along a window's side: what it reads more than it makes then costs three quarters
 THICK = 6  # pixels; damage into which a square of twice that and one fits is filled coarsely first
-# Limit of the local change, in sizes of that in the calmest tenth of the photograph. On 34 aged photographs of 420 pixels
-# it is as good as none (29.61 dB against their aged tones, 29.55 without), 21 clean ones come back at 45.0 dB, not 36.0.
-# With 1.5 times: 29.57 and 48.1 dB.
+# Limit of the local change, in sizes of that in the calmest tenth of the photograph. On 34 aged photographs it is as
+# good as none (29.61 dB against their aged tones, 29.55 without), 21 clean ones come back at 45.0 dB instead of 36.0;
+# with 1.5 at 29.57 and 48.1 dB.
 CALM, LIMIT = 0.1, 2.5
 TONES = (0.04, 0.96)  # lightness outside which noise does not show, as in black and white borders
 SAMPLES = 3  # windows down and across in which that is measured, of PATCH pixels
