@@ -9,7 +9,7 @@ from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.networks.vgg import VGG19_LAYERS
 from daguerre.options import check_range, option
-from daguerre.tasks.optimize_style import Statistics
+from daguerre.tasks.optimize_style import Pooling, Statistics
 
 __all__ = ["StylizeOptions", "layer_weights"]
 
@@ -46,8 +46,8 @@ class StylizeOptions:
     steps: int = option(300, "steps in all; more come closer to the style")
     scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")
     content_weight: float = option(1.0, "how much the photograph's arrangement counts")
-    style_weight: float = option(1.0, "how much the style counts")
-    variation_weight: float = option(1.0, "how much smoothness counts")
+    style_weight: float = option(3.0, "how much the style counts")
+    variation_weight: float = option(10.0, "how much smoothness counts")
     content_layers: tuple[str, ...] = option(
         ("relu4_2",), "layers of VGG-19 that hold the photograph's arrangement, each perhaps with a weight: relu4_2=2"
     )
@@ -55,10 +55,13 @@ class StylizeOptions:
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "layers of VGG-19 that hold the style, the same way"
     )
     statistics: Statistics = option(
-        "gram", "what a style is: correlations between features (gram), or their means and covariances (moments)"
+        "moments", "what a style is: means and covariances of features (moments), or Gram matrices (gram)"
     )
-    pooling: Literal["average", "max"] = option("average", "pooling between the layers of VGG-19")
-    rate: float = option(0.03, "how far a step may change a pixel, of 1")
+    pooling: Pooling = option("smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges")
+    optimizer: Literal["adam", "lbfgs"] = option(
+        "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
+    )
+    rate: float = option(0.004, "how far a step of adam may change a pixel, of 1; wider areas move further")
     seed: int = option(0, "which noise to start from")
     features: str = option(
         "vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file", file=True
@@ -88,7 +91,7 @@ class StylizeOptions:
 
 STEP_BY_STEP = (
     "start", "steps", "scales", "content_weight", "style_weight", "variation_weight", "content_layers", "style_layers",
-    "statistics", "pooling", "rate", "seed", "features",
+    "statistics", "pooling", "optimizer", "rate", "seed", "features",
 )  # fmt: skip
 """Options that only optimisation has a use for."""
 
