@@ -106,7 +106,7 @@ def test_a_mixture_is_painted_by_the_mean_of_vectors():
     image, statistics = torch.rand(1, 3, 16, 16), torch.randn(1, 2, network.predictor.statistics)
     with torch.no_grad():
         first, second = network.predictor.vector(statistics[0])
-        painted = network(image, statistics, torch.tensor([[0.25, 0.75]]))
+        painted = network(image, statistics, torch.tensor([[0.25, 0.75]])).sigmoid()
         expected = network.transformer(image, (0.25 * first + 0.75 * second)[None])
     torch.testing.assert_close(painted, expected, rtol=0, atol=1e-6)
 

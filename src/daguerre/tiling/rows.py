@@ -227,7 +227,7 @@ class Storage:
         elif self.file is not None:
             try:
                 self.file.seek(top * self.bytes)
-                self.file.write(rows.cpu().contiguous().view(torch.uint8).numpy().data)
+                self.file.write(rows.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
             except OSError as error:
                 raise DeviceError(
                     f"no room for intermediate results in {tempfile.gettempdir()} ({error.strerror}); "
