@@ -13,6 +13,7 @@ from daguerre.training.steps.classification import Classification
 from daguerre.training.steps.protocol import Step
 from daguerre.training.steps.restoration import Autoencoding, Translation
 from daguerre.training.steps.scratches import Scratches
+from daguerre.training.steps.style import Stylising
 from daguerre.training.steps.tone import Tone
 from daguerre.training.steps.upscaling import AdversarialRegression, Regression
 
@@ -24,6 +25,7 @@ STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
     "classification": Classification,
     "regression": Regression,
     "scratches": Scratches,
+    "stylising": Stylising,
     "translation": Translation,
     "tone": Tone,
 }
