@@ -15,6 +15,7 @@ from daguerre.options import nearest
 __all__ = ["NETWORKS", "build", "task_of"]
 
 NETWORKS = {
+    "CompactFace": ("compact_face", "faces"),
     "CompactResNet": ("compact", "upscale"),
     "CompactTranslation": ("compact_translation", "restore"),
     "CompactVAE": ("compact_vae", "restore"),
