@@ -154,6 +154,8 @@ def damaged(path: Path | None, error: Exception, format: Format | None = None) -
         return UnreadablePicture(f"no room to unpack {path} in the temporary folder; set TMPDIR to a folder with more")
     kind = f" {format.name}" if format else ""
     reason = reason_in(str(error))
+    if "labq" in reason:
+        return UnreadablePicture(f"{path} is in Lab colours of a kind that cannot be read here; save it as RGB or CMYK")
     what = f"{path} is a damaged or incomplete{kind} file" + (f" ({reason})" if reason else "")
     return UnreadablePicture(f"{what}; copy it again from where it came, or save what is left in another program")
 

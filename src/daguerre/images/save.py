@@ -38,7 +38,7 @@ class SaveOptions:
     subsampling: Literal["4:4:4", "4:2:0"] = option(
         "4:4:4", "colour detail in JPEG and AVIF: full, or half for a smaller file"
     )
-    compression: int = option(3, "0 to 9 for PNG and TIFF, never with a loss: 0 saves fast, 9 small")
+    compression: int = option(2, "0 to 9 for PNG and TIFF, never with a loss: 0 saves fast, 9 small")
     profile: Literal["keep", "srgb"] = option("keep", "colour profile: the picture's own, or converted to sRGB")
 
     def __post_init__(self) -> None:
@@ -179,8 +179,8 @@ def saver_for(image: pyvips.Image, format: Format, options: SaveOptions) -> tupl
     if format is JPEG:
         return "jpegsave", {"Q": quality, "subsample_mode": subsampling}
     if format is PNG:
-        # Paeth's filter makes photographs a quarter smaller than none, in the same time.
-        return "pngsave", {"compression": options.compression, "filter": "paeth"}
+        # Of enlarged photographs Paeth's filter makes files up to 5 % smaller, but takes a third longer.
+        return "pngsave", {"compression": options.compression, "filter": "avg"}
     if format is TIFF:
         pixels = image.width * image.height * image.bands * (1 if image.format == "uchar" else 2)
         packing = {"compression": "deflate", "level": options.compression, "predictor": "horizontal"}

@@ -18,7 +18,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.leaky_relu(self.conv1(x), 0.1))  # type: ignore[no-any-return]
+        return self.conv2(F.leaky_relu(self.conv1(x), 0.1, inplace=True)).add_(x)  # type: ignore[no-any-return]
 
 
 class CompactResNet(nn.Module):
@@ -61,8 +61,8 @@ class CompactResNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Upscale `image` (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W), unclamped."""
         shallow = self.conv_first(image - 0.5)  # (B, features, H, W)
-        deep = shallow + self.conv_body(self.body(shallow))
-        detail = self.conv_last(F.leaky_relu(self.conv_up(deep), 0.1))  # (B, 3 scale², H, W)
+        deep = self.conv_body(self.body(shallow)).add_(shallow)
+        detail = self.conv_last(F.leaky_relu(self.conv_up(deep), 0.1, inplace=True))  # (B, 3 scale², H, W)
         detail = enlarge_bicubic(image, self.scale).add_(detail)
         # A pixel shuffle, written out because `F.pixel_shuffle` takes twice as long on channels-last input.
         split = detail.view(image.shape[0], 3, self.scale, self.scale, *image.shape[2:])  # (B, 3, s, s, H, W)
