@@ -1,6 +1,8 @@
 """The face refinement that ships: what a degraded face lacks, drawn from its smallest copy up, and added to it."""
 
 import functools
+import itertools
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +73,7 @@ class CompactFace(nn.Module):
         self.first = nn.Conv2d(12, widths[0], 3, padding=1)
         self.seeing = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.shrinking = nn.ModuleList(
-            nn.Conv2d(wide, deep, 3, stride=2, padding=1) for wide, deep in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(wide, deep, 3, stride=2, padding=1) for wide, deep in itertools.pairwise(widths)
         )
         self.telling = nn.ModuleList(nn.Conv2d(width, HIDDEN, 3, padding=1) for width in widths)
         self.start = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
@@ -79,9 +81,7 @@ class CompactFace(nn.Module):
             nn.ModuleList(ModulatedBlock(width) for _ in range(count))
             for width, count in zip(widths, blocks, strict=True)
         )
-        self.enlarging = nn.ModuleList(
-            nn.Conv2d(deep, wide, 1) for wide, deep in zip(widths, widths[1:], strict=False)
-        )
+        self.enlarging = nn.ModuleList(nn.Conv2d(deep, wide, 1) for wide, deep in itertools.pairwise(widths))
         self.last = nn.Conv2d(widths[0], 12, 3, padding=1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
@@ -114,7 +114,7 @@ class CompactFace(nn.Module):
             conditions.append(F.leaky_relu(tell(x), 0.2))
         x = self.start(x)
         for level in reversed(range(len(seen))):
-            for block in self.drawing[level]:  # type: ignore[union-attr]
+            for block in cast(nn.ModuleList, self.drawing[level]):
                 x = block(x, conditions[level])
             if level:
                 x = seen[level - 1] + F.interpolate(self.enlarging[level - 1](x), scale_factor=2, mode="bilinear")

@@ -111,14 +111,13 @@ def search_turned(name: str, grey: NDArray[Any], least: int, degrees: float) -> 
 def cascade(name: str) -> Any:
     import cv2  # takes a fifth of a second, which no other task should pay
 
-    cv2.setNumThreads(1)
-    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / name))
+    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / name))
 
 
 def merged(boxes: NDArray[np.float64]) -> list[tuple[tuple[float, float, float], int]]:
     """Boxes (n, 3) that are of one face made one, their median, with their number; none overlaps a better one much."""
     groups: list[list[NDArray[np.float64]]] = []
-    left = list(boxes[np.argsort(boxes[:, 2], kind="stable")])
+    left = list(boxes[np.lexsort(boxes.T)])  # OpenCV's threads bring them in any order
     while left:
         counts = [sum(overlap(a, b) >= SAME for b in left) for a in left]
         best = left[int(np.argmax(counts))]

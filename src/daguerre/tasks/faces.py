@@ -182,9 +182,7 @@ class FaceRefiner:
             return in_reading_order(read_boxes(Path(self.options.boxes), picture))
         return self.finder(picture)
 
-    def __call__(
-        self, source: Picture | Path | str | np.ndarray, *, progress: ProgressCallback = silent
-    ) -> Refined:
+    def __call__(self, source: Picture | Path | str | np.ndarray, *, progress: ProgressCallback = silent) -> Refined:
         """Refine the faces of a photograph.
 
         Args:

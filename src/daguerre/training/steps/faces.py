@@ -30,6 +30,7 @@ from daguerre.training.trainee import Average, Trainee
 
 __all__ = ["Faces"]
 
+RESTORATION = ("restore-vae-old", "restore-vae-clean", "restore-translation")
 TRIALS = 64  # faces held out that are judged
 SHOWN = 12  # of them on a sample sheet
 SIZES = (56, 190)  # pixels of a face's side in the photograph
@@ -51,8 +52,6 @@ class Faces:
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        if recipe.autoencoders is None or recipe.init is None and not isinstance(recipe.network.name, str):
-            raise RecipeError("refining faces needs [autoencoders] with the weights `old` and `clean`")
         if (recipe.discriminator is None) != ("adversarial" not in recipe.losses):
             raise RecipeError("a [discriminator] and a weight losses.adversarial go together; one of them is missing")
         self.recipe, self.fabric = recipe, fabric
@@ -65,13 +64,7 @@ class Faces:
         self.pictures = AgedPictures(recipe, data, fabric, progress, least=SIZES[1])
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
-        old, clean, translation = (
-            weights.load(name).network.eval()
-            for name in (recipe.autoencoders.old, recipe.autoencoders.clean, "restore-translation")
-        )
-        self.restoration = LatentRestoration(
-            cast(CompactVAE, old), cast(CompactVAE, clean), cast(CompactTranslation, translation)
-        ).to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.restoration = shipped_restoration().to(fabric.device)
         self.made: dict[int, Tensor] = {}
         self.trials = self.make_trials()
         self.distance = perceptual_distance(weights.load(recipe.perceptual.weights).network.to(fabric.device))
@@ -147,7 +140,7 @@ class Faces:
             loss, parts = self.losses(made, wanted)
         if self.discriminator is None:
             self.improve(loss, step)
-            return parts
+            return {name: part.detach() for name, part in parts.items()}
         watcher = self.discriminator.bare.requires_grad_(False)
         with self.fabric.autocast():
             real, fake = watcher(wanted), watcher(made)
@@ -173,27 +166,30 @@ class Faces:
             made = self.average.network(image.to(self.fabric.device))
         return made.float().clamp(0, 1).cpu()  # type: ignore[no-any-return]
 
+    def refine_all(self, faces: Tensor) -> Tensor:
+        return torch.cat([self.refine(part) for part in torch.split(faces, 16)])
+
     def tried(self) -> tuple[Tensor, Tensor, Tensor]:
         """The trials: as they come, refined, and wanted."""
         image, wanted = (self.trials.float() / 255).unbind(1)
-        return image, torch.cat([self.refine(part) for part in image.split(16)]), wanted
+        return image, self.refine_all(image), wanted
 
     @torch.inference_mode()
     def judge(self) -> dict[str, float]:
-        """Of aged faces held out, before and after: PSNR in RGB, SSIM, perceptual distance; and what clean ones keep."""
+        """PSNR in RGB, SSIM and perceptual distance of faces held out, before and after; and what clean ones keep."""
         image, made, wanted = self.tried()
         scores = {}
         for name, faces in (("before", image), ("after", made)):
             scores[f"psnr_{name}"] = psnr(faces, wanted, channel="rgb").clamp(max=60).mean().item()
             scores[f"ssim_{name}"] = ssim(faces, wanted).mean().item()
             scores[f"distance_{name}"] = self.distance(faces, wanted).mean().item()
-        clean = psnr(torch.cat([self.refine(part) for part in wanted.split(16)]), wanted, channel="rgb")
+        clean = psnr(self.refine_all(wanted), wanted, channel="rgb")
         return scores | {"clean": clean.clamp(max=60).mean().item()}
 
     def show(self) -> Tensor:
         """Faces held out, two in a row: restored, refined, wanted."""
         rows = torch.stack(self.tried(), 1)[:SHOWN]  # (SHOWN, 3, 3, side, side)
-        return sheet([list(pair.flatten(0, 1).split(1)) for pair in rows.split(2)])
+        return sheet([list(torch.split(pair.flatten(0, 1), 1)) for pair in torch.split(rows, 2)])
 
     def state(self) -> dict[str, Any]:
         judge = self.discriminator.state("discriminator") if self.discriminator is not None else {}
@@ -201,6 +197,12 @@ class Faces:
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         return self.average.network, self.average.network.state_dict()
+
+
+def shipped_restoration() -> LatentRestoration:
+    """The restoration that faces have been through when they are refined."""
+    old, clean, translation = (weights.load(name).network.eval() for name in RESTORATION)
+    return LatentRestoration(cast(CompactVAE, old), cast(CompactVAE, clean), cast(CompactTranslation, translation))
 
 
 def framed(face: Tensor, generator: torch.Generator) -> Tensor:
