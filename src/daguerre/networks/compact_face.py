@@ -51,7 +51,7 @@ class CompactFace(nn.Module):
     """Features from a sixteenth of the face's size up, modulated at every size by the degraded face.
 
     Wan et al. 2022, https://arxiv.org/abs/2009.07047, sec. 3.4.
-    Differs from the paper: it makes the difference to the degraded face and begins at none, so that a good face passes
+    Differs from the paper: it makes the difference to the degraded face and begins small, so that a good face passes
     unharmed; what a wide blur would keep of the difference is taken out of it, so that the face's large forms and its
     complexion stay; the degraded face modulates through features of its own at every size, not through its colours;
     the normalisation is of every pixel by itself.

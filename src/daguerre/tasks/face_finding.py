@@ -17,7 +17,7 @@ from daguerre.tasks.resized import read_resized
 __all__ = ["Face", "FaceFinder", "read_boxes"]
 
 LONGEST = 1200  # pixels of the copy's longer side
-LEAST = 22  # pixels of the smallest face on the copy; the cascades know faces of 20
+LEAST = 26  # pixels of the smallest face on the copy; the cascades know faces of 20
 STEP = 1.1  # from one size of the search to the next
 FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_alt.xml")
 PROFILE = "haarcascade_profileface.xml"  # knows one side; the other is found in the mirrored picture
@@ -49,7 +49,7 @@ class FaceFinder:
     (Viola and Jones 2001; the cascades are OpenCV's).
 
     On a picture whose longer side has more than 1200 pixels the search is on a reduced copy, so that faces of less than
-    a 55th of that side are not found, whatever `min_size` says.
+    a 46th of that side are not found, whatever `min_size` says.
 
     Args:
         min_size: least side of a face, in pixels of the picture.
