@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+import daguerre.tasks.face_finding as module
 from daguerre.errors import OptionError
 from daguerre.images import Picture
-from daguerre.tasks.face_finding import Face, FaceFinder, in_reading_order, merged, read_boxes
+from daguerre.tasks.face_finding import Face, FaceFinder, YuNet, in_reading_order, merged, read_boxes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -90,3 +92,30 @@ def test_what_is_no_box_is_named_with_its_line(tmp_path, line, problem):
 def test_a_file_of_boxes_that_is_not_there_is_named(tmp_path):
     with pytest.raises(OptionError, match=r"cannot read the boxes in .*none\.txt"):
         read_boxes(tmp_path / "none.txt", Picture.from_array(np.zeros((80, 90), np.uint8)))
+
+
+def test_what_yunet_says_becomes_squares_of_the_picture(tmp_path, monkeypatch):
+    class Detector:
+        def detect(self, levels):
+            assert levels.shape == (600, 1200, 3)
+            assert tuple(levels[0, 0]) == (30, 20, 10)  # blue first
+            return 1, np.array([[100, 50, 30, 40, *[0] * 10, 0.9], [300, 50, 8, 10, *[0] * 10, 0.8]], np.float32)
+
+    class Made:
+        create = staticmethod(lambda path, config, size, confidence: Detector())
+
+    file = tmp_path / "yunet.onnx"
+    file.write_bytes(b"network")
+    monkeypatch.setattr(module, "YUNET", module.hashlib.sha256(b"network").hexdigest())
+    monkeypatch.setattr(cv2, "FaceDetectorYN", Made)
+    picture = Picture.from_array(np.full((1200, 2400, 3), (10, 20, 30), np.uint8))
+    assert YuNet(file, min_size=40, confidence=0.5)(picture) == [Face(190, 100, 80, 0.9)]
+
+
+def test_another_file_than_yunets_is_refused(tmp_path):
+    file = tmp_path / "other.onnx"
+    file.write_bytes(b"other")
+    with pytest.raises(OptionError, match="is not face_detection_yunet_2023mar"):
+        YuNet(file, min_size=40, confidence=0.5)
+    with pytest.raises(OptionError, match="cannot read YuNet's file"):
+        YuNet(tmp_path / "none.onnx", min_size=40, confidence=0.5)

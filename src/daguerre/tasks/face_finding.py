@@ -1,20 +1,22 @@
 """Find faces: OpenCV's cascades, each of which votes, on a copy of bounded size."""
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.images.pixels import luma, to_levels
 from daguerre.tasks.resized import read_resized
 
-__all__ = ["Face", "FaceFinder", "read_boxes"]
+__all__ = ["Face", "FaceFinder", "Finder", "YuNet", "in_reading_order", "read_boxes"]
 
 LONGEST = 1200  # pixels of the copy's longer side
 LEAST = 26  # pixels of the smallest face on the copy; the cascades know faces of 20
@@ -23,6 +25,7 @@ FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_alt.xml"
 PROFILE = "haarcascade_profileface.xml"  # knows one side; the other is found in the mirrored picture
 TURNS = (-22.0, 22.0)  # degrees by which the picture is turned for heads that are inclined
 SAME = 0.35  # part of two boxes' union that they share, from which they are of one face
+YUNET = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"  # SHA-256 of its file of March 2023
 HALF = 12.0  # votes that make a score of 1/2
 
 
@@ -39,6 +42,13 @@ class Face:
     top: int
     side: int
     score: float = 1.0
+
+
+class Finder(Protocol):
+    """Finds the faces of pictures."""
+
+    def __call__(self, picture: Picture) -> list[Face]:
+        """The faces of a picture, in reading order."""
 
 
 class FaceFinder:
@@ -61,9 +71,7 @@ class FaceFinder:
 
     def __call__(self, picture: Picture) -> list[Face]:
         """The faces of a picture, in reading order of their middles."""
-        share = min(LONGEST / max(picture.height, picture.width), 1.0)
-        size = max(round(picture.height * share), 1), max(round(picture.width * share), 1)
-        copy, _ = read_resized(picture, *size)
+        copy, share = reduced(picture)
         least = max(LEAST, round(0.9 * self.min_size * share))
         found = []
         for (x, y, side), votes in merged(fired(to_levels(luma(copy), 8)[..., 0], least)):
@@ -72,6 +80,53 @@ class FaceFinder:
             if face.score >= self.confidence and face.side >= 0.9 * self.min_size:
                 found.append(face)
         return in_reading_order(found)
+
+
+class YuNet:
+    """Finds faces with YuNet, a network that OpenCV runs.
+
+    Wu et al. 2023, https://doi.org/10.1007/s11633-023-1423-y. Its file, face_detection_yunet_2023mar.onnx of OpenCV's
+    model zoo, does not ship. Pictures are reduced as for `FaceFinder`.
+
+    Args:
+        path: of the file.
+        min_size: least side of a face, in pixels of the picture.
+        confidence: least score.
+
+    Raises:
+        OptionError: the file cannot be read, or is another.
+    """
+
+    def __init__(self, path: Path, *, min_size: int, confidence: float) -> None:
+        try:
+            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise OptionError(f"cannot read YuNet's file {path} ({error.strerror}); name the file itself") from error
+        if checksum != YUNET:
+            raise OptionError(f"{path} is not face_detection_yunet_2023mar.onnx: its SHA-256 begins {checksum[:8]}")
+        self.path, self.min_size, self.confidence = path, min_size, confidence
+
+    def __call__(self, picture: Picture) -> list[Face]:
+        """The faces of a picture, in reading order of their middles."""
+        import cv2
+
+        copy, share = reduced(picture)
+        levels = np.ascontiguousarray(to_levels(copy, 8)[..., ::-1])  # it wants blue first
+        detector = cv2.FaceDetectorYN.create(str(self.path), "", (levels.shape[1], levels.shape[0]), self.confidence)
+        _, rows = detector.detect(levels)
+        found = []
+        for x, y, width, height, *_, score in [] if rows is None else rows.tolist():
+            # A square as high as its box, which reaches from the hair to the chin.
+            left, top = (x + (width - height) / 2) / share, y / share
+            found.append(Face(round(left), round(top), round(height / share), round(score, 3)))
+        return in_reading_order([face for face in found if face.side >= 0.9 * self.min_size])
+
+
+def reduced(picture: Picture) -> tuple[Tensor, float]:
+    """A picture with a longer side of at most `LONGEST` pixels, (1, 3, h, w), and its size over the picture's."""
+    share = min(LONGEST / max(picture.height, picture.width), 1.0)
+    copy, _ = read_resized(picture, max(round(picture.height * share), 1), max(round(picture.width * share), 1))
+    return copy, share
 
 
 def fired(grey: NDArray[Any], least: int) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from daguerre.images.resample import resample_axis, support
 from daguerre.networks.compact_face import CompactFace
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.face_finding import Face, FaceFinder, in_reading_order, read_boxes
+from daguerre.tasks.face_finding import Face, FaceFinder, Finder, YuNet, in_reading_order, read_boxes
 from daguerre.tasks.provenance import Step
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.result import Result
@@ -45,6 +45,9 @@ class FaceOptions:
     model: str = option("auto", "auto takes what ships; microsoft the published network; or a name or file")
     strength: float = option(1.0, "how far to go from the faces as they are, 0, to the refined ones, 1")
     face_limit: float = option(6.0, "leave a face as it is that would change by more than so many percent")
+    finder: str = option(
+        "cascades", "what finds faces: cascades, which ship with OpenCV, or YuNet's file", metavar="FILE", file=True
+    )
     min_size: int = option(40, "leave faces alone that are smaller than so many pixels")
     confidence: float = option(0.5, "how sure a face must be, from 0 to 1")
     only: str = option("", "refine only the faces of these numbers", metavar="1,3")
@@ -174,7 +177,9 @@ class FaceRefiner:
         ours = isinstance(loaded.network, CompactFace)
         self.side = loaded.network.side if isinstance(loaded.network, CompactFace) else 256
         self.frame = OUR_FRAME if ours else PUBLISHED_FRAME
-        self.finder = FaceFinder(min_size=self.options.min_size, confidence=self.options.confidence)
+        least: dict[str, Any] = {"min_size": self.options.min_size, "confidence": self.options.confidence}
+        own = self.options.finder == "cascades"
+        self.finder: Finder = FaceFinder(**least) if own else YuNet(Path(self.options.finder), **least)
 
     def find(self, picture: Picture) -> list[Face]:
         """The faces of a picture in reading order, found or from the file `boxes`."""
@@ -277,7 +282,7 @@ class FaceRefiner:
             for field in fields(self.options)
             if getattr(self.options, field.name) != field.default and field.name != "device"
         }
-        for name in ("boxes", "model"):
+        for name in ("boxes", "finder", "model"):
             if name in chosen:
                 chosen[name] = Path(chosen[name]).name
         refined = [face.change for face in faces if face.fate == "refined"]
