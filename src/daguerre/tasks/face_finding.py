@@ -72,7 +72,7 @@ class FaceFinder:
     def __call__(self, picture: Picture) -> list[Face]:
         """The faces of a picture, in reading order of their middles."""
         copy, share = reduced(picture)
-        least = max(LEAST, round(0.9 * self.min_size * share))
+        least = max(LEAST, round(0.8 * self.min_size * share))
         found = []
         for (x, y, side), votes in merged(fired(to_levels(luma(copy), 8)[..., 0], least)):
             score = votes / (votes + HALF)

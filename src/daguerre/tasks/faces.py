@@ -44,7 +44,7 @@ class FaceOptions:
 
     model: str = option("auto", "auto takes what ships; microsoft the published network; or a name or file")
     strength: float = option(1.0, "how far to go from the faces as they are, 0, to the refined ones, 1")
-    face_limit: float = option(6.0, "leave a face as it is that would change by more than so many percent")
+    face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
     finder: str = option(
         "cascades", "what finds faces: cascades, which ship with OpenCV, or YuNet's file", metavar="FILE", file=True
     )

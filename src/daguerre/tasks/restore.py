@@ -44,7 +44,7 @@ class RestoreOptions:
     strength: float = option(1.0, "how far to go from the photograph as it is, 0, to the restored one, 1")
     faces: Literal["auto", "off"] = option("auto", "auto finds faces and gives them back their detail, off leaves them")
     face_strength: float = option(1.0, "how far to go with faces, from 0, not at all, to 1")
-    face_limit: float = option(6.0, "leave a face as it is that would change by more than so many percent")
+    face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
     device: str = device_option()
     precision: Precision = precision_option()
 

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr, ssim
-from daguerre.evaluation.perceptual import perceptual_distance
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.networks.compact_face import CompactFace
@@ -22,7 +21,7 @@ from daguerre.networks.compact_vae import CompactVAE
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures, pick
 from daguerre.training.aging import Aged, age
-from daguerre.training.losses import FeatureMatching
+from daguerre.training.losses import FeatureMatching, Perceptual
 from daguerre.training.networks import game, image_losses, make_network, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.restoration import features, logits, sheet
@@ -31,6 +30,7 @@ from daguerre.training.trainee import Average, Trainee
 __all__ = ["Faces"]
 
 RESTORATION = ("restore-vae-old", "restore-vae-clean", "restore-translation")
+LOOKED_AT = {"relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0}  # layers that tell how different faces look
 TRIALS = 64  # faces held out that are judged
 SHOWN = 12  # of them on a sample sheet
 SIZES = (56, 190)  # pixels of a face's side in the photograph
@@ -67,7 +67,7 @@ class Faces:
         self.restoration = shipped_restoration().to(fabric.device)
         self.made: dict[int, Tensor] = {}
         self.trials = self.make_trials()
-        self.distance = perceptual_distance(weights.load(recipe.perceptual.weights).network.to(fabric.device))
+        self.distance = Perceptual(weights.load(recipe.perceptual.weights).network, LOOKED_AT).to(fabric.device)
         self.generator = Trainee(fabric, network, recipe, recipe.optimizer)
         self.average = Average(self.generator.bare, recipe.ema)
         self.discriminator = None
@@ -176,13 +176,13 @@ class Faces:
 
     @torch.inference_mode()
     def judge(self) -> dict[str, float]:
-        """PSNR in RGB, SSIM and perceptual distance of faces held out, before and after; and what clean ones keep."""
+        """PSNR in RGB, SSIM and perceptual loss of faces held out, before and after; and what clean ones keep."""
         image, made, wanted = self.tried()
         scores = {}
         for name, faces in (("before", image), ("after", made)):
             scores[f"psnr_{name}"] = psnr(faces, wanted, channel="rgb").clamp(max=60).mean().item()
             scores[f"ssim_{name}"] = ssim(faces, wanted).mean().item()
-            scores[f"distance_{name}"] = self.distance(faces, wanted).mean().item()
+            scores[f"distance_{name}"] = self.distance(faces, wanted).item()
         clean = psnr(self.refine_all(wanted), wanted, channel="rgb")
         return scores | {"clean": clean.clamp(max=60).mean().item()}
 
