@@ -48,3 +48,19 @@ def narrow_vgg(desk):
     labels = {"labels": ["cat", "dog"]}
     header = WeightsHeader(name="vgg19-slim", task="features", network="VGG19", arguments=arguments, **labels)
     write(desk.parent / "weights" / "vgg19-slim.safetensors", VGG19(**arguments).state_dict(), header)
+
+
+@pytest.fixture
+def small_style(desk):
+    """A small random network for any style, under the name of the one that ships; its vectors have 5 numbers."""
+    import torch
+
+    from daguerre.networks.style_transformer import AnyStyle
+    from daguerre.weights import WeightsHeader
+    from daguerre.weights.checkpoint import write
+
+    torch.manual_seed(0)
+    arguments = {"style": 5, "features": 4, "blocks": 1, "width": 1 / 32, "hidden": 4}
+    header = WeightsHeader(name="any-style", task="stylize", network="AnyStyle", arguments=arguments)
+    write(desk.parent / "weights" / "any-style.safetensors", AnyStyle(**arguments).state_dict(), header)
+    return "any-style"

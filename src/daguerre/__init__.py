@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from daguerre.images import Picture, SaveOptions
     from daguerre.tasks.pipeline import Chained, Pipeline
     from daguerre.tasks.restore import Restored, RestoreOptions, Restorer, restore
+    from daguerre.tasks.style_vector import StyleVector
     from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer, stylize
     from daguerre.tasks.upscale import Upscaled, UpscaleOptions, Upscaler, upscale
 
@@ -29,6 +30,7 @@ __all__ = [
     "Restored",
     "Restorer",
     "SaveOptions",
+    "StyleVector",
     "StylizeOptions",
     "Stylized",
     "Stylizer",
@@ -49,6 +51,7 @@ HOMES = {
     "Restored": "daguerre.tasks.restore",
     "Restorer": "daguerre.tasks.restore",
     "SaveOptions": "daguerre.images",
+    "StyleVector": "daguerre.tasks.style_vector",
     "StylizeOptions": "daguerre.tasks.stylize",
     "Stylized": "daguerre.tasks.stylize",
     "Stylizer": "daguerre.tasks.stylize",

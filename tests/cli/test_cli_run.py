@@ -19,7 +19,18 @@ from daguerre.tasks.stylize import StylizeOptions
 from daguerre.tasks.upscale import UpscaleOptions
 
 EXACT = ("--device", "cpu", "--precision", "float32")
-BOTH = ("--steps", "upscale,stylize", "--scale", "2", "--style", "painting.png", "--stylize.steps", "2")
+BOTH = (
+    "--steps",
+    "upscale,stylize",
+    "--scale",
+    "2",
+    "--style",
+    "painting.png",
+    "--method",
+    "optimize",
+    "--stylize.steps",
+    "2",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +83,7 @@ def test_the_command_does_what_the_pipeline_does(chain):
     (line,) = ran.lines
     assert line.startswith("photo-upscale-stylize.png  60 x 48 pixels after upscale and stylize, ")
     where = {"device": "cpu", "precision": "float32"}
-    stylize = StylizeOptions(style=(Path("painting.png"),), steps=2, **where)
+    stylize = StylizeOptions(style=(Path("painting.png"),), method="optimize", steps=2, **where)
     expected = Pipeline(UpscaleOptions(scale=2, **where), stylize)("photo.png")
     made = Picture.open("photo-upscale-stylize.png")
     assert np.array_equal(made.array(), expected.picture.array())
@@ -89,7 +100,10 @@ def test_same_picture_recipe_and_weights_give_the_same_bytes(chain):
 def test_a_recipe_gives_the_result_its_name_and_finds_paths_beside_itself(chain):
     Path("recipes").mkdir()
     Path("painting.png").rename("recipes/wave.png")
-    text = '[[step]]\ntask = "stylize"\nstyle = ["wave.png"]\nsteps = 1\n\n[[step]]\ntask = "upscale"\nscale = 2\n'
+    text = (
+        '[[step]]\ntask = "stylize"\nstyle = ["wave.png"]\nmethod = "optimize"\nsteps = 1\n\n'
+        '[[step]]\ntask = "upscale"\nscale = 2\n'
+    )
     Path("recipes/family.toml").write_text(text, encoding="utf-8")
     Picture.from_array(photo(40, 50)).save("large.png")
     assert chain("large.png", "--recipe", "recipes/family.toml", "--stages", "between").status == 0
@@ -101,7 +115,7 @@ def test_a_recipe_can_be_written_without_a_picture(chain):
     assert (ran.status, ran.lines) == (0, ["family.toml  the steps and their options"])
     assert Path("family.toml").read_text(encoding="utf-8") == (
         '[[step]]\ntask = "upscale"\nscale = 2.0\nprecision = "float32"\n\n'
-        '[[step]]\ntask = "stylize"\nstyle = ["painting.png"]\nsteps = 2\nprecision = "float32"\n'
+        '[[step]]\ntask = "stylize"\nstyle = ["painting.png"]\nmethod = "optimize"\nsteps = 2\nprecision = "float32"\n'
     )
     assert names() == ["family.toml", "painting.png", "photo.png"]
 
@@ -232,7 +246,7 @@ def test_stages_that_would_meet_other_files_are_refused(chain, inputs, complaint
 
 def test_the_help_shows_the_flags_of_the_tasks_named(run):
     plain, both = run("run", "--help").out, run("run", "--steps", "upscale,stylize", "--help").out
-    for flag in ("--scale X", "--style PICTURE ...", "--stylize.steps N", "--model NAME"):
+    for flag in ("--scale X", "--style PICTURE ...", "--stylize.steps N", "--upscale.model NAME"):
         assert flag not in plain
         assert flag in both
     assert both.count("--device") == 1

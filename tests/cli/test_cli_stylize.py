@@ -21,7 +21,7 @@ def folder(desk, narrow_vgg):
 
 
 def run(*words):
-    return main(["stylize", "photo.png", "--style", "painting.png", "--steps", "4", *words])
+    return main(["stylize", "photo.png", "--style", "painting.png", "--method", "optimize", "--steps", "4", *words])
 
 
 def test_the_result_lies_beside_the_photograph(folder, capsys):
@@ -121,3 +121,41 @@ def test_what_makes_no_sense_gets_one_clear_line(words, message, folder, capsys)
 def test_a_style_must_be_named(folder, capsys):
     assert main(["stylize", "photo.png"]) == 1
     assert "name at least one picture whose style to take" in capsys.readouterr().err
+
+
+def fast(*words):
+    return main(["stylize", "photo.png", *words])
+
+
+def test_one_pass_is_the_way_unless_said(folder, small_style, capsys):
+    assert fast("--style", "painting.png") == 0
+    assert "67 x 48 pixels, painted in one pass" in capsys.readouterr().err
+    assert pyvips.Image.new_from_file("photo-stylized.png").width == 67
+
+
+def test_a_saved_vector_paints_like_its_picture(folder, small_style):
+    assert fast("--style", "painting.png", "--save-vector", "painting.json", "-o", "first.png") == 0
+    assert fast("--style", "painting.json", "-o", "second.png") == 0
+    first, second = (Picture.open(folder / name) for name in ("first.png", "second.png"))
+    assert (first.array() == second.array()).all()
+    assert fast("--style", "painting.png", "--save-vector", "painting.json", "-o", "third.png") == 1
+    assert not (folder / "third.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--stages", "1,3"], "--stages shows steps, and one pass has none; add --method optimize"),
+        (["--losses"], "--losses shows steps, and one pass has none"),
+        (["--plot"], "--plot shows steps, and one pass has none"),
+        (["--film", "gif"], "--film shows steps, and one pass has none"),
+        (["--steps", "10"], "steps is for painting step by step; leave it out, or set method to optimize"),
+        (["--model", "vgg19-slim"], "vgg19-slim is a VGG19; painting in one pass needs an AnyStyle"),
+        (["--save-vector", "painting.npy"], "painting.npy does not end in .json"),
+    ],
+)
+def test_what_one_pass_cannot_do_gets_one_clear_line(words, message, folder, small_style, capsys):
+    assert fast("--style", "painting.png", *words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not (folder / "photo-stylized.png").exists()

@@ -1,11 +1,13 @@
+import math
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from magenta import named_as_by_magenta
 
-from daguerre.networks.style_transformer import StylePredictor, StyleTransformer, magenta_state
+from daguerre.networks.style_transformer import AnyStyle, StyleTransformer, magenta_state
 from daguerre.tiling.rows import Rows, Streaming, streamed
 
 
@@ -38,29 +40,6 @@ def test_it_has_the_published_number_of_numbers():
     convolutions = 9 * 128 * 128 * 10 + 9 * (128 * 64 + 64 * 32) + 81 * 32 * 3
     separable = 10 * (9 * 128 + 128 * 128) + 9 * 128 + 128 * 64 + 9 * 64 + 64 * 32 + 81 * 32 + 32 * 3
     assert numbers(StyleTransformer()) == 569_406 - separable + convolutions
-
-
-def named_as_by_magenta(network):
-    """The state dict under Magenta's names and in TensorFlow's order of axes."""
-    variables = {}
-    norms = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
-    for name, value in network.state_dict().items():
-        part, place, *rest = name.split(".")
-        if part == "contract" and int(place) % 3 == 0:
-            variables[f"transformer/contract/conv{int(place) // 3 + 1}/weights"] = value.permute(2, 3, 1, 0)
-        elif part == "contract" and rest[0] in norms:
-            variables[f"transformer/contract/conv{int(place) // 3 + 1}/BatchNorm/{norms[rest[0]]}"] = value
-        elif part != "contract":
-            unit = f"residual{int(place) + 1}/{rest.pop(0)}" if part == "residual" else f"conv{int(place) + 1}/conv"
-            scope = f"transformer/{part}/{unit}"
-            if rest[0] == "conv":
-                variables[f"{scope}/weights"] = value.permute(2, 3, 1, 0)
-            else:
-                which = {"shift": "Conv", "scale": "Conv_1"}[rest[1]]
-                leaf = {"weight": "weights", "bias": "biases"}[rest[2]]
-                value = value.T[None, None] if leaf == "weights" else value
-                variables[f"style_params/{scope}/StyleNorm/{which}/{leaf}"] = value
-    return variables
 
 
 def test_magentas_plain_transformer_loads_strictly_too():
@@ -103,24 +82,69 @@ def test_by_rows_a_picture_is_painted_as_it_is_whole(padding, separable):
         torch.testing.assert_close(made, whole, rtol=0, atol=1e-5)
 
 
-def test_every_parameter_of_transformer_and_predictor_has_a_gradient():
+def tiny(**changes):
+    """Transformer and predictor, as small as can be."""
     torch.manual_seed(0)
-    transformer, predictor = small(separable=True), StylePredictor(style=5, features=4, levels=3)
-    style = predictor(torch.rand(2, 3, 32, 32))
-    transformer(torch.rand(2, 3, 32, 32), style).square().sum().backward()
-    parameters = [*transformer.named_parameters(), *predictor.named_parameters()]
-    assert [name for name, p in parameters if p.grad is None or not p.grad.any()] == []
+    return AnyStyle(**{"style": 5, "features": 4, "blocks": 1, "width": 1 / 16, "hidden": 4} | changes)
+
+
+def test_every_parameter_but_the_eyes_has_a_gradient():
+    network = tiny()
+    styles = torch.rand(2, 3, 32, 32)
+    statistics = network.predictor.describe(styles, network.predictor.eye(styles, network.predictor.layers))
+    shares = torch.tensor([[0.3, 0.7], [1.0, 0.0]])
+    painted = network(torch.rand(2, 3, 32, 32), torch.stack([statistics, statistics.roll(1, 0)], 1), shares)
+    painted.square().sum().backward()
+    assert painted.shape == (2, 3, 32, 32)
+    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without
+    assert all(name.startswith("predictor.eye.") for name in without)
+
+
+def test_a_mixture_is_painted_by_the_mean_of_vectors():
+    network = tiny().eval()
+    image, statistics = torch.rand(1, 3, 16, 16), torch.randn(1, 2, network.predictor.statistics)
+    with torch.no_grad():
+        first, second = network.predictor.vector(statistics[0])
+        painted = network(image, statistics, torch.tensor([[0.25, 0.75]]))
+        expected = network.transformer(image, (0.25 * first + 0.75 * second)[None])
+    torch.testing.assert_close(painted, expected, rtol=0, atol=1e-6)
 
 
 def test_the_predictor_takes_any_size_and_hardly_minds_where_things_are():
-    torch.manual_seed(0)
-    predictor = StylePredictor(style=5, features=4, levels=3)
+    predictor = tiny().predictor
     picture = torch.rand(1, 3, 64, 64)
     assert predictor(picture[..., :33, :47]).shape == (1, 5)
     with torch.no_grad():
         moved = predictor(picture.roll((24, 16), (2, 3))) - predictor(picture)
         other = predictor(picture.square()) - predictor(picture)
-    assert moved.norm() < other.norm() / 4
+    assert moved.norm() < other.norm() / 3
+
+
+def test_what_is_not_visible_does_not_count():
+    predictor = tiny().predictor
+    picture, visible = torch.rand(1, 3, 32, 64), torch.zeros(1, 1, 32, 64)
+    visible[..., :32] = 1
+    picture[..., 32:] = 0
+    with torch.no_grad():
+        seen = predictor.describe(picture, predictor.eye(picture, predictor.layers), visible)
+        half = predictor.describe(picture[..., :32], predictor.eye(picture[..., :32], predictor.layers))
+        whole = predictor.describe(picture, predictor.eye(picture, predictor.layers))
+        alike = predictor.describe(picture, predictor.eye(picture, predictor.layers), torch.full_like(visible, 0.5))
+    torch.testing.assert_close(alike, whole, rtol=0, atol=1e-4)
+    torch.testing.assert_close(seen[:, :9], half[:, :9], rtol=0, atol=1e-4)  # of colours: no neighbours look in
+    assert (seen - half).abs().mean() < 0.5 * (whole - half).abs().mean()
+
+
+def test_statistics_by_hand():
+    black, white = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
+    image = torch.cat([black, white], 3)
+    predictor = tiny().predictor
+    image = torch.nn.functional.interpolate(image, (32, 64))
+    mean, deviation, together = predictor.describe(image, predictor.eye(image, predictor.layers))[0, :9].split(3)
+    assert mean.abs().max() < 1e-5  # logits of 0.02 and 0.98 cancel
+    torch.testing.assert_close(deviation, torch.full((3,), math.log(math.log(49))), rtol=0, atol=1e-4)
+    torch.testing.assert_close(together, torch.ones(3), rtol=0, atol=1e-4)
 
 
 def test_the_halo_of_the_published_transformer_is_55_pixels():

@@ -91,3 +91,11 @@ def test_windows_with_the_halo_have_the_features_of_the_whole_picture():
         window = network(image[..., begin : 56 + halo, :], ["relu3_2"])["relu3_2"]
     first = (48 - begin) // stride
     torch.testing.assert_close(window[..., first : first + 2, :], whole, rtol=0, atol=1e-12)
+
+
+def test_softened_it_draws_no_frame_around_a_flat_picture():
+    network = VGG19(width=1 / 16)
+    flat = torch.full((1, 3, 32, 32), 0.3)
+    assert network(flat, ["relu3_1"])["relu3_1"].std(dim=(2, 3)).max() > 0.01
+    network.soften()
+    assert network(flat, ["relu3_1"])["relu3_1"].std(dim=(2, 3)).max() < 1e-5

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -14,6 +15,7 @@ from daguerre.tasks.optimize_style import (
     Wanted,
     blend,
     descend,
+    descend_by_curvature,
     gather,
     join,
     relative,
@@ -22,6 +24,7 @@ from daguerre.tasks.optimize_style import (
     total_variation,
 )
 
+AXES = torch.tensor([[1.0, 0.5, 0.2], [1.0, 0.0, -0.4], [1.0, -0.5, 0.2]])  # light, red to blue, magenta to green
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu3_2"
 
@@ -171,35 +174,57 @@ def test_adam_reaches_the_minimum_and_stays_in_range():
         return Losses(content=loss, style=0, variation=0, total=loss), 2 * (image - wanted)
 
     image = torch.full((1, 3, 1, 1), 0.5)
-    totals = [losses.total for losses in descend(image, bowl, 150, rate=0.05)]
+    totals = [losses.total for losses in descend(image, bowl, 300, rate=0.1, axes=AXES)]
     assert image.flatten().tolist() == pytest.approx([0.25, 0.75, 1.0], abs=1e-3)
     assert totals[0] == pytest.approx(0.0625 * 2 + 1)
     assert totals[-1] == pytest.approx(0.25, abs=1e-4)
 
 
+def test_curvature_reaches_the_minimum_in_a_few_steps():
+    wanted = picture(24, 24) * torch.tensor([1.0, 0.5, 0.9]).view(1, 3, 1, 1)
+    stiff = torch.logspace(-0.5, 0.5, 24)
+
+    def bowl(image):
+        loss = (stiff * (image - wanted).square()).sum().item()
+        return Losses(content=loss, style=0, variation=0, total=loss), 2 * stiff * (image - wanted)
+
+    image = torch.full((1, 3, 24, 24), 0.5)
+    totals = [losses.total for losses in descend_by_curvature(image, bowl, 25, axes=AXES)]
+    assert len(totals) == 25
+    assert totals[-1] < 0.01 * totals[0]
+    assert not image.requires_grad
+
+
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (64, 17)])
 def test_the_levels_of_a_pyramid_sum_to_the_picture(size):
     image = picture(*size)
-    levels = split(image)
-    assert len(levels) == (1 if size == (1, 1) else 2 if size == (64, 17) else 3)
-    torch.testing.assert_close(join(levels), image, rtol=0, atol=1e-6)
+    levels = split(image, AXES)
+    assert len(levels) == {1: 1, 33: 3, 64: 2}[size[0]]
+    torch.testing.assert_close(join(levels, AXES), image, rtol=0, atol=1e-6)
 
 
 def test_the_slopes_of_a_pyramid_are_those_of_its_sum():
-    levels = [level.double() for level in split(picture(33, 47))]
+    levels = [level.double() for level in split(picture(33, 47), AXES)]
+    axes = AXES.double()
     weights = picture(33, 47, seed=3).double()
-    slopes = slopes_of(levels, weights.clone())
+    slopes = slopes_of(levels, weights.clone(), axes)
     for level, slope in zip(levels, slopes, strict=True):
-        before = (join(levels) * weights).sum()
+        before = (join(levels, axes) * weights).sum()
         level[0, 1, 2, 3] += 1
-        assert ((join(levels) * weights).sum() - before).item() == pytest.approx(slope[0, 1, 2, 3].item())
+        assert ((join(levels, axes) * weights).sum() - before).item() == pytest.approx(slope[0, 1, 2, 3].item())
         level[0, 1, 2, 3] -= 1
 
 
+def test_the_first_channel_of_a_level_is_light_and_the_others_are_contrasts():
+    grey, red = torch.full((1, 3, 4, 4), 0.5), torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assert split(grey, AXES)[0][0, :, 0, 0].tolist() == pytest.approx([0.5, 0, 0], abs=1e-6)
+    assert split(red, AXES)[0][0, 1, 0, 0] > 0.5
+
+
 def test_no_slope_leads_further_out_of_range():
-    level = torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5)
-    (slope,) = slopes_of([level], torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5))
-    assert slope[0, 0, 0].tolist() == [0, -1, 1, 0, 1]
+    levels = split(torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5), AXES)
+    (slope,) = slopes_of(levels, torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5), AXES)
+    assert slope[0, 0, 0].tolist() == [0, -3, 3, 0, 3]  # of light, which moves all three colours
 
 
 def test_no_frame_is_drawn_around_a_flat_picture():
@@ -212,8 +237,11 @@ def test_no_frame_is_drawn_around_a_flat_picture():
 
 def test_averages_take_the_place_of_maxima():
     image = picture(32, 32)
-    features = [eye(layers=["relu2_1"], pooling=pooling).network(image, ["relu2_1"]) for pooling in ("average", "max")]
-    assert not torch.allclose(features[0]["relu2_1"], features[1]["relu2_1"], rtol=0.01)
+    features = [
+        eye(layers=["relu2_1"], pooling=pooling).network(image, ["relu2_1"]) for pooling in ("average", "smooth", "max")
+    ]
+    for one, other in itertools.combinations(features, 2):
+        assert not torch.allclose(one["relu2_1"], other["relu2_1"], rtol=0.01)
 
 
 def test_memory_for_a_window_grows_with_the_network():

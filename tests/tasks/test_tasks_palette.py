@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from daguerre.tasks.palette import matching
+from daguerre.tasks.palette import axes_of, matching
 
 
 def colours(seed, spread):
@@ -34,3 +34,15 @@ def test_a_grey_photograph_makes_a_grey_palette():
 def test_values_stay_in_range():
     made = matching(colours(0, 0.1), colours(1, 0.5))(colours(2, 0.5))
     assert 0 <= made.min() < made.max() <= 1
+
+
+def test_axes_follow_the_colours_by_hand():
+    """Orange goes to blue by 0.3 each way, and light by 0.1: two axes, the third as short as any may be."""
+    long, short = torch.tensor([0.3, 0.0, -0.3]), torch.tensor([0.1, 0.1, 0.1])
+    corners = torch.stack([0.5 + a * long + b * short for a in (-1, 1) for b in (-1, 1)], dim=1).view(1, 3, 1, 4)
+    axes = axes_of(corners)
+    lengths = axes.norm(dim=0) / 3**0.5
+    expected = [1.0, 0.5 * short.norm().item() / long.norm().item(), 0.5 * 0.05]
+    assert lengths.tolist() == pytest.approx(expected, abs=1e-4)
+    assert (axes[:, 0] / axes[0, 0]).tolist() == pytest.approx([1, 0, -1], abs=1e-4)
+    assert axes_of(torch.full((1, 3, 2, 2), 0.5)).inverse().isfinite().all()

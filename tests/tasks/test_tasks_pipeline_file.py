@@ -86,18 +86,18 @@ def test_what_is_written_is_read_again_and_says_only_what_is_not_usual(tmp_path,
     (tmp_path / "recipes").mkdir()
     steps = [
         UpscaleOptions(model="nets/ours.pth", clean=False, scale=1.5, ensemble=True),
-        StylizeOptions(style=(Path('say "wave".jpg'), Path("/far/é.jpg")), share=(1.0, 0.25), rate=1e-4),
+        StylizeOptions(style=(Path('say "wave".jpg'), Path("/far/é.jpg")), share=(1.0, 0.25), strength=0.5),
     ]
     path = write_steps(steps, Path("recipes/family.toml"))
     assert path.read_text(encoding="utf-8") == (
         '[[step]]\ntask = "upscale"\nmodel = "../nets/ours.pth"\nscale = 1.5\nensemble = true\n\n'
-        '[[step]]\ntask = "stylize"\nstyle = ["../say \\"wave\\".jpg", "/far/é.jpg"]\nshare = [1.0, 0.25]\n'
-        "rate = 0.0001\n"
+        '[[step]]\ntask = "stylize"\nstyle = ["../say \\"wave\\".jpg", "/far/é.jpg"]\nstrength = 0.5\n'
+        "share = [1.0, 0.25]\n"
     )
     upscale, stylize = read_steps(path)
     assert upscale == UpscaleOptions(model="recipes/../nets/ours.pth", scale=1.5, ensemble=True)
     assert stylize.style == (Path('recipes/../say "wave".jpg'), Path("/far/é.jpg"))
-    assert (stylize.share, stylize.rate) == ((1.0, 0.25), 1e-4)
+    assert (stylize.share, stylize.strength) == ((1.0, 0.25), 0.5)
 
 
 def test_a_recipe_that_is_there_stays_unless_asked(tmp_path):

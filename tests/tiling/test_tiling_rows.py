@@ -120,7 +120,7 @@ def test_what_cannot_be_streamed_is_named(network, reason):
 
 
 def test_a_full_disk_is_reported_with_the_way_out(monkeypatch):
-    storage = Storage(3, 8, 8, Streaming(memory=0))
+    storage = Storage(3, 8, 8, torch.float32, Streaming(memory=0))
 
     class Full:
         def seek(self, _):

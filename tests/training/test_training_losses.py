@@ -17,6 +17,10 @@ from daguerre.training.losses import (
     TotalVariation,
     Vanilla,
     WeightedSum,
+    content_distance,
+    gram,
+    sorted_colours,
+    style_distance,
 )
 
 
@@ -145,3 +149,38 @@ def softplus(x: float) -> float:
 def test_adversarial_losses_by_hand(loss, generator, discriminator):
     assert loss.for_generator(REAL, FAKE).item() == pytest.approx(generator)
     assert loss.for_discriminator(REAL, FAKE).item() == pytest.approx(discriminator)
+
+
+def test_style_distance_by_hand():
+    features = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)) + 0.5
+    wanted = gram(features)
+    torch.testing.assert_close(wanted[0, 1, 2], (features[0, 1] * features[0, 2]).mean())
+    torch.testing.assert_close(style_distance(2 * wanted, wanted), torch.ones(2))
+    assert style_distance(wanted, wanted).equal(torch.zeros(2))
+    assert style_distance(torch.zeros(1, 3, 3), torch.zeros(1, 3, 3)).isfinite().all()
+
+
+def test_a_weak_channel_counts_in_a_style_like_a_strong_one():
+    wanted = torch.diag(torch.tensor([100.0, 1.0]))[None]
+    strong, weak = (wanted.clone() for _ in range(2))
+    strong[0, 0, 0] *= 2
+    weak[0, 1, 1] *= 2
+    assert style_distance(weak, wanted) > style_distance(strong, wanted) / 20
+    assert (weak - wanted).square().sum() < (strong - wanted).square().sum() / 5000
+
+
+def test_content_distance_minds_neither_colour_nor_contrast():
+    features = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert content_distance(2 * features + 1, features) < 1e-3
+    assert content_distance(-features, features).item() == pytest.approx(2, rel=0.05)
+    assert content_distance(features.flip(3), features).item() == pytest.approx(1, abs=0.2)
+    assert content_distance(torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8)) == 0
+
+
+def test_sorted_colours_are_a_distribution():
+    image = torch.tensor([[[[0.1, 0.4], [0.3, 0.2]]]]).expand(1, 3, 2, 2)
+    directions = torch.tensor([[1.0, 0, 0], [0, 0, -1]])
+    seen = sorted_colours(image, directions, 4)
+    torch.testing.assert_close(seen, torch.tensor([[[0.1, 0.2, 0.3, 0.4], [-0.4, -0.3, -0.2, -0.1]]]))
+    assert sorted_colours(image.flip(3), directions, 4).equal(seen)
+    torch.testing.assert_close(sorted_colours(image, directions, 2)[0, 0], torch.tensor([0.1, 0.4]))

@@ -1,14 +1,18 @@
 import json
 
+import numpy as np
 import pytest
 import torch
+from magenta import named_as_by_magenta
 from parity.fill import FOLDER, filled_state, fixture, relative_error
 
-from daguerre.errors import UnknownArchitecture
+from daguerre.errors import UnknownArchitecture, WeightsDamaged
 from daguerre.networks.compact import CompactResNet
 from daguerre.networks.rrdbnet import RRDBNet
+from daguerre.networks.style_transformer import StyleTransformer
 from daguerre.networks.vgg import VGG19
 from daguerre.weights.convert import detect
+from daguerre.weights.loaded import load_file
 from daguerre.weights.registry import build
 
 RRDB = {"scale": 4, "features": 64, "blocks": 23, "growth": 32}
@@ -135,3 +139,42 @@ def test_microsofts_networks_are_recognised_from_names_and_shapes_alone(name, ne
 def test_small_networks_of_the_same_kinds_are_recognised(network, arguments):
     found = detect(build(network, arguments).state_dict())
     assert (found.network, found.arguments) == (network, arguments)
+
+
+def test_magentas_variables_are_recognised(tmp_path):
+    torch.manual_seed(0)
+    network = StyleTransformer(style=5, features=4, blocks=2).eval()
+    arrays = {f"{name}:0": value.numpy() for name, value in named_as_by_magenta(network).items()}
+    np.savez(tmp_path / "magenta.npz", **arrays, step=np.array(3))
+    loaded = load_file(tmp_path / "magenta.npz")
+    expected = {"style": 5, "features": 4, "blocks": 2, "separable": False, "padding": "reflect"}
+    assert (loaded.header.network, loaded.header.arguments) == ("StyleTransformer", expected)
+    image, style = torch.rand(1, 3, 16, 16), torch.randn(1, 5)
+    assert loaded.network(image, style).equal(network(image, style))
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (lambda arrays: arrays.popitem(), WeightsDamaged, "has no"),
+        (lambda arrays: arrays.update(more=np.array([None])), WeightsDamaged, "cannot be read as a NumPy archive"),
+        (lambda arrays: arrays.update({NAN: np.full((9, 9, 3, 4), np.nan)}), WeightsDamaged, "NaN"),
+        (lambda arrays: arrays.clear(), WeightsDamaged, "no weights"),
+    ],
+)
+def test_damaged_variables_are_refused(damage, error, message, tmp_path):
+    arrays = {name: value.numpy() for name, value in named_as_by_magenta(StyleTransformer(features=4)).items()}
+    damage(arrays)
+    np.savez(tmp_path / "magenta.npz", **arrays)
+    with pytest.raises(error, match=message):
+        load_file(tmp_path / "magenta.npz")
+
+
+def test_a_truncated_archive_of_variables_is_refused(tmp_path):
+    np.savez(tmp_path / "magenta.npz", step=np.arange(1000))
+    (tmp_path / "magenta.npz").write_bytes((tmp_path / "magenta.npz").read_bytes()[:500])
+    with pytest.raises(WeightsDamaged, match="cannot be read as a NumPy archive"):
+        load_file(tmp_path / "magenta.npz")
+
+
+NAN = "transformer/contract/conv1/weights"

@@ -80,7 +80,7 @@ def import_weights(
     name: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Keep weights of your own (.pth, .pt, .ckpt, .safetensors) under a name, or those in a published archive (.zip).
+    """Keep weights of your own (.pth, .npz, .safetensors, …) under a name, or those in a published archive (.zip).
 
     Which network they belong to is found from their contents. Nothing in them is run.
 
@@ -97,7 +97,10 @@ def import_weights(
         raise OptionError("what a published archive holds has names already; leave --name out")
     for path in kept:
         header = read_header(path)
-        use = f"; use it with --model {path.stem}" if header.task == "upscale" else ""
+        usable = header.task in ("upscale", "stylize")
+        use = f"; use it with `daguerre {header.task} --model {path.stem}`" if usable else ""
+        if header.network == "StyleTransformer":
+            use += ", and give it a style vector's file (.json) as --style, for it came without a style predictor"
         print(f"{path.stem}: {header.network}, {header.task} x{header.scale}{use}")
     return 0
 

@@ -19,6 +19,7 @@ from daguerre.images.film import check_film, write_film
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.labels import guess_labels
+from daguerre.tasks.style_vector import check_vector_file
 from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer
 from daguerre.tasks.working import check_plot, check_table, make_sheet, plot_losses, write_losses
 
@@ -35,7 +36,20 @@ class Working:
     losses: bool = option(False, "also save the losses of every step as a table (.csv)")
     plot: bool = option(False, "also draw the losses of every step (.png)")
     film: Literal["none", "webp", "gif"] = option("none", "also save a film of how it was painted")
+    save_vector: Path | None = option(None, "also save the style as numbers (.json), to be given as --style later")
     labels: bool = option(False, "first say what the network that looks at the photograph takes it for")
+
+    def refuse_steps(self) -> None:
+        """Refuse what shows steps, when one pass is wanted, which has none.
+
+        Raises:
+            OptionError: names the option.
+        """
+        for name, given in {"stages": self.stages, "losses": self.losses, "plot": self.plot}.items():
+            if given:
+                raise OptionError(f"--{name} shows steps, and one pass has none; add --method optimize")
+        if self.film != "none":
+            raise OptionError("--film shows steps, and one pass has none; add --method optimize")
 
 
 def stylize(
@@ -53,7 +67,8 @@ def stylize(
     $ daguerre stylize photo.jpg --style painting.jpg --strength 0.6
     $ daguerre stylize photo.jpg --style wave.jpg mosaic.jpg --share 2 1
     $ daguerre stylize photo.jpg --style wave.jpg --colours luminance
-    $ daguerre stylize photo.jpg --style wave.jpg --stages 1,10,50,300 --losses
+    $ daguerre stylize photo.jpg --style wave.jpg --save-vector wave.json
+    $ daguerre stylize photo.jpg --style wave.jpg --method optimize --stages 1,10,50,300 --losses
 
     The result is photo-stylized.jpg, beside the photograph. Ctrl-C ends the painting early and keeps what there is; a
     second Ctrl-C stops at once.
@@ -64,6 +79,11 @@ def stylize(
     jobs = plan_jobs(pictures, result, "-stylized")
     stages = parse_stages(working.stages)
     stylizer = Stylizer(painting)
+    if working.save_vector:
+        check_vector_file(working.save_vector, overwrite=result.overwrite)
+        stylizer.vector().save(working.save_vector, overwrite=result.overwrite)
+    if painting.method == "fast":
+        working.refuse_steps()
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         content = Picture.open(job.source, max_pixels=result.max_pixels)
@@ -79,14 +99,8 @@ def stylize(
             painted = stylizer(content, stages=stages, frames=frames, enough=stopped.is_set, progress=progress)
         painted.save(job.target, options=saving, overwrite=result.overwrite)
         files.write(painted, saving, overwrite=result.overwrite)
-        last = painted.history[-1]
-        return said | {
-            "width": painted.picture.width,
-            "height": painted.picture.height,
-            "steps": last.step,
-            "content_loss": round(last.content, 4),
-            "style_loss": round(last.style, 4),
-        }
+        said |= {"width": painted.picture.width, "height": painted.picture.height}
+        return said | dict(painted.step.measured)
 
     return run_jobs(jobs, result, work, describe)
 
@@ -142,8 +156,10 @@ def likely(labels: dict[str, float]) -> str:
 
 
 def describe(said: dict[str, Any]) -> str:
+    if "steps" not in said:
+        return f"{said['width']} x {said['height']} pixels, painted in one pass"
     losses = f"content loss {said['content_loss']}, style loss {said['style_loss']}"
-    return f"{said['width']} x {said['height']} pixels, {said['steps']} steps, {losses}"
+    return f"{said['width']} x {said['height']} pixels, {said['steps']:.0f} steps, {losses}"
 
 
 @contextmanager

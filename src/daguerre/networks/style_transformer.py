@@ -1,16 +1,16 @@
 """Any style in one pass: a transformer painted by a style vector, and the network that predicts the vector."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daguerre.networks.vgg import VGG19, VGG19_LAYERS
 from daguerre.tiling.rows import traced_halo
 
-__all__ = ["StylePredictor", "StyleTransformer", "magenta_state"]
+__all__ = ["AnyStyle", "StylePredictor", "StyleTransformer", "magenta_state"]
 
 Padding = Literal["zeros", "reflect", "replicate"]
 
@@ -134,53 +134,140 @@ class StyleTransformer(nn.Module):
 
         H and W may be anything; windows of a larger picture would have to begin at multiples of 4.
         """
+        return torch.sigmoid(self.logits(image, style))
+
+    def logits(self, image: Tensor, style: Tensor) -> Tensor:
+        """As `forward`, but of every value the logit."""
         x = self.contract(image)
         for block in self.residual:
             x = block(x, style)
         for conv in self.expand[:-1]:
             x = F.relu(conv(F.interpolate(x, scale_factor=2, mode="nearest"), style))
-        x = torch.sigmoid(self.expand[-1](x, style))
+        x = self.expand[-1](x, style)
         height, width = image.shape[2:]
         return F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]))  # cut to the size of the image
 
 
 class StylePredictor(nn.Module):
-    """Predicts the style vector of a picture: means and deviations of features at several scales, then one linear map.
+    """Predicts the style vector of a picture from statistics of its colours and of what VGG-19 sees in it.
 
     Takes the place of Ghiasi et al. 2017, sec. 2.2, where Inception-v3's last features are averaged.
-    Differs from the paper: small, trained from scratch; deviations beside means, as style is the statistics of
-    features (Huang and Belongie 2017, https://arxiv.org/abs/1703.06868); and those of every scale, as strokes are fine.
+    Differs from the paper: style is the statistics of features (Huang and Belongie 2017,
+    https://arxiv.org/abs/1703.06868), so a small network that is given those of a fixed VGG-19 needs hundreds of
+    styles, not tens of thousands, to do well on new ones. What is linear in them, as a palette is, has its own way.
 
     Args:
         style: length of the style vector.
-        features: channels at half the size; doubled at each of the following levels, up to eight times.
-        levels: number of times the size is halved.
+        width: channels of VGG-19, as a fraction of the paper's.
+        hidden: units between statistics and vector.
     """
 
-    def __init__(self, *, style: int = 100, features: int = 32, levels: int = 5) -> None:
-        super().__init__()
-        widths = [3, *(features * 2 ** min(level, 3) for level in range(levels))]
-        self.levels = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(width, wider, 3, stride=2, padding=1, padding_mode="replicate"),
-                nn.LeakyReLU(0.2),
-                nn.Conv2d(wider, wider, 3, padding=1, padding_mode="replicate"),
-                nn.LeakyReLU(0.2),
-            )
-            for width, wider in pairwise(widths)
-        )
-        self.linear = nn.Linear(2 * sum(widths[1:]), style)
+    layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    """Of VGG-19, whose statistics are taken."""
 
-    def forward(self, image: Tensor) -> Tensor:
-        """The style vector (B, style) of `image` (B, 3, H, W) in [0, 1]."""
-        x = image * 2 - 1
-        statistics = []
-        for level in self.levels:
-            x = level(x)
-            variance, mean = torch.var_mean(x, (2, 3), correction=0)
-            statistics += [mean, (variance + 1e-5).sqrt()]
-        vector: Tensor = self.linear(torch.cat(statistics, 1))
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, *, style: int = 100, width: float = 0.34375, hidden: int = 256) -> None:
+        super().__init__()
+        eye = VGG19(width=width)
+        eye.soften()
+        eye.features = nn.Sequential(*list(eye.features)[: 1 + VGG19_LAYERS.index(self.layers[-1])])
+        self.eye = eye.requires_grad_(False)
+        channels = [module.out_channels for module in eye.features if isinstance(module, nn.Conv2d)]
+        first = channels[0]
+        seen = sum(channels[i] for i in (0, 2, 4, 8))  # the first convolution of each block
+        self.statistics = 9 + 2 * seen + first * (first - 1) // 2
+        self.register_buffer("mean", torch.zeros(self.statistics))  # over the styles of the training
+        self.register_buffer("deviation", torch.ones(self.statistics))
+        self.linear = nn.Linear(self.statistics, style)
+        self.deeper = nn.Sequential(nn.Linear(self.statistics, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, style))
+
+    def forward(self, image: Tensor, visible: Tensor | None = None) -> Tensor:
+        """The style vector (B, style) of `image` (B, 3, H, W) in [0, 1]; H and W at least 8.
+
+        Args:
+            visible: how much each pixel counts, (B, 1, H, W) in [0, 1]; alike unless given.
+        """
+        return self.vector(self.describe(image, self.eye(image, self.layers), visible))
+
+    def vector(self, statistics: Tensor) -> Tensor:
+        """Style vectors (..., style) from (..., statistics)."""
+        x = (statistics - self.mean) / self.deviation
+        vector: Tensor = self.linear(x) + self.deeper(x)
         return vector
+
+    def describe(self, image: Tensor, features: Mapping[str, Tensor], visible: Tensor | None = None) -> Tensor:
+        """Statistics (B, statistics) of an image (B, 3, H, W) in [0, 1] and of its features at `layers`.
+
+        Of colours as their logits, as the transformer ends in a sigmoid, and of the first layer: means, logarithms of
+        deviations, correlations; of the others without correlations.
+        """
+        colours = image.float().clamp(0.02, 0.98).logit()
+        share = shares_of(colours, visible)
+        parts = [*moments(colours, share), correlations(colours, share)]
+        for layer in self.layers:
+            seen = features[layer].float()
+            parts += moments(seen, shares_of(seen, visible))
+        first = features[self.layers[0]].float()
+        return torch.cat([*parts, correlations(first, shares_of(first, visible))], 1)
+
+
+def shares_of(x: Tensor, visible: Tensor | None) -> Tensor | None:
+    """How much each place of maps (B, C, h, w) counts, (B, 1, h, w), with mean 1; None if all alike."""
+    if visible is None:
+        return None
+    share = F.adaptive_avg_pool2d(visible, (x.shape[2], x.shape[3]))
+    return share / share.mean((2, 3), keepdim=True).clamp_min(1e-6)
+
+
+def moments(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Means and logarithms of deviations (B, C) of maps (B, C, H, W)."""
+    weighted = x if share is None else x * share
+    mean = weighted.mean((2, 3))
+    variance = ((weighted * x).mean((2, 3)) - mean.square()).clamp_min(0)
+    return mean, (variance + 1e-4).log() / 2
+
+
+def correlations(x: Tensor, share: Tensor | None) -> Tensor:
+    """Correlations between each two channels of maps (B, C, H, W): (B, C (C - 1) / 2)."""
+    mean = (x if share is None else x * share).mean((2, 3), keepdim=True)
+    x = x - mean if share is None else (x - mean) * share.sqrt()
+    x = x / (x.square().mean((2, 3), keepdim=True) + 1e-4).sqrt()
+    x = x.flatten(2)
+    both = x @ x.transpose(1, 2) / x.shape[2]
+    down, across = torch.tril_indices(x.shape[1], x.shape[1], -1, device=x.device)
+    return both[:, down, across]
+
+
+class AnyStyle(nn.Module):
+    """The transformer with the predictor that belongs to it.
+
+    Args:
+        style, features, blocks: of the transformer.
+        width, hidden: of the predictor.
+    """
+
+    scale = 1
+    multiple = 4
+    whole_picture = True
+
+    def __init__(
+        self, *, style: int = 100, features: int = 24, blocks: int = 5, width: float = 0.34375, hidden: int = 256
+    ) -> None:
+        super().__init__()
+        self.transformer = StyleTransformer(style=style, features=features, blocks=blocks)
+        self.predictor = StylePredictor(style=style, width=width, hidden=hidden)
+
+    def forward(self, image: Tensor, statistics: Tensor, shares: Tensor) -> Tensor:
+        """Logits of `image` (B, 3, H, W) in [0, 1] painted in mixtures of styles; their sigmoid is the picture.
+
+        Args:
+            statistics: of each of S styles, (B, S, statistics), as the predictor describes them.
+            shares: how much each style counts, (B, S); they sum to 1.
+        """
+        vectors = self.predictor.vector(statistics)
+        return self.transformer.logits(image, (vectors * shares[..., None]).sum(1))
 
 
 def magenta_state(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ brightness of each result: here the border is mirrored up to the multiple and cu
 networks make it. The detector sees the photograph at full size, not at a short side of 256 pixels.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -22,9 +22,10 @@ from daguerre.errors import OptionError, WeightsNotFound
 from daguerre.images import Canvas, Picture
 from daguerre.images.pixels import luma
 from daguerre.networks.photo_vae import PhotoVAE
-from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.colours import read_colours
-from daguerre.tiling import Rows, Streaming, Window, plan_windows, streamed
+from daguerre.tasks.streaming import Meter, padded, rows_of
+from daguerre.tiling import Rows, Streaming, Window, plan_windows
 
 __all__ = ["Filling", "PublishedDetector", "PublishedRestorer", "models", "require"]
 
@@ -205,60 +206,3 @@ def colours_of(picture: Picture, damage: Damage | None, streaming: Streaming) ->
         return colours if damage is None else torch.maximum(colours, damage.read(window))
 
     return rows_of(picture, 3, read, streaming)
-
-
-def rows_of(picture: Picture, channels: int, read: Callable[[Window], Tensor], streaming: Streaming) -> Rows:
-    """What can be read of a picture by windows, by rows."""
-
-    def strip(top: int, bottom: int) -> Tensor:
-        return read(Window(top, 0, bottom - top, picture.width)).to(streaming.device)
-
-    return Rows(channels, picture.height, picture.width, strip, streaming=streaming)
-
-
-def padded(rows: Rows, multiple: int, smallest: int) -> Rows:
-    """`rows` continued below and to the right up to a multiple, mirrored; repeated where there is too little."""
-    height, width = (max(-(-side // multiple) * multiple, smallest) for side in (rows.height, rows.width))
-    down, right = height - rows.height, width - rows.width
-    mode = "reflect" if down < rows.height and right < rows.width else "replicate"
-    return cast(Rows, F.pad(cast(Tensor, rows), (0, right, 0, down), mode=mode))
-
-
-class Meter:
-    """Tells how far the streaming of a network is, in values computed."""
-
-    def __init__(self, progress: ProgressCallback) -> None:
-        self.progress = progress
-        self.step, self.done, self.total = "", 0, 0
-
-    def measured(self, step: str, smallest: int, function: Callable[..., Tensor], *inputs: Rows) -> Rows:
-        """As `streamed`, told from now on as `step`; no map may have fewer than `smallest` rows and columns."""
-        self.step, self.done, self.total = step, 0, work(smallest, function, *inputs)
-        self(0)
-        return streamed(function, *inputs)
-
-    def strips(self, made: Rows, picture: Picture) -> Iterator[tuple[Window, Tensor]]:
-        """What was made, a strip at a time, without what goes beyond the picture."""
-        for top, bottom in made.strips():
-            strip = made.read(top, bottom)
-            window = Window(top, 0, min(bottom, picture.height) - top, picture.width)
-            if window.height > 0:
-                yield window, strip[:, :, : window.height, : window.width].cpu()
-            self(strip.numel())
-
-    def __call__(self, values: int) -> None:
-        self.done += values
-        self.progress(Progress(step=self.step, done=self.done, total=self.total))
-
-
-def work(smallest: int, function: Callable[..., Tensor], *inputs: Rows) -> int:
-    """Values that streaming computes until the result has been read.
-
-    Every map has a fixed number of values per pixel, so a small picture tells it of a large one.
-    """
-    counts: list[int] = []
-    streaming = Streaming(device=inputs[0].device, after_strip=counts.append)
-    fewest = min(rows.height for rows in inputs)
-    small = [torch.zeros(1, rows.channels, *[smallest * rows.height // fewest] * 2) for rows in inputs]
-    streamed(function, *(Rows.of(tensor.to(streaming.device), streaming) for tensor in small)).settled()
-    return sum(counts) * inputs[0].height * inputs[0].width // small[0][0, 0].numel()

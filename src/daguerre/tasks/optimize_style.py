@@ -34,9 +34,11 @@ Made = TypeVar("Made")
 
 ALIGNMENT = 32  # pixels; windows begin where VGG-19's deepest poolings do
 PROCESSOR_ALLOWANCE = 2**30  # bytes for the features of one window and their gradients
-LEVELS = 3  # halvings in the pyramid that is changed
+LEVELS = 5  # halvings in the pyramid that is changed
 SMALLEST_LEVEL = 16  # pixels of the shorter side that are halved no more
-COARSER = 0.5  # how far a step may change a level, as a part of the next finer one's
+COARSER = (1.7, 2.2, 2.2)  # how far a step may change a level along each colour axis, by the next finer one's
+TRIES = 5  # looks at the picture that L-BFGS takes for a step at most
+HISTORY = 10  # steps that L-BFGS remembers
 FAINT = 0.05  # features with less than this part of the mean power count less
 HELD = 5  # bytes held at a time for one byte of the features of all convolutions; measured at 512 and 768 pixels
 
@@ -63,9 +65,7 @@ class Eye:
         pooling: of the network; the paper recommends averages.
     """
 
-    def __init__(
-        self, network: VGG19, device: Device, layers: Sequence[str], *, pooling: Literal["average", "max"] = "average"
-    ) -> None:
+    def __init__(self, network: VGG19, device: Device, layers: Sequence[str], *, pooling: str = "average") -> None:
         self.layers = sorted(set(layers), key=VGG19_LAYERS.index)
         self.stride = {layer: stride_of(layer) for layer in self.layers}
         self.halo = -(-network.halo(self.layers[-1]) // ALIGNMENT) * ALIGNMENT
@@ -75,6 +75,8 @@ class Eye:
                 module.padding_mode = "replicate"
             elif isinstance(module, nn.MaxPool2d) and pooling == "average":
                 network.features[place] = nn.AvgPool2d(2)
+            elif isinstance(module, nn.MaxPool2d) and pooling == "smooth":
+                network.features[place] = SmoothPool2d()
         self.network = device.place(network).requires_grad_(False)
         self.device = device
         values, stride = 0.0, 1
@@ -115,6 +117,14 @@ class Eye:
         with self.device.autocast():
             seen = self.network(image.contiguous(memory_format=torch.channels_last), self.layers)
         return {layer: seen[layer][(..., *view.features(self.stride[layer]))] for layer in self.layers}
+
+
+class SmoothPool2d(nn.Module):
+    """Halve a map with the filter (1, 3, 3, 1) along each axis, so that nothing fine passes as something coarse."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        return F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2, stride=1), 2)
 
 
 @dataclass(frozen=True)
@@ -401,33 +411,76 @@ def descend(
     steps: int,
     *,
     rate: float,
+    axes: Tensor,
     betas: tuple[float, float] = (0.9, 0.99),
 ) -> Iterator[Losses]:
     """Change `image` (1, 3, H, W) in place by Adam, one step before each of the losses that are yielded.
 
-    What is changed is a pyramid whose levels sum to the picture, so that whole areas take on the style's colours as
-    readily as single pixels take on its grain. Values stay in [0, 1]. The rate falls to 0 along a half cosine, so that
-    the last picture is the best.
-    Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1.
+    What is changed is a pyramid whose levels sum to the picture, in colours turned to axes (3, 3) such as
+    `palette.axes_of` finds them. Adam moves all values alike, so these give a step the spectrum of pictures: wide areas
+    move far, single pixels little, least of all in hues that the styles lack. On plain pixels the same descent ends in
+    coloured speckle. Values stay in [0, 1].
+    The rate falls to 0 along a half cosine, so that the last picture is the best.
+    Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the change of variables is that of
+    Olah et al. 2017, "Feature visualization", https://distill.pub/2017/feature-visualization, with a pyramid in place
+    of Fourier coefficients.
     """
-    levels = split(image)
+    levels = split(image, axes)
     means, squares = ([torch.zeros_like(level) for level in levels] for _ in range(2))
+    coarser = image.new_tensor(COARSER).view(1, 3, 1, 1)
     for step in range(1, steps + 1):
         losses, gradient = objective(image)
         size = rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2 / (1 - betas[0] ** step)
-        for level, slope, mean, square in zip(levels, slopes_of(levels, gradient), means, squares, strict=True):
+        sizes = torch.full_like(coarser, size)
+        for level, slope, mean, square in zip(levels, slopes_of(levels, gradient, axes), means, squares, strict=True):
             mean.lerp_(slope, 1 - betas[0])
             square.mul_(betas[1]).addcmul_(slope, slope, value=1 - betas[1])
             root = slope.copy_(square).div_(1 - betas[1] ** step).sqrt_().clamp_min_(1e-30)
-            level.addcdiv_(mean, root, value=-size)
-            size *= COARSER
-        image.copy_(join(levels)).clamp_(0, 1)
+            level.sub_(root.reciprocal_().mul_(mean).mul_(sizes))
+            sizes = sizes * coarser
+        image.copy_(join(levels, axes)).clamp_(0, 1)
         yield losses
 
 
-def split(image: Tensor) -> list[Tensor]:
-    """An image (1, 3, H, W) as levels, each half as large as the one before, that `join` sums to it again."""
+def descend_by_curvature(
+    image: Tensor, objective: Callable[[Tensor], tuple[Losses, Tensor]], steps: int, *, axes: Tensor
+) -> Iterator[Losses]:
+    """As `descend`, by L-BFGS with a line search: it takes steps of the size that the losses allow, and no rate.
+
+    A step looks at the picture two to `TRIES` times; twice `HISTORY` pyramids are held.
+    Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
+    """
+    levels = [level.requires_grad_() for level in split(image, axes)]
+    search = torch.optim.LBFGS(
+        levels, max_iter=1, max_eval=TRIES, tolerance_grad=0, tolerance_change=0, history_size=HISTORY,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
+    found: list[Losses] = []
+
+    def evaluate() -> float:
+        with torch.no_grad():
+            image.copy_(join(levels, axes)).clamp_(0, 1)
+        losses, gradient = objective(image)
+        found.append(losses)
+        for level, slope in zip(levels, slopes_of(levels, gradient, axes), strict=True):
+            level.grad = slope
+        return losses.total
+
+    for _ in range(steps):
+        found.clear()
+        search.step(evaluate)  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            image.copy_(join(levels, axes)).clamp_(0, 1)
+        yield found[0]
+
+
+def split(image: Tensor, axes: Tensor) -> list[Tensor]:
+    """An image (1, 3, H, W) as levels, each half as large as the one before, that `join` sums to it again.
+
+    Colours are multiples of the columns of `axes` (3, 3).
+    """
     levels: list[Tensor] = []
+    image = turned(image, axes.inverse())
     while len(levels) < LEVELS and min(image.shape[-2:]) > SMALLEST_LEVEL:
         size = [(side + 1) // 2 for side in image.shape[-2:]]
         small = F.interpolate(image, size, mode="bilinear", antialias=True)
@@ -436,24 +489,29 @@ def split(image: Tensor) -> list[Tensor]:
     return [*levels, image.clone()]
 
 
-def join(levels: Sequence[Tensor]) -> Tensor:
+def join(levels: Sequence[Tensor], axes: Tensor) -> Tensor:
     image = levels[-1]
     for level in reversed(levels[:-1]):
         image = enlarge(image, level) + level
-    return image
+    return turned(image, axes)
+
+
+def turned(image: Tensor, matrix: Tensor) -> Tensor:
+    """An image (1, 3, H, W) with each pixel's colour multiplied by a matrix (3, 3)."""
+    return F.conv2d(image, matrix.to(image)[..., None, None])
 
 
 def enlarge(image: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(image, like.shape[-2:], mode="bilinear")
 
 
-def slopes_of(levels: Sequence[Tensor], gradient: Tensor) -> list[Tensor]:
+def slopes_of(levels: Sequence[Tensor], gradient: Tensor, axes: Tensor) -> list[Tensor]:
     """Gradient with respect to each level, from that with respect to their sum, clamped to [0, 1].
 
     Where the sum lies outside, what would lead it further out is left out.
     """
     leaves = [level.detach().requires_grad_() for level in levels]
     with torch.enable_grad():
-        made = join(leaves)
+        made = join(leaves, axes)
     outwards = ((made < 0) & (gradient > 0)) | ((made > 1) & (gradient < 0))
     return list(torch.autograd.grad(made, leaves, gradient.masked_fill(outwards, 0)))

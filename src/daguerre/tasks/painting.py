@@ -12,8 +12,18 @@ from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.tasks.colours import read_colours
-from daguerre.tasks.optimize_style import Descriptor, Eye, Objective, Wanted, blend, descend, gather
-from daguerre.tasks.palette import matching
+from daguerre.tasks.optimize_style import (
+    Descriptor,
+    Eye,
+    Losses,
+    Objective,
+    Wanted,
+    blend,
+    descend,
+    descend_by_curvature,
+    gather,
+)
+from daguerre.tasks.palette import axes_of, matching
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
 from daguerre.tiling import plan_windows
@@ -86,14 +96,23 @@ class Painting:
         content: the photograph.
         styles: all with a mask, or none.
         eye: sees the layers that the options name.
+        begun: what is made of a small photograph (1, 3, H, W) to start from, if not itself or noise.
     """
 
-    def __init__(self, content: Picture, styles: Sequence[Style], options: StylizeOptions, eye: Eye) -> None:
-        self.content, self.styles, self.options, self.eye = content, styles, options, eye
+    def __init__(
+        self,
+        content: Picture,
+        styles: Sequence[Style],
+        options: StylizeOptions,
+        eye: Eye,
+        begun: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.content, self.styles, self.options, self.eye, self.begun = content, styles, options, eye, begun
         self.device = eye.device.torch_device
         self.history: list[Row] = []
         self.image, _ = self.photograph(plan_scales(content.height, content.width, 1, options.scales)[0])
         self.recolour = [self.palette(style.picture) for style in styles]
+        self.axes = self.palette_axes().to(self.device)
 
     def steps(self, progress: ProgressCallback) -> Iterator[Row]:
         """Take the steps one by one; with each come the losses before it."""
@@ -105,7 +124,7 @@ class Painting:
             photograph, alpha = self.photograph(scale)
             self.image = self.enlarged(scale.height, scale.width) if self.history else self.beginning(photograph)
             objective = self.objective(photograph, alpha)
-            for losses in descend(self.image, objective, scale.steps, rate=self.options.rate):
+            for losses in self.descent(objective, scale.steps):
                 row = Row(
                     step=len(self.history) + 1,
                     height=scale.height,
@@ -120,6 +139,11 @@ class Painting:
                 note = f"step {row.step} of {self.options.steps}, {row.width} x {row.height} pixels: {row.summary}"
                 progress(Progress(step="painting", done=done, total=total, note=note))
                 yield row
+
+    def descent(self, objective: Objective, steps: int) -> Iterator[Losses]:
+        if self.options.optimizer == "lbfgs":
+            return descend_by_curvature(self.image, objective, steps, axes=self.axes)
+        return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes)
 
     def picture(self) -> Picture:
         """What it looks like now, at the photograph's size, in whose colours was asked for, where was asked for."""
@@ -159,16 +183,46 @@ class Painting:
         """How a style's colours are changed before it is looked at."""
         if self.options.colours == "style":
             return lambda image: image
-        small = [read_resized(picture, *mean_side(picture, PALETTE))[0] for picture in (style, self.content)]
-        return matching(*(self.as_seen(image) for image in small))
+        return matching(self.colours_of(style), self.colours_of(self.content))
+
+    def palette_axes(self) -> Tensor:
+        """The axes of all styles' colours, and of the photograph's where strength keeps some of them."""
+        parts = [
+            change(self.colours_of(style.picture)) for style, change in zip(self.styles, self.recolour, strict=True)
+        ]
+        if self.options.strength < 1:
+            parts.append(self.colours_of(self.content))
+        return axes_of(torch.cat(parts, dim=3))
+
+    def colours_of(self, picture: Picture) -> Tensor:
+        """Colours (1, 3, 1, N) of a picture's visible pixels, from a small copy."""
+        image, alpha = read_resized(picture, *mean_side(picture, PALETTE))
+        seen = self.as_seen(image)
+        return seen.flatten(2)[:, :, None] if alpha is None else seen[..., alpha[0, 0] > 0][:, :, None]
 
     def beginning(self, photograph: Tensor) -> Tensor:
         """What the first step changes."""
+        if self.begun is not None:
+            return self.begun(photograph).to(self.device)
         if self.options.start == "content":
-            return photograph.clone()
+            return self.in_palette(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
         noise = torch.randn(photograph.shape, generator=generator).mul_(0.2).add_(0.5).clamp_(0, 1)
         return self.as_seen(noise).to(self.device)
+
+    def in_palette(self, photograph: Tensor) -> Tensor:
+        """The photograph with its colours moved to the styles', as far as strength and masks want them.
+
+        Colours that a style does not have, a red sleeve among its blues, would otherwise outlast all steps.
+        """
+        own, before = self.colours_of(self.content), photograph.cpu()
+        changes = []
+        for style, recolour in zip(self.styles, self.recolour, strict=True):
+            change = matching(own, recolour(self.colours_of(style.picture)))(before) - before
+            changes.append(change * (style.share if style.mask is None else self.mask(style, *before.shape[-2:])))
+        total = sum(style.share for style in self.styles) if self.styles[0].mask is None else 1
+        change = torch.stack(changes).sum(0) * (self.options.strength / total)
+        return (before + change).clamp_(0, 1).to(self.device)
 
     def enlarged(self, height: int, width: int) -> Tensor:
         if self.image.shape[-2:] == (height, width):

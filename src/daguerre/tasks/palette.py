@@ -5,7 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["matching"]
+__all__ = ["axes_of", "matching"]
+
+RARE = 0.05  # least length of an axis, as a part of the longest
+HUES = 0.5  # length of the second and third axis beside what the colours have; noise is seen in hues first
 
 
 def matching(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
@@ -23,6 +26,19 @@ def matching(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
         return (change @ flat + wanted_mean[:, None]).view(image.shape).to(image.dtype).clamp_(0, 1)
 
     return apply
+
+
+def axes_of(image: Tensor) -> Tensor:
+    """Axes (3, 3), a column each, along which colours (1, 3, H, W) vary independently, long where they vary much.
+
+    The first has the length of white, and reaches from dark to light in most pictures.
+    """
+    _, spread = moments(image)
+    values, vectors = torch.linalg.eigh(spread)
+    lengths = values.clamp_min(0).sqrt().flip(0)
+    lengths = (lengths / lengths[0].clamp_min(1e-6)).clamp_min(RARE) * lengths.new_tensor([1.0, HUES, HUES])
+    axes: Tensor = vectors.flip(1) * lengths * 3**0.5
+    return axes.float()
 
 
 def moments(image: Tensor) -> tuple[Tensor, Tensor]:

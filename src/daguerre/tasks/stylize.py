@@ -16,16 +16,19 @@ from daguerre.images import Picture, SaveOptions
 from daguerre.images.pixels import luma
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.fast_style import FastPainter, FastPainting, FastStyle, look
 from daguerre.tasks.optimize_style import Eye
 from daguerre.tasks.painting import SMALLEST_SIDE, Painting, Row, Style, mean_side
 from daguerre.tasks.provenance import Step, add_step
 from daguerre.tasks.resized import read_resized
+from daguerre.tasks.style_vector import SUFFIX, StyleVector, mixed
 from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
 from daguerre.tasks.upscale import as_picture
 
 __all__ = ["StylizeOptions", "Stylized", "Stylizer", "stylize"]
 
 Source = Picture | Path | str | np.ndarray
+Look = Source | StyleVector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,7 @@ class Stylizer:
 
     Args:
         options: how; single options may be given by name instead or on top.
-        styles: the style, or several, as pictures or arrays instead of the files that the options name.
+        styles: the style, or several, as pictures, arrays or vectors instead of the files that the options name.
 
     Raises:
         PictureError: a style that cannot be read, or has no style in it.
@@ -80,21 +83,54 @@ class Stylizer:
     """
 
     def __init__(
-        self, options: StylizeOptions | None = None, *, styles: Source | Sequence[Source] = (), **changes: Any
+        self, options: StylizeOptions | None = None, *, styles: Look | Sequence[Look] = (), **changes: Any
     ) -> None:
         self.options = replace(options or StylizeOptions(), **changes)
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, str) else [styles]
-        pictures = [as_picture(style) for style in several or self.options.style]
-        if not pictures:
+        looks = [look_of(style) for style in several or self.options.style]
+        if not looks:
             raise OptionError("name at least one picture whose style to take, for example: --style painting.jpg")
         for name in ("share", "mask"):
-            if (given := len(getattr(self.options, name))) not in (0, len(pictures)):
-                raise OptionError(f"{name} has {given} values for {len(pictures)} styles; give one for each")
-        shares = self.options.share or (1.0,) * len(pictures)
-        masks: Sequence[Picture | None] = [Picture.open(mask) for mask in self.options.mask] or [None] * len(pictures)
-        self.styles = [Style(*parts) for parts in zip(pictures, shares, masks, strict=True)]
+            if (given := len(getattr(self.options, name))) not in (0, len(looks)):
+                raise OptionError(f"{name} has {given} values for {len(looks)} styles; give one for each")
+        shares = self.options.share or (1.0,) * len(looks)
+        masks: Sequence[Picture | None] = [Picture.open(mask) for mask in self.options.mask] or [None] * len(looks)
+        names = [name_of(look) for look in looks]
+        self.styles = [FastStyle(*parts) for parts in zip(looks, names, shares, masks, strict=True)]
         for style in self.styles:
             check_style(style)
+        self.check_method()
+
+    def check_method(self) -> None:
+        """Refuse what the method cannot do with these styles, before any picture is painted.
+
+        Raises:
+            OptionError: says which style.
+        """
+        for style in self.styles:
+            if not isinstance(style.look, StyleVector):
+                continue
+            if self.options.method == "optimize":
+                raise OptionError(f"{style.name} is a style vector, which serves one pass only; give a picture")
+            self.painter.check(style.look, style.name)
+        pictures = any(isinstance(style.look, Picture) for style in self.styles)
+        if self.options.method == "fast" and (pictures or self.options.strength < 1):
+            self.painter.check_predictor()
+
+    @functools.cached_property
+    def painter(self) -> FastPainter:
+        return FastPainter(self.options.model, choose_device(self.options.device, self.options.precision))
+
+    def vector(self) -> StyleVector:
+        """The style, or the mixture of styles, as the numbers that one pass paints by.
+
+        Raises:
+            OptionError: several places have each its own, or each photograph; or the model cannot look at pictures.
+        """
+        if self.options.mask or self.options.colours == "match":
+            raise OptionError("with --mask or --colours match there is no one style vector to save; leave them out")
+        looks = [look(style, self.options, self.painter, None) for style in self.styles]
+        return mixed(looks, [style.share for style in self.styles])
 
     @functools.cached_property
     def eye(self) -> Eye:
@@ -124,15 +160,24 @@ class Stylizer:
 
         Raises:
             PictureError: too small, or unreadable.
-            OptionError: a stage after the last step.
+            OptionError: a stage after the last step, or of what has no steps.
         """
         content = as_picture(source)
         check_content(content)
+        if self.options.method == "fast":
+            if stages or frames:
+                raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
+            picture = FastPainting(content, self.styles, self.options, self.painter).picture(progress)
+            return Stylized(picture=picture, history=[], stages={}, frames=[], step=self.step([]))
         if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
             raise OptionError(
                 f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
             )
-        painting = Painting(content, self.styles, self.options, self.eye)
+        begun = None
+        if self.options.start == "fast":
+            begun = FastPainting(content, self.styles, self.options, self.painter).begun
+        styles = [Style(picture_of(style), style.share, style.mask) for style in self.styles]
+        painting = Painting(content, styles, self.options, self.eye, begun)
         kept: dict[int, Picture] = {}
         film: list[Tensor] = []
         shots = film_steps(self.options.steps, frames)
@@ -158,16 +203,22 @@ class Stylizer:
             for f in fields(self.options)
             if getattr(self.options, f.name) != f.default and f.name != "device"
         }
-        options["style"] = [name_of(style.picture) for style in self.styles]
+        options["style"] = [style.name for style in self.styles]
         if self.options.mask:
             options["mask"] = [path.name for path in self.options.mask]
-        measured = {"steps": float(len(history))}
+        fast, measured = self.options.method == "fast", {}
         if history:
-            measured |= {"content_loss": round(history[-1].content, 4), "style_loss": round(history[-1].style, 4)}
+            measured = {
+                "steps": float(len(history)),
+                "content_loss": round(history[-1].content, 4),
+                "style_loss": round(history[-1].style, 4),
+            }
+        networks = [self.options.model] if fast or self.options.start == "fast" else []
+        networks += [] if fast else [self.options.features]
         return Step(
             task=self.options.task,
             options=options,
-            models={Path(self.options.features).name: weights.checksum(self.options.features)},
+            models={Path(name).name: weights.checksum(name) for name in networks},
             measured=measured,
             source_type="compositeWithTrainedAlgorithmicMedia",
         )
@@ -178,8 +229,24 @@ def film_steps(steps: int, frames: int) -> set[int]:
     return {max(round(steps * ((number + 1) / frames) ** 2), 1) for number in range(frames)}
 
 
-def name_of(picture: Picture) -> str:
-    return picture.path.name if picture.path else "a picture without a name"
+def look_of(style: Look) -> Picture | StyleVector:
+    """A style's picture, or its vector."""
+    if isinstance(style, StyleVector):
+        return style
+    if isinstance(style, Path | str) and Path(style).suffix.lower() == SUFFIX:
+        return StyleVector.read(Path(style))
+    return as_picture(style)
+
+
+def name_of(look: Picture | StyleVector) -> str:
+    if isinstance(look, StyleVector):
+        return look.name or "a style vector without a name"
+    return look.path.name if look.path else "a picture without a name"
+
+
+def picture_of(style: FastStyle) -> Picture:
+    assert isinstance(style.look, Picture)  # optimisation takes no others
+    return style.look
 
 
 def check_content(content: Picture) -> None:
@@ -190,9 +257,16 @@ def check_content(content: Picture) -> None:
         )
 
 
-def check_style(style: Style) -> None:
+def check_style(style: FastStyle) -> None:
     """Refuse a picture in which there is no style, and a mask that hides it."""
-    picture, name = style.picture, name_of(style.picture)
+    if isinstance(style.look, Picture):
+        check_look(style.look, style.name)
+    if style.mask is not None and luma(read_resized(style.mask, *mean_side(style.mask, 512))[0]).max() < 1 / 255:
+        raise OptionError(f"the mask {name_of(style.mask)} is black all over, so {style.name} would be nowhere")
+
+
+def check_look(picture: Picture, name: str) -> None:
+    """Refuse a picture in which there is no style."""
     if min(picture.height, picture.width) < SMALLEST_SIDE:
         size = f"{picture.width} x {picture.height}"
         raise PictureError(f"{name} has {size} pixels, too few for a style; each side needs {SMALLEST_SIDE}")
@@ -202,11 +276,9 @@ def check_style(style: Style) -> None:
         raise PictureError(f"{name} is fully transparent, so there is no style in it; take another picture")
     if seen.flatten(2).std(dim=2).max() < 1 / 255:
         raise PictureError(f"{name} has one colour all over, so there is no style in it; take another picture")
-    if style.mask is not None and luma(read_resized(style.mask, *mean_side(style.mask, 512))[0]).max() < 1 / 255:
-        raise OptionError(f"the mask {name_of(style.mask)} is black all over, so {name} would be nowhere")
 
 
-def stylize(source: Source, style: Source | Sequence[Source], **options: Any) -> Picture:
+def stylize(source: Source, style: Look | Sequence[Look], **options: Any) -> Picture:
     """Paint a photograph: `stylize("photo.jpg", "painting.jpg", strength=0.7).save("painted.jpg")`.
 
     Args:

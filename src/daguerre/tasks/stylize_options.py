@@ -1,7 +1,7 @@
 """How to paint: the options of `stylize`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -20,8 +20,15 @@ class StylizeOptions:
 
     task: ClassVar[str] = "stylize"
 
-    style: tuple[Path, ...] = option((), "the picture whose style to take, or several", metavar="PICTURE ...")
-    method: Literal["optimize"] = option("optimize", "how: by optimisation, slowly, step by step")
+    style: tuple[Path, ...] = option(
+        (), "the picture whose style to take, or several; in one pass also saved style vectors", metavar="PICTURE ..."
+    )
+    method: Literal["fast", "optimize"] = option(
+        "fast", "how: in one pass (fast), or by optimisation, slowly, step by step (optimize)"
+    )
+    model: str = option(
+        "any-style", "the network that paints in one pass: a name from `daguerre models`, or a file", file=True
+    )
     strength: float = option(1.0, "how far to go from the photograph's own look to the style, up to 1")
     style_scale: float = option(1.0, "size of the strokes: 2 makes them twice as large, 0.5 half as large")
     share: tuple[float, ...] = option((), "how much each of several styles counts, in their order; alike unless said")
@@ -33,12 +40,14 @@ class StylizeOptions:
         "whose colours: the style's; the photograph's, only light and dark being painted (luminance); or the style's "
         "pictures recoloured to match the photograph (match)",
     )
-    start: Literal["content", "noise"] = option("content", "what to begin with: the photograph, or coloured noise")
+    start: Literal["content", "noise", "fast"] = option(
+        "content", "what to begin with: the photograph, coloured noise, or what one pass makes (fast)"
+    )
     steps: int = option(300, "steps in all; more come closer to the style")
     scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")
     content_weight: float = option(1.0, "how much the photograph's arrangement counts")
-    style_weight: float = option(1.0, "how much the style counts")
-    variation_weight: float = option(1.0, "how much smoothness counts")
+    style_weight: float = option(3.0, "how much the style counts")
+    variation_weight: float = option(10.0, "how much smoothness counts")
     content_layers: tuple[str, ...] = option(
         ("relu4_2",), "layers of VGG-19 that hold the photograph's arrangement, each perhaps with a weight: relu4_2=2"
     )
@@ -46,10 +55,15 @@ class StylizeOptions:
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "layers of VGG-19 that hold the style, the same way"
     )
     statistics: Statistics = option(
-        "gram", "what a style is: correlations between features (gram), or their means and covariances (moments)"
+        "moments", "what a style is: means and covariances of features (moments), or Gram matrices (gram)"
     )
-    pooling: Literal["average", "max"] = option("average", "pooling between the layers of VGG-19")
-    rate: float = option(0.03, "how far a step may change a pixel, of 1")
+    pooling: Literal["average", "smooth", "max"] = option(
+        "smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges"
+    )
+    optimizer: Literal["adam", "lbfgs"] = option(
+        "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
+    )
+    rate: float = option(0.004, "how far a step of adam may change a pixel, of 1; wider areas move further")
     seed: int = option(0, "which noise to start from")
     features: str = option(
         "vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file", file=True
@@ -69,10 +83,30 @@ class StylizeOptions:
             raise OptionError("content_weight and style_weight are both 0, so there is nothing to paint; raise one")
         for share in self.share:
             check_range("share", share, 0, 1e6)
+        if self.method == "fast":
+            refuse_steps(self)
         if self.share and not any(self.share):
             raise OptionError("every share is 0, so no style would count; raise one")
         for name in ("content_layers", "style_layers"):
             layer_weights(name, getattr(self, name))
+
+
+STEP_BY_STEP = (
+    "start", "steps", "scales", "content_weight", "style_weight", "variation_weight", "content_layers", "style_layers",
+    "statistics", "pooling", "rate", "seed", "features",
+)  # fmt: skip
+"""Options that only optimisation has a use for."""
+
+
+def refuse_steps(options: StylizeOptions) -> None:
+    """Refuse what only optimisation could do, when one pass is wanted.
+
+    Raises:
+        OptionError: names the option.
+    """
+    for field in fields(options):
+        if field.name in STEP_BY_STEP and getattr(options, field.name) != field.default:
+            raise OptionError(f"{field.name} is for painting step by step; leave it out, or set method to optimize")
 
 
 def layer_weights(option_name: str, layers: Sequence[str]) -> dict[str, float]:

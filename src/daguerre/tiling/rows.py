@@ -157,13 +157,15 @@ class Rows:
     def store(self) -> None:
         """Compute this map, keep it, and gather its statistics; what it was made of is let go."""
         assert self.streaming is not None
-        storage = Storage(self.channels, self.height, self.width, self.streaming)
+        storage = None
         moments = Moments()
         for top, bottom in self.strips():
             strip = self.read(top, bottom)
             moments.add(strip)
+            storage = storage or Storage(self.channels, self.height, self.width, strip.dtype, self.streaming)
             storage.write(top, strip)
             self.streaming.after_strip(strip.numel())
+        assert storage is not None
         self.read, self.needs = storage.read, unmoved
         self.costly, self.moments = False, moments
 
@@ -199,7 +201,7 @@ class Rows:
 
 
 class Storage:
-    """Values (height, width, channels) in float32, in memory while small, in a temporary file beyond.
+    """Values (height, width, channels) as they were computed, in memory while small, in a temporary file beyond.
 
     The file has no name and is gone when nobody uses it. It lies in the folder that the environment variable TMPDIR
     names.
@@ -208,11 +210,11 @@ class Storage:
         DeviceError: no room there.
     """
 
-    def __init__(self, channels: int, height: int, width: int, streaming: Streaming) -> None:
+    def __init__(self, channels: int, height: int, width: int, dtype: torch.dtype, streaming: Streaming) -> None:
         self.row = (width, channels)
-        self.bytes = 4 * width * channels  # in one row
-        self.device = streaming.device
-        self.values = torch.empty(height, *self.row) if height * self.bytes <= streaming.memory else None
+        self.bytes = dtype.itemsize * width * channels  # in one row
+        self.dtype, self.device = dtype, streaming.device
+        self.values = torch.empty(height, *self.row, dtype=dtype) if height * self.bytes <= streaming.memory else None
         self.file = None
         if self.values is None:
             self.file = tempfile.TemporaryFile(prefix="daguerre-")  # noqa: SIM115 - closed when nobody uses it
@@ -225,7 +227,7 @@ class Storage:
         elif self.file is not None:
             try:
                 self.file.seek(top * self.bytes)
-                self.file.write(rows.float().cpu().contiguous().numpy().data)
+                self.file.write(rows.cpu().contiguous().view(torch.uint8).numpy().data)
             except OSError as error:
                 raise DeviceError(
                     f"no room for intermediate results in {tempfile.gettempdir()} ({error.strerror}); "
@@ -236,9 +238,9 @@ class Storage:
         if self.values is not None:
             rows = self.values[top:bottom]
         elif self.file is not None:
-            rows = torch.empty(bottom - top, *self.row)
+            rows = torch.empty(bottom - top, *self.row, dtype=self.dtype)
             self.file.seek(top * self.bytes)
-            self.file.readinto(rows.numpy().data)
+            self.file.readinto(rows.view(torch.uint8).numpy().data)
         return rows.to(self.device).permute(2, 0, 1)[None]  # channels last in memory, as convolutions like it
 
 

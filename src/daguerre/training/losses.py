@@ -23,6 +23,10 @@ __all__ = [
     "TotalVariation",
     "Vanilla",
     "WeightedSum",
+    "content_distance",
+    "gram",
+    "sorted_colours",
+    "style_distance",
 ]
 
 
@@ -126,6 +130,49 @@ class Perceptual(nn.Module):
             weight * (seen[name].float() - true[name].float()).abs().mean() for name, weight in self.layers.items()
         ]
         return torch.stack(parts).sum()
+
+
+def gram(features: Tensor) -> Tensor:
+    """Means of the products of each two channels of feature maps (B, C, H, W): (B, C, C)."""
+    x = features.flatten(2)
+    return x @ x.transpose(1, 2) / x.shape[2]
+
+
+def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """How far Gram matrices (B, C, C) lie from those wanted: |found - wanted|² / |wanted|² for each picture, (B,).
+
+    In the norms an entry is divided by the square root of its two channels' powers in the matrix wanted, so that weak
+    channels count like strong ones; very weak ones less. By hand: twice the matrix wanted has 1.
+    After Gatys et al. 2016, eq. 3 and 4.
+    """
+    power = wanted.diagonal(dim1=1, dim2=2)
+    power = power + 0.05 * power.mean(1, keepdim=True) + 1e-3
+    counts = 1 / (power[:, :, None] * power[:, None])
+    apart, norm = (((x.square() * counts).sum((1, 2))) for x in (found - wanted, wanted))
+    return apart / (norm + 1e-12)
+
+
+def sorted_colours(image: Tensor, directions: Tensor, count: int) -> Tensor:
+    """`count` of the colours of images (B, 3, H, W) seen along directions (D, 3), in order: (B, D, count)."""
+    seen = torch.einsum("bchw,dc->bdhw", image, directions).flatten(2).sort(2).values
+    places = torch.linspace(0, seen.shape[2] - 1, count, device=seen.device).round().long()
+    return seen[:, :, places]
+
+
+def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """How differently two feature maps (B, C, H, W) are arranged: mean of (n(a) - n(b))² / 2 for each picture, (B,).
+
+    n takes each channel's mean away and divides by its deviation, so colours and contrasts, which are the style's,
+    count nothing. 0 for the same arrangement, about 1 for unrelated ones. By hand: a and 2 a + 1 have 0, a and -a 2.
+    """
+    return (settled(found.float()) - settled(wanted.float())).square().mean((1, 2, 3)) / 2
+
+
+def settled(features: Tensor) -> Tensor:
+    """Each channel with mean 0 and deviation 1; less where it hardly varies beside the others."""
+    x = features - features.mean((2, 3), keepdim=True)
+    power = x.square().mean((2, 3), keepdim=True)
+    return x / (power + 0.02 * power.mean(1, keepdim=True) + 1e-8).sqrt()
 
 
 class WeightedSum(nn.Module):

@@ -22,6 +22,7 @@ __all__ = [
     "PerceptualPlan",
     "Recipe",
     "SchedulePlan",
+    "StylePlan",
     "ValidationPlan",
     "parse_recipe",
     "read_recipe",
@@ -116,6 +117,38 @@ class PerceptualPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StylePlan:
+    """Which styles are learnt, and what of a picture is its arrangement and what its style.
+
+    The features are those of the perceptual plan's network.
+
+    Args:
+        parts: parts with pictures whose styles are learnt.
+        shares: how often each part, of styles or of photographs, is drawn from; alike unless said.
+        one_in: one style in this many is held out, chosen by its name.
+        crop: side in pixels of the piece of a style that is looked at.
+        content_layers, style_layers: of VGG-19, and how much each counts.
+        own: part of the photographs that are painted in their own style.
+        weakened: part that are painted half in a style and half in their own.
+        mixed: part that are painted in two styles.
+        recoloured: part of the styles whose colours are changed.
+        first_own: steps at the beginning in which all photographs are painted in their own style.
+    """
+
+    parts: tuple[str, ...]
+    shares: dict[str, float] = field(default_factory=dict)
+    one_in: int = 12
+    crop: int = 160
+    content_layers: dict[str, float] = field(default_factory=lambda: {"relu4_2": 1.0})
+    style_layers: dict[str, float] = field(default_factory=lambda: {f"relu{block}_1": 1.0 for block in range(1, 6)})
+    own: float = 0.08
+    weakened: float = 0.12
+    mixed: float = 0.1
+    recoloured: float = 0.5
+    first_own: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiscriminatorPlan:
     """The network that tells real from made, its optimiser, and the adversarial loss of both."""
 
@@ -186,6 +219,7 @@ class Recipe:
     degradation: Degradation | None = None
     aging: AgingPlan = field(default_factory=AgingPlan)
     autoencoders: AutoencodersPlan | None = None
+    style: StylePlan | None = None
     init: InitPlan | None = None
     header: HeaderPlan = field(default_factory=HeaderPlan)
 

@@ -6,11 +6,14 @@ import os
 import pickle
 import tempfile
 import warnings
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import save
@@ -136,7 +139,7 @@ def read_header(path: Path) -> WeightsHeader:
 
 
 def read_foreign(path: Path) -> dict[str, Tensor]:
-    """Read a checkpoint that says nothing about itself: `.pth`, `.pt`, `.ckpt` or `.safetensors`; float32 tensors.
+    """Read a checkpoint that says nothing about itself, as float32: `.pth`, `.pt`, `.ckpt`, `.npz` or `.safetensors`.
 
     Nothing in the file is run: only tensors and plain containers are accepted. Of the wrappers around the weights
     (`params_ema`, `params`, `state_dict`, `model_state`) the contents are returned, without the prefix `module.`.
@@ -146,6 +149,8 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
     """
     if path.suffix.lower() == ".safetensors":
         content: Any = read_safetensors(path)[0]
+    elif path.suffix.lower() == ".npz":
+        content = read_arrays(path)
     else:
         try:
             with warnings.catch_warnings():
@@ -165,6 +170,15 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
         raise WeightsDamaged(f"{path} is a checkpoint, but its weights are not under any of {', '.join(WRAPPERS)}")
     check_finite(content, str(path))
     return {str(key).removeprefix("module."): full(tensor) for key, tensor in content.items()}
+
+
+def read_arrays(path: Path) -> dict[str, Tensor]:
+    """Numbers in a NumPy archive."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: torch.from_numpy(archive[name]) for name in archive.files}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise WeightsDamaged(f"{path} cannot be read as a NumPy archive of weights ({first_line(error)})") from error
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:

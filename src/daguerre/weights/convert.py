@@ -14,6 +14,7 @@ from torch import Tensor
 
 from daguerre.errors import UnknownArchitecture
 from daguerre.networks.face_spade import fold_spectral_norm
+from daguerre.networks.style_transformer import magenta_state
 
 __all__ = ["Detected", "detect", "rename"]
 
@@ -180,6 +181,22 @@ def face_generator(state: State) -> Detected | None:
     return Detected("FaceGenerator", {"features": features, "hidden": hidden}, fold_spectral_norm(state))
 
 
+def style_transformer(state: State) -> Detected | None:
+    variables = {name.removeprefix("variable:").removesuffix(":0"): tensor for name, tensor in state.items()}
+    if "transformer/contract/conv1/weights" not in variables:
+        return None
+    renamed = magenta_state(variables)
+    separable = "residual.0.conv1.conv.1.weight" in renamed
+    arguments = {
+        "style": renamed["expand.0.norm.scale.weight"].shape[1],
+        "features": renamed["contract.0.weight"].shape[0],
+        "blocks": len({name.split(".")[1] for name in renamed if name.startswith("residual.")}),
+        "separable": separable,
+        "padding": "zeros" if separable else "reflect",  # as the separable port for the browser has it
+    }
+    return Detected("StyleTransformer", arguments, renamed)
+
+
 def blocks_of(state: State) -> int:
     """Number of blocks `body.0`, `body.1`, …"""
     return len({name.split(".")[1] for name in state if name.startswith("body.")})
@@ -202,6 +219,7 @@ FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
     (partial_nonlocal_translation, "PartialNonlocalTranslation (mapping_scratch)"),
     (patch_attention_translation, "PatchAttentionTranslation (mapping_Patch_Attention)"),
     (scratch_unet, "ScratchUNet (FT_Epoch_latest)"),
+    (style_transformer, "StyleTransformer (Magenta's variables as .npz)"),
     (face_generator, "FaceGenerator (Setting_9_epoch_100, FaceSR_512)"),
 ]
 """How to recognise each family, and what to call it in an error."""

@@ -15,6 +15,7 @@ from daguerre.options import nearest
 __all__ = ["NETWORKS", "build", "task_of"]
 
 NETWORKS = {
+    "AnyStyle": ("style_transformer", "stylize"),
     "CompactFace": ("compact_face", "faces"),
     "CompactResNet": ("compact", "upscale"),
     "CompactTranslation": ("compact_translation", "restore"),
@@ -34,6 +35,7 @@ NETWORKS = {
     "SRGANDiscriminator": ("discriminators", "judge"),
     "SRResNet": ("srresnet", "upscale"),
     "SRVGGNetCompact": ("srvgg", "upscale"),
+    "StyleTransformer": ("style_transformer", "stylize"),
     "ToneCurves": ("tone", "tone"),
     "ScratchUNet": ("scratch_unet", "scratches"),
     "UNetDiscriminatorSN": ("discriminators", "judge"),

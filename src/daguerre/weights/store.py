@@ -273,4 +273,4 @@ def lies_at(path: Path, ending: str) -> bool:
 
 
 def looks_like_a_path(name: str) -> bool:
-    return "/" in name or os.sep in name or Path(name).suffix in (".pth", ".pt", ".ckpt", SUFFIX)
+    return "/" in name or os.sep in name or Path(name).suffix in (".pth", ".pt", ".ckpt", ".npz", SUFFIX)

@@ -1,0 +1,139 @@
+"""How fast painting by optimisation is: bfloat16, channels last against float32; coarse to fine against one size.
+
+    python benchmarks/optimize.py
+    python benchmarks/optimize.py --large 4096     time and memory of two steps at a large size, in windows
+
+Both ratios come of one run on the same photograph and style. Time is processor time of one thread, which other programs
+hardly change. The losses compared are those of the last size, measured in float32 for all.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from photograph import write_photograph
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.devices import Device
+from daguerre.images import Picture
+from daguerre.images.resample import resize_bicubic
+from daguerre.tasks.optimize_style import Eye
+from daguerre.tasks.painting import Painting, Row, Style, plan_scales
+from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+CPU = torch.device("cpu")
+
+
+class PlainEye(Eye):
+    """Looks at pictures as one would without thinking of speed: float32, colour planes one after the other."""
+
+    def look(self, image: Tensor, view: Any) -> dict[str, Tensor]:
+        self.network.to(memory_format=torch.contiguous_format)
+        seen = self.network(image.contiguous(), self.layers)
+        return {layer: seen[layer][(..., *view.features(self.stride[layer]))] for layer in self.layers}
+
+
+@dataclass(frozen=True)
+class Painted:
+    image: Tensor
+    history: list[Row]
+    seconds: list[float]  # of processor time, from the beginning to after each step
+
+
+def eye(options: StylizeOptions, dtype: torch.dtype, kind: type[Eye] = Eye) -> Eye:
+    layers = list(layer_weights("", [*options.content_layers, *options.style_layers]))
+    network: Any = weights.load(options.features).network
+    return kind(network, Device(CPU, dtype), layers, pooling=options.pooling)
+
+
+def paint(content: Picture, style: Picture, options: StylizeOptions, looking: Eye) -> Painted:
+    painting = Painting(content, [Style(style)], options, looking)
+    begun, seconds = time.process_time(), []
+    for _ in painting.steps(lambda _: None):
+        seconds.append(time.process_time() - begun)
+    return Painted(painting.image, painting.history, seconds)
+
+
+def judge(painted: Painted, content: Picture, style: Picture, options: StylizeOptions) -> float:
+    """The weighted loss of a result, in float32."""
+    painting = Painting(content, [Style(style)], options, eye(options, torch.float32))
+    scale = painted.image.shape[-2:]
+    losses, _ = painting.objective(resize_bicubic(content.read(), *scale).clamp_(0, 1), None)(painted.image)
+    return losses.total
+
+
+def per_step(painted: Painted) -> float:
+    """Median seconds of a step."""
+    steps = [after - before for before, after in zip(painted.seconds, painted.seconds[1:], strict=False)]
+    return sorted(steps)[len(steps) // 2]
+
+
+def compare(side: int, steps: int) -> None:
+    content, style = (Picture.from_tensor(read(name, side)) for name in ("astronaut.jpg", "coffee.jpg"))
+    options = StylizeOptions(steps=steps, scales=1)
+    fast = paint(content, style, options, eye(options, torch.bfloat16))
+    plain = paint(content, style, options, eye(options, torch.float32, PlainEye))
+    a, b = (judge(painted, content, style, options) for painted in (fast, plain))
+    noise = (fast.image - plain.image).square().mean().log10() * -10
+    print(f"{side} x {side}, one size, {steps} steps")
+    print(f"float32, NCHW            {per_step(plain):.3f} s a step, loss {b:.4f}")
+    print(f"bfloat16, channels last  {per_step(fast):.3f} s a step, loss {a:.4f}; pictures differ by {noise:.1f} dB")
+    print(f"ratio                    {per_step(plain) / per_step(fast):.2f}")
+    growing = StylizeOptions(steps=for_half(side, steps))
+    many = paint(content, style, growing, eye(growing, torch.bfloat16))
+    reached = judge(many, content, style, growing)
+    print(f"coarse to fine           {many.seconds[-1]:.1f} s for {growing.steps} steps, loss {reached:.4f}")
+    print(f"one size                 {fast.seconds[-1]:.1f} s for {steps} steps, loss {a:.4f}")
+    print(f"ratio of times           {many.seconds[-1] / fast.seconds[-1]:.2f}")
+
+
+def for_half(side: int, steps: int) -> int:
+    """Steps from coarse to fine that cost half of as many as `steps` at the last size."""
+    pixels = sum(scale.steps * scale.height * scale.width for scale in plan_scales(side, side, 1000))
+    return round(steps * 1000 * side**2 / pixels / 2)
+
+
+def read(name: str, side: int) -> Tensor:
+    image = Picture.open(EXAMPLES / name).read()
+    short = min(image.shape[-2:])
+    return resize_bicubic(image[..., :short, :short], side, side).clamp_(0, 1)
+
+
+def enlarge(side: int) -> None:
+    """Two steps at a size that needs windows."""
+    style = Picture.open(EXAMPLES / "coffee.jpg")
+    options = StylizeOptions(steps=2, scales=1)
+    with tempfile.TemporaryDirectory() as folder:
+        content = Picture.open(write_photograph(Path(folder) / "photo.tif", side, side))
+        looking = eye(options, torch.bfloat16)
+        painted = paint(content, style, options, looking)
+    first, second = painted.seconds
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{side} x {side} in {len(looking.views(side, side))} windows: {second - first:.1f} s a step of processor time,"
+    )
+    print(f"{first:.1f} s for the first and what is before it; at most {peak:.2f} GiB in all")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=384, help="of the square picture, in pixels")
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--large", type=int, metavar="SIDE", help="only two steps at this size")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.large:
+        enlarge(arguments.large)
+    else:
+        compare(arguments.side, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()

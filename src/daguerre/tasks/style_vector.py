@@ -1,0 +1,90 @@
+"""A style as numbers: kept in a small file, to be used again without its picture."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daguerre.errors import OptionError, OutputExists, UnwritablePicture
+
+__all__ = ["SUFFIX", "StyleVector", "check_vector_file", "mixed"]
+
+SUFFIX = ".json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleVector:
+    """What a style prediction network made of a picture, or a mixture of several.
+
+    Args:
+        values: its numbers.
+        model: SHA-256 of the network that they are for; empty if nobody knows.
+        name: of what it was made.
+    """
+
+    values: tuple[float, ...]
+    model: str = ""
+    name: str = ""
+
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write it as JSON.
+
+        Raises:
+            OutputExists, UnwritablePicture: as `check_vector_file`, or no room.
+        """
+        check_vector_file(path, overwrite=overwrite)
+        content = {"style_vector": list(self.values), "model": self.model, "name": self.name}
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise UnwritablePicture(f"cannot write {path} ({error.strerror}); name another file") from error
+
+    @classmethod
+    def read(cls, path: Path) -> "StyleVector":
+        """Read what `save` wrote; of other programs' files only `style_vector`, a list of numbers, is needed.
+
+        Raises:
+            OptionError: missing, or no style vector.
+        """
+        try:
+            content: Any = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise OptionError(f"cannot read the style vector {path} ({error.strerror})") from error
+        except ValueError as error:
+            raise OptionError(f"{path} is damaged or no style vector; make it again with --save-vector") from error
+        values = content.get("style_vector") if isinstance(content, dict) else None
+        if not isinstance(values, list) or not values or not all(is_number(value) for value in values):
+            raise OptionError(f"{path} holds no list of numbers called style_vector; make it with --save-vector")
+        model, name = str(content.get("model", "")), str(content.get("name") or path.name)
+        return cls(values=tuple(map(float, values)), model=model, name=name)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_vector_file(path: Path, *, overwrite: bool = False) -> None:
+    """Make sure, before any work is done, that a vector can be saved as `path`.
+
+    Raises:
+        UnwritablePicture: the ending is not .json.
+        OutputExists: there is such a file, and `overwrite` was not asked for.
+    """
+    if path.suffix.lower() != SUFFIX:
+        raise UnwritablePicture(f"{path} does not end in {SUFFIX}, as files with style vectors do")
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
+
+
+def mixed(vectors: Sequence[StyleVector], shares: Sequence[float]) -> StyleVector:
+    """The weighted mean of vectors for one network."""
+    total = sum(shares)
+    columns = zip(*(vector.values for vector in vectors), strict=True)
+    values = tuple(sum(v * share for v, share in zip(column, shares, strict=True)) / total for column in columns)
+    return StyleVector(values=values, model=vectors[0].model, name=", ".join(vector.name for vector in vectors))
