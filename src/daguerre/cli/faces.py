@@ -31,7 +31,7 @@ def faces(
     """Find faces, and give them back what blur, grain and low resolution took.
 
     $ daguerre faces group.jpg                         group-faces.jpg, beside it
-    $ daguerre faces group.jpg --list                  every face, numbered; nothing is written
+    $ daguerre faces group.jpg --list                  only where they are
     $ daguerre faces group.jpg --only 1,3              these alone ...
     $ daguerre faces group.jpg --skip 2                ... or all but this one
     $ daguerre faces group.jpg --boxes faces.txt       where they are, you say

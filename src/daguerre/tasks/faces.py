@@ -30,7 +30,7 @@ __all__ = ["FaceOptions", "FaceRefiner", "Refined", "RefinedFace", "refine_faces
 
 SIDE = 512  # pixels of a window
 MODELS = {"auto": "faces", "microsoft": "microsoft-face-256"}
-FULL = 0.62  # of the way from a face's middle to its frame's border, up to which it is refined in full
+FULL = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
 NOISE = 256  # pixels of a square of grain, which is repeated
 GRAIN = 0.04  # most grain that is put back
 GRAIN_SEED = 1839
