@@ -77,7 +77,7 @@ def per_step(painted: Painted) -> float:
 
 def compare(side: int, steps: int) -> None:
     content, style = (Picture.from_tensor(read(name, side)) for name in ("astronaut.jpg", "coffee.jpg"))
-    options = StylizeOptions(steps=steps, scales=1)
+    options = StylizeOptions(method="optimize", steps=steps, scales=1)
     fast = paint(content, style, options, eye(options, torch.bfloat16))
     plain = paint(content, style, options, eye(options, torch.float32, PlainEye))
     a, b = (judge(painted, content, style, options) for painted in (fast, plain))
@@ -86,7 +86,7 @@ def compare(side: int, steps: int) -> None:
     print(f"float32, NCHW            {per_step(plain):.3f} s a step, loss {b:.4f}")
     print(f"bfloat16, channels last  {per_step(fast):.3f} s a step, loss {a:.4f}; pictures differ by {noise:.1f} dB")
     print(f"ratio                    {per_step(plain) / per_step(fast):.2f}")
-    growing = StylizeOptions(steps=for_half(side, steps))
+    growing = StylizeOptions(method="optimize", steps=for_half(side, steps))
     many = paint(content, style, growing, eye(growing, torch.bfloat16))
     reached = judge(many, content, style, growing)
     print(f"coarse to fine           {many.seconds[-1]:.1f} s for {growing.steps} steps, loss {reached:.4f}")
@@ -109,7 +109,7 @@ def read(name: str, side: int) -> Tensor:
 def enlarge(side: int) -> None:
     """Two steps at a size that needs windows."""
     style = Picture.open(EXAMPLES / "coffee.jpg")
-    options = StylizeOptions(steps=2, scales=1)
+    options = StylizeOptions(method="optimize", steps=2, scales=1)
     with tempfile.TemporaryDirectory() as folder:
         content = Picture.open(write_photograph(Path(folder) / "photo.tif", side, side))
         looking = eye(options, torch.bfloat16)

@@ -45,6 +45,17 @@ def test_undamaged_places_keep_their_tints(restoration):
     assert change.mean() > 0.02
 
 
+def test_a_limit_holds_the_change_of_what_is_not_damaged(restoration):
+    image, mask = example(80, 80, damaged=0)
+    free, held = (restoration(image, mask, limit) - image for limit in (None, 0.001))
+    assert free.square().mean().sqrt() > 0.01
+    assert held.square().mean().sqrt() < 0.0015
+    assert torch.equal(restoration(image, mask, 10.0), restoration(image, mask))
+    around = restoration.activity(image, mask)
+    assert around.shape == mask.shape
+    assert around.min() > 0.005
+
+
 def test_attention_stays_within_its_cell():
     torch.manual_seed(0)
     attention = CellAttention(8, 4)

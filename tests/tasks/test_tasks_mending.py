@@ -25,13 +25,13 @@ def example(height, width, damaged=0.05):
     return image, (torch.rand(1, 1, height, width, generator=generator) < damaged).float()
 
 
-@pytest.mark.parametrize("window", [Window(97, 102, 30, 41), Window(0, 0, 1, 1), Window(199, 200, 1, 16)])
+@pytest.mark.parametrize("window", [Window(97, 102, 30, 41), Window(0, 0, 1, 1), Window(239, 240, 1, 16)])
 def test_a_window_is_the_same_as_that_of_the_whole(network, window):
-    image, mask = example(200, 216)
-    whole = network(image, mask)
-    mending = Mending(network, DEVICE, (200, 216))
+    image, mask = example(240, 256)
+    whole = network(image, mask, 0.01)
+    mending = Mending(network, DEVICE, (240, 256), 0.01)
     source = mending.source(window)
-    assert source.height < 200
+    assert source.height < 240
     made = mending(window, *(part[..., *source.slices] for part in (image, mask)))
     assert (made - whole[..., *window.slices]).abs().max() < 1e-5
 
@@ -46,6 +46,26 @@ def test_any_size_is_mended_and_the_windows_do_not_matter(network, size):
         source = mending.source(window)
         made = mending(window, *(part[..., *source.slices] for part in (image, mask)))
         assert (made - whole[..., *window.slices]).abs().max() < 1e-5
+
+
+def test_the_limit_follows_the_calmest_parts(network, monkeypatch):
+    image, mask = example(200, 300, damaged=0)
+    monkeypatch.setattr(Mending, "activity", lambda *_: torch.linspace(0, 0.1, 101))
+    limit = Mending(network, DEVICE, (200, 300)).calm(lambda source: (image, mask))
+    assert limit == pytest.approx(module.LIMIT * module.CALM * 0.1)
+
+
+def test_samples_lie_in_the_photograph_and_reach_its_corners(network):
+    for size in ((1, 1), (100, 5000), (3000, 2000)):
+        samples = Mending(network, DEVICE, size).samples()
+        assert len(samples) <= module.SAMPLES**2
+        assert min(w.top for w in samples) == min(w.left for w in samples) == 0
+        assert (max(w.bottom for w in samples), max(w.right for w in samples)) == size
+
+
+def test_a_photograph_of_which_nothing_is_left_has_no_limit(network):
+    image, mask = example(40, 50, damaged=2)
+    assert Mending(network, DEVICE, (40, 50)).calm(lambda source: (image, mask)) is None
 
 
 def hole(height, width, side):
@@ -64,7 +84,9 @@ def test_thin_damage_is_left_to_the_network(network):
 
 
 def test_a_large_hole_is_filled_with_what_surrounds_it(network):
-    network.forward = lambda image, mask: torch.full_like(image, 0.5)  # so that only what is coarse has the slope
+    network.forward = lambda image, mask, limit=None: torch.full_like(
+        image, 0.5
+    )  # so that only what is coarse has the slope
     true, image, mask = hole(150, 170, 60)
     photo, damage = (Picture.from_tensor(part.expand(-1, 3, -1, -1), bits=16) for part in (image, mask))
     filled, told = fill_coarsely(photo, damage, network, DEVICE)

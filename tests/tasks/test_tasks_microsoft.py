@@ -16,7 +16,8 @@ from daguerre.networks.photo_vae import PhotoVAE
 from daguerre.networks.scratch_unet import ScratchUNet
 from daguerre.tasks import microsoft as module
 from daguerre.tasks.microsoft import PublishedDetector, PublishedRestorer
-from daguerre.tiling import Rows, Streaming
+from daguerre.tasks.streaming import work
+from daguerre.tiling import Rows, Streaming, streamed
 from daguerre.weights import WeightsHeader, weights_folder
 from daguerre.weights.checkpoint import write
 
@@ -232,6 +233,6 @@ def test_the_work_of_a_large_picture_is_told_by_a_small_one():
     streaming = Streaming(elements=1000, memory=0, after_strip=counts.append)
     rows = Rows.of(torch.rand(1, 3, 44, 32), streaming)
     network = PhotoVAE(features=6, blocks=1)
-    expected = module.work(8, network.encode, rows)
-    module.streamed(network.encode, rows).settled()
+    expected = work(8, network.encode, rows)
+    streamed(network.encode, rows).settled()
     assert sum(counts) == expected

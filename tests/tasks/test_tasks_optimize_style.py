@@ -61,9 +61,10 @@ def objective(eye, size, *, statistics="gram", regions=(None,), weights=(1.0, 2.
 
 @pytest.mark.parametrize("statistics", ["gram", "moments"])
 @pytest.mark.parametrize("masked", [False, True])
-def test_windows_give_the_gradient_of_the_whole_picture(statistics, masked):
+@pytest.mark.parametrize("pooling", ["average", "smooth"])
+def test_windows_give_the_gradient_of_the_whole_picture(statistics, masked, pooling):
     size = (171, 239)
-    looking = eye()
+    looking = eye(pooling=pooling)
     left = torch.linspace(1.5, -0.5, size[1]).clamp(0, 1).expand(1, 1, *size)
     regions = (left, 1 - left) if masked else (None,)
     found = []

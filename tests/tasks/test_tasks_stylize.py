@@ -225,7 +225,7 @@ def test_the_file_says_what_was_done(photo, style, brush, tmp_path):
 
 def test_one_call_paints_files_arrays_and_pictures(photo, style, brush, tmp_path):
     style.save(tmp_path / "painting.png")
-    result = stylize(photo.array(), str(tmp_path / "painting.png"), features=brush.features, steps=1)
+    result = stylize(photo.array(), str(tmp_path / "painting.png"), method="optimize", features=brush.features, steps=1)
     assert (result.height, result.width) == (48, 67)
 
 
@@ -290,7 +290,7 @@ def test_a_missing_style_is_reported(tmp_path):
 )
 def test_options_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(OptionError, match=message):
-        StylizeOptions(**changes)
+        StylizeOptions(method="optimize", **changes)
 
 
 def test_there_must_be_a_share_and_a_mask_for_each_style(style, tmp_path):

@@ -12,7 +12,7 @@ from daguerre.progress import silent
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.training.steps import make_step
-from daguerre.training.steps.scratches import marked
+from daguerre.training.steps.scratches import FINE, marked
 
 
 def recipe(**changes):
@@ -52,11 +52,14 @@ def step_of(data, **changes):
 
 def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
     step = step_of(data, batch=24)
-    image, wanted, real = step.draw(torch.Generator().manual_seed(0))
+    image, wanted, weight, real = step.draw(torch.Generator().manual_seed(0))
     again = step.draw(torch.Generator().manual_seed(0))
     assert torch.equal(image, again[0])
     assert (image.shape, wanted.shape, real.shape) == ((24, 3, 32, 32), (24, 2, 32, 32), (24, 1, 1, 1))
     assert 0 < real.sum() < 24
+    assert weight.shape == wanted.shape
+    assert set(weight.unique().tolist()) == {1, FINE}
+    assert (wanted[:, :1][weight[:, :1] == FINE] == 1).all(), "what is fine is lost"
     assert set(wanted.unique().tolist()) == {0, 1}
     assert (wanted.sum(1) <= 1).all(), "a pixel is lost or stained"
     sound = (wanted.sum(1, keepdim=True) == 0) & real
@@ -66,7 +69,7 @@ def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
 
 def test_shares_say_how_often_real_ones_are_drawn(data):
     step = step_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
-    assert step.draw(torch.Generator().manual_seed(0))[2].all()
+    assert step.draw(torch.Generator().manual_seed(0))[3].all()
 
 
 def test_a_step_lowers_the_losses(data):

@@ -96,8 +96,9 @@ def test_a_palette_apart_is_told_by_how_far(data):
     step = Stylising(recipe(), data, Fabric(accelerator="cpu"), silent)
     pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mine = torch.tensor([[0.0, 1.0, 0.0]]).expand(2, 3)
-    assert step.palette(pictures.flip(3), pictures, pictures, mine, chance(0, 1, 0)) < 1e-6
-    darker = step.palette(pictures - 0.2, pictures, pictures, mine, chance(0, 1, 0))
+    logits = pictures.clamp(0.02, 0.98).logit()
+    assert step.palette(logits.flip(3), pictures, pictures, mine, chance(0, 1, 0)) < 1e-6
+    darker = step.palette(logits - 0.2, pictures, pictures, mine, chance(0, 1, 0))
     assert 0.05 < darker < 0.35
 
 

@@ -98,7 +98,7 @@ def import_weights(
     for path in kept:
         header = read_header(path)
         usable = header.task in ("upscale", "stylize")
-        use = f"; use it with `daguerre {header.task} --model {path.stem}`" if usable else ""
+        use = f"; use it with --model {path.stem}" if usable else ""
         if header.network == "StyleTransformer":
             use += ", and give it a style vector's file (.json) as --style, for it came without a style predictor"
         print(f"{path.stem}: {header.network}, {header.task} x{header.scale}{use}")

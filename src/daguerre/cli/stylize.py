@@ -68,7 +68,7 @@ def stylize(
     $ daguerre stylize photo.jpg --style wave.jpg mosaic.jpg --share 2 1
     $ daguerre stylize photo.jpg --style wave.jpg --colours luminance
     $ daguerre stylize photo.jpg --style wave.jpg --save-vector wave.json
-    $ daguerre stylize photo.jpg --style wave.jpg --method optimize --stages 1,10,50,300 --losses
+    $ daguerre stylize photo.jpg --style wave.jpg --method optimize --losses
 
     The result is photo-stylized.jpg, beside the photograph. Ctrl-C ends the painting early and keeps what there is; a
     second Ctrl-C stops at once.

@@ -9,6 +9,7 @@ from daguerre.networks.compact_vae import STRIDE, CompactVAE, trunk
 __all__ = ["CompactTranslation", "LatentRestoration"]
 
 TINT = 16  # pixels; over squares that reach so far to each side, undamaged places keep the mean of their tints
+NEAR = 8  # pixels; over squares that reach so far to each side, a difference is measured that may be limited
 EXCLUDED = -1e4  # score of a place that must not be attended to; finite, so that a cell without any other has a mean
 
 
@@ -141,6 +142,9 @@ class LatentRestoration(nn.Module):
         clean: autoencoder of clean photographs.
         translation: between their latent maps.
 
+    How large that difference may be can be limited: noise is everywhere, so where a network would take more away than
+    in the calmest parts of the photograph, it takes texture for noise.
+
     What is made of a pixel depends on the pixels within `reach_before` of those cells, with sides of `cell` pixels,
     that lie within `reach_after` of it.
     """
@@ -153,29 +157,45 @@ class LatentRestoration(nn.Module):
         self.multiple = STRIDE
         self.cell = STRIDE * translation.cell
         self.reach_before = STRIDE * (old.reach + translation.reach_before)
-        self.reach_after = STRIDE * (translation.reach_after + clean.reach) + TINT
+        self.reach_after = STRIDE * (translation.reach_after + clean.reach) + TINT + NEAR
 
-    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, image: Tensor, mask: Tensor, limit: float | None = None) -> Tensor:
         """Restore `image` (B, 3, H, W) in [0, 1], H and W multiples of 4; the result is unclamped.
 
         `mask` (B, 1, H, W) is 1 where the photograph is damaged, 1/2 where it is but has been filled coarsely, else 0.
-        The first pixel begins a cell.
+        The first pixel begins a cell. `limit` is the largest local size of the difference, as `activity` has it.
         """
         latent, _ = self.old.encode(image)
-        return self.compose(image, mask, latent, self.translation(latent, mask))
+        return self.compose(image, mask, latent, self.translation(latent, mask), limit)
 
-    def compose(self, image: Tensor, mask: Tensor, latent: Tensor, translated: Tensor) -> Tensor:
+    def compose(
+        self, image: Tensor, mask: Tensor, latent: Tensor, translated: Tensor, limit: float | None = None
+    ) -> Tensor:
         """The restored picture, from the latent maps before and after the translation."""
         mended = self.clean.decode(translated)
         difference = mended - self.clean.decode(latent)
         sound = (mask == 0).to(difference.dtype)
-        drift = mean_around(difference * sound) / mean_around(sound).clamp(min=1e-3)
+        if limit is not None:
+            difference = difference * (limit / size_around(difference, sound).clamp(min=1e-5)).clamp(max=1)
+        drift = mean_around(difference * sound, TINT) / mean_around(sound, TINT).clamp(min=1e-3)
         drift = drift - drift.mean(1, keepdim=True)
         return torch.where(mask > 0, mended, image + difference) - drift
 
+    def activity(self, image: Tensor, mask: Tensor) -> Tensor:
+        """How much would be changed around each pixel, as root of the mean square: (B, 1, H, W)."""
+        latent, _ = self.old.encode(image)
+        difference = self.clean.decode(self.translation(latent, mask)) - self.clean.decode(latent)
+        return size_around(difference, (mask == 0).to(difference.dtype))
 
-def mean_around(x: Tensor) -> Tensor:
-    """Means of `x` over the square that reaches `TINT` pixels to each side; what lies beyond the border is zero."""
-    side = 2 * TINT + 1
-    rows = F.avg_pool2d(x, (side, 1), stride=1, padding=(TINT, 0))
-    return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, TINT))
+
+def size_around(difference: Tensor, sound: Tensor) -> Tensor:
+    """Root of the mean square of a difference (B, C, H, W) over the sound pixels nearby: (B, 1, H, W)."""
+    square = difference.float().square().mean(1, keepdim=True) * sound
+    return (mean_around(square, NEAR) / mean_around(sound.float(), NEAR).clamp(min=1e-3)).sqrt()
+
+
+def mean_around(x: Tensor, reach: int) -> Tensor:
+    """Means of `x` over the square that reaches so many pixels to each side; what lies beyond the border is zero."""
+    side = 2 * reach + 1
+    rows = F.avg_pool2d(x, (side, 1), stride=1, padding=(reach, 0))
+    return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, reach))

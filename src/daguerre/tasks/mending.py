@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
 from daguerre.images.resample import resample_axis, support
-from daguerre.networks.compact_translation import LatentRestoration
+from daguerre.networks.compact_translation import NEAR, LatentRestoration
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.colours import read_colours
 from daguerre.tiling import Window, plan_windows, run_windows
@@ -18,6 +18,13 @@ __all__ = ["Mending", "fill_coarsely", "read_damage"]
 
 CELLS = 8  # cells along a window's side: what it reads more than it makes then costs three quarters
 THICK = 6  # pixels; damage into which a square of twice that and one fits is filled coarsely first
+# Limit of the local change, in sizes of that in the calmest tenth of the photograph. On 34 aged photographs it is as
+# good as none (29.61 dB against their aged tones, 29.55 without), 21 clean ones come back at 45.0 dB instead of 36.0;
+# with 1.5 at 29.57 and 48.1 dB.
+CALM, LIMIT = 0.1, 2.5
+TONES = (0.04, 0.96)  # lightness outside which noise does not show, as in black and white borders
+SAMPLES = 3  # windows down and across in which that is measured, of PATCH pixels
+PATCH = 192
 SMALLEST = 3  # pixels of the shorter side, from which a picture is not reduced further
 
 
@@ -27,10 +34,13 @@ class Mending:
     Args:
         network: on `device` already.
         size: (height, width) of the photograph.
+        limit: the largest local change of what is not damaged, as `LatentRestoration` takes it.
     """
 
-    def __init__(self, network: LatentRestoration, device: Device, size: tuple[int, int]) -> None:
-        self.network, self.device, self.size = network, device, size
+    def __init__(
+        self, network: LatentRestoration, device: Device, size: tuple[int, int], limit: float | None = None
+    ) -> None:
+        self.network, self.device, self.size, self.limit = network, device, size, limit
 
     def windows(self) -> list[Window]:
         """The windows that the photograph is best mended in."""
@@ -60,13 +70,46 @@ class Mending:
         Returns:
             (1, 3, window.height, window.width) on the processor, unclamped.
         """
+        return self.compute(window, image, mask, lambda image, mask: self.network(image, mask, self.limit))
+
+    @torch.inference_mode()
+    def activity(self, window: Window, image: Tensor, mask: Tensor) -> Tensor:
+        """How much would be changed around undamaged pixels of a window, neither black nor white: (n,)."""
+        around = self.compute(window, image, mask, self.network.activity)
+        rows, columns = window.within(self.source(window)).slices
+        light = image[..., rows, columns].mean(1, keepdim=True)
+        sound = (mask[..., rows, columns] == 0) & (light > TONES[0]) & (light < TONES[1])
+        some = (..., slice(NEAR, None, NEAR), slice(NEAR, None, NEAR))
+        return around[some][sound[some]]
+
+    def compute(
+        self, window: Window, image: Tensor, mask: Tensor, function: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
         source = self.source(window)
         margin = (0, -source.width % self.network.multiple, 0, -source.height % self.network.multiple)
         image, mask = (F.pad(part, margin, mode="replicate").to(self.device.torch_device) for part in (image, mask))
         with self.device.autocast():
-            made: Tensor = self.network(image.contiguous(memory_format=torch.channels_last), mask)
+            made = function(image.contiguous(memory_format=torch.channels_last), mask)
         rows, columns = window.within(source).slices
         return made[..., rows, columns].float().cpu()
+
+    def samples(self) -> list[Window]:
+        """Windows spread evenly over the photograph, few however large it is."""
+        height, width = (min(PATCH, length) for length in self.size)
+        tops, lefts = (
+            sorted({round((length - side) * k / (SAMPLES - 1)) for k in range(SAMPLES)})
+            for length, side in zip(self.size, (height, width), strict=True)
+        )
+        return [Window(top, left, height, width) for top in tops for left in lefts]
+
+    def calm(self, read: Callable[[Window], tuple[Tensor, Tensor]]) -> float | None:
+        """The limit that suits a photograph: noise is everywhere, so what is taken from its calmest parts is noise.
+
+        Args:
+            read: gives the image and the mask of `source(window)`, as a call takes them.
+        """
+        measured = torch.cat([self.activity(window, *read(self.source(window))) for window in self.samples()])
+        return LIMIT * measured.quantile(CALM).item() if len(measured) else None
 
 
 def read_damage(mask: Picture, window: Window) -> Tensor:

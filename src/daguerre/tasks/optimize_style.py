@@ -2,8 +2,8 @@
 
 Gatys, Ecker and Bethge 2016, "Image style transfer using convolutional neural networks" (CVPR).
 Differs from the paper: every loss is relative to what it is compared with, so that weights mean the same at any size
-and any width of the network; Adam on a pyramid instead of L-BFGS on pixels; convolutions repeat the border instead of
-putting zeros there.
+and any width of the network; means and covariances instead of Gram matrices, which are an option; Adam, or L-BFGS, on a
+pyramid instead of L-BFGS on pixels; convolutions repeat the border instead of putting zeros there.
 
 A picture may be looked at through windows. Everything that is minimised depends on sums over positions: those are
 gathered over all windows first, then the gradient is made window by window. It is that of the whole picture.
@@ -24,9 +24,22 @@ from daguerre.errors import DeviceError
 from daguerre.networks.vgg import VGG19, VGG19_LAYERS
 from daguerre.tiling import Window, plan_windows
 
-__all__ = ["Descriptor", "Eye", "Losses", "Objective", "Statistics", "Sums", "View", "blend", "descend", "gather"]
+__all__ = [
+    "Descriptor",
+    "Eye",
+    "Losses",
+    "Objective",
+    "Pooling",
+    "Statistics",
+    "Sums",
+    "View",
+    "blend",
+    "descend",
+    "gather",
+]
 
 Statistics = Literal["gram", "moments"]
+Pooling = Literal["average", "smooth", "max"]
 Descriptor = tuple[Tensor, ...]
 """Statistics of a layer's features: (Gram matrix,), or (means, covariances)."""
 
@@ -36,6 +49,7 @@ ALIGNMENT = 32  # pixels; windows begin where VGG-19's deepest poolings do
 PROCESSOR_ALLOWANCE = 2**30  # bytes for the features of one window and their gradients
 LEVELS = 5  # halvings in the pyramid that is changed
 SMALLEST_LEVEL = 16  # pixels of the shorter side that are halved no more
+# With steps that were shorter in wide areas, pixels turned to speckle; docs/experiments/style.md has the measurements.
 COARSER = (1.7, 2.2, 2.2)  # how far a step may change a level along each colour axis, by the next finer one's
 TRIES = 5  # looks at the picture that L-BFGS takes for a step at most
 HISTORY = 10  # steps that L-BFGS remembers
@@ -62,13 +76,15 @@ class Eye:
     Args:
         network: its pooling and padding are changed.
         layers: names of the layers to look at.
-        pooling: of the network; the paper recommends averages.
+        pooling: of the network; the paper recommends averages, and those with soft edges (smooth) do better.
     """
 
-    def __init__(self, network: VGG19, device: Device, layers: Sequence[str], *, pooling: str = "average") -> None:
+    def __init__(self, network: VGG19, device: Device, layers: Sequence[str], *, pooling: Pooling = "average") -> None:
         self.layers = sorted(set(layers), key=VGG19_LAYERS.index)
         self.stride = {layer: stride_of(layer) for layer in self.layers}
-        self.halo = -(-network.halo(self.layers[-1]) // ALIGNMENT) * ALIGNMENT
+        # Pooling with soft edges reaches one feature further to each side than VGG-19's own, which is traced here.
+        further = self.stride[self.layers[-1]] - 1 if pooling == "smooth" else 0
+        self.halo = -(-(network.halo(self.layers[-1]) + further) // ALIGNMENT) * ALIGNMENT
         for place, module in enumerate(list(network.features)):
             if isinstance(module, nn.Conv2d):
                 # Zeros, which the network was trained with, draw a frame around the picture.

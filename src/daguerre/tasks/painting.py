@@ -207,7 +207,10 @@ class Painting:
         if self.options.start == "content":
             return self.in_palette(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
-        noise = torch.randn(photograph.shape, generator=generator).mul_(0.2).add_(0.5).clamp_(0, 1)
+        # Blobs, not single pixels: what is fine moves so little in a step that it would stay as grain.
+        height, width = photograph.shape[-2:]
+        noise = torch.randn(1, 3, -(-height // 4), -(-width // 4), generator=generator).mul_(0.2).add_(0.5)
+        noise = resize_bicubic(noise, height, width).clamp_(0, 1)
         return self.as_seen(noise).to(self.device)
 
     def in_palette(self, photograph: Tensor) -> Tensor:

@@ -83,10 +83,12 @@ class OurMethod:
         canvas = Canvas(*size, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
         between = Canvas(*size, bits=photo.bits, grey=photo.grey) if stages else None
 
-        def read(window: Window) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-            source = mending.source(window)
+        def look(source: Window) -> tuple[Tensor, Tensor]:
             hurt = torch.zeros(1, 1, source.height, source.width) if damage is None else read_damage(damage, source)
-            return read_colours(begun, source)[0], hurt, *read_colours(photo, window)
+            return read_colours(begun, source)[0], hurt
+
+        def read(window: Window) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+            return *look(mending.source(window)), *read_colours(photo, window)
 
         def compute(
             window: Window, source: tuple[Tensor, Tensor, Tensor, Tensor | None]
@@ -103,6 +105,7 @@ class OurMethod:
             if between is not None:
                 between.write(window, mended)
 
+        mending.limit = mending.calm(look)
         run_windows(mending.windows(), read=read, compute=compute, write=write, step="restoring", progress=progress)
         way = {} if begun is photo else {"holes filled": begun}
         if between is not None:

@@ -9,7 +9,7 @@ from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.networks.vgg import VGG19_LAYERS
 from daguerre.options import check_range, option
-from daguerre.tasks.optimize_style import Statistics
+from daguerre.tasks.optimize_style import Pooling, Statistics
 
 __all__ = ["StylizeOptions", "layer_weights"]
 
@@ -57,9 +57,7 @@ class StylizeOptions:
     statistics: Statistics = option(
         "moments", "what a style is: means and covariances of features (moments), or Gram matrices (gram)"
     )
-    pooling: Literal["average", "smooth", "max"] = option(
-        "smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges"
-    )
+    pooling: Pooling = option("smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges")
     optimizer: Literal["adam", "lbfgs"] = option(
         "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
     )
@@ -83,17 +81,17 @@ class StylizeOptions:
             raise OptionError("content_weight and style_weight are both 0, so there is nothing to paint; raise one")
         for share in self.share:
             check_range("share", share, 0, 1e6)
-        if self.method == "fast":
-            refuse_steps(self)
         if self.share and not any(self.share):
             raise OptionError("every share is 0, so no style would count; raise one")
         for name in ("content_layers", "style_layers"):
             layer_weights(name, getattr(self, name))
+        if self.method == "fast":
+            refuse_steps(self)
 
 
 STEP_BY_STEP = (
     "start", "steps", "scales", "content_weight", "style_weight", "variation_weight", "content_layers", "style_layers",
-    "statistics", "pooling", "rate", "seed", "features",
+    "statistics", "pooling", "optimizer", "rate", "seed", "features",
 )  # fmt: skip
 """Options that only optimisation has a use for."""
 

@@ -71,13 +71,16 @@ class AgedPictures:
         chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator).tolist()
         return self.batch([self.age(self.cut(part, generator), generator) for part in chosen])
 
-    def cut(self, part: int, generator: torch.Generator) -> Tensor:
-        """A crop (1, 3, crop, crop) in [0, 1] of one part, from a picture or its half."""
+    def cut(self, part: int, generator: torch.Generator, *, side: int = 0) -> Tensor:
+        """A crop (1, 3, side, side) in [0, 1] of one part, from a picture or its half; the recipe's unless said.
+
+        A picture with a side below `side`, but not below the recipe's crop, gives all of that side.
+        """
         small = torch.rand((), generator=generator).item() < self.recipe.aging.half
         picture = pick((self.halves if small else self.parts)[part], generator)
         if min(picture.shape[1:]) < self.recipe.crop:
             picture = pick(self.parts[part], generator)
-        return cut(picture, self.recipe.crop, generator)
+        return cut(picture, side or self.recipe.crop, generator)
 
     def age(self, image: Tensor, generator: torch.Generator) -> Aged:
         """Age one picture as the recipe says."""
@@ -121,10 +124,10 @@ def pick(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
 
 
 def cut(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A square piece (1, 3, side, side) in [0, 1] of a picture (3, H, W) uint8, mirrored at random."""
+    """A piece (1, 3, side, side) in [0, 1] of a picture (3, H, W) uint8, smaller where it is, mirrored at random."""
     _, height, width = picture.shape
     y, x, way = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
-    top, left = int(y * (height - side + 1)), int(x * (width - side + 1))
+    top, left = int(y * max(height - side + 1, 1)), int(x * max(width - side + 1, 1))
     piece = picture[:, top : top + side, left : left + side]
     return turned(piece, int(way * 2))[None].float() / 255
 

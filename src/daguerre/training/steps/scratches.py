@@ -1,6 +1,7 @@
 """The step that trains a network to find damage: what is lost, and what is only stained."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from daguerre.evaluation.metrics import mask_scores
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures, cut, pick
-from daguerre.training.aging import Aged, age
+from daguerre.training.aging import DAMAGES, Aged, age
 from daguerre.training.data import middle
 from daguerre.training.folding import fold, normalise
 from daguerre.training.losses import Dice
@@ -23,6 +24,9 @@ from daguerre.training.trainee import Average, Trainee
 __all__ = ["Scratches"]
 
 TRIALS = 24  # pictures held out that are aged and judged
+PIECE = 512  # pixels; the largest side of what is aged at once, so that damage is as large and rare as in photographs
+EACH = 4  # crops of each such piece
+FINE = 4  # what a pixel of fine damage counts, which is the rarest in pixels
 SHOWN = 4  # of them, and as many real old ones, on a sample sheet
 FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
 
@@ -30,10 +34,10 @@ FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
 class Scratches:
     """Find the damage in photographs that were aged, and the damage added to real old ones.
 
-    The network is normalised while it trains, which is folded into its convolutions in the end.
+    The network is normalised while it trains from nothing, which is folded into its convolutions in the end.
 
     In a real old photograph other damage, which no one marked, is real too. So a sound pixel of one counts the less,
-    the more the network takes it for damage (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
+    the more certainly the network takes it for damage (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -46,7 +50,8 @@ class Scratches:
         self.labels: list[str] = []
         self.dice = Dice()
         self.trials = self.make_trials()
-        self.detector = Trainee(fabric, normalise(network), recipe, recipe.optimizer)
+        network = network if recipe.init else normalise(network)
+        self.detector = Trainee(fabric, network, recipe, recipe.optimizer)
         self.average = Average(self.detector.bare, recipe.ema)
 
     def make_trials(self) -> list[Aged]:
@@ -59,33 +64,49 @@ class Scratches:
         rows, columns = middle(picture, self.recipe.validation.crop, self.multiple)
         return picture[None, :, rows, columns].float() / 255
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (B, 3, crop, crop); what is lost, and stained, in them (B, 2, …); which are real (B, 1, 1, 1)."""
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """A batch of examples.
+
+        Returns:
+            Images (B, 3, crop, crop); what is lost, and stained, in them (B, 2, crop, crop); how much that counts, of
+            the same shape; which are real (B, 1, 1, 1).
+        """
         plan = self.recipe.aging
         parts = [*self.recipe.data.parts, *plan.real]
         shares = torch.tensor([plan.shares.get(part, 1.0) for part in parts])
-        chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator)
-        real = chosen >= len(self.recipe.data.parts)
-        aged = [
-            self.hurt(generator) if is_real else self.pictures.age(self.pictures.cut(part, generator), generator)
-            for part, is_real in zip(chosen.tolist(), real.tolist(), strict=True)
-        ]
-        image, wanted = (self.pictures.ready(group) for group in ([a.image for a in aged], [truth(a) for a in aged]))
-        return image, wanted, real.view(-1, 1, 1, 1).to(image.device)
+        count = -(-self.recipe.batch // EACH)
+        chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
+        crops: list[Aged] = []
+        real: list[bool] = []
+        for part in chosen.tolist():
+            is_real = part >= len(self.recipe.data.parts)
+            aged = self.hurt(generator) if is_real else self.grow_old(part, generator)
+            crops += [crop(aged, self.recipe.crop, generator) for _ in range(EACH)]
+            real += [is_real] * EACH
+        crops, real = crops[: self.recipe.batch], real[: self.recipe.batch]
+        image, wanted, weight = (
+            self.pictures.ready(group)
+            for group in ([a.image for a in crops], [truth(a) for a in crops], [counts(a) for a in crops])
+        )
+        return image, wanted, weight, torch.tensor(real, device=image.device).view(-1, 1, 1, 1)
+
+    def grow_old(self, part: int, generator: torch.Generator) -> Aged:
+        """A large piece of a clean picture, aged."""
+        return self.pictures.age(self.pictures.cut(part, generator, side=PIECE), generator)
 
     def hurt(self, generator: torch.Generator) -> Aged:
-        """A crop of a real old photograph with damage added."""
+        """A large piece of a real old photograph with damage added."""
         low, high = self.recipe.aging.strength
         strength = low + (high - low) * torch.rand((), generator=generator).item()
-        image = cut(pick(self.pictures.real, generator), self.recipe.crop, generator)
+        image = cut(pick(self.pictures.real, generator), PIECE, generator)
         return age(image, seed=generator, kind="damaged", strength=strength)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, wanted, real = self.draw(generator)
+        image, wanted, weight, real = self.draw(generator)
         logits = self.detector.network(image).float()
-        doubt = torch.where(real & (wanted == 0), logits.detach().sigmoid(), 0)
+        doubt = torch.where(real & (wanted == 0), (2 * logits.detach().sigmoid() - 1).clamp(min=0), 0)
         parts = {
-            "cross_entropy": F.binary_cross_entropy_with_logits(logits, wanted, 1 - doubt),
+            "cross_entropy": F.binary_cross_entropy_with_logits(logits, wanted, weight * (1 - doubt)),
             "dice": self.dice(logits.sigmoid() * (1 - doubt), wanted),
         }
         loss = torch.stack([weight * parts[name] for name, weight in self.recipe.losses.items()]).sum()
@@ -140,6 +161,27 @@ class Scratches:
 def truth(aged: Aged) -> Tensor:
     """Where the picture is lost, and where it is stained: (1, 2, H, W), 1 = damaged."""
     return torch.cat([aged.lost, aged.mask - aged.lost], 1)
+
+
+def counts(aged: Aged) -> Tensor:
+    """How much each pixel counts, (1, 2, H, W): `FINE` where the damage is fine, else 1."""
+    fine = (aged.kinds > 0) & (aged.kinds <= DAMAGES.index("crease"))  # those before it in the list
+    return torch.cat([1 + (FINE - 1) * fine.float(), torch.ones_like(aged.mask)], 1)
+
+
+def crop(aged: Aged, side: int, generator: torch.Generator) -> Aged:
+    """A crop of an aged picture: any, or as often one around a pixel of its damage."""
+    height, width = aged.image.shape[-2:]
+    y, x, look = torch.rand(3, generator=generator).tolist()
+    row, column = int(y * height), int(x * width)
+    damaged = aged.lost[0, 0].nonzero()
+    if look < 0.5 and len(damaged):
+        row, column = damaged[int(y * len(damaged))].tolist()
+        row, column = row + int((x - 0.5) * side), column + int((2 * look - 0.5) * side)
+    top, left = (min(max(m - side // 2, 0), n - side) for m, n in ((row, height), (column, width)))
+    there = (..., slice(top, top + side), slice(left, left + side))
+    pieces = {name: getattr(aged, name)[there] for name in ("image", "clean", "toned", "kinds")}
+    return replace(aged, **pieces)
 
 
 def marked(image: Tensor, found: Tensor) -> Tensor:
