@@ -176,7 +176,7 @@ def test_a_flag_that_two_steps_have_needs_the_name_of_one(chain, darken):
         (BOTH, "name at least one picture or folder"),
         (("nowhere.png", *BOTH), "nowhere.png: no such file or folder"),
         (("photo.png", "--steps", "upscail,stylize"), "no step is called 'upscail'; did you mean 'upscale'?"),
-        (("photo.png", "--steps", "upscale,"), "no step is called ''; known: restore, stylize, upscale"),
+        (("photo.png", "--steps", "upscale,"), "no step is called ''; known: faces, restore, stylize, upscale"),
         (("photo.png", "--steps", "upscale,upscale"), "--steps names upscale twice; a file for --recipe can do that"),
         (("photo.png", "--steps", "upscale,stylize"), "name at least one picture whose style to take"),
         (("photo.png", *BOTH, "--style", "none.png"), "there is no file none.png"),

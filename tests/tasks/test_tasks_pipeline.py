@@ -115,7 +115,9 @@ def test_what_a_task_misses_is_told_before_any_work(steps):
 
 
 def test_a_chain_without_steps_is_refused():
-    with pytest.raises(OptionError, match="a chain needs at least one step; there are restore, upscale, stylize"):
+    with pytest.raises(
+        OptionError, match="a chain needs at least one step; there are restore, faces, upscale, stylize"
+    ):
         Pipeline()
 
 

@@ -55,7 +55,10 @@ def test_names_of_models_are_no_paths(write, name):
         ("step = []", "family.toml has no steps"),
         ("[[setp]]", "family.toml: unknown key 'setp'; did you mean 'step'?"),
         ('[step]\ntask = "upscale"', "family.toml: step is {'task': 'upscale'}; it must be a list"),
-        ("[[step]]\nscale = 2", "family.toml, step 1: task is missing; it must be one of restore, upscale, stylize"),
+        (
+            "[[step]]\nscale = 2",
+            "family.toml, step 1: task is missing; it must be one of restore, faces, upscale, stylize",
+        ),
         ('[[step]]\ntask = "upscail"', "family.toml, step 1: no step is called 'upscail'; did you mean 'upscale'?"),
         ('[[step]]\ntask = "upscale"\nscael = 2', "step 1: unknown key 'upscale.scael'; did you mean 'scale'?"),
         ('[[step]]\ntask = "upscale"\nscale = "two"', "step 1: upscale.scale is 'two'; it must be a number"),

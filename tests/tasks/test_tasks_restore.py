@@ -90,7 +90,7 @@ def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
     (step,) = steps_of(Picture.open(path).xmp)
     assert step["task"] == "restore"
     assert step["options"] == {"scratches": "mask.png", "strength": 0.5}
-    assert set(step["models"]) == {"restore-vae-old", "restore-vae-clean", "restore-translation", "tone"}
+    assert set(step["models"]) == {"restore-vae-old", "restore-vae-clean", "restore-translation", "tone", "faces"}
     assert step["source_type"] == "compositeWithTrainedAlgorithmicMedia"
     assert json.dumps(step["measured"])
 
@@ -114,3 +114,19 @@ def test_a_clean_picture_comes_back_practically_unchanged():
     clean = Picture.from_array(data.chelsea())
     made = Restorer(scratches="off", fix_fading="off")(clean).picture
     assert psnr(made.read(), clean.read(), channel="rgb").item() > 38
+
+
+def test_faces_are_refined_after_everything_else_and_recorded():
+    astronaut = Picture.from_array(data.astronaut()[20:220, 120:320])
+    options = {"scratches": "off", "fix_fading": "off"}
+    on, off = Restorer(**options)(astronaut, stages=True), Restorer(faces="off", **options)(astronaut)
+    assert [face.fate for face in on.faces] == ["refined"]
+    assert on.step.measured["faces_refined"] == 1
+    assert (on.stages["before the faces"].array() == off.picture.array()).all()
+    assert (on.picture.array() != off.picture.array()).any()
+    assert off.faces == ()
+    assert "faces" not in off.step.models
+
+
+def test_no_strength_for_faces_looks_for_none():
+    assert Restorer(scratches="off", face_strength=0.0).refiner is None

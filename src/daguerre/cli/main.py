@@ -21,6 +21,7 @@ COMMANDS = {
     "restore": "give back old photographs, clean",
     "upscale": "make pictures larger",
     "stylize": "paint photographs in the style of other pictures",
+    "faces": "find faces and give them back their detail",
     "scratches": "find scratches and other damage: a mask to look at and change",
     "run": "do several of these one after the other",
     "age": "make old photographs from new ones, to try restoration on",

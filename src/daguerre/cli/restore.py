@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import tyro
 
 from daguerre.cli.arguments import parse
+from daguerre.cli.faces import describe as describe_faces
+from daguerre.cli.faces import plain
 from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, run_jobs
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
@@ -32,13 +34,14 @@ def restore(
     $ daguerre restore old.jpg --strength 0.6          nearer to what it is
     $ daguerre restore old.jpg --fix-fading off        the tones stay
     $ daguerre restore old.jpg --scratches off         nothing is filled
+    $ daguerre restore old.jpg --faces off             faces as the rest
     $ daguerre restore old.jpg --mask-out mask.png     and what was filled ...
     $ daguerre restore old.jpg --scratches mask.png    ... or should be
     $ daguerre restore scans/ -o restored/             a whole folder
 
     Scratches, dust, folds, holes and stains are found and filled; blur, noise, grain and low resolution are undone;
-    fading, yellowing and casts are set right. Size, colour profile, bit depth and metadata stay, black and white stays
-    black and white, and sepia stays sepia.
+    fading, yellowing and casts are set right; faces get back some of their detail. Size, colour profile, bit depth and
+    metadata stay, black and white stays black and white, and sepia stays sepia.
 
     Args:
         pictures: photographs, or folders of them.
@@ -72,6 +75,7 @@ def restore(
         return {
             "damaged_percent": round(100 * restored.damaged, 2),
             "tone_change_percent": round(100 * restored.tone_change, 1),
+            "faces": [plain(face) for face in restored.faces],
         }
 
     return run_jobs(jobs, result, work, describe)
@@ -85,7 +89,8 @@ def write_stages(restored: Restored, job: Job, folder: Path, *, overwrite: bool)
 
 
 def describe(said: dict[str, Any]) -> str:
-    return f"{said['damaged_percent']} % was damaged, tones changed by {said['tone_change_percent']} %"
+    line = f"{said['damaged_percent']} % was damaged, tones changed by {said['tone_change_percent']} %"
+    return line + (f", {describe_faces(said)}" if said["faces"] else "")
 
 
 def run(words: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ __all__ = ["TASKS", "TaskOptions", "Worker", "make_worker", "options_of"]
 
 TASKS = {
     "restore": ("daguerre.tasks.restore", "RestoreOptions", "Restorer"),
+    "faces": ("daguerre.tasks.faces", "FaceOptions", "FaceRefiner"),
     "upscale": ("daguerre.tasks.upscale", "UpscaleOptions", "Upscaler"),
     "stylize": ("daguerre.tasks.stylize", "StylizeOptions", "Stylizer"),
 }

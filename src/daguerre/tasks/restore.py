@@ -11,6 +11,7 @@ from daguerre.devices import Precision, choose_device, device_option, precision_
 from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.faces import FaceOptions, FaceRefiner, RefinedFace
 from daguerre.tasks.provenance import Step
 from daguerre.tasks.restoring import Method, OurMethod, PublishedMethod
 from daguerre.tasks.result import Result
@@ -41,17 +42,27 @@ class RestoreOptions:
     fix_fading: Literal["on", "off"] = option("on", "undo fading, yellowing, colour casts and uneven light")
     keep_colour: bool = option(False, "when fading is undone, change the lightness alone: every tint stays")
     strength: float = option(1.0, "how far to go from the photograph as it is, 0, to the restored one, 1")
+    faces: Literal["auto", "off"] = option("auto", "auto finds faces and gives them back their detail, off leaves them")
+    face_strength: float = option(1.0, "how far to go with faces, from 0, not at all, to 1")
+    face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
     device: str = device_option()
     precision: Precision = precision_option()
 
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0, 1)
-        self.finding()  # refuses what makes no sense to it
+        check_range("face_strength", self.face_strength, 0, 1)
+        self.finding(), self.refining()  # refuse what makes no sense to them
 
     def finding(self) -> ScratchOptions:
         """How damage is found."""
         shared = {name: getattr(self, name) for name in FOUND_BY}
         return ScratchOptions(model=DETECTORS[self.model], **shared)
+
+    def refining(self) -> FaceOptions:
+        """How faces are refined."""
+        return FaceOptions(
+            strength=self.face_strength, face_limit=self.face_limit, device=self.device, precision=self.precision
+        )
 
 
 FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")
@@ -69,6 +80,7 @@ class Restored(Result):
         mask: where damage was filled: grey, white = damaged; nothing if nobody looked for any.
         damaged: part of the photograph that is damaged, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
+        faces: those that were found, and what was done to each.
         step: the record of what was done that a saved file carries.
         stages: the photograph on its way, by name, in order, if they were asked for.
     """
@@ -76,6 +88,7 @@ class Restored(Result):
     mask: Picture | None
     damaged: float
     tone_change: float
+    faces: tuple[RefinedFace, ...] = ()
     stages: dict[str, Picture] = field(default_factory=dict)
 
 
@@ -94,6 +107,8 @@ class Restorer:
         self.options = replace(options or RestoreOptions(), **changes)
         self.detector = ScratchDetector(self.options.finding()) if self.options.scratches == "auto" else None
         self.method = self.make_method()
+        refines = self.options.faces == "auto" and self.options.face_strength > 0
+        self.refiner = FaceRefiner(self.options.refining()) if refines else None
 
     def make_method(self) -> Method:
         options = self.options
@@ -116,13 +131,16 @@ class Restorer:
         mask = self.find_damage(original, progress)
         damaged = 0.0 if mask is None else damaged_part(mask)
         made = self.method(original, mask if damaged else None, stages=stages, progress=progress)
+        refined = self.refiner(made.picture, progress=progress) if self.refiner else None
+        way = ({"damage": mask} if mask is not None else {}) | made.stages
         return Restored(
-            picture=made.picture,
+            picture=refined.picture if refined else made.picture,
             mask=mask,
             damaged=damaged,
             tone_change=made.tone_change,
-            step=self.step(damaged, made.tone_change),
-            stages=({"damage": mask} if mask is not None else {}) | made.stages if stages else {},
+            faces=refined.faces if refined else (),
+            step=self.step(damaged, made.tone_change, refined.step if refined else None),
+            stages=way | ({"before the faces": made.picture} if refined and refined.refined else {}) if stages else {},
         )
 
     def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture | None:
@@ -131,8 +149,12 @@ class Restorer:
             return self.detector(photo, progress=progress)
         return None if self.options.scratches == "off" else read_mask(self.options.scratches, photo)
 
-    def step(self, damaged: float, tone_change: float) -> Step:
-        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
+    def step(self, damaged: float, tone_change: float, faces: Step | None) -> Step:
+        """What to record of a result: the options that differ from the defaults, but not where it was computed.
+
+        Args:
+            faces: the record of refining the faces, if they were.
+        """
         chosen = {
             field.name: getattr(self.options, field.name)
             for field in fields(self.options)
@@ -146,8 +168,9 @@ class Restorer:
         return Step(
             task="restore",
             options=chosen,
-            models={name: weights.checksum(name) for name in used},
-            measured={"damaged_percent": round(100 * damaged, 2), "tone_change_percent": round(100 * tone_change, 2)},
+            models={name: weights.checksum(name) for name in used} | dict(faces.models if faces else {}),
+            measured={"damaged_percent": round(100 * damaged, 2), "tone_change_percent": round(100 * tone_change, 2)}
+            | dict(faces.measured if faces else {}),
             source_type="compositeWithTrainedAlgorithmicMedia" if damaged else "algorithmicallyEnhanced",
         )
 

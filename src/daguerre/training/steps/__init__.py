@@ -10,6 +10,7 @@ from daguerre.options import nearest
 from daguerre.progress import ProgressCallback
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.classification import Classification
+from daguerre.training.steps.faces import Faces
 from daguerre.training.steps.protocol import Step
 from daguerre.training.steps.restoration import Autoencoding, Translation
 from daguerre.training.steps.scratches import Scratches
@@ -23,6 +24,7 @@ STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
     "adversarial": AdversarialRegression,
     "autoencoding": Autoencoding,
     "classification": Classification,
+    "faces": Faces,
     "regression": Regression,
     "scratches": Scratches,
     "stylising": Stylising,

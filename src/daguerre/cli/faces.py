@@ -1,0 +1,101 @@
+"""`daguerre faces`: find faces and refine them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from daguerre.cli.arguments import parse
+from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.terminal import errors
+from daguerre.errors import DaguerreError, OptionError
+from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.progress import ProgressCallback
+from daguerre.tasks.faces import FaceOptions, FaceRefiner
+
+__all__ = ["run"]
+
+
+def faces(
+    pictures: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE-OR-FOLDER ...", help_behavior_hint="")
+    ],
+    refining: FaceOptions,
+    result: Output,
+    saving: SaveOptions,
+    list: bool = False,
+) -> int:
+    """Find faces, and give them back what blur, grain and low resolution took.
+
+    $ daguerre faces group.jpg                         group-faces.jpg, beside it
+    $ daguerre faces group.jpg --list                  only where they are
+    $ daguerre faces group.jpg --only 1,3              these alone ...
+    $ daguerre faces group.jpg --skip 2                ... or all but this one
+    $ daguerre faces group.jpg --boxes faces.txt       where they are, you say
+    $ daguerre faces group.jpg --strength 0.5          half as far
+
+    Only fine detail is added: forms, tones and all that is sharp already stay. `daguerre restore` does this, too,
+    after everything else.
+
+    Args:
+        pictures: photographs, or folders of them.
+        list: only print the faces that are found, as a table or, with --json, as JSON.
+    """
+    jobs = plan_jobs(pictures, result, "-faces")
+    chosen = refining.only or refining.skip or refining.boxes
+    if chosen and len(jobs) > 1:
+        raise OptionError(f"--only, --skip and --boxes fit one picture, but there are {len(jobs)}")
+    refiner = FaceRefiner(refining)
+    if list:
+        return max([show(job, refiner, result) for job in jobs], default=0)
+
+    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+        original = Picture.open(job.source, max_pixels=result.max_pixels)
+        check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
+        refined = refiner(original, progress=progress)
+        refined.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
+        return {"faces": [plain(face) for face in refined.faces]}
+
+    return run_jobs(jobs, result, work, describe)
+
+
+def plain(face: Any) -> dict[str, Any]:
+    """A refined face as JSON has it."""
+    return {"number": face.number, **asdict(face.face), "change_percent": face.change, "fate": face.fate}
+
+
+def show(job: Job, refiner: FaceRefiner, output: Output) -> int:
+    """Print the faces of a picture; exit status 1 if it cannot be read."""
+    try:
+        found = refiner.find(Picture.open(job.source, max_pixels=output.max_pixels))
+    except DaguerreError as error:
+        errors.print(f"daguerre: {error}", style="red", markup=False)
+        return 1
+    if output.json:
+        listed = [{"number": number, **asdict(face)} for number, face in enumerate(found, start=1)]
+        print(json.dumps({"input": str(job.source), "faces": listed}))
+        return 0
+    print(f"{job.source}: {counted(len(found))}")
+    if found:
+        print(f"{'face':>6} {'left':>7} {'top':>7} {'side':>7} {'score':>7}")
+    for number, face in enumerate(found, start=1):
+        print(f"{number:>6} {face.left:>7} {face.top:>7} {face.side:>7} {face.score:>7.2f}")
+    return 0
+
+
+def counted(count: int) -> str:
+    return f"{count or 'no'} face{'' if count == 1 else 's'}"
+
+
+def describe(said: dict[str, Any]) -> str:
+    fates = [face["fate"] for face in said["faces"]]
+    line = f"{counted(len(fates))} found, {fates.count('refined')} refined"
+    kept = [str(face["number"]) for face in said["faces"] if face["fate"] == "kept"]
+    return line + (f", left as they are because they would change too much: {', '.join(kept)}" if kept else "")
+
+
+def run(words: Sequence[str]) -> int:
+    return parse(faces, "faces", words)

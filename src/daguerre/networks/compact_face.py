@@ -1,0 +1,137 @@
+"""The face refinement that ships: what a degraded face lacks, drawn from its smallest copy up, and added to it."""
+
+import functools
+import itertools
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre.networks.blocks import check_size
+from daguerre.networks.compact import ResidualBlock
+
+__all__ = ["CompactFace"]
+
+KEPT = 1 / 16  # of the face's side: standard deviation of the blur that must find nothing new
+HIDDEN = 24  # channels between the degraded face and what it modulates
+
+
+class Modulation(nn.Module):
+    """Layer normalisation of every pixel, whose scale and shift there come from the degraded face.
+
+    After Park et al. 2019 (SPADE), https://arxiv.org/abs/1903.07291, sec. 3.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.gamma_beta = nn.Conv2d(HIDDEN, 2 * features, 3, padding=1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        gamma, beta = self.gamma_beta(condition).chunk(2, dim=1)
+        plain = F.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2]).permute(0, 3, 1, 2)
+        return torch.addcmul(beta, plain.to(beta.dtype), 1 + gamma)
+
+
+class ModulatedBlock(nn.Module):
+    """Two convolutions after modulated normalisation, added to the input; the second begins small."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.norm_0, self.norm_1 = Modulation(features), Modulation(features)
+        self.conv_0 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_1 = nn.Conv2d(features, features, 3, padding=1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        x1 = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
+        return x + self.conv_1(F.leaky_relu(self.norm_1(x1, condition), 0.2))  # type: ignore[no-any-return]
+
+
+class CompactFace(nn.Module):
+    """Features from a sixteenth of the face's size up, modulated at every size by the degraded face.
+
+    Wan et al. 2022, https://arxiv.org/abs/2009.07047, sec. 3.4.
+    Differs from the paper: it makes the difference to the degraded face and begins small, so that a good face passes
+    unharmed; what a wide blur would keep of the difference is taken out of it, so that the face's large forms and its
+    complexion stay; the degraded face modulates through features of its own at every size, not through its colours;
+    the normalisation is of every pixel by itself.
+
+    Args:
+        side: of the faces it was trained on, in pixels.
+        widths: channels at half the face's size, at a quarter, and so on.
+        blocks: modulated blocks at each of these sizes.
+    """
+
+    scale = 1
+    whole_picture = True
+
+    def __init__(
+        self, *, side: int = 128, widths: tuple[int, ...] = (40, 80, 112, 112), blocks: tuple[int, ...] = (2, 1, 1, 1)
+    ) -> None:
+        super().__init__()
+        self.side, self.multiple = side, 2 ** len(widths)
+        self.first = nn.Conv2d(12, widths[0], 3, padding=1)
+        self.seeing = nn.ModuleList(ResidualBlock(width) for width in widths)
+        self.shrinking = nn.ModuleList(
+            nn.Conv2d(wide, deep, 3, stride=2, padding=1) for wide, deep in itertools.pairwise(widths)
+        )
+        self.telling = nn.ModuleList(nn.Conv2d(width, HIDDEN, 3, padding=1) for width in widths)
+        self.start = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
+        self.drawing = nn.ModuleList(
+            nn.ModuleList(ModulatedBlock(width) for _ in range(count))
+            for width, count in zip(widths, blocks, strict=True)
+        )
+        self.enlarging = nn.ModuleList(nn.Conv2d(deep, wide, 1) for wide, deep in itertools.pairwise(widths))
+        self.last = nn.Conv2d(widths[0], 12, 3, padding=1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            if isinstance(layer, Modulation):
+                layer.gamma_beta.weight.data.mul_(0.1)
+            if isinstance(layer, ModulatedBlock):
+                layer.conv_1.weight.data.mul_(0.1)
+            if isinstance(layer, ResidualBlock):
+                layer.conv2.weight.data.mul_(0.1)
+        self.last.weight.data.mul_(0.02)
+
+    def forward(self, face: Tensor) -> Tensor:
+        """Refine `face` (B, 3, H, W) in [0, 1], aligned as in training; the result is unclamped.
+
+        Raises:
+            ValueError: H or W is no multiple of 2 to the number of sizes.
+        """
+        return face + self.detail(face)
+
+    def detail(self, face: Tensor) -> Tensor:
+        """What `face` lacks: (B, 3, H, W), without its low frequencies."""
+        check_size(face, self.multiple, "the face refinement")
+        x = self.first(F.pixel_unshuffle(face * 2 - 1, 2))  # (B, widths[0], H/2, W/2)
+        seen, conditions = [], []
+        for level, (see, tell) in enumerate(zip(self.seeing, self.telling, strict=True)):
+            x = see(self.shrinking[level - 1](F.leaky_relu(x, 0.1)) if level else x)
+            seen.append(x)
+            conditions.append(F.leaky_relu(tell(x), 0.2))
+        x = self.start(x)
+        for level in reversed(range(len(seen))):
+            for block in cast(nn.ModuleList, self.drawing[level]):
+                x = block(x, conditions[level])
+            if level:
+                x = seen[level - 1] + F.interpolate(self.enlarging[level - 1](x), scale_factor=2, mode="bilinear")
+        made = F.pixel_shuffle(self.last(F.leaky_relu(x, 0.2)).float(), 2)
+        return made - blurred(made)
+
+
+def blurred(image: Tensor) -> Tensor:
+    """A Gaussian blur by `KEPT` of each side, weights beyond the border left out."""
+    down, across = (gaussian(side).to(image) for side in image.shape[-2:])
+    with torch.autocast(image.device.type, enabled=False):
+        return down @ image @ across.T
+
+
+@functools.lru_cache(maxsize=8)
+def gaussian(side: int) -> Tensor:
+    """The matrix (side, side) that blurs an axis."""
+    place = torch.arange(side, dtype=torch.float32)
+    weight = torch.exp(-(((place[:, None] - place) / (KEPT * side)) ** 2) / 2)
+    return weight / weight.sum(dim=1, keepdim=True)

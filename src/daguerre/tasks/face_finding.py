@@ -1,0 +1,250 @@
+"""Find faces: OpenCV's cascades, each of which votes, on a copy of bounded size."""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from daguerre.errors import OptionError
+from daguerre.images import Picture
+from daguerre.images.pixels import luma, to_levels
+from daguerre.tasks.resized import read_resized
+
+__all__ = ["Face", "FaceFinder", "Finder", "YuNet", "in_reading_order", "read_boxes"]
+
+LONGEST = 1200  # pixels of the copy's longer side
+LEAST = 26  # pixels of the smallest face on the copy; the cascades know faces of 20
+STEP = 1.1  # from one size of the search to the next
+FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_alt.xml")
+PROFILE = "haarcascade_profileface.xml"  # knows one side; the other is found in the mirrored picture
+TURNS = (-22.0, 22.0)  # degrees by which the picture is turned for heads that are inclined
+SAME = 0.35  # part of two boxes' union that they share, from which they are of one face
+YUNET = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"  # SHA-256 of its file of March 2023
+HALF = 12.0  # votes that make a score of 1/2
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face: a square around it from above the brows to the chin, in pixels of the picture, and how sure it is.
+
+    Args:
+        left, top, side: of the square; it may reach over the picture's border.
+        score: from 0, a guess, to 1.
+    """
+
+    left: int
+    top: int
+    side: int
+    score: float = 1.0
+
+
+class Finder(Protocol):
+    """Finds the faces of pictures."""
+
+    def __call__(self, picture: Picture) -> list[Face]:
+        """The faces of a picture, in reading order."""
+
+
+class FaceFinder:
+    """Finds faces that look at the camera, aside, or are slightly turned.
+
+    Every cascade fires several times around a face and seldom more than once elsewhere. So each firing is a vote,
+    those of all cascades for one place are counted together, and a face needs enough of them
+    (Viola and Jones 2001; the cascades are OpenCV's).
+
+    On a picture whose longer side has more than 1200 pixels the search is on a reduced copy, so that faces of less than
+    a 46th of that side are not found, whatever `min_size` says.
+
+    Args:
+        min_size: least side of a face, in pixels of the picture.
+        confidence: least score.
+    """
+
+    def __init__(self, *, min_size: int, confidence: float) -> None:
+        self.min_size, self.confidence = min_size, confidence
+
+    def __call__(self, picture: Picture) -> list[Face]:
+        """The faces of a picture, in reading order of their middles."""
+        copy, share = reduced(picture)
+        least = max(LEAST, round(0.8 * self.min_size * share))
+        found = []
+        for (x, y, side), votes in merged(fired(to_levels(luma(copy), 8)[..., 0], least)):
+            score = votes / (votes + HALF)
+            face = Face(round(x / share), round(y / share), round(side / share), round(score, 3))
+            if face.score >= self.confidence and face.side >= 0.9 * self.min_size:
+                found.append(face)
+        return in_reading_order(found)
+
+
+class YuNet:
+    """Finds faces with YuNet, a network that OpenCV runs.
+
+    Wu et al. 2023, https://doi.org/10.1007/s11633-023-1423-y. Its file, face_detection_yunet_2023mar.onnx of OpenCV's
+    model zoo, does not ship. Pictures are reduced as for `FaceFinder`.
+
+    Args:
+        path: of the file.
+        min_size: least side of a face, in pixels of the picture.
+        confidence: least score.
+
+    Raises:
+        OptionError: the file cannot be read, or is another.
+    """
+
+    def __init__(self, path: Path, *, min_size: int, confidence: float) -> None:
+        try:
+            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise OptionError(f"cannot read YuNet's file {path} ({error.strerror}); name the file itself") from error
+        if checksum != YUNET:
+            raise OptionError(f"{path} is not face_detection_yunet_2023mar.onnx: its SHA-256 begins {checksum[:8]}")
+        self.path, self.min_size, self.confidence = path, min_size, confidence
+
+    def __call__(self, picture: Picture) -> list[Face]:
+        """The faces of a picture, in reading order of their middles."""
+        import cv2
+
+        copy, share = reduced(picture)
+        levels = np.ascontiguousarray(to_levels(copy, 8)[..., ::-1])  # it wants blue first
+        detector = cv2.FaceDetectorYN.create(str(self.path), "", (levels.shape[1], levels.shape[0]), self.confidence)
+        _, rows = detector.detect(levels)
+        found = []
+        for x, y, width, height, *_, score in [] if rows is None else rows.tolist():
+            # A square as high as its box, which reaches from the hair to the chin.
+            left, top = (x + (width - height) / 2) / share, y / share
+            found.append(Face(round(left), round(top), round(height / share), round(score, 3)))
+        return in_reading_order([face for face in found if face.side >= 0.9 * self.min_size])
+
+
+def reduced(picture: Picture) -> tuple[Tensor, float]:
+    """A picture with a longer side of at most `LONGEST` pixels, (1, 3, h, w), and its size over the picture's."""
+    share = min(LONGEST / max(picture.height, picture.width), 1.0)
+    copy, _ = read_resized(picture, max(round(picture.height * share), 1), max(round(picture.width * share), 1))
+    return copy, share
+
+
+def fired(grey: NDArray[Any], least: int) -> NDArray[np.float64]:
+    """Every firing of every cascade: (n, 3) of left, top and side, in pixels of `grey` (H, W) uint8."""
+    width = grey.shape[1]
+    boxes = [box for name in FRONTAL for box in search(name, grey, least)]
+    boxes += search(PROFILE, grey, least)
+    boxes += [(width - x - side, y, side) for x, y, side in search(PROFILE, grey[:, ::-1], least)]
+    for degrees in TURNS:
+        boxes += search_turned(FRONTAL[0], grey, least, degrees)
+    return np.array(boxes, np.float64).reshape(-1, 3)
+
+
+def search(name: str, grey: NDArray[Any], least: int) -> list[tuple[float, float, float]]:
+    """Every firing of one cascade."""
+    found = cascade(name).detectMultiScale(np.ascontiguousarray(grey), STEP, 0, minSize=(least, least))
+    return [(x, y, side) for x, y, side, _ in found]
+
+
+def search_turned(name: str, grey: NDArray[Any], least: int, degrees: float) -> list[tuple[float, float, float]]:
+    """Every firing of one cascade on the picture turned about its middle, as upright squares of the picture."""
+    import cv2
+
+    height, width = grey.shape
+    there = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    back = cv2.invertAffineTransform(there)
+    turned = cv2.warpAffine(grey, there, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    boxes = []
+    for x, y, side in search(name, turned, least):
+        middle_x, middle_y = back @ (x + side / 2, y + side / 2, 1.0)
+        if 0 <= middle_x < width and 0 <= middle_y < height:
+            boxes.append((middle_x - side / 2, middle_y - side / 2, side))
+    return boxes
+
+
+@functools.cache
+def cascade(name: str) -> Any:
+    import cv2  # takes a fifth of a second, which no other task should pay
+
+    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / name))
+
+
+def merged(boxes: NDArray[np.float64]) -> list[tuple[tuple[float, float, float], int]]:
+    """Boxes (n, 3) that are of one face made one, their median, with their number; none overlaps a better one much."""
+    groups: list[list[NDArray[np.float64]]] = []
+    left = list(boxes[np.lexsort(boxes.T)])  # OpenCV's threads bring them in any order
+    while left:
+        counts = [sum(overlap(a, b) >= SAME for b in left) for a in left]
+        best = left[int(np.argmax(counts))]
+        groups.append([box for box in left if overlap(best, box) >= SAME])
+        left = [box for box in left if overlap(best, box) < SAME]
+    kept: list[tuple[tuple[float, float, float], int]] = []
+    for group in sorted(groups, key=len, reverse=True):
+        x, y, side = np.median(np.array(group), axis=0)
+        if all(covered((x, y, side), other) < 0.5 for other, _ in kept):
+            kept.append(((float(x), float(y), float(side)), len(group)))
+    return kept
+
+
+def shared(a: Sequence[float], b: Sequence[float]) -> float:
+    """Pixels that two squares share."""
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[2], b[1] + b[2]) - max(a[1], b[1])
+    return float(max(across, 0) * max(down, 0))
+
+
+def overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """The part of two squares' union that they share, in [0, 1]."""
+    common = shared(a, b)
+    return common / (a[2] ** 2 + b[2] ** 2 - common)
+
+
+def covered(a: Sequence[float], b: Sequence[float]) -> float:
+    """The part of the smaller of two squares that lies in the other, in [0, 1]."""
+    return shared(a, b) / min(a[2], b[2]) ** 2
+
+
+def in_reading_order(faces: Sequence[Face]) -> list[Face]:
+    """From top to bottom in rows as high as the faces, from left to right in each."""
+    left, ordered = sorted(faces, key=lambda face: face.top + face.side / 2), []
+    while left:
+        first = left[0]
+        limit = first.top + first.side
+        row = [face for face in left if face.top + face.side / 2 < limit]
+        ordered += sorted(row, key=lambda face: face.left)
+        left = [face for face in left if face not in row]
+    return ordered
+
+
+def read_boxes(path: Path, picture: Picture) -> list[Face]:
+    """Faces from a text file: in each line left, top, width and height in pixels, with commas or spaces between.
+
+    Empty lines and what follows a # do not count. A box is made square around its middle.
+
+    Raises:
+        OptionError: the file cannot be read, a line says something else, or a box lies outside the picture.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"cannot read the boxes in {path}: {error}") from error
+    faces = []
+    for number, line in enumerate(lines, start=1):
+        words = line.partition("#")[0].replace(",", " ").split()
+        if not words:
+            continue
+        try:
+            left, top, width, height = map(float, words)
+        except ValueError:
+            raise OptionError(
+                f"{path}, line {number}: {line.strip()!r} is no box; write left, top, width and height in pixels"
+            ) from None
+        inside = left >= 0 and top >= 0 and left + width <= picture.width and top + height <= picture.height
+        if not inside or not min(width, height) >= 1:
+            raise OptionError(
+                f"{path}, line {number}: the box {line.strip()} is not inside the picture, "
+                f"which has {picture.width} x {picture.height} pixels"
+            )
+        side = max(width, height)
+        faces.append(Face(round(left + (width - side) / 2), round(top + (height - side) / 2), round(side)))
+    return faces

@@ -1,0 +1,380 @@
+"""Refine the faces of a photograph: what blur, grain and low resolution took from each is added, and nothing else."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre import weights
+from daguerre.devices import Precision, choose_device, device_option, precision_option
+from daguerre.errors import OptionError
+from daguerre.images import Canvas, Picture
+from daguerre.images.pixels import luma
+from daguerre.images.resample import resample_axis, support
+from daguerre.networks.compact_face import CompactFace
+from daguerre.options import check_range, option
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.face_finding import Face, FaceFinder, Finder, YuNet, in_reading_order, read_boxes
+from daguerre.tasks.provenance import Step
+from daguerre.tasks.resized import read_resized
+from daguerre.tasks.result import Result
+from daguerre.tasks.upscale import as_picture
+from daguerre.tiling import Window, plan_windows, run_windows
+
+__all__ = ["FaceOptions", "FaceRefiner", "Refined", "RefinedFace", "refine_faces"]
+
+SIDE = 512  # pixels of a window
+MODELS = {"auto": "faces", "microsoft": "microsoft-face-256"}
+FULL = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
+NOISE = 256  # pixels of a square of grain, which is repeated
+GRAIN = 0.04  # most grain that is put back
+GRAIN_SEED = 1839
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceOptions:
+    """Which faces to refine, and how far."""
+
+    task: ClassVar[str] = "faces"
+
+    model: str = option("auto", "auto takes what ships; microsoft the published network; or a name or file")
+    strength: float = option(1.0, "how far to go from the faces as they are, 0, to the refined ones, 1")
+    face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
+    finder: str = option(
+        "cascades", "what finds faces: cascades, which ship with OpenCV, or YuNet's file", metavar="FILE", file=True
+    )
+    min_size: int = option(40, "leave faces alone that are smaller than so many pixels")
+    confidence: float = option(0.5, "how sure a face must be, from 0 to 1")
+    only: str = option("", "refine only the faces of these numbers", metavar="1,3")
+    skip: str = option("", "refine all faces but those of these numbers", metavar="2")
+    boxes: str = option(
+        "", "a text file of faces, each line left, top, width, height; none are looked for", metavar="FILE", file=True
+    )
+    device: str = device_option()
+    precision: Precision = precision_option()
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, 0, 1)
+        check_range("face_limit", self.face_limit, 0, 100)
+        check_range("confidence", self.confidence, 0, 1)
+        check_range("min_size", self.min_size, 8, 100_000)
+        if self.only and self.skip:
+            raise OptionError("--only and --skip exclude each other; give one of them")
+        numbers("only", self.only)
+        numbers("skip", self.skip)
+
+
+@dataclass(frozen=True)
+class RefinedFace:
+    """A face, and what was done to it.
+
+    Args:
+        number: from 1, in reading order; what `only` and `skip` count by.
+        change: mean absolute change within it, in percent of the range from black to white.
+        fate: `refined`; `left out`, as asked for; or `kept`, for it would have changed too much.
+    """
+
+    number: int
+    face: Face
+    change: float = 0.0
+    fate: str = "left out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refined(Result):
+    """A result, and its faces.
+
+    Args:
+        picture: the photograph with its faces refined.
+        faces: all that were found, in reading order.
+        step: the record of what was done that a saved file carries.
+    """
+
+    faces: tuple[RefinedFace, ...]
+
+    @property
+    def refined(self) -> int:
+        """How many were refined."""
+        return sum(face.fate == "refined" for face in self.faces)
+
+    @property
+    def kept(self) -> int:
+        """How many were left as they were because they would have changed too much."""
+        return sum(face.fate == "kept" for face in self.faces)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The square of the picture that a network sees of a face, and what it adds to it.
+
+    Args:
+        inside: the part of the square within the picture.
+        detail: (1, 3, h, w): what is added to `inside`, at the network's size.
+        grain: standard deviation of the grain that is added to it.
+    """
+
+    top: float
+    left: float
+    side: float
+    inside: Window
+    detail: Tensor
+    grain: float = 0.0
+
+    def touches(self, window: Window) -> bool:
+        rows = self.inside.top < window.bottom and window.top < self.inside.bottom
+        return rows and self.inside.left < window.right and window.left < self.inside.right
+
+    def weight(self, window: Window) -> Tensor:
+        """How far each pixel of a window belongs to the face: an ellipse with a soft border, (1, 1, h, w) in [0, 1]."""
+        y = (torch.arange(window.top, window.bottom) + 0.5 - self.top) / self.side * 2 - 1
+        x = (torch.arange(window.left, window.right) + 0.5 - self.left) / self.side * 2 - 1
+        radius = (y[:, None].square() + x.square()).sqrt()
+        ramp = ((1 - radius) / (1 - FULL)).clamp(0, 1)
+        return (ramp * ramp * (3 - 2 * ramp))[None, None]
+
+    def change(self, window: Window) -> Tensor:
+        """What is added in a window within `inside`: (1, 3, h, w)."""
+        made, inner = self.detail, window.within(self.inside)
+        spans = ((-2, inner.top, inner.bottom, self.inside.height), (-1, inner.left, inner.right, self.inside.width))
+        for dim, start, stop, length in spans:
+            size = made.shape[dim]
+            first, last = support(size, length, length / size, start, stop)
+            made = made.narrow(dim, first, last - first)
+            made = resample_axis(
+                made, dim, length / size, size=size, out_size=length, start=start, stop=stop, offset=first
+            )
+        return made + self.grain * noise(window) if self.grain else made
+
+
+class FaceRefiner:
+    """Refines the faces of photographs, keeping its network loaded between them.
+
+    The network sees a face at its own size and makes a difference, which alone is resized and added: a face that is
+    larger than the network keeps every detail it has. The faces are refined from the photograph as it came; where two
+    overlap the larger one, which is nearer, lies above.
+
+    Args:
+        options: how; single options may be given by name instead or on top.
+
+    Raises:
+        WeightsNotFound: no model of that name.
+        OptionError: a model that does not refine faces.
+    """
+
+    def __init__(self, options: FaceOptions | None = None, **changes: Any) -> None:
+        self.options = replace(options or FaceOptions(), **changes)
+        self.device = choose_device(self.options.device, self.options.precision)
+        self.model = MODELS.get(self.options.model, self.options.model)
+        loaded = weights.load(self.model)
+        if loaded.header.task != "faces":
+            raise OptionError(f"{self.options.model} is for {loaded.header.task}, not for refining faces")
+        self.network = self.device.place(loaded.network)
+        ours = isinstance(loaded.network, CompactFace)
+        self.side = loaded.network.side if isinstance(loaded.network, CompactFace) else 256
+        self.frame = OUR_FRAME if ours else PUBLISHED_FRAME
+        least: dict[str, Any] = {"min_size": self.options.min_size, "confidence": self.options.confidence}
+        own = self.options.finder == "cascades"
+        self.finder: Finder = FaceFinder(**least) if own else YuNet(Path(self.options.finder), **least)
+
+    def find(self, picture: Picture) -> list[Face]:
+        """The faces of a picture in reading order, found or from the file `boxes`."""
+        if self.options.boxes:
+            return in_reading_order(read_boxes(Path(self.options.boxes), picture))
+        return self.finder(picture)
+
+    def __call__(self, source: Picture | Path | str | np.ndarray, *, progress: ProgressCallback = silent) -> Refined:
+        """Refine the faces of a photograph.
+
+        Args:
+            source: a picture, a file, or an array as `Picture.from_array` takes it.
+        """
+        photo = as_picture(source)
+        faces: list[RefinedFace] = []
+        frames: list[Frame] = []
+        found = self.find(photo)
+        chosen = self.chosen(len(found))
+        for number, face in enumerate(found, start=1):
+            if number not in chosen:
+                faces.append(RefinedFace(number, face))
+                continue
+            frame = self.refine(photo, face)
+            change = 100 * changed(frame)
+            fate = "refined" if change <= self.options.face_limit else "kept"
+            faces.append(RefinedFace(number, face, round(change, 2), fate))
+            frames += [frame] if fate == "refined" else []
+        picture = self.blend(photo, sorted(frames, key=lambda frame: frame.side), progress) if frames else photo
+        return Refined(picture=picture, faces=tuple(faces), step=self.step(faces))
+
+    def chosen(self, count: int) -> set[int]:
+        """The numbers of the faces to refine.
+
+        Raises:
+            OptionError: there is no face of a number that is asked for.
+        """
+        only, skip = (numbers(name, getattr(self.options, name)) for name in ("only", "skip"))
+        for number in sorted(only | skip):
+            if number > count:
+                name = "only" if only else "skip"
+                raise OptionError(f"--{name} names face {number}, but there are {count}; `--list` shows them")
+        return (only or set(range(1, count + 1))) - skip
+
+    @torch.inference_mode()
+    def refine(self, photo: Picture, face: Face) -> Frame:
+        """What the network adds to a face."""
+        x, y, side = self.frame
+        top, left, length = face.top + y * face.side, face.left + x * face.side, side * face.side
+        first_row, first_column = max(math.floor(top), 0), max(math.floor(left), 0)
+        last_row, last_column = (
+            min(math.ceil(start + length), size) for start, size in ((top, photo.height), (left, photo.width))
+        )
+        inside = Window(first_row, first_column, last_row - first_row, last_column - first_column)
+        share = self.side / length
+        height, width = (min(max(round(n * share), 1), self.side) for n in (inside.height, inside.width))
+        seen = read_resized(cut(photo, inside), height, width)[0]
+        above = min(max(round((first_row - top) * share), 0), self.side - height)
+        before = min(max(round((first_column - left) * share), 0), self.side - width)
+        margin = (before, self.side - width - before, above, self.side - height - above)
+        whole = F.pad(seen, margin, mode="replicate").to(self.device.torch_device)
+        with self.device.autocast():
+            made = self.network(whole.contiguous(memory_format=torch.channels_last))
+        detail = (made.float() - whole).cpu()[..., above : above + height, before : before + width]
+        grain = missing_grain(photo, inside, detail) if self.options.strength else 0.0
+        return Frame(top, left, length, inside, self.options.strength * detail, self.options.strength * grain)
+
+    def blend(self, photo: Picture, frames: list[Frame], progress: ProgressCallback) -> Picture:
+        """The photograph with the faces changed, the last of them on top."""
+        canvas = Canvas(photo.height, photo.width, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
+
+        def compute(window: Window, source: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
+            colours, alpha = source
+            made = colours.clone()
+            for frame in frames:
+                if not frame.touches(window):
+                    continue
+                part = common(window, frame.inside)
+                rows, columns = part.within(window).slices
+                before = colours[..., rows, columns]
+                wanted = (before + frame.change(part)).clamp(0, 1)
+                made[..., rows, columns] = torch.lerp(made[..., rows, columns], wanted, frame.weight(part))
+            return made, alpha
+
+        def write(window: Window, made: tuple[Tensor, Tensor | None]) -> None:
+            canvas.write(window, made[0])
+            if made[1] is not None:
+                canvas.write_alpha(window, made[1])
+
+        def read(window: Window) -> tuple[Tensor, Tensor | None]:
+            return photo.read(window), photo.read_alpha(window) if photo.alpha else None
+
+        windows = plan_windows(photo.height, photo.width, SIDE)
+        run_windows(windows, read=read, compute=compute, write=write, step="refining faces", progress=progress)
+        return canvas.picture(like=photo)
+
+    def step(self, faces: list[RefinedFace]) -> Step:
+        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
+        chosen = {
+            field.name: getattr(self.options, field.name)
+            for field in fields(self.options)
+            if getattr(self.options, field.name) != field.default and field.name != "device"
+        }
+        for name in ("boxes", "finder", "model"):
+            if name in chosen:
+                chosen[name] = Path(chosen[name]).name
+        refined = [face.change for face in faces if face.fate == "refined"]
+        return Step(
+            task="faces",
+            options=chosen,
+            models={Path(self.model).name: weights.checksum(self.model)},
+            measured={
+                "faces_found": len(faces),
+                "faces_refined": len(refined),
+                "largest_change_percent": max(refined, default=0.0),
+            },
+        )
+
+
+OUR_FRAME = (0.004, 0.083, 1.02)
+"""Left, top and side of what our network sees of a face, in sides of its square: the mean of 300 training faces, which
+lie in their pictures as alignment put them, against the squares that the finder finds there."""
+
+PUBLISHED_FRAME = (-0.6, -0.62, 2.2)
+"""The same for the published network: its template has the eyes 0.18 of its side apart, 0.45 of it from the top."""
+
+
+def numbers(name: str, text: str) -> set[int]:
+    """`1,3` as {1, 3}.
+
+    Raises:
+        OptionError: something else.
+    """
+    words = text.replace(" ", ",").split(",") if text else []
+    if not all(word.isascii() and word.isdigit() and int(word) > 0 for word in words if word):
+        raise OptionError(f"{name} is {text!r}; write the numbers of faces with commas between, such as 1,3")
+    return {int(word) for word in words if word}
+
+
+def cut(photo: Picture, window: Window) -> Picture:
+    """A part of a picture as a picture; its pixels are decoded when they are read."""
+    part = photo.image.crop(window.left, window.top, window.width, window.height)
+    return Picture(part, bits=photo.bits, colour=photo.colour, metadata=photo.metadata, path=photo.path)
+
+
+def common(a: Window, b: Window) -> Window:
+    """The rectangle that two windows share."""
+    top, left = max(a.top, b.top), max(a.left, b.left)
+    return Window(top, left, min(a.bottom, b.bottom) - top, min(a.right, b.right) - left)
+
+
+def changed(frame: Frame) -> float:
+    """Mean absolute change within a face, in [0, 1]."""
+    height, width = frame.detail.shape[2:]
+    scale = frame.inside.height / height
+    top, left = (frame.top - frame.inside.top) / scale, (frame.left - frame.inside.left) / scale
+    small = Frame(top, left, frame.side / scale, Window(0, 0, height, width), frame.detail)
+    weight = small.weight(small.inside)
+    return float((frame.detail.abs() * weight).mean(1).sum() / weight.sum().clamp(min=1e-6))
+
+
+def missing_grain(photo: Picture, inside: Window, detail: Tensor) -> float:
+    """How much grain a face has lost against what is around it, as a standard deviation; 0 where it has not."""
+    if detail.shape[2] < inside.height or detail.shape[3] < inside.width:
+        return 0.0  # what is larger than the network keeps its own grain
+    around = cut(photo, inside.grown(max(inside.height, inside.width) // 4, photo.height, photo.width))
+    image = luma(around.read())
+    frame = Frame(0, 0, 1, inside, detail)
+    face = luma(photo.read(inside))
+    before, after, beside = roughness(face), roughness(face + luma(frame.change(inside))), roughness(image)
+    goal = min(before, beside)
+    return min(math.sqrt(max(goal**2 - after**2, 0.0)), GRAIN)
+
+
+def roughness(image: Tensor) -> float:
+    """Standard deviation of grain in (1, 1, H, W): of the calmest fifth of its places of 8 x 8 pixels."""
+    fine = image - F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
+    if min(image.shape[2:]) < 16:
+        return 0.0
+    power = F.avg_pool2d(fine.square(), 8).flatten()
+    return float(power.quantile(0.2).sqrt()) * 9 / math.sqrt(72)  # a mean of 3 x 3 takes a ninth of white noise's power
+
+
+def noise(window: Window) -> Tensor:
+    """Grain (1, 1, h, w) of deviation 1 that hangs on the place in the picture alone, the same in all channels."""
+    generator = torch.Generator().manual_seed(GRAIN_SEED)
+    square = torch.randn(NOISE, NOISE, generator=generator)
+    rows, columns = torch.arange(window.top, window.bottom) % NOISE, torch.arange(window.left, window.right) % NOISE
+    return square[rows[:, None], columns][None, None]
+
+
+def refine_faces(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:
+    """Refine the faces of a photograph: `refine_faces("group.jpg").save("refined.jpg")`.
+
+    Args:
+        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        options: fields of `FaceOptions`.
+    """
+    return FaceRefiner(**options)(source).picture

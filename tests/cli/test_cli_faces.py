@@ -1,0 +1,72 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+
+
+@pytest.fixture
+def faces(run):
+    shutil.copy(ASTRONAUT, "photo.jpg")
+    return lambda *words: run("faces", "--device", "cpu", *words)
+
+
+def test_the_result_lies_beside_the_picture_and_the_faces_are_counted(faces):
+    ran = faces("photo.jpg")
+    assert ran.status == 0
+    assert Path("photo-faces.jpg").exists()
+    assert "photo-faces.jpg  1 face found, 1 refined" in ran.err
+
+
+def test_a_list_numbers_the_faces_and_writes_nothing(faces):
+    ran = faces("photo.jpg", "--list")
+    assert ran.status == 0
+    heading, names, row = ran.out.splitlines()
+    assert heading == "photo.jpg: 1 face"
+    assert names.split() == ["face", "left", "top", "side", "score"]
+    assert row.split()[0] == "1"
+    assert [path.name for path in Path().iterdir()] == ["photo.jpg"]
+
+
+def test_a_list_can_be_json(faces):
+    told = json.loads(faces("photo.jpg", "--list", "--json").out)
+    assert told["input"] == "photo.jpg"
+    assert [set(face) for face in told["faces"]] == [{"number", "left", "top", "side", "score"}]
+
+
+def test_a_list_of_what_is_no_picture_fails_and_goes_on(faces):
+    Path("broken.jpg").write_bytes(b"no picture")
+    ran = faces("broken.jpg", "photo.jpg", "--list")
+    assert ran.status == 1
+    assert "broken.jpg" in ran.err
+    assert "photo.jpg: 1 face" in ran.out
+
+
+def test_faces_that_change_too_much_are_named(faces):
+    ran = faces("photo.jpg", "--face-limit", "0")
+    assert "1 face found, 0 refined, left as they are because they would change too much: 1" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("photo.jpg", "--only", "2"), "--only names face 2, but there are 1"),
+        (("photo.jpg", "photo.jpg/..", "--only", "1"), "photo.jpg"),
+        (("photo.jpg", "--boxes", "none.txt"), "cannot read the boxes in none.txt"),
+        (("photo.jpg", "--only", "x"), "only is 'x'"),
+        (("photo.jpg", "--model", "nobody"), "nobody"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(faces, words, problem):
+    ran = faces(*words)
+    assert ran.status == 1
+    assert len(ran.lines) == 1
+    assert problem in ran.err
+
+
+def test_numbers_of_faces_fit_one_picture(faces):
+    shutil.copy("photo.jpg", "other.jpg")
+    ran = faces("photo.jpg", "other.jpg", "--skip", "1")
+    assert ran.lines == ["daguerre: --only, --skip and --boxes fit one picture, but there are 2"]
