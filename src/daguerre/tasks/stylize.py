@@ -19,6 +19,7 @@ from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.fast_style import FastPainter, FastPainting, FastStyle, look
 from daguerre.tasks.optimize_style import Eye
 from daguerre.tasks.painting import SMALLEST_SIDE, Painting, Row, Style, mean_side
+from daguerre.tasks.protecting import protect_faces
 from daguerre.tasks.provenance import Step, add_step
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.style_vector import SUFFIX, StyleVector, mixed
@@ -168,6 +169,7 @@ class Stylizer:
             if stages or frames:
                 raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
             picture = FastPainting(content, self.styles, self.options, self.painter).picture(progress)
+            picture = protect_faces(picture, content, self.options.protect_faces)
             return Stylized(picture=picture, history=[], stages={}, frames=[], step=self.step([]))
         if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
             raise OptionError(
@@ -189,7 +191,7 @@ class Stylizer:
             if enough():
                 break
         return Stylized(
-            picture=painting.picture(),
+            picture=protect_faces(painting.picture(), content, self.options.protect_faces),
             history=painting.history,
             stages=kept,
             frames=film,

@@ -40,6 +40,7 @@ class StylizeOptions:
         "whose colours: the style's; the photograph's, only light and dark being painted (luminance); or the style's "
         "pictures recoloured to match the photograph (match)",
     )
+    protect_faces: float = option(0.0, "how far faces stay as they are in the photograph, from 0 to 1")
     start: Literal["content", "noise", "fast"] = option(
         "content", "what to begin with: the photograph, coloured noise, or what one pass makes (fast)"
     )
@@ -72,6 +73,7 @@ class StylizeOptions:
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0.01, 1)
         check_range("style_scale", self.style_scale, 0.1, 10)
+        check_range("protect_faces", self.protect_faces, 0, 1)
         check_range("steps", self.steps, 1, 100_000)
         check_range("scales", self.scales, 1, 20)
         check_range("rate", self.rate, 1e-4, 1)
