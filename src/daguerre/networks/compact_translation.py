@@ -9,7 +9,7 @@ from daguerre.networks.compact_vae import STRIDE, CompactVAE, trunk
 __all__ = ["CompactTranslation", "LatentRestoration"]
 
 TINT = 16  # pixels; over squares that reach so far to each side, undamaged places keep the mean of their tints
-NEAR = 8  # pixels; over squares that reach so far to each side, a difference is measured that may be limited
+NEAR = 8  # pixels; the same, for how large a difference is, and for the tints that filled places take on
 EXCLUDED = -1e4  # score of a place that must not be attended to; finite, so that a cell without any other has a mean
 
 
@@ -135,7 +135,8 @@ class LatentRestoration(nn.Module):
     A decoder alone would cost even a clean photograph some of its sharpness. So what is added to the photograph is the
     difference between the translated latent map decoded and the untranslated one decoded: none where nothing is to be
     mended. Only under the mask, where the photograph is lost, the decoded picture takes its place. And what is not
-    damaged keeps the mean of its tints nearby: to change those is not the business of a network that sees no more.
+    damaged keeps the mean of its tints nearby: to change those is not the business of a network that sees no more. What
+    is filled takes on the tints of what is around it (under thin damage; coarse filling brings its own).
 
     Args:
         old: autoencoder of old photographs.
@@ -179,7 +180,8 @@ class LatentRestoration(nn.Module):
             difference = difference * (limit / size_around(difference, sound).clamp(min=1e-5)).clamp(max=1)
         drift = mean_around(difference * sound, TINT) / mean_around(sound, TINT).clamp(min=1e-3)
         drift = drift - drift.mean(1, keepdim=True)
-        return torch.where(mask > 0, mended, image + difference) - drift
+        mended = torch.where(mask == 1, mended.mean(1, keepdim=True) + tint_around(image, sound), mended - drift)
+        return torch.where(mask > 0, mended, image + difference - drift)
 
     def activity(self, image: Tensor, mask: Tensor) -> Tensor:
         """How much would be changed around each pixel, as root of the mean square: (B, 1, H, W)."""
@@ -192,6 +194,12 @@ def size_around(difference: Tensor, sound: Tensor) -> Tensor:
     """Root of the mean square of a difference (B, C, H, W) over the sound pixels nearby: (B, 1, H, W)."""
     square = difference.float().square().mean(1, keepdim=True) * sound
     return (mean_around(square, NEAR) / mean_around(sound.float(), NEAR).clamp(min=1e-3)).sqrt()
+
+
+def tint_around(image: Tensor, sound: Tensor) -> Tensor:
+    """What the sound pixels nearby have in each channel beyond their mean over the channels: (B, 3, H, W)."""
+    tint = (image - image.mean(1, keepdim=True)) * sound
+    return mean_around(tint, NEAR) / mean_around(sound, NEAR).clamp(min=1e-3)
 
 
 def mean_around(x: Tensor, reach: int) -> Tensor:
