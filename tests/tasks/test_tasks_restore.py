@@ -40,7 +40,7 @@ def test_a_scratch_and_a_hole_that_a_person_marked_are_filled(photo, mask_file):
     restored = Restorer(scratches=mask_file, fix_fading="off")(photo)
     assert restored.damaged == pytest.approx((4 * 142 + 42 * 42) / (150 * 180))
     made = restored.picture.read()
-    assert made[..., 60:62, 20:160].amax() < 0.98
+    assert made[..., 60:62, 20:160].mean(1).amax() < 0.98
     assert made[..., 110:130, 40:60].mean() > 0.1
 
 
