@@ -12,7 +12,7 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import choose_device
 from daguerre.errors import OptionError, PictureError
-from daguerre.images import Picture, SaveOptions
+from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import ProgressCallback, silent
@@ -22,6 +22,7 @@ from daguerre.tasks.painting import SMALLEST_SIDE, Painting, Row, Style, mean_si
 from daguerre.tasks.protecting import protect_faces
 from daguerre.tasks.provenance import Step, add_step
 from daguerre.tasks.resized import read_resized
+from daguerre.tasks.result import Result
 from daguerre.tasks.style_vector import SUFFIX, StyleVector, mixed
 from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
 from daguerre.tasks.upscale import as_picture
@@ -33,7 +34,7 @@ Look = Source | StyleVector
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stylized:
+class Stylized(Result):
     """A result, and how it came about.
 
     Args:
@@ -44,22 +45,9 @@ class Stylized:
         step: the record of what was done that a saved file carries.
     """
 
-    picture: Picture
     history: list[Row]
     stages: dict[int, Picture]
     frames: list[Tensor]
-    step: Step
-
-    def save(
-        self,
-        path: Path | str,
-        *,
-        overwrite: bool = False,
-        options: SaveOptions | None = None,
-        progress: ProgressCallback = silent,
-    ) -> Path:
-        """Save the picture with a record in it of what was done; for the rest as `Picture.save`."""
-        return self.saved(self.picture, path, overwrite=overwrite, options=options, progress=progress)
 
     def saved(self, picture: Picture, path: Path | str, **how: Any) -> Path:
         """Save the picture or one of its stages, with the record in it."""
