@@ -15,6 +15,7 @@ from daguerre.errors import DaguerreError
 
 if TYPE_CHECKING:
     from daguerre.images import Picture, SaveOptions
+    from daguerre.tasks.faces import FaceOptions, FaceRefiner, Refined, refine_faces
     from daguerre.tasks.pipeline import Chained, Pipeline
     from daguerre.tasks.restore import Restored, RestoreOptions, Restorer, restore
     from daguerre.tasks.style_vector import StyleVector
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Chained",
     "DaguerreError",
+    "FaceOptions",
+    "FaceRefiner",
     "Picture",
     "Pipeline",
+    "Refined",
     "RestoreOptions",
     "Restored",
     "Restorer",
@@ -38,6 +42,7 @@ __all__ = [
     "Upscaled",
     "Upscaler",
     "__version__",
+    "refine_faces",
     "restore",
     "stylize",
     "upscale",
@@ -45,8 +50,11 @@ __all__ = [
 
 HOMES = {
     "Chained": "daguerre.tasks.pipeline",
+    "FaceOptions": "daguerre.tasks.faces",
+    "FaceRefiner": "daguerre.tasks.faces",
     "Picture": "daguerre.images",
     "Pipeline": "daguerre.tasks.pipeline",
+    "Refined": "daguerre.tasks.faces",
     "RestoreOptions": "daguerre.tasks.restore",
     "Restored": "daguerre.tasks.restore",
     "Restorer": "daguerre.tasks.restore",
@@ -58,6 +66,7 @@ HOMES = {
     "UpscaleOptions": "daguerre.tasks.upscale",
     "Upscaled": "daguerre.tasks.upscale",
     "Upscaler": "daguerre.tasks.upscale",
+    "refine_faces": "daguerre.tasks.faces",
     "restore": "daguerre.tasks.restore",
     "stylize": "daguerre.tasks.stylize",
     "upscale": "daguerre.tasks.upscale",
