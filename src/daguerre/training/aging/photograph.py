@@ -22,12 +22,13 @@ class Photograph:
 
     Args:
         strength: what every amount and every chance is multiplied by.
+        damage: off lets nothing hurt it.
     """
 
-    def __init__(self, image: Tensor, generator: torch.Generator, strength: float) -> None:
+    def __init__(self, image: Tensor, generator: torch.Generator, strength: float, *, damage: bool = True) -> None:
         self.image = self.clean = self.toned = image
         self.kinds = torch.zeros_like(image[:, :1], dtype=torch.uint8)
-        self.generator, self.strength = generator, strength
+        self.generator, self.strength, self.damage = generator, strength, damage
         self.steps: list[dict[str, Any]] = []
         height, width = image.shape[-2:]
         self.side = min(height, width)
@@ -84,6 +85,8 @@ class Photograph:
 
     def hurt(self, damage: str, change: Callable[..., tuple[Tensor, Tensor]], **how: Any) -> None:
         """Damage the photograph, and mark where."""
+        if not self.damage:
+            return
         self.note(change, how)
         self.image, mask = change(self.image, generator=self.generator, **how)
         if damage in TINTS:

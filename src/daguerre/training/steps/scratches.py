@@ -14,6 +14,7 @@ from daguerre.evaluation.metrics import mask_scores
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures, cut, pick
 from daguerre.training.aging import DAMAGES, Aged, age
+from daguerre.training.aging.scene import things
 from daguerre.training.data import middle
 from daguerre.training.folding import fold, normalise
 from daguerre.training.losses import Dice
@@ -25,6 +26,8 @@ __all__ = ["Scratches"]
 
 TRIALS = 24  # pictures held out that are aged and judged
 PIECE = 512  # pixels; the largest side of what is aged at once, so that damage is as large and rare as in photographs
+DRESSED = 0.5  # of the pieces have things put into their scene, up to MOST
+MOST = 8
 EACH = 4  # crops of each such piece
 FINE = 4  # what a pixel of fine damage counts, which is the rarest in pixels
 SHOWN = 4  # of them, and as many real old ones, on a sample sheet
@@ -91,8 +94,13 @@ class Scratches:
         return image, wanted, weight, torch.tensor(real, device=image.device).view(-1, 1, 1, 1)
 
     def grow_old(self, part: int, generator: torch.Generator) -> Aged:
-        """A large piece of a clean picture, aged."""
-        return self.pictures.age(self.pictures.cut(part, generator, side=PIECE), generator)
+        """A large piece of a clean picture, aged; often with things in it that are easily mistaken for damage."""
+        piece = self.pictures.cut(part, generator, side=PIECE)
+        chance, many, size = torch.rand(3, generator=generator).tolist()
+        if chance < DRESSED:
+            count, reach = 1 + int(MOST * many), (0.05 + 0.25 * size) * min(piece.shape[-2:])
+            piece = things(piece, count=count, size=reach, generator=generator)
+        return self.pictures.age(piece, generator)
 
     def hurt(self, generator: torch.Generator) -> Aged:
         """A large piece of a real old photograph with damage added."""

@@ -1,0 +1,45 @@
+"""Bright and dark things that belong to what was photographed, and are no damage, though a detector may think so."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from daguerre.training.aging.fields import Colour, colour, places, uniform
+
+__all__ = ["things"]
+
+INKS: list[Colour] = [(0.98, 0.97, 0.95), (1.0, 1.0, 1.0), (0.92, 0.90, 0.86), (0.80, 0.79, 0.77), (0.06, 0.06, 0.06)]
+
+
+def things(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torch.Generator) -> Tensor:
+    """Put hats, plates, sheets, rims, sticks and gleams into a scene: what fools a detector of scratches and tears.
+
+    To be called before a picture is aged, so that blur, grain and fading befall them as the rest of the scene, which is
+    all that tells them from damage.
+
+    Args:
+        image: one picture (1, 3, H, W) in [0, 1].
+        count: how many.
+        size: of the largest, from its middle to its end, in pixels.
+    """
+    y, x = places(image)
+    height, width = image.shape[-2:]
+    for _ in range(count):
+        drawn = uniform(image, 0, 1, generator, 12).flatten().tolist()
+        turn, way = math.pi * drawn[0], (y - height * drawn[1], x - width * drawn[2])
+        along = way[1] * math.cos(turn) + way[0] * math.sin(turn)
+        across = way[0] * math.cos(turn) - way[1] * math.sin(turn)
+        long = max(size * drawn[3] ** 2, 2.0)  # small ones are more frequent
+        wide = max(long * (0.03 if drawn[4] < 0.3 else drawn[5]), 1.5)
+        if drawn[6] < 0.6:  # an ellipse, else a rectangle
+            edge = ((along / long) ** 2 + (across / wide) ** 2).sqrt().sub(1) * wide
+        else:
+            edge = torch.maximum(along.abs() - long, across.abs() - wide)
+        if drawn[7] < 0.3:  # its rim alone
+            edge = edge.abs() - (1 + 2.5 * drawn[8])
+        soft = 0.4 + 3 * drawn[9] ** 3
+        shade = 1 - 0.35 * drawn[10] * (0.5 + along / (2 * long)).clamp(0, 1)
+        ink = colour(INKS[int(drawn[11] * 0.9999 * len(INKS))], image) * shade
+        image = torch.lerp(image, ink.expand_as(image), torch.sigmoid(-2 * edge / soft))
+    return image
