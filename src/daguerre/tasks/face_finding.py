@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,8 +16,9 @@ from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.images.pixels import luma, to_levels
 from daguerre.tasks.resized import read_resized
+from daguerre.tiling import Window
 
-__all__ = ["Face", "FaceFinder", "Finder", "YuNet", "in_reading_order", "read_boxes"]
+__all__ = ["Face", "FaceFinder", "Finder", "YuNet", "in_reading_order", "read_boxes", "soft_ellipse"]
 
 LONGEST = 1200  # pixels of the copy's longer side
 LEAST = 26  # pixels of the smallest face on the copy; the cascades know faces of 20
@@ -214,6 +216,20 @@ def in_reading_order(faces: Sequence[Face]) -> list[Face]:
         ordered += sorted(row, key=lambda face: face.left)
         left = [face for face in left if face not in row]
     return ordered
+
+
+def soft_ellipse(window: Window, middle: tuple[float, float], half: tuple[float, float], full: float) -> Tensor:
+    """How far each pixel of a window belongs to an ellipse: (1, 1, h, w) in [0, 1].
+
+    Args:
+        middle: its row and column in pixels.
+        half: half its height and half its width in pixels.
+        full: part of the way from its middle to its border, up to which the weight is 1.
+    """
+    y = (torch.arange(window.top, window.bottom) + 0.5 - middle[0]) / half[0]
+    x = (torch.arange(window.left, window.right) + 0.5 - middle[1]) / half[1]
+    ramp = ((1 - torch.hypot(y[:, None], x[None])) / (1 - full)).clamp(0, 1)
+    return (ramp * ramp * (3 - 2 * ramp))[None, None]
 
 
 def read_boxes(path: Path, picture: Picture) -> list[Face]:

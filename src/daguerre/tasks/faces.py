@@ -19,7 +19,15 @@ from daguerre.images.resample import resample_axis, support
 from daguerre.networks.compact_face import CompactFace
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.face_finding import Face, FaceFinder, Finder, YuNet, in_reading_order, read_boxes
+from daguerre.tasks.face_finding import (
+    Face,
+    FaceFinder,
+    Finder,
+    YuNet,
+    in_reading_order,
+    read_boxes,
+    soft_ellipse,
+)
 from daguerre.tasks.provenance import Step
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.result import Result
@@ -131,11 +139,8 @@ class Frame:
 
     def weight(self, window: Window) -> Tensor:
         """How far each pixel of a window belongs to the face: an ellipse with a soft border, (1, 1, h, w) in [0, 1]."""
-        y = (torch.arange(window.top, window.bottom) + 0.5 - self.top) / self.side * 2 - 1
-        x = (torch.arange(window.left, window.right) + 0.5 - self.left) / self.side * 2 - 1
-        radius = (y[:, None].square() + x.square()).sqrt()
-        ramp = ((1 - radius) / (1 - FULL)).clamp(0, 1)
-        return (ramp * ramp * (3 - 2 * ramp))[None, None]
+        half = self.side / 2
+        return soft_ellipse(window, (self.top + half, self.left + half), (half, half), FULL)
 
     def change(self, window: Window) -> Tensor:
         """What is added in a window within `inside`: (1, 3, h, w)."""

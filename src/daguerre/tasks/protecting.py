@@ -5,7 +5,7 @@ from torch import Tensor
 
 from daguerre.images import Canvas, Picture
 from daguerre.tasks.colours import read_colours
-from daguerre.tasks.face_finding import Face, FaceFinder
+from daguerre.tasks.face_finding import Face, FaceFinder, soft_ellipse
 from daguerre.tiling import Window, plan_windows
 
 __all__ = ["face_weight", "protect_faces"]
@@ -40,8 +40,4 @@ def protect_faces(painted: Picture, photo: Picture, amount: float) -> Picture:
 def face_weight(face: Face, window: Window) -> Tensor:
     """How far each pixel of a window belongs to the head around a face: (1, 1, h, w) in [0, 1]."""
     below, height, width = (part * face.side for part in HEAD)
-    y = (torch.arange(window.top, window.bottom) + 0.5 - face.top - below) / height
-    x = (torch.arange(window.left, window.right) + 0.5 - face.left - face.side / 2) / width
-    radius = (y[:, None].square() + x.square()).sqrt()
-    ramp = ((1 - radius) / (1 - FULL)).clamp(0, 1)
-    return (ramp * ramp * (3 - 2 * ramp))[None, None]
+    return soft_ellipse(window, (face.top + below, face.left + face.side / 2), (height, width), FULL)

@@ -1,6 +1,7 @@
 """The step that trains a network to see how a photograph has faded, and by which curves that is undone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ class Tone:
     """Say from a reduced copy of a whole aged photograph by which curves it becomes as it was when new.
 
     Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, `aging.pool` of them
-    before the training begins. The curves are tried on the twin without grain and damage, so that these are not
-    mistaken for tones.
+    before the training begins; pictures that are no larger than the reduced copy change their tones alone. The curves
+    are tried on the twin without grain and damage, so that these are not mistaken for tones.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -59,7 +60,10 @@ class Tone:
         while len(examples) < self.recipe.aging.pool:
             part = int(torch.multinomial(shares, 1, generator=generator))
             whole = framed(pick(self.pictures.parts[part], generator), self.recipe.crop, generator)
-            examples.append(self.reduced(self.pictures.age(whole, generator)))
+            aged = self.pictures.age(whole, generator)
+            if min(whole.shape[-2:]) <= self.side:  # grain and scratches would be far too large in it
+                aged = replace(aged, image=aged.toned)
+            examples.append(self.reduced(aged))
             progress(Progress(step="ageing pictures", done=len(examples), total=self.recipe.aging.pool))
         return torch.stack(examples)
 
