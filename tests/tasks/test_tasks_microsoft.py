@@ -16,6 +16,7 @@ from daguerre.networks.photo_vae import PhotoVAE
 from daguerre.networks.scratch_unet import ScratchUNet
 from daguerre.tasks import microsoft as module
 from daguerre.tasks.microsoft import PublishedDetector, PublishedRestorer
+from daguerre.tasks.restore import Restorer
 from daguerre.tasks.streaming import work
 from daguerre.tiling import Rows, Streaming, streamed
 from daguerre.weights import WeightsHeader, weights_folder
@@ -195,6 +196,14 @@ def test_weights_that_are_missing_are_named_at_once_with_the_command_that_fetche
     assert str(weights_folder()) in message
     assert "`daguerre models fetch microsoft-mapping-quality microsoft-vae-b-scratch`" in message
     assert len(message.splitlines()) == 1
+
+
+def test_restoring_names_the_detector_among_what_is_missing(desk):
+    with pytest.raises(WeightsNotFound) as caught:
+        Restorer(model="microsoft")
+    assert {*module.models(None), *module.models("attention"), module.DETECTOR} < set(
+        str(caught.value).replace("`", "").split()
+    )
 
 
 def test_the_networks_compute_in_float32_whatever_the_device_prefers(networks):

@@ -12,6 +12,7 @@ from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces import FaceOptions, FaceRefiner, RefinedFace
+from daguerre.tasks.microsoft import models, require
 from daguerre.tasks.provenance import Step
 from daguerre.tasks.restoring import Method, OurMethod, PublishedMethod
 from daguerre.tasks.result import Result
@@ -105,7 +106,10 @@ class Restorer:
 
     def __init__(self, options: RestoreOptions | None = None, **changes: Any) -> None:
         self.options = replace(options or RestoreOptions(), **changes)
-        self.detector = ScratchDetector(self.options.finding()) if self.options.scratches == "auto" else None
+        finds = self.options.scratches == "auto"
+        if self.options.model == "microsoft":  # all that is missing is named at once
+            require([*models("attention"), *models(None), *([DETECTORS["microsoft"]] if finds else [])])
+        self.detector = ScratchDetector(self.options.finding()) if finds else None
         self.method = self.make_method()
         refines = self.options.faces == "auto" and self.options.face_strength > 0
         self.refiner = FaceRefiner(self.options.refining()) if refines else None
