@@ -87,13 +87,24 @@ def test_nothing_is_replaced_unless_asked(upscale):
     assert size_of("photo-4x.png") == (72, 48)
 
 
-def test_the_original_is_replaced_only_when_asked_and_then_whole(upscale):
+@pytest.mark.parametrize("result", [("-o", "photo.png"), ("--invented", "photo.png")])
+def test_the_original_is_not_replaced_even_when_asked(upscale, result):
     draw("photo.png")
-    ran = upscale("photo.png", "-o", "photo.png")
+    before = Path("photo.png").read_bytes()
+    ran = upscale("photo.png", *result, "--overwrite")
+    assert ran.status != 0
+    assert "photo.png" in ran.err
+    assert Path("photo.png").read_bytes() == before
+
+
+def test_a_result_that_would_replace_another_picture_of_the_batch_is_refused(upscale):
+    draw("photo.png"), draw("photo-4x.png")
+    before = Path("photo-4x.png").read_bytes()
+    ran = upscale("photo.png", "photo-4x.png", "--overwrite")
     assert ran.status == 1
-    assert "photo.png is the original itself" in ran.err
-    assert upscale("photo.png", "-o", "photo.png", "--overwrite").status == 0
-    assert size_of("photo.png") == (72, 48)
+    assert "photo-4x.png is another of the originals" in ran.err
+    assert size_of("photo-4x-4x.png") == (72, 48)
+    assert Path("photo-4x.png").read_bytes() == before
 
 
 def test_a_folder_is_mirrored_and_one_bad_picture_does_not_stop_the_others(upscale):

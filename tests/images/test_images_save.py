@@ -140,12 +140,11 @@ def test_an_existing_file_is_kept_unless_overwriting_was_asked_for(tmp_path):
     assert Picture.open(path).height == 5
 
 
-def test_the_original_is_never_overwritten_unasked(tmp_path):
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_a_command_reads_it_never_overwrites(tmp_path, overwrite):
     path = PICTURE.save(tmp_path / "a.png")
     with pytest.raises(OutputExists, match="is the original itself"):
-        Picture.open(path).save(path)
-    with pytest.raises(OutputExists, match="is the original itself"):
-        check_target(path, source=path)
+        check_target(path, source=path, overwrite=overwrite)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp"])

@@ -10,7 +10,7 @@ import tyro
 from daguerre.cli.arguments import parse
 from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
 from daguerre.errors import OptionError, PictureError
-from daguerre.images import Picture, SaveOptions
+from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.provenance import Step, add_step
 from daguerre.training.aging import AgeOptions, refusal
@@ -51,6 +51,8 @@ def age(
         picture = Picture.open(job.source, max_pixels=result.max_pixels)
         if refused := refusal(picture.height, picture.width):
             raise PictureError(f"{job.source}: {refused}")
+        for target in filter(None, (mask, clean)):
+            check_target(target, overwrite=result.overwrite, source=job.source)
         old = aged(picture.read(), seed=ageing.seed, kind=ageing.kind, strength=ageing.strength)
         made = Picture.from_tensor(old.image, bits=picture.bits)
         step = Step(task="age", options=asdict(ageing) | {"record": old.record}, models={})

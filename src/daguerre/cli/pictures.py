@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daguerre.cli.terminal import errors, shown_progress
-from daguerre.errors import DaguerreError, OptionError, UnreadablePicture, UnwritablePicture
+from daguerre.errors import DaguerreError, OptionError, OutputExists, UnreadablePicture, UnwritablePicture
 from daguerre.images import READABLE, WRITABLE, check_target
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
@@ -111,11 +111,14 @@ def run_jobs(
         Exit status: 0 if all went well, 1 if any failed.
     """
     failed = 0
+    originals = {job.source for job in jobs}
     with shown_progress(len(jobs), quiet=output.quiet or output.json) as callbacks:
         for job, progress in zip(jobs, callbacks, strict=True):
             began = time.monotonic()
             try:
                 check_target(job.target, overwrite=output.overwrite, source=job.source)
+                if job.target in originals:
+                    raise OutputExists(f"{job.target} is another of the originals; name another file or folder")
                 make_folder(job.target.parent)
                 said = {"input": str(job.source), "output": str(job.target)} | work(job, progress)
             except DaguerreError as error:

@@ -65,7 +65,7 @@ def restore(
         original = Picture.open(job.source, max_pixels=result.max_pixels)
         check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
         if mask_out:
-            check_target(mask_out, overwrite=result.overwrite)
+            check_target(mask_out, overwrite=result.overwrite, source=job.source)
         restored = restorer(original, stages=stages is not None, progress=progress)
         restored.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
         if mask_out and restored.mask is not None:

@@ -53,7 +53,7 @@ def scratches(
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         picture = Picture.open(job.source, max_pixels=result.max_pixels)
         if overlay:
-            check_target(overlay, overwrite=result.overwrite)
+            check_target(overlay, overwrite=result.overwrite, source=job.source)
         mask = detector(picture, progress=progress)
         mask.save(job.target, overwrite=result.overwrite, progress=progress)
         if overlay:

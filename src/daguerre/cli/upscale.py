@@ -56,7 +56,7 @@ def upscale(
         size = upscaling.out_size(original.height, original.width)
         check_target(job.target, overwrite=result.overwrite, size=size)
         if invented:
-            check_target(invented, overwrite=result.overwrite, size=size)
+            check_target(invented, overwrite=result.overwrite, source=job.source, size=size)
         upscaled = upscaler(original, invented=invented is not None, progress=progress)
         upscaled.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
         if upscaled.invented is not None and invented is not None:

@@ -202,7 +202,7 @@ class Picture:
             UnreadablePicture: the file that this picture comes from is damaged.
         """
         path = Path(path)
-        check_target(path, overwrite=overwrite, source=self.path)
+        check_target(path, overwrite=overwrite, source=None if overwrite else self.path)
         self.fetch(Window(0, 0, 1, 1))  # unpacks the file that it comes from, whose damage is not the writer's fault
         metadata = self.metadata if xmp is None else replace(self.metadata, xmp=xmp)
         save_image(

@@ -54,7 +54,7 @@ def check_target(
     """Make sure, before any work is done, that a result can be saved as `path`; its folder may still be missing.
 
     Args:
-        source: the picture that the result is made from.
+        source: the picture that the result is made from, which is never replaced.
         size: (height, width) that it will have.
 
     Returns:
@@ -63,14 +63,14 @@ def check_target(
     Raises:
         UnwritablePicture: the extension is missing or unknown, `path` is a folder, its folder may not be written to,
             or the format cannot hold so many pixels.
-        OutputExists: there is such a file, and `overwrite` was not asked for.
+        OutputExists: `path` is `source`; or there is such a file, and `overwrite` was not asked for.
     """
     format = format_for(path)
     if path.is_dir():
         raise UnwritablePicture(f"{path} is a folder; name a file in it")
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise OutputExists(f"{path} is the original itself, which is never replaced; name another file")
     if path.exists() and not overwrite:
-        if source is not None and source.exists() and path.samefile(source):
-            raise OutputExists(f"{path} is the original itself; name another file, or add --overwrite")
         raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
     if path.parent.is_dir() and not os.access(path.parent, os.W_OK):
         raise UnwritablePicture(f"the folder {path.parent} may not be written to; name another")
