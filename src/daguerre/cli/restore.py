@@ -39,7 +39,7 @@ def restore(
     $ daguerre restore old.jpg --scratches mask.png    ... or should be
     $ daguerre restore scans/ -o restored/             a whole folder
 
-    Scratches, dust, folds, holes and stains are found and filled; blur, noise, grain and low resolution are undone;
+    Scratches, dust, folds, tears and holes are found and filled; blur, noise, grain and low resolution are undone;
     fading, yellowing and casts are set right; faces get back some of their detail. Size, colour profile, bit depth and
     metadata stay, black and white stays black and white, and sepia stays sepia.
 

@@ -33,7 +33,7 @@ class RestoreOptions:
     )
     scratches: str = option(
         "auto",
-        "auto finds scratches, holes and stains and fills them, off leaves them; or a mask: white = damaged",
+        "auto finds scratches, tears and holes and fills them, off leaves them; or a mask: white = damaged",
         metavar="auto|off|MASK",
         file=True,
     )
