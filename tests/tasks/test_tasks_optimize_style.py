@@ -228,14 +228,6 @@ def test_no_slope_leads_further_out_of_range():
     assert slope[0, 0, 0].tolist() == [0, -3, 3, 0, 3]  # of light, which moves all three colours
 
 
-def test_no_frame_is_drawn_around_a_flat_picture():
-    seen = eye(layers=STYLE_LAYERS)
-    flat = torch.full((1, 3, 64, 64), 0.3)
-    features = seen.look(flat, seen.views(64, 64)[0])
-    for layer, x in features.items():
-        assert (x - x[..., :1, :1]).abs().max() < 1e-5 * x.abs().max(), layer
-
-
 def test_averages_take_the_place_of_maxima():
     image = picture(32, 32)
     features = [

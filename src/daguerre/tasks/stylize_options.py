@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
-from daguerre.networks.vgg import VGG19_LAYERS
+from daguerre.networks.vgg import VGG19_LAYERS, Pooling
 from daguerre.options import check_range, option
-from daguerre.tasks.optimize_style import Pooling, Statistics
+from daguerre.tasks.optimize_style import Statistics
 
 __all__ = ["StylizeOptions", "layer_weights"]
 
