@@ -8,6 +8,7 @@ from daguerre.devices import Device
 from daguerre.errors import DeviceError
 from daguerre.networks.vgg import VGG19
 from daguerre.tasks.optimize_style import (
+    Best,
     Eye,
     Losses,
     Objective,
@@ -179,6 +180,20 @@ def test_adam_reaches_the_minimum_and_stays_in_range():
     assert image.flatten().tolist() == pytest.approx([0.25, 0.75, 1.0], abs=1e-3)
     assert totals[0] == pytest.approx(0.0625 * 2 + 1)
     assert totals[-1] == pytest.approx(0.25, abs=1e-4)
+
+
+def test_the_best_picture_is_kept_although_the_last_is_worse():
+    def far(image):
+        loss = (image - 0.5).abs().max().item()
+        return Losses(content=loss, style=0, variation=0, total=loss), image
+
+    best, image = Best(far), torch.zeros(1, 3, 2, 2)
+    for value in (0.9, 0.6, 1.0):
+        best(image.fill_(value))
+    losses, kept = best.among(image.fill_(0.2))
+    assert losses.total == pytest.approx(0.1)
+    assert kept.unique().item() == pytest.approx(0.6)
+    assert best.among(image.fill_(0.5))[1].unique().item() == 0.5
 
 
 def test_curvature_reaches_the_minimum_in_a_few_steps():

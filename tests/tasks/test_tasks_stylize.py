@@ -196,6 +196,16 @@ def test_painting_can_end_early_and_keeps_what_there_is(photo, style, brush):
     assert painted.picture.height == 48
 
 
+def test_ended_early_the_best_picture_is_kept_not_the_last(photo, style, brush):
+    """Steps far too long: the first makes everything worse."""
+    how = {"rate": 0.5, "scales": 1, "style_weight": 0.0, "variation_weight": 0.0}
+    painted = Stylizer(brush, styles=style, **how)(photo, enough=lambda: True, stages=[1])
+    begun = Stylizer(brush, styles=style, **how | {"rate": 1e-4})(photo, enough=lambda: True).picture.read()
+    assert (painted.stages[1].read() - begun).abs().mean() > 0.1
+    assert (painted.picture.read() - begun).abs().mean() < 0.001
+    assert painted.step.measured["content_loss"] == round(painted.history[0].content, 4)
+
+
 def test_progress_tells_the_losses_and_may_cancel(photo, style, brush):
     seen = []
 

@@ -25,6 +25,7 @@ from daguerre.networks.vgg import VGG19, VGG19_LAYERS, Pooling, style_distance
 from daguerre.tiling import Window, plan_windows
 
 __all__ = [
+    "Best",
     "Descriptor",
     "Eye",
     "Losses",
@@ -349,6 +350,30 @@ class Objective:
             weights = weights_of(wanted.region, view, self.eye.stride[layer])
             total += seed if weights is None else seed * weights.flatten().to(x)
         return total.view_as(features)
+
+
+class Best:
+    """An objective that keeps the picture with the least loss among those it was asked about.
+
+    That costs one more picture beside the ten or so that a step holds.
+    """
+
+    def __init__(self, objective: Callable[[Tensor], tuple[Losses, Tensor]]) -> None:
+        self.objective = objective
+        self.found: tuple[Losses, Tensor] | None = None
+
+    def __call__(self, image: Tensor) -> tuple[Losses, Tensor]:
+        losses, gradient = self.objective(image)
+        if self.found is None:
+            self.found = losses, image.clone()
+        elif losses.total < self.found[0].total:
+            self.found = losses, self.found[1].copy_(image)
+        return losses, gradient
+
+    def among(self, image: Tensor) -> tuple[Losses, Tensor]:
+        """The best so far, once `image` was looked at, too."""
+        self(image)
+        return cast(tuple[Losses, Tensor], self.found)
 
 
 def stride_of(layer: str) -> int:

@@ -13,6 +13,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.optimize_style import (
+    Best,
     Descriptor,
     Eye,
     Losses,
@@ -123,8 +124,8 @@ class Painting:
         for scale in scales:
             photograph, alpha = self.photograph(scale)
             self.image = self.enlarged(scale.height, scale.width) if self.history else self.beginning(photograph)
-            objective = self.objective(photograph, alpha)
-            for losses in self.descent(objective, scale.steps):
+            self.best = Best(self.objective(photograph, alpha))
+            for losses in self.descent(self.best, scale.steps):
                 row = Row(
                     step=len(self.history) + 1,
                     height=scale.height,
@@ -140,10 +141,15 @@ class Painting:
                 progress(Progress(step="painting", done=done, total=total, note=note))
                 yield row
 
-    def descent(self, objective: Objective, steps: int) -> Iterator[Losses]:
+    def descent(self, objective: Best, steps: int) -> Iterator[Losses]:
         if self.options.optimizer == "lbfgs":
             return descend_by_curvature(self.image, objective, steps, axes=self.axes)
         return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes)
+
+    def finish(self) -> Losses:
+        """Go back to the best picture at the size painted last, and say what it is worth."""
+        losses, self.image = self.best.among(self.image)
+        return losses
 
     def picture(self) -> Picture:
         """What it looks like now, at the photograph's size, in whose colours was asked for, where was asked for."""
