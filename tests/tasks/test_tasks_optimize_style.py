@@ -182,6 +182,20 @@ def test_adam_reaches_the_minimum_and_stays_in_range():
     assert totals[-1] == pytest.approx(0.25, abs=1e-4)
 
 
+def test_with_less_reach_wide_areas_move_less():
+    def brighter(image):
+        return Losses(content=0, style=0, variation=0, total=0), torch.full_like(image, -1.0)
+
+    moved = []
+    for reach in (1.0, 0.5, 0.0):
+        image = torch.full((1, 3, 64, 64), 0.2)
+        list(descend(image, brighter, 1, rate=0.001, axes=torch.eye(3), reach=reach))
+        moved.append(image[0, 0].mean().item() - 0.2)
+    assert moved[2] == pytest.approx(0.003, rel=0.01)  # by as much at each of three levels
+    assert moved[1] == pytest.approx(0.001 * (1 + 1.7**0.5 + 1.7), rel=0.01)
+    assert moved[0] == pytest.approx(0.001 * (1 + 1.7 + 1.7**2), rel=0.01)
+
+
 def test_the_best_picture_is_kept_although_the_last_is_worse():
     def far(image):
         loss = (image - 0.5).abs().max().item()

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.networks.compact import CompactResNet
 from daguerre.networks.vgg import VGG19
+from daguerre.progress import silent
+from daguerre.tasks.painting import Painting, Scale, Style
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.stylize import StylizeOptions, Stylizer, film_steps, stylize
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -70,6 +73,17 @@ def test_the_photograph_begins_in_the_styles_colours(photo, style, brush):
     torch.testing.assert_close(begun.mean((0, 2, 3)), style.read().mean((0, 2, 3)), rtol=0, atol=0.02)
     a, b = ((luma(x) - luma(x).mean()).flatten() for x in (begun, photo.read()))
     assert torch.nn.functional.cosine_similarity(a, b, dim=0) > 0.9
+
+
+def test_a_larger_size_begins_as_sharp_as_the_photograph(style, brush):
+    photo = Picture.from_tensor(drawn(96, 134))
+    painting = Painting(photo, [Style(style)], replace(brush, rate=1e-4, scales=2), Stylizer(brush, styles=style).eye)
+    sizes = {row.width: painting.image.clone() for row in painting.steps(silent)}
+    assert list(sizes) == [67, 134]
+    whole = painting.in_palette(painting.photograph(Scale(96, 134, 1))[0])
+    assert (painting.image.diff(dim=3).abs().mean() / whole.diff(dim=3).abs().mean()).item() == pytest.approx(
+        1, abs=0.1
+    )
 
 
 def test_curvature_paints_without_a_rate(photo, style, brush):

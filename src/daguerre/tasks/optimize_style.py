@@ -431,6 +431,7 @@ def descend(
     *,
     rate: float,
     axes: Tensor,
+    reach: float = 1.0,
     betas: tuple[float, float] = (0.9, 0.99),
 ) -> Iterator[Losses]:
     """Change `image` (1, 3, H, W) in place by Adam, one step before each of the losses that are yielded.
@@ -438,7 +439,8 @@ def descend(
     What is changed is a pyramid whose levels sum to the picture, in colours turned to axes (3, 3) such as
     `palette.axes_of` finds them. Adam moves all values alike, so these give a step the spectrum of pictures: wide areas
     move far, single pixels little, least of all in hues that the styles lack. On plain pixels the same descent ends in
-    coloured speckle. Values stay in [0, 1].
+    coloured speckle. `reach` is the power that their ratios are raised to: less than 1 where wide areas are nearly
+    right. Values stay in [0, 1].
     The rate falls to 0 along a half cosine, so that the last picture is the best.
     Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the change of variables is that of
     Olah et al. 2017, "Feature visualization", https://distill.pub/2017/feature-visualization, with a pyramid in place
@@ -446,7 +448,7 @@ def descend(
     """
     levels = split(image, axes)
     means, squares = ([torch.zeros_like(level) for level in levels] for _ in range(2))
-    coarser = image.new_tensor(COARSER).view(1, 3, 1, 1)
+    coarser = image.new_tensor(COARSER).pow(reach).view(1, 3, 1, 1)
     for step in range(1, steps + 1):
         losses, gradient = objective(image)
         size = rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2 / (1 - betas[0] ** step)

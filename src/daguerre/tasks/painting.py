@@ -34,6 +34,7 @@ __all__ = ["SMALLEST_SIDE", "Painting", "Row", "Scale", "Style", "plan_scales"]
 SMALLEST_SIDE = 32  # pixels; what VGG-19's deepest layer needs
 COARSEST = 128  # pixels of the mean side of the first size
 PALETTE = 256  # pixels of the mean side at which colours are compared
+SETTLED = 0.5  # reach of the steps at all sizes but the first, which has found the wide areas
 FRAME_SIDE = 480  # pixels of the longer side of a film's frames
 
 
@@ -123,9 +124,10 @@ class Painting:
         progress(Progress(step="painting", done=0, total=total))
         for scale in scales:
             photograph, alpha = self.photograph(scale)
-            self.image = self.enlarged(scale.height, scale.width) if self.history else self.beginning(photograph)
+            reach = SETTLED if self.history else 1.0
+            self.image = self.grown(photograph) if self.history else self.beginning(photograph)
             self.best = Best(self.objective(photograph, alpha))
-            for losses in self.descent(self.best, scale.steps):
+            for losses in self.descent(self.best, scale.steps, reach):
                 row = Row(
                     step=len(self.history) + 1,
                     height=scale.height,
@@ -141,10 +143,10 @@ class Painting:
                 progress(Progress(step="painting", done=done, total=total, note=note))
                 yield row
 
-    def descent(self, objective: Best, steps: int) -> Iterator[Losses]:
+    def descent(self, objective: Best, steps: int, reach: float) -> Iterator[Losses]:
         if self.options.optimizer == "lbfgs":
             return descend_by_curvature(self.image, objective, steps, axes=self.axes)
-        return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes)
+        return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes, reach=reach)
 
     def finish(self) -> Losses:
         """Go back to the best picture at the size painted last, and say what it is worth."""
@@ -232,6 +234,16 @@ class Painting:
         total = sum(style.share for style in self.styles) if self.styles[0].mask is None else 1
         change = torch.stack(changes).sum(0) * (self.options.strength / total)
         return (before + change).clamp_(0, 1).to(self.device)
+
+    def grown(self, photograph: Tensor) -> Tensor:
+        """What was painted at the last size, with what is too fine for that from the photograph in the styles' palette.
+
+        Enlarged alone it would be blurred, which costs more steps than were saved.
+        """
+        height, width = photograph.shape[-2:]
+        begun = self.in_palette(photograph)
+        coarse = resize_bicubic(begun, *self.image.shape[-2:])
+        return (resize_bicubic(self.image, height, width) + begun - resize_bicubic(coarse, height, width)).clamp_(0, 1)
 
     def enlarged(self, height: int, width: int) -> Tensor:
         if self.image.shape[-2:] == (height, width):
