@@ -102,6 +102,17 @@ def test_the_same_seed_paints_the_same_and_noise_is_another_beginning(photo, sty
     assert Stylizer(brush, styles=style, **how)(photo).history[0].content > 0.001
 
 
+def test_noise_begins_in_the_styles_colours_fine_and_coarse(photo, style, brush):
+    painting = Painting(photo, [Style(style)], replace(brush, start="noise"), Stylizer(brush, styles=style).eye)
+    begun = painting.beginning(photo.read())
+    torch.testing.assert_close(begun.mean((0, 2, 3)), style.read().mean((0, 2, 3)), rtol=0, atol=0.02)
+    coarse = torch.nn.functional.avg_pool2d(luma(begun), 8)
+    assert 0.3 < (coarse.std() / luma(begun).std()).item() < 0.9
+    luminance = replace(brush, start="noise", colours="luminance")
+    grey = Painting(photo, [Style(style)], luminance, Stylizer(brush, styles=style).eye).beginning(photo.read())
+    torch.testing.assert_close(grey[:, :1].expand(1, 3, -1, -1), grey, rtol=0, atol=1e-4)
+
+
 def test_strength_goes_from_the_photograph_to_the_style(photo, style, brush):
     changes = [
         (Stylizer(brush, styles=style, strength=strength)(photo).picture.read() - photo.read()).abs().mean().item()

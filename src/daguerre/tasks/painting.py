@@ -33,6 +33,7 @@ __all__ = ["SMALLEST_SIDE", "Painting", "Row", "Scale", "Style", "plan_scales"]
 
 SMALLEST_SIDE = 32  # pixels; what VGG-19's deepest layer needs
 COARSEST = 128  # pixels of the mean side of the first size
+BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; what noise is made of
 PALETTE = 256  # pixels of the mean side at which colours are compared
 SETTLED = 0.5  # reach of the steps at all sizes but the first, which has found the wide areas
 FRAME_SIDE = 480  # pixels of the longer side of a film's frames
@@ -215,18 +216,24 @@ class Painting:
         if self.options.start == "content":
             return self.in_palette(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
-        # Blobs, not single pixels: what is fine moves so little in a step that it would stay as grain.
+        # Fine and coarse alike, as pictures are: much of blobs of one size, or in other colours, outlasts all steps.
         height, width = photograph.shape[-2:]
-        noise = torch.randn(1, 3, -(-height // 4), -(-width // 4), generator=generator).mul_(0.2).add_(0.5)
-        noise = resize_bicubic(noise, height, width).clamp_(0, 1)
-        return self.as_seen(noise).to(self.device)
+        noise = torch.zeros(1, 3, height, width)
+        for side in BLOBS:
+            blobs = torch.randn(1, 3, -(-height // side), -(-width // side), generator=generator)
+            noise += resize_bicubic(blobs, height, width)
+        noise = self.as_seen(noise.mul_(0.08).add_(0.5))
+        return self.in_palette(noise, noise)
 
-    def in_palette(self, photograph: Tensor) -> Tensor:
-        """The photograph with its colours moved to the styles', as far as strength and masks want them.
+    def in_palette(self, image: Tensor, colours: Tensor | None = None) -> Tensor:
+        """An image with its colours moved to the styles', as far as strength and masks want them.
+
+        Args:
+            colours: those that it has; the photograph's unless given.
 
         Colours that a style does not have, a red sleeve among its blues, would otherwise outlast all steps.
         """
-        own, before = self.colours_of(self.content), photograph.cpu()
+        own, before = self.colours_of(self.content) if colours is None else colours, image.cpu()
         changes = []
         for style, recolour in zip(self.styles, self.recolour, strict=True):
             change = matching(own, recolour(self.colours_of(style.picture)))(before) - before
