@@ -43,8 +43,8 @@ class StylizeOptions:
     protect_faces: float = option(0.0, "how far faces stay as they are in the photograph, from 0 to 1")
     start: Literal["content", "noise", "fast"] = option(
         "content",
-        "what to begin with: the photograph; what one pass makes (fast); or noise in the style's colours, for pictures "
-        "that keep little of the photograph but its light and dark",
+        "what to begin with: the photograph; what one pass makes (fast); or noise in the style's colours, for patterns "
+        "of the style, in which the photograph is hardly seen",
     )
     steps: int = option(300, "steps in all; more come closer to the style")
     scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")
