@@ -107,7 +107,7 @@ def methods(paintings: Path) -> None:
 
 def formats(paintings: Path) -> None:
     """float32 and bfloat16, without growing, so that all losses are of one size."""
-    photo, found = content("astronaut", 160), {}
+    photo, found = content("astronaut", 128), {}
     for precision in ("float32", "bfloat16"):
         options = StylizeOptions(method="optimize", steps=100, scales=1, precision=precision, device="cpu")
         found[precision] = Stylizer(options, styles=paintings / "starry.jpg")(photo)
