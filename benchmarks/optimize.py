@@ -1,9 +1,10 @@
 """How fast painting by optimisation is: bfloat16, channels last against float32; coarse to fine against one size.
 
     python benchmarks/optimize.py
+    python benchmarks/optimize.py --schedules --pair photo.jpg painting.jpg     only the latter, on other pictures
     python benchmarks/optimize.py --large 4096     time and memory of two steps at a large size, in windows
 
-Both ratios come of one run on the same photograph and style. Time is processor time of one thread, which other programs
+All comes of one run on the same photograph and style. Time is processor time of one thread, which other programs
 hardly change. The losses compared are those of the last size, measured in float32 for all.
 """
 
@@ -11,7 +12,7 @@ import argparse
 import resource
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from photograph import write_photograph
 from torch import Tensor
 
 from daguerre import weights
-from daguerre.devices import Device
+from daguerre.devices import Device, choose_device
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.optimize_style import Eye
@@ -75,35 +76,39 @@ def per_step(painted: Painted) -> float:
     return sorted(steps)[len(steps) // 2]
 
 
-def compare(side: int, steps: int) -> None:
-    content, style = (Picture.from_tensor(read(name, side)) for name in ("astronaut.jpg", "coffee.jpg"))
+def formats(content: Picture, style: Picture, steps: int) -> None:
     options = StylizeOptions(method="optimize", steps=steps, scales=1)
     fast = paint(content, style, options, eye(options, torch.bfloat16))
     plain = paint(content, style, options, eye(options, torch.float32, PlainEye))
     a, b = (judge(painted, content, style, options) for painted in (fast, plain))
     noise = (fast.image - plain.image).square().mean().log10() * -10
-    print(f"{side} x {side}, one size, {steps} steps")
     print(f"float32, NCHW            {per_step(plain):.3f} s a step, loss {b:.4f}")
     print(f"bfloat16, channels last  {per_step(fast):.3f} s a step, loss {a:.4f}; pictures differ by {noise:.1f} dB")
     print(f"ratio                    {per_step(plain) / per_step(fast):.2f}")
-    growing = StylizeOptions(method="optimize", steps=for_half(side, steps))
-    many = paint(content, style, growing, eye(growing, torch.bfloat16))
-    reached = judge(many, content, style, growing)
-    print(f"coarse to fine           {many.seconds[-1]:.1f} s for {growing.steps} steps, loss {reached:.4f}")
-    print(f"one size                 {fast.seconds[-1]:.1f} s for {steps} steps, loss {a:.4f}")
-    print(f"ratio of times           {many.seconds[-1] / fast.seconds[-1]:.2f}")
 
 
-def for_half(side: int, steps: int) -> int:
-    """Steps from coarse to fine that cost half of as many as `steps` at the last size."""
-    pixels = sum(scale.steps * scale.height * scale.width for scale in plan_scales(side, side, 1000))
-    return round(steps * 1000 * side**2 / pixels / 2)
+def schedules(content: Picture, style: Picture, steps: int) -> None:
+    """One size and coarse to fine, in the same time and in half of it."""
+    dtype = choose_device("cpu").dtype
+    for name, scales in ("one size", 1), ("coarse to fine", None):
+        for part in 1.0, 0.5:
+            options = StylizeOptions(method="optimize", scales=scales)
+            options = replace(options, steps=steps_for(part * steps, content.height, scales))
+            painted = paint(content, style, options, eye(options, dtype))
+            loss = judge(painted, content, style, options)
+            print(f"{name:14} {painted.seconds[-1]:5.1f} s for {options.steps} steps, loss {loss:.4f}", flush=True)
 
 
-def read(name: str, side: int) -> Tensor:
-    image = Picture.open(EXAMPLES / name).read()
+def steps_for(steps: float, side: int, scales: int | None) -> int:
+    """Steps through all sizes that cost as much as `steps` at the last one."""
+    pixels = sum(scale.steps * scale.height * scale.width for scale in plan_scales(side, side, 1000, scales))
+    return round(steps * 1000 * side**2 / pixels)
+
+
+def read(path: Path, side: int) -> Picture:
+    image = Picture.open(path).read()
     short = min(image.shape[-2:])
-    return resize_bicubic(image[..., :short, :short], side, side).clamp_(0, 1)
+    return Picture.from_tensor(resize_bicubic(image[..., :short, :short], side, side).clamp_(0, 1))
 
 
 def enlarge(side: int) -> None:
@@ -126,13 +131,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=384, help="of the square picture, in pixels")
     parser.add_argument("--steps", type=int, default=60)
+    pair = (EXAMPLES / "astronaut.jpg", EXAMPLES / "coffee.jpg")
+    parser.add_argument("--pair", type=Path, nargs=2, default=pair, metavar=("PHOTOGRAPH", "STYLE"))
+    parser.add_argument("--schedules", action="store_true", help="only coarse to fine against one size")
     parser.add_argument("--large", type=int, metavar="SIDE", help="only two steps at this size")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.large:
         enlarge(arguments.large)
-    else:
-        compare(arguments.side, arguments.steps)
+        return
+    content, style = (read(path, arguments.side) for path in arguments.pair)
+    print(f"{arguments.side} x {arguments.side}, {' in the style of '.join(path.name for path in arguments.pair)}")
+    if not arguments.schedules:
+        formats(content, style, arguments.steps)
+    schedules(content, style, arguments.steps)
 
 
 if __name__ == "__main__":

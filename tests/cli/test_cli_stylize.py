@@ -86,7 +86,7 @@ def test_ctrl_c_keeps_what_there_is(folder, capsys, monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     assert run() == 0
     said = capsys.readouterr().err
-    assert "finishing the picture as it is" in said
+    assert "finishing with the best picture so far" in said
     assert "2 steps" in said
     assert (folder / "photo-stylized.png").exists()
     assert signal.getsignal(signal.SIGINT) is before

@@ -2,7 +2,7 @@ import pytest
 import torch
 from parity.fill import filled_state, fixture, relative_error
 
-from daguerre.networks.vgg import VGG19, VGG19_LAYERS
+from daguerre.networks.vgg import VGG19, VGG19_LAYERS, style_distance
 
 
 def small(classes=0):
@@ -93,9 +93,26 @@ def test_windows_with_the_halo_have_the_features_of_the_whole_picture():
     torch.testing.assert_close(window[..., first : first + 2, :], whole, rtol=0, atol=1e-12)
 
 
-def test_softened_it_draws_no_frame_around_a_flat_picture():
+@pytest.mark.parametrize("pooling", ["average", "smooth", "max"])
+def test_softened_it_draws_no_frame_around_a_flat_picture(pooling):
     network = VGG19(width=1 / 16)
     flat = torch.full((1, 3, 32, 32), 0.3)
     assert network(flat, ["relu3_1"])["relu3_1"].std(dim=(2, 3)).max() > 0.01
-    network.soften()
+    network.soften(pooling)
     assert network(flat, ["relu3_1"])["relu3_1"].std(dim=(2, 3)).max() < 1e-5
+
+
+def test_style_distance_by_hand():
+    wanted = torch.tensor([[2.0, 1.0], [1.0, 4.0]]).expand(2, 2, 2)
+    torch.testing.assert_close(style_distance(2 * wanted, wanted), torch.ones(2))
+    assert style_distance(wanted, wanted).equal(torch.zeros(2))
+    assert style_distance(torch.zeros(1, 3, 3), torch.zeros(1, 3, 3)).isfinite().all()
+
+
+def test_a_weak_feature_counts_in_a_style_like_a_strong_one():
+    wanted = torch.diag(torch.tensor([100.0, 1.0]))
+    strong, weak = (wanted.clone() for _ in range(2))
+    strong[0, 0] *= 2
+    weak[1, 1] *= 2
+    assert style_distance(weak, wanted) > style_distance(strong, wanted) / 20
+    assert (weak - wanted).square().sum() < (strong - wanted).square().sum() / 5000

@@ -8,6 +8,7 @@ from daguerre.devices import Device
 from daguerre.errors import DeviceError
 from daguerre.networks.vgg import VGG19
 from daguerre.tasks.optimize_style import (
+    Best,
     Eye,
     Losses,
     Objective,
@@ -181,6 +182,34 @@ def test_adam_reaches_the_minimum_and_stays_in_range():
     assert totals[-1] == pytest.approx(0.25, abs=1e-4)
 
 
+def test_with_less_reach_wide_areas_move_less():
+    def brighter(image):
+        return Losses(content=0, style=0, variation=0, total=0), torch.full_like(image, -1.0)
+
+    moved = []
+    for reach in (1.0, 0.5, 0.0):
+        image = torch.full((1, 3, 64, 64), 0.2)
+        list(descend(image, brighter, 1, rate=0.001, axes=torch.eye(3), reach=reach))
+        moved.append(image[0, 0].mean().item() - 0.2)
+    assert moved[2] == pytest.approx(0.003, rel=0.01)  # by as much at each of three levels
+    assert moved[1] == pytest.approx(0.001 * (1 + 1.7**0.5 + 1.7), rel=0.01)
+    assert moved[0] == pytest.approx(0.001 * (1 + 1.7 + 1.7**2), rel=0.01)
+
+
+def test_the_best_picture_is_kept_although_the_last_is_worse():
+    def far(image):
+        loss = (image - 0.5).abs().max().item()
+        return Losses(content=loss, style=0, variation=0, total=loss), image
+
+    best, image = Best(far), torch.zeros(1, 3, 2, 2)
+    for value in (0.9, 0.6, 1.0):
+        best(image.fill_(value))
+    losses, kept = best.among(image.fill_(0.2))
+    assert losses.total == pytest.approx(0.1)
+    assert kept.unique().item() == pytest.approx(0.6)
+    assert best.among(image.fill_(0.5))[1].unique().item() == 0.5
+
+
 def test_curvature_reaches_the_minimum_in_a_few_steps():
     wanted = picture(24, 24) * torch.tensor([1.0, 0.5, 0.9]).view(1, 3, 1, 1)
     stiff = torch.logspace(-0.5, 0.5, 24)
@@ -226,14 +255,6 @@ def test_no_slope_leads_further_out_of_range():
     levels = split(torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5), AXES)
     (slope,) = slopes_of(levels, torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5), AXES)
     assert slope[0, 0, 0].tolist() == [0, -3, 3, 0, 3]  # of light, which moves all three colours
-
-
-def test_no_frame_is_drawn_around_a_flat_picture():
-    seen = eye(layers=STYLE_LAYERS)
-    flat = torch.full((1, 3, 64, 64), 0.3)
-    features = seen.look(flat, seen.views(64, 64)[0])
-    for layer, x in features.items():
-        assert (x - x[..., :1, :1]).abs().max() < 1e-5 * x.abs().max(), layer
 
 
 def test_averages_take_the_place_of_maxima():

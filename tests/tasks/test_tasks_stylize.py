@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.networks.compact import CompactResNet
 from daguerre.networks.vgg import VGG19
+from daguerre.progress import silent
+from daguerre.tasks.painting import Painting, Scale, Style
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.stylize import StylizeOptions, Stylizer, film_steps, stylize
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -72,6 +75,17 @@ def test_the_photograph_begins_in_the_styles_colours(photo, style, brush):
     assert torch.nn.functional.cosine_similarity(a, b, dim=0) > 0.9
 
 
+def test_a_larger_size_begins_as_sharp_as_the_photograph(style, brush):
+    photo = Picture.from_tensor(drawn(96, 134))
+    painting = Painting(photo, [Style(style)], replace(brush, rate=1e-4, scales=2), Stylizer(brush, styles=style).eye)
+    sizes = {row.width: painting.image.clone() for row in painting.steps(silent)}
+    assert list(sizes) == [67, 134]
+    whole = painting.in_palette(painting.photograph(Scale(96, 134, 1))[0])
+    assert (painting.image.diff(dim=3).abs().mean() / whole.diff(dim=3).abs().mean()).item() == pytest.approx(
+        1, abs=0.1
+    )
+
+
 def test_curvature_paints_without_a_rate(photo, style, brush):
     history = Stylizer(brush, styles=style, optimizer="lbfgs", steps=6, scales=1)(photo).history
     assert len(history) == 6
@@ -86,6 +100,17 @@ def test_the_same_seed_paints_the_same_and_noise_is_another_beginning(photo, sty
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
     assert Stylizer(brush, styles=style, **how)(photo).history[0].content > 0.001
+
+
+def test_noise_begins_in_the_styles_colours_fine_and_coarse(photo, style, brush):
+    painting = Painting(photo, [Style(style)], replace(brush, start="noise"), Stylizer(brush, styles=style).eye)
+    begun = painting.beginning(photo.read())
+    torch.testing.assert_close(begun.mean((0, 2, 3)), style.read().mean((0, 2, 3)), rtol=0, atol=0.02)
+    coarse = torch.nn.functional.avg_pool2d(luma(begun), 8)
+    assert 0.3 < (coarse.std() / luma(begun).std()).item() < 0.9
+    luminance = replace(brush, start="noise", colours="luminance")
+    grey = Painting(photo, [Style(style)], luminance, Stylizer(brush, styles=style).eye).beginning(photo.read())
+    torch.testing.assert_close(grey[:, :1].expand(1, 3, -1, -1), grey, rtol=0, atol=1e-4)
 
 
 def test_strength_goes_from_the_photograph_to_the_style(photo, style, brush):
@@ -194,6 +219,16 @@ def test_painting_can_end_early_and_keeps_what_there_is(photo, style, brush):
     assert len(painted.history) == 4
     assert painted.step.measured["steps"] == 4
     assert painted.picture.height == 48
+
+
+def test_ended_early_the_best_picture_is_kept_not_the_last(photo, style, brush):
+    """Steps far too long: the first makes everything worse."""
+    how = {"rate": 0.5, "scales": 1, "style_weight": 0.0, "variation_weight": 0.0}
+    painted = Stylizer(brush, styles=style, **how)(photo, enough=lambda: True, stages=[1])
+    begun = Stylizer(brush, styles=style, **how | {"rate": 1e-4})(photo, enough=lambda: True).picture.read()
+    assert (painted.stages[1].read() - begun).abs().mean() > 0.1
+    assert (painted.picture.read() - begun).abs().mean() < 0.001
+    assert painted.step.measured["content_loss"] == round(painted.history[0].content, 4)
 
 
 def test_progress_tells_the_losses_and_may_cancel(photo, style, brush):

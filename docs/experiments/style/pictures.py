@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from daguerre.images import Picture, SaveOptions
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.painting import Painting, Row, Style
-from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer
+from daguerre.tasks.stylize import StylizeOptions, Stylizer
 from daguerre.tasks.working import make_sheet
 
 ROOT = Path(__file__).parents[3]
@@ -37,20 +37,16 @@ def content(name: str, side: int) -> Picture:
     return Picture.from_tensor(resize_bicubic(image, *(round(s * share) for s in image.shape[-2:])).clamp_(0, 1))
 
 
-def style_loss(picture: Picture, painting: Painting) -> float:
-    image = picture.read()
-    return painting.objective(image, None)(image)[0].style
-
-
-def compare(photo: Picture, style: Path, painted: Stylized, options: StylizeOptions) -> str:
-    """The style loss of the photograph and of the result, for both kinds of statistics."""
+def compare(photo: Picture, style: Path, painted: Picture) -> str:
+    """The losses of the photograph and of the result, for both kinds of statistics, in float32."""
     words = []
     for kind in ("moments", "gram"):
-        stylizer = Stylizer(options, styles=style, statistics=kind, precision="float32")
+        stylizer = Stylizer(styles=style, method="optimize", statistics=kind, precision="float32")
         painting = Painting(photo, [Style(Picture.open(style))], stylizer.options, stylizer.eye)
-        before, after = (style_loss(picture, painting) for picture in (photo, painted.picture))
-        words.append(f"{kind} {before:.3f} -> {after:.4f} ({before / after:.0f} times)")
-    return f"content {painted.history[-1].content:.3f}; style loss: " + ", ".join(words)
+        objective = painting.objective(photo.read(), None)
+        before, after = (objective(picture.read())[0] for picture in (photo, painted))
+        words.append(f"{kind} {before.style:.3f} -> {after.style:.4f} ({before.style / after.style:.0f} times)")
+    return f"content {after.content:.3f}; style loss: " + ", ".join(words)
 
 
 def save(pictures: list[Picture], name: str) -> None:
@@ -74,7 +70,7 @@ def gradual(paintings: Path) -> None:
     painted = Stylizer(options, styles=paintings / "starry.jpg")(photo, stages=[1, 10, 50, 100, 500])
     save(list(painted.stages.values()), "gradual")
     plot({"astronaut": painted.history}, "gradual-losses")
-    print("gradual", compare(photo, paintings / "starry.jpg", painted, options), flush=True)
+    print("gradual", compare(photo, paintings / "starry.jpg", painted.picture), flush=True)
 
 
 def many(paintings: Path) -> None:
@@ -84,7 +80,7 @@ def many(paintings: Path) -> None:
     for name in CONTENTS:
         photo = content(name, 320)
         painted[name] = stylizer(photo)
-        print("many", name, compare(photo, paintings / "scream.jpg", painted[name], options), flush=True)
+        print("many", name, compare(photo, paintings / "scream.jpg", painted[name].picture), flush=True)
     save([result.picture for result in painted.values()], "many")
     plot({name: result.history for name, result in painted.items()}, "many-losses")
 
@@ -93,13 +89,49 @@ def layers(paintings: Path) -> None:
     photo, made = content("chelsea", 320), []
     for name, some in LAYERS.items():
         painted = Stylizer(styles=paintings / "wave.jpg", method="optimize", steps=200, style_layers=some)(photo)
-        options = StylizeOptions(method="optimize", steps=200)
-        print("layers", name, compare(photo, paintings / "wave.jpg", painted, options), flush=True)
+        print("layers", name, compare(photo, paintings / "wave.jpg", painted.picture), flush=True)
         made.append(painted.picture)
     save(made, "layers")
 
 
-EXPERIMENTS: dict[str, Callable[[Path], None]] = {"gradual": gradual, "many": many, "layers": layers}
+def methods(paintings: Path) -> None:
+    """One pass above, optimisation below."""
+    made = []
+    for method in ("fast", "optimize"):
+        for name, style in (("astronaut", "starry"), ("chelsea", "scream"), ("coffee", "wave")):
+            photo, painting = content(name, 256), paintings / f"{style}.jpg"
+            made.append(Stylizer(StylizeOptions(method=method), styles=painting)(photo).picture)
+            print("methods", name, method, compare(photo, painting, made[-1]), flush=True)
+    save(made, "methods")
+
+
+def formats(paintings: Path) -> None:
+    """float32 and bfloat16, without growing, so that all losses are of one size."""
+    photo, found = content("astronaut", 128), {}
+    for precision in ("float32", "bfloat16"):
+        options = StylizeOptions(method="optimize", steps=100, scales=1, precision=precision, device="cpu")
+        found[precision] = Stylizer(options, styles=paintings / "starry.jpg")(photo)
+        print("formats", compare(photo, paintings / "starry.jpg", found[precision].picture), flush=True)
+    one, other = (painted.picture.read() for painted in found.values())
+    print(f"formats: the pictures agree to {-10 * (one - other).square().mean().log10():.1f} dB")
+    figure = Figure(figsize=(10, 3.2), layout="constrained", dpi=80)
+    *sides, axes = figure.subplots(1, 3)
+    for side, (precision, painted) in zip(sides, found.items(), strict=True):
+        side.imshow(painted.picture.array())
+        side.set(title=precision, xticks=[], yticks=[])
+        axes.plot([row.step for row in painted.history], [row.total for row in painted.history], label=precision)
+    axes.set(yscale="log", xlabel="step", ylabel="loss")
+    axes.legend(fontsize=8)
+    figure.savefig(IMAGES / "formats.jpg", pil_kwargs={"quality": 85})
+
+
+EXPERIMENTS: dict[str, Callable[[Path], None]] = {
+    "gradual": gradual,
+    "many": many,
+    "layers": layers,
+    "methods": methods,
+    "formats": formats,
+}
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def stylize(
     $ daguerre stylize photo.jpg --style wave.jpg --save-vector wave.json
     $ daguerre stylize photo.jpg --style wave.jpg --method optimize --losses
 
-    The result is photo-stylized.jpg, beside the photograph. Ctrl-C ends the painting early and keeps what there is; a
+    The result is photo-stylized.jpg, beside the photograph. Ctrl-C ends the painting early and keeps the best so far; a
     second Ctrl-C stops at once.
 
     Args:
@@ -170,7 +170,7 @@ def stopping() -> Iterator[Event]:
     def ask(*_: Any) -> None:
         asked.set()
         signal.signal(signal.SIGINT, before)
-        errors.print("finishing the picture as it is; press Ctrl-C again to stop at once")
+        errors.print("finishing with the best picture so far; press Ctrl-C again to stop at once")
 
     before = signal.signal(signal.SIGINT, ask)
     try:

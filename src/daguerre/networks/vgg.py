@@ -1,13 +1,18 @@
 """VGG-19 as a source of features, and of labels: what style, content and perceptual distances are measured in."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from daguerre.tiling.rows import traced_halo
 
-__all__ = ["VGG19", "VGG19_LAYERS"]
+__all__ = ["VGG19", "VGG19_LAYERS", "Pooling", "SmoothPool2d", "style_distance"]
+
+Pooling = Literal["average", "smooth", "max"]
+FAINT = 0.05  # features with less than this part of the mean power count less in a style
 
 BLOCKS = (64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4
 """Output channels of the convolutions between two poolings."""
@@ -85,13 +90,13 @@ class VGG19(nn.Module):
                 found[VGG19_LAYERS[place]] = x
         return found
 
-    def soften(self) -> None:
-        """Repeat the border instead of the zeros of the training, which draw a frame; pool by averages."""
+    def soften(self, pooling: Pooling = "average") -> None:
+        """Repeat the border instead of the zeros of the training, which draw a frame; pool by averages, as asked."""
         for place, module in enumerate(self.features):
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "replicate"
-            elif isinstance(module, nn.MaxPool2d):
-                self.features[place] = nn.AvgPool2d(2)
+            elif isinstance(module, nn.MaxPool2d) and pooling != "max":
+                self.features[place] = SmoothPool2d() if pooling == "smooth" else nn.AvgPool2d(2)
 
     def classify(self, image: Tensor) -> Tensor:
         """Logits (B, classes) of the labels of `image` (B, 3, H, W) in [0, 1]; H and W at least 32.
@@ -110,6 +115,30 @@ class VGG19(nn.Module):
         The window's edges lie at multiples of the layer's stride (2^(b-1) for block b, 2^b for pool b).
         """
         return traced_halo(lambda image: self(image, [layer])[layer], multiple=32)
+
+
+class SmoothPool2d(nn.Module):
+    """Halve a map with the filter (1, 3, 3, 1) along each axis, so that nothing fine passes as something coarse."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        return F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2, stride=1), 2)
+
+
+def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """How far Gram matrices or covariances (..., C, C) lie from those wanted: |found - wanted|² / |wanted|², (...).
+
+    In the norms, the entry of a matrix for features i and j is divided by the square root of what features i and j
+    have on the diagonal of the matrix wanted. So every feature counts alike, however strongly the network happens to
+    express it: without that, the few strongest decide alone, and colours are lost. Very weak ones count less.
+    By hand: twice the matrix wanted has 1.
+    After Gatys et al. 2016, eq. 3 and 4.
+    """
+    power = wanted.diagonal(dim1=-2, dim2=-1)
+    power = power + FAINT * power.mean(-1, keepdim=True)
+    counts = 1 / (power[..., :, None] * power[..., None, :]).clamp_min(1e-20)
+    apart, norm = ((x.square() * counts).sum((-2, -1)) for x in (found - wanted, wanted))
+    return apart / (norm + 1e-12)
 
 
 def place_of(layer: str) -> int:

@@ -21,15 +21,15 @@ from torch.nn import functional as F
 
 from daguerre.devices import Device
 from daguerre.errors import DeviceError
-from daguerre.networks.vgg import VGG19, VGG19_LAYERS
+from daguerre.networks.vgg import VGG19, VGG19_LAYERS, Pooling, style_distance
 from daguerre.tiling import Window, plan_windows
 
 __all__ = [
+    "Best",
     "Descriptor",
     "Eye",
     "Losses",
     "Objective",
-    "Pooling",
     "Statistics",
     "Sums",
     "View",
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 Statistics = Literal["gram", "moments"]
-Pooling = Literal["average", "smooth", "max"]
 Descriptor = tuple[Tensor, ...]
 """Statistics of a layer's features: (Gram matrix,), or (means, covariances)."""
 
@@ -53,7 +52,6 @@ SMALLEST_LEVEL = 16  # pixels of the shorter side that are halved no more
 COARSER = (1.7, 2.2, 2.2)  # how far a step may change a level along each colour axis, by the next finer one's
 TRIES = 5  # looks at the picture that L-BFGS takes for a step at most
 HISTORY = 10  # steps that L-BFGS remembers
-FAINT = 0.05  # features with less than this part of the mean power count less
 HELD = 5  # bytes held at a time for one byte of the features of all convolutions; measured at 512 and 768 pixels
 
 
@@ -85,14 +83,7 @@ class Eye:
         # Pooling with soft edges reaches one feature further to each side than VGG-19's own, which is traced here.
         further = self.stride[self.layers[-1]] - 1 if pooling == "smooth" else 0
         self.halo = -(-(network.halo(self.layers[-1]) + further) // ALIGNMENT) * ALIGNMENT
-        for place, module in enumerate(list(network.features)):
-            if isinstance(module, nn.Conv2d):
-                # Zeros, which the network was trained with, draw a frame around the picture.
-                module.padding_mode = "replicate"
-            elif isinstance(module, nn.MaxPool2d) and pooling == "average":
-                network.features[place] = nn.AvgPool2d(2)
-            elif isinstance(module, nn.MaxPool2d) and pooling == "smooth":
-                network.features[place] = SmoothPool2d()
+        network.soften(pooling)
         self.network = device.place(network).requires_grad_(False)
         self.device = device
         values, stride = 0.0, 1
@@ -133,14 +124,6 @@ class Eye:
         with self.device.autocast():
             seen = self.network(image.contiguous(memory_format=torch.channels_last), self.layers)
         return {layer: seen[layer][(..., *view.features(self.stride[layer]))] for layer in self.layers}
-
-
-class SmoothPool2d(nn.Module):
-    """Halve a map with the filter (1, 3, 3, 1) along each axis, so that nothing fine passes as something coarse."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
-        return F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2, stride=1), 2)
 
 
 @dataclass(frozen=True)
@@ -232,8 +215,8 @@ class Losses:
 
     Args:
         content: mean over layers of |F - F'|² / |F'|², F' the features of the content. From 0.
-        style: mean over layers of |G - G'|² / |G'|², G' the style's Gram matrices, in the norm that `relative`
-            explains. From 0. For means and covariances the sum of both.
+        style: mean over layers of |G - G'|² / |G'|², G' the style's Gram matrices, in the norm that
+            `vgg.style_distance` explains. From 0. For means and covariances the sum of both.
         variation: mean of the squared differences of neighbouring pixels, down and across. In [0, 2].
         total: their weighted sum.
     """
@@ -369,6 +352,30 @@ class Objective:
         return total.view_as(features)
 
 
+class Best:
+    """An objective that keeps the picture with the least loss among those it was asked about.
+
+    That costs one more picture beside the ten or so that a step holds.
+    """
+
+    def __init__(self, objective: Callable[[Tensor], tuple[Losses, Tensor]]) -> None:
+        self.objective = objective
+        self.found: tuple[Losses, Tensor] | None = None
+
+    def __call__(self, image: Tensor) -> tuple[Losses, Tensor]:
+        losses, gradient = self.objective(image)
+        if self.found is None:
+            self.found = losses, image.clone()
+        elif losses.total < self.found[0].total:
+            self.found = losses, self.found[1].copy_(image)
+        return losses, gradient
+
+    def among(self, image: Tensor) -> tuple[Losses, Tensor]:
+        """The best so far, once `image` was looked at, too."""
+        self(image)
+        return cast(tuple[Losses, Tensor], self.found)
+
+
 def stride_of(layer: str) -> int:
     """Pixels from one feature of a layer to the next."""
     return 1 << sum(name.startswith("pool") for name in VGG19_LAYERS[: VGG19_LAYERS.index(layer) + 1])
@@ -386,20 +393,16 @@ def shares(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def relative(found: Descriptor, wanted: Descriptor) -> Tensor:
-    """How far statistics lie from those wanted, for every part |found - wanted|² / |wanted|², and their sum.
+    """How far statistics lie from those wanted, |found - wanted|² / |wanted|² for every part, and their sum.
 
-    In the norms, the entry of a matrix for features i and j is divided by the square root of what features i and j
-    have on the diagonal of the matrix wanted. So every feature counts alike, however strongly the network happens to
-    express it: without that, the few strongest decide alone, and colours are lost.
+    Of matrices in the norm that `vgg.style_distance` explains.
     """
-    parts = []
-    for ours, theirs in zip(found, wanted, strict=True):
-        counts = torch.ones_like(theirs)
-        if theirs.ndim == 2:
-            power = theirs.diagonal()
-            power = power + FAINT * power.mean()
-            counts = 1 / (power[:, None] * power).clamp_min(1e-20)
-        parts.append(((ours - theirs).square() * counts).sum() / ((theirs.square() * counts).sum() + 1e-12))
+    parts = [
+        style_distance(ours, theirs)
+        if theirs.ndim == 2
+        else (ours - theirs).square().sum() / (theirs.square().sum() + 1e-12)
+        for ours, theirs in zip(found, wanted, strict=True)
+    ]
     return torch.stack(parts).sum()
 
 
@@ -428,6 +431,7 @@ def descend(
     *,
     rate: float,
     axes: Tensor,
+    reach: float = 1.0,
     betas: tuple[float, float] = (0.9, 0.99),
 ) -> Iterator[Losses]:
     """Change `image` (1, 3, H, W) in place by Adam, one step before each of the losses that are yielded.
@@ -435,7 +439,8 @@ def descend(
     What is changed is a pyramid whose levels sum to the picture, in colours turned to axes (3, 3) such as
     `palette.axes_of` finds them. Adam moves all values alike, so these give a step the spectrum of pictures: wide areas
     move far, single pixels little, least of all in hues that the styles lack. On plain pixels the same descent ends in
-    coloured speckle. Values stay in [0, 1].
+    coloured speckle. `reach` is the power that their ratios are raised to: less than 1 where wide areas are nearly
+    right. Values stay in [0, 1].
     The rate falls to 0 along a half cosine, so that the last picture is the best.
     Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the change of variables is that of
     Olah et al. 2017, "Feature visualization", https://distill.pub/2017/feature-visualization, with a pyramid in place
@@ -443,7 +448,7 @@ def descend(
     """
     levels = split(image, axes)
     means, squares = ([torch.zeros_like(level) for level in levels] for _ in range(2))
-    coarser = image.new_tensor(COARSER).view(1, 3, 1, 1)
+    coarser = image.new_tensor(COARSER).pow(reach).view(1, 3, 1, 1)
     for step in range(1, steps + 1):
         losses, gradient = objective(image)
         size = rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2 / (1 - betas[0] ** step)

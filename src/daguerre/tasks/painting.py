@@ -13,6 +13,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.optimize_style import (
+    Best,
     Descriptor,
     Eye,
     Losses,
@@ -32,7 +33,9 @@ __all__ = ["SMALLEST_SIDE", "Painting", "Row", "Scale", "Style", "plan_scales"]
 
 SMALLEST_SIDE = 32  # pixels; what VGG-19's deepest layer needs
 COARSEST = 128  # pixels of the mean side of the first size
+BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; what noise is made of
 PALETTE = 256  # pixels of the mean side at which colours are compared
+SETTLED = 0.5  # reach of the steps at all sizes but the first, which has found the wide areas
 FRAME_SIDE = 480  # pixels of the longer side of a film's frames
 
 
@@ -122,9 +125,10 @@ class Painting:
         progress(Progress(step="painting", done=0, total=total))
         for scale in scales:
             photograph, alpha = self.photograph(scale)
-            self.image = self.enlarged(scale.height, scale.width) if self.history else self.beginning(photograph)
-            objective = self.objective(photograph, alpha)
-            for losses in self.descent(objective, scale.steps):
+            reach = SETTLED if self.history else 1.0
+            self.image = self.grown(photograph) if self.history else self.beginning(photograph)
+            self.best = Best(self.objective(photograph, alpha))
+            for losses in self.descent(self.best, scale.steps, reach):
                 row = Row(
                     step=len(self.history) + 1,
                     height=scale.height,
@@ -140,10 +144,15 @@ class Painting:
                 progress(Progress(step="painting", done=done, total=total, note=note))
                 yield row
 
-    def descent(self, objective: Objective, steps: int) -> Iterator[Losses]:
+    def descent(self, objective: Best, steps: int, reach: float) -> Iterator[Losses]:
         if self.options.optimizer == "lbfgs":
             return descend_by_curvature(self.image, objective, steps, axes=self.axes)
-        return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes)
+        return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes, reach=reach)
+
+    def finish(self) -> Losses:
+        """Go back to the best picture at the size painted last, and say what it is worth."""
+        losses, self.image = self.best.among(self.image)
+        return losses
 
     def picture(self) -> Picture:
         """What it looks like now, at the photograph's size, in whose colours was asked for, where was asked for."""
@@ -207,18 +216,24 @@ class Painting:
         if self.options.start == "content":
             return self.in_palette(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
-        # Blobs, not single pixels: what is fine moves so little in a step that it would stay as grain.
+        # Fine and coarse alike, as pictures are: much of blobs of one size, or in other colours, outlasts all steps.
         height, width = photograph.shape[-2:]
-        noise = torch.randn(1, 3, -(-height // 4), -(-width // 4), generator=generator).mul_(0.2).add_(0.5)
-        noise = resize_bicubic(noise, height, width).clamp_(0, 1)
-        return self.as_seen(noise).to(self.device)
+        noise = torch.zeros(1, 3, height, width)
+        for side in BLOBS:
+            blobs = torch.randn(1, 3, -(-height // side), -(-width // side), generator=generator)
+            noise += resize_bicubic(blobs, height, width)
+        noise = self.as_seen(noise.mul_(0.08).add_(0.5))
+        return self.in_palette(noise, noise)
 
-    def in_palette(self, photograph: Tensor) -> Tensor:
-        """The photograph with its colours moved to the styles', as far as strength and masks want them.
+    def in_palette(self, image: Tensor, colours: Tensor | None = None) -> Tensor:
+        """An image with its colours moved to the styles', as far as strength and masks want them.
+
+        Args:
+            colours: those that it has; the photograph's unless given.
 
         Colours that a style does not have, a red sleeve among its blues, would otherwise outlast all steps.
         """
-        own, before = self.colours_of(self.content), photograph.cpu()
+        own, before = self.colours_of(self.content) if colours is None else colours, image.cpu()
         changes = []
         for style, recolour in zip(self.styles, self.recolour, strict=True):
             change = matching(own, recolour(self.colours_of(style.picture)))(before) - before
@@ -226,6 +241,16 @@ class Painting:
         total = sum(style.share for style in self.styles) if self.styles[0].mask is None else 1
         change = torch.stack(changes).sum(0) * (self.options.strength / total)
         return (before + change).clamp_(0, 1).to(self.device)
+
+    def grown(self, photograph: Tensor) -> Tensor:
+        """What was painted at the last size, with what is too fine for that from the photograph in the styles' palette.
+
+        Enlarged alone it would be blurred, which costs more steps than were saved.
+        """
+        height, width = photograph.shape[-2:]
+        begun = self.in_palette(photograph)
+        coarse = resize_bicubic(begun, *self.image.shape[-2:])
+        return (resize_bicubic(self.image, height, width) + begun - resize_bicubic(coarse, height, width)).clamp_(0, 1)
 
     def enlarged(self, height: int, width: int) -> Tensor:
         if self.image.shape[-2:] == (height, width):

@@ -145,7 +145,7 @@ class Stylizer:
             source: a picture, a file, or an array as `Picture.from_array` takes it.
             stages: steps after which to keep the picture.
             frames: how many small images of its making to keep.
-            enough: asked after every step; once it says True the picture is finished as it is.
+            enough: asked after every step; once it says True, the picture is the best so far at the size painted last.
 
         Raises:
             PictureError: too small, or unreadable.
@@ -158,7 +158,7 @@ class Stylizer:
                 raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
             picture = FastPainting(content, self.styles, self.options, self.painter).picture(progress)
             picture = protect_faces(picture, content, self.options.protect_faces)
-            return Stylized(picture=picture, history=[], stages={}, frames=[], step=self.step([]))
+            return Stylized(picture=picture, history=[], stages={}, frames=[], step=self.step({}))
         if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
             raise OptionError(
                 f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
@@ -178,15 +178,21 @@ class Stylizer:
                 film.append(painting.frame())
             if enough():
                 break
+        losses = painting.finish()
+        measured = {
+            "steps": float(len(painting.history)),
+            "content_loss": round(losses.content, 4),
+            "style_loss": round(losses.style, 4),
+        }
         return Stylized(
             picture=protect_faces(painting.picture(), content, self.options.protect_faces),
             history=painting.history,
             stages=kept,
             frames=film,
-            step=self.step(painting.history),
+            step=self.step(measured),
         )
 
-    def step(self, history: Sequence[Row]) -> Step:
+    def step(self, measured: dict[str, float]) -> Step:
         """What to record of a result: the options that differ from the defaults, but not where it was computed."""
         options = {
             f.name: getattr(self.options, f.name)
@@ -196,13 +202,7 @@ class Stylizer:
         options["style"] = [style.name for style in self.styles]
         if self.options.mask:
             options["mask"] = [path.name for path in self.options.mask]
-        fast, measured = self.options.method == "fast", {}
-        if history:
-            measured = {
-                "steps": float(len(history)),
-                "content_loss": round(history[-1].content, 4),
-                "style_loss": round(history[-1].style, 4),
-            }
+        fast = self.options.method == "fast"
         networks = [self.options.model] if fast or self.options.start == "fast" else []
         networks += [] if fast else [self.options.features]
         return Step(

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
-from daguerre.networks.vgg import VGG19_LAYERS
+from daguerre.networks.vgg import VGG19_LAYERS, Pooling
 from daguerre.options import check_range, option
-from daguerre.tasks.optimize_style import Pooling, Statistics
+from daguerre.tasks.optimize_style import Statistics
 
 __all__ = ["StylizeOptions", "layer_weights"]
 
@@ -42,7 +42,9 @@ class StylizeOptions:
     )
     protect_faces: float = option(0.0, "how far faces stay as they are in the photograph, from 0 to 1")
     start: Literal["content", "noise", "fast"] = option(
-        "content", "what to begin with: the photograph, coloured noise, or what one pass makes (fast)"
+        "content",
+        "what to begin with: the photograph; what one pass makes (fast); or noise in the style's colours, for patterns "
+        "of the style, in which the photograph is hardly seen",
     )
     steps: int = option(300, "steps in all; more come closer to the style")
     scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")

@@ -26,7 +26,6 @@ __all__ = [
     "content_distance",
     "gram",
     "sorted_colours",
-    "style_distance",
 ]
 
 
@@ -136,20 +135,6 @@ def gram(features: Tensor) -> Tensor:
     """Means of the products of each two channels of feature maps (B, C, H, W): (B, C, C)."""
     x = features.flatten(2)
     return x @ x.transpose(1, 2) / x.shape[2]
-
-
-def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """How far Gram matrices (B, C, C) lie from those wanted: |found - wanted|² / |wanted|² for each picture, (B,).
-
-    In the norms an entry is divided by the square root of its two channels' powers in the matrix wanted, so that weak
-    channels count like strong ones; very weak ones less. By hand: twice the matrix wanted has 1.
-    After Gatys et al. 2016, eq. 3 and 4.
-    """
-    power = wanted.diagonal(dim1=1, dim2=2)
-    power = power + 0.05 * power.mean(1, keepdim=True) + 1e-3
-    counts = 1 / (power[:, :, None] * power[:, None])
-    apart, norm = (((x.square() * counts).sum((1, 2))) for x in (found - wanted, wanted))
-    return apart / (norm + 1e-12)
 
 
 def sorted_colours(image: Tensor, directions: Tensor, count: int) -> Tensor:

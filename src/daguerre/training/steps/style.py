@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.style_transformer import AnyStyle
-from daguerre.networks.vgg import VGG19
+from daguerre.networks.vgg import VGG19, style_distance
 from daguerre.progress import Progress, ProgressCallback
-from daguerre.training.losses import TotalVariation, content_distance, gram, sorted_colours, style_distance
+from daguerre.training.losses import TotalVariation, content_distance, gram, sorted_colours
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe, StylePlan
 from daguerre.training.styles import Pieces, read_parts, recolour, reduced
