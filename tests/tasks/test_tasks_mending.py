@@ -6,7 +6,7 @@ from daguerre.images import Picture
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
 from daguerre.networks.compact_vae import CompactVAE
 from daguerre.tasks import mending as module
-from daguerre.tasks.mending import Mending, fill_coarsely, read_damage, read_thick
+from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
 from daguerre.tiling import Window, plan_windows
 
 DEVICE = choose_device("cpu", "float32")
@@ -77,10 +77,22 @@ def hole(height, width, side):
     return slope, torch.where(mask > 0, 0.0, slope), mask
 
 
-def test_thin_damage_is_left_to_the_network(network):
+def test_where_nothing_is_damaged_nothing_is_filled(network):
     _, image, mask = hole(60, 70, 8)
-    photo, damage = Picture.from_tensor(image), Picture.from_tensor(mask.expand(-1, 3, -1, -1))
+    photo, damage = Picture.from_tensor(image), Picture.from_tensor(torch.zeros_like(mask).expand(-1, 3, -1, -1))
     assert fill_coarsely(photo, damage, network, DEVICE) == (photo, damage)
+
+
+def test_a_hairline_begins_with_what_is_beside_it(network):
+    true, _, _ = hole(60, 70, 8)
+    mask = torch.zeros_like(true[:, :1])
+    mask[..., 10:50, 31] = 1
+    photo, damage = (
+        Picture.from_tensor(part.expand(-1, 3, -1, -1), bits=16) for part in (torch.where(mask > 0, 1.0, true), mask)
+    )
+    filled, told = fill_coarsely(photo, damage, network, DEVICE)
+    assert (filled.read() - true).abs().max() < 0.02
+    assert torch.equal(read_damage(told, Window(0, 0, 60, 70)), mask / 2)
 
 
 def test_a_large_hole_is_filled_with_what_surrounds_it(network):
@@ -108,11 +120,3 @@ def test_damage_that_covers_everything_ends(network):
     photo, damage = (Picture.from_tensor(torch.ones(1, 3, 100, 90)) for _ in range(2))
     filled, _ = fill_coarsely(photo, damage, network, DEVICE)
     assert (filled.height, filled.width) == (100, 90)
-
-
-def test_what_is_thick_does_not_depend_on_the_window():
-    _, _, mask = hole(90, 80, 31)
-    damage = Picture.from_tensor(mask.expand(-1, 3, -1, -1))
-    whole = read_thick(damage, Window(0, 0, 90, 80))
-    assert torch.equal(whole, mask)
-    assert torch.equal(read_thick(damage, Window(20, 33, 31, 9)), whole[..., 20:51, 33:42])

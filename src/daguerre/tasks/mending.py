@@ -17,7 +17,6 @@ from daguerre.tiling import Window, plan_windows, run_windows
 __all__ = ["Mending", "fill_coarsely", "read_damage"]
 
 CELLS = 8  # cells along a window's side: what it reads more than it makes then costs three quarters
-THICK = 6  # pixels; damage into which a square of twice that and one fits is filled coarsely first
 # Limit of the local change, in sizes of that in the calmest tenth of the photograph. On 34 aged photographs it is as
 # good as none (29.61 dB against their aged tones, 29.55 without), 21 clean ones come back at 45.0 dB instead of 36.0;
 # with 1.5 at 29.57 and 48.1 dB.
@@ -120,28 +119,27 @@ def read_damage(mask: Picture, window: Window) -> Tensor:
 def fill_coarsely(
     photo: Picture, mask: Picture, network: LatentRestoration, device: Device, progress: ProgressCallback = silent
 ) -> tuple[Picture, Picture]:
-    """Fill what of the damage is too thick for the network, from reduced copies in which it is thin.
+    """Fill what is damaged from reduced copies, so that the network only has to finish it.
 
     The photograph is halved, damaged pixels not counting, until nothing damaged is left. The smallest copy, enlarged,
-    is the beginning for the damage of the next larger one, which the network then mends; and so on, until only what is
-    thick in the photograph itself is begun so.
+    is the beginning for the damage of the next larger one, which the network then mends; and so on, up to the
+    photograph itself. Begun so, what is under scratches is 2.9 dB nearer to the truth than what the network makes of
+    nothing, what is under dust 6.5 dB (14 aged photographs).
 
     Args:
         mask: grey, of the same size; white where damaged.
 
     Returns:
-        The photograph with its thick damage filled, at 16 bits, and the mask with the half value there. Both as they
-        came if there is none.
+        The photograph with its damage filled, at 16 bits, and the mask with the half value there. Both as they came if
+        there is none.
     """
-    if not any_window(mask, read_thick):
-        return photo, mask
     levels = [(photo, mask)]
-    while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and any_window(levels[-1][1], read_hurt):
+    while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and is_hurt(levels[-1][1]):
         levels.append(halved(*levels[-1]))
     filled, _ = levels[-1]
     for image, damage in levels[-2:0:-1]:
-        filled = mended(*begun(image, damage, filled, read_hurt), network, device, progress)
-    return begun(photo, mask, filled, read_thick)
+        filled = mended(*begun(image, damage, filled), network, device, progress)
+    return begun(photo, mask, filled) if len(levels) > 1 else (photo, mask)
 
 
 def read_hurt(mask: Picture, window: Window) -> Tensor:
@@ -149,21 +147,9 @@ def read_hurt(mask: Picture, window: Window) -> Tensor:
     return (mask.read(window)[:, :1] > 0.25).float()
 
 
-def thick(damage: Tensor) -> Tensor:
-    """1 where a square of 2 THICK + 1 pixels fits into the damage (1, 1, h, w), else 0; beyond the border is damage."""
-    side = 2 * THICK + 1
-    core = 1 - F.max_pool2d(1 - damage, side, 1, THICK)
-    return F.max_pool2d(core, side, 1, THICK)
-
-
-def read_thick(mask: Picture, window: Window) -> Tensor:
-    grown = window.grown(2 * THICK, mask.height, mask.width)
-    rows, columns = window.within(grown).slices
-    return thick(read_hurt(mask, grown))[..., rows, columns]
-
-
-def any_window(mask: Picture, look: Callable[[Picture, Window], Tensor]) -> bool:
-    return any(look(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
+def is_hurt(mask: Picture) -> bool:
+    """Whether anything is damaged."""
+    return any(read_hurt(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
 
 
 def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
@@ -190,18 +176,16 @@ def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
     return small.picture(), damage.picture()
 
 
-def begun(
-    photo: Picture, mask: Picture, coarse: Picture, look: Callable[[Picture, Window], Tensor]
-) -> tuple[Picture, Picture]:
-    """The photograph with what `look` sees filled from `coarse`, of half its size, and the half value in its mask."""
+def begun(photo: Picture, mask: Picture, coarse: Picture) -> tuple[Picture, Picture]:
+    """The photograph with its damage filled from `coarse`, of half its size, and the mask with the half value there."""
     size, half = (photo.height, photo.width), (coarse.height, coarse.width)
     started = Canvas(*size, bits=16, alpha=photo.alpha)
     told = Canvas(*size, grey=True)
 
     def compute(window: Window, source: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor, Tensor | None]:
-        large, damage = look(mask, window), read_hurt(mask, window)
+        hurt = read_hurt(mask, window)
         colours, alpha = source
-        return torch.where(large > 0, enlarged(coarse, window, size, half), colours), damage - large / 2, alpha
+        return torch.where(hurt > 0, enlarged(coarse, window, size, half), colours), hurt / 2, alpha
 
     def write(window: Window, made: tuple[Tensor, Tensor, Tensor | None]) -> None:
         started.write(window, made[0])

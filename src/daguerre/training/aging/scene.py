@@ -36,10 +36,12 @@ def things(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torc
             edge = ((along / long) ** 2 + (across / wide) ** 2).sqrt().sub(1) * wide
         else:
             edge = torch.maximum(along.abs() - long, across.abs() - wide)
-        if drawn[7] < 0.3:  # its rim alone
-            edge = edge.abs() - (1 + 2.5 * drawn[8])
+        lit = (0.5 + along / (2 * long)).clamp(0, 1)  # from one end
+        strength = torch.ones_like(lit)
+        if drawn[7] < 0.4:  # its rim alone, which gleams at that end
+            edge, strength = edge.abs() - (1 + 2.5 * drawn[8]), lit ** (4 * drawn[10])
         soft = 0.4 + 3 * drawn[9] ** 3
-        shade = 1 - 0.35 * drawn[10] * (0.5 + along / (2 * long)).clamp(0, 1)
+        shade = 1 - 0.35 * drawn[10] * lit
         ink = colour(INKS[int(drawn[11] * 0.9999 * len(INKS))], image) * shade
-        image = torch.lerp(image, ink.expand_as(image), torch.sigmoid(-2 * edge / soft))
+        image = torch.lerp(image, ink.expand_as(image), strength * torch.sigmoid(-2 * edge / soft))
     return image

@@ -26,7 +26,7 @@ __all__ = ["Scratches"]
 
 TRIALS = 24  # pictures held out that are aged and judged
 PIECE = 512  # pixels; the largest side of what is aged at once, so that damage is as large and rare as in photographs
-DRESSED = 0.5  # of the pieces have things put into their scene, up to MOST
+DRESSED = 0.7  # of the pieces have things put into their scene, up to MOST
 MOST = 8
 EACH = 4  # crops of each such piece
 FINE = 4  # what a pixel of fine damage counts, which is the rarest in pixels
