@@ -44,8 +44,9 @@ def main() -> None:
                 for part in ("vae", "translation")
             )
             restoration = LatentRestoration(old, clean, translation).eval()
-            of_aged, of_real = (torch.cat([spread(old, image) for image in group]) for group in (
-                [one.image for one in aged], real))
+            of_aged, of_real = (
+                torch.cat([spread(old, image) for image in group]) for group in ([one.image for one in aged], real)
+            )
             apart = ((of_aged.mean(0) - of_real.mean(0)) / torch.cat([of_aged, of_real]).std(0)).abs().mean()
             scores = [psnr(restoration(one.image, one.mask), one.toned, channel="rgb") for one in aged]
             nothing = [torch.zeros_like(image[:, :1]) for image in shown]
