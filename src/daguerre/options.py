@@ -5,13 +5,17 @@ all made from their fields. `option` gives a field its default and its one line 
 """
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import field
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 from daguerre.errors import OptionError
 
-__all__ = ["check_range", "nearest", "option"]
+__all__ = ["check_range", "files_in", "nearest", "option", "with_paths"]
+
+T = TypeVar("T")
 
 
 def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None, file: bool = False) -> Any:
@@ -44,3 +48,34 @@ def nearest(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def with_paths(options: T, change: Callable[[Path], Path]) -> T:
+    """The same options, every path in them changed; so are texts that name a file."""
+    changes: dict[str, Any] = {}
+    for entry in fields(options):  # type: ignore[arg-type]
+        value = getattr(options, entry.name)
+        if isinstance(value, Path):
+            changes[entry.name] = change(value)
+        elif isinstance(value, tuple):
+            changes[entry.name] = tuple(change(item) if isinstance(item, Path) else item for item in value)
+        elif entry.metadata.get("file") and value and names_a_file(value):
+            changes[entry.name] = change(Path(value)).as_posix()
+    return replace(options, **changes)  # type: ignore[type-var]
+
+
+def files_in(options: Any) -> set[Path]:
+    """The files that options name."""
+    found: set[Path] = set()
+
+    def note(path: Path) -> Path:
+        found.add(path)
+        return path
+
+    with_paths(options, note)
+    return found
+
+
+def names_a_file(text: str) -> bool:
+    """Whether it has a folder or an ending, such as `mine.pth`; `compact-x1.5` has none."""
+    return "/" in text or os.sep in text or Path(text).suffix[1:].isalpha()

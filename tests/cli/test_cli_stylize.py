@@ -31,6 +31,13 @@ def test_the_result_lies_beside_the_photograph(folder, capsys):
     assert "67 x 48 pixels, 4 steps, content loss" in capsys.readouterr().err
 
 
+def test_the_painting_whose_style_is_taken_is_never_replaced(folder, capsys):
+    before = (folder / "painting.png").read_bytes()
+    assert run("-o", "painting.png", "--overwrite") == 1
+    assert "painting.png is read, too, and never replaced" in capsys.readouterr().err
+    assert (folder / "painting.png").read_bytes() == before
+
+
 def test_the_working_is_shown_in_files_beside_the_result(folder):
     words = ["--stages", "1,3", "--losses", "--plot", "--film", "webp", "-o", "out.jpg"]
     assert run(*words) == 0

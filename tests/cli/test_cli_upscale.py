@@ -102,7 +102,7 @@ def test_a_result_that_would_replace_another_picture_of_the_batch_is_refused(ups
     before = Path("photo-4x.png").read_bytes()
     ran = upscale("photo.png", "photo-4x.png", "--overwrite")
     assert ran.status == 1
-    assert "photo-4x.png is another of the originals" in ran.err
+    assert "photo-4x.png is read, too" in ran.err
     assert size_of("photo-4x-4x.png") == (72, 48)
     assert Path("photo-4x.png").read_bytes() == before
 

@@ -59,7 +59,7 @@ def faces(
         refined.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
         return {"faces": [plain(face) for face in refined.faces]}
 
-    return run_jobs(jobs, result, work, describe)
+    return run_jobs(jobs, result, work, describe, refining)
 
 
 def plain(face: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from daguerre.cli.terminal import errors, shown_progress
 from daguerre.errors import DaguerreError, OptionError, OutputExists, UnreadablePicture, UnwritablePicture
 from daguerre.images import READABLE, WRITABLE, check_target
-from daguerre.options import option
+from daguerre.options import files_in, option
 from daguerre.progress import ProgressCallback
 
 __all__ = ["Job", "Output", "plan_jobs", "run_jobs"]
@@ -100,25 +100,27 @@ def run_jobs(
     output: Output,
     work: Callable[[Job, ProgressCallback], dict[str, Any]],
     describe: Callable[[dict[str, Any]], str],
+    *options: Any,
 ) -> int:
     """Do every job; one that fails is reported and the others go on.
 
     Args:
         work: does one job and returns what there is to say about it, fit for JSON.
         describe: the same as a line for people.
+        options: what else the jobs go by; files that these name are no more replaced than the pictures are.
 
     Returns:
         Exit status: 0 if all went well, 1 if any failed.
     """
     failed = 0
-    originals = {job.source for job in jobs}
+    read = {job.source for job in jobs}.union(*map(files_in, options))
     with shown_progress(len(jobs), quiet=output.quiet or output.json) as callbacks:
         for job, progress in zip(jobs, callbacks, strict=True):
             began = time.monotonic()
             try:
                 check_target(job.target, overwrite=output.overwrite, source=job.source)
-                if job.target in originals:
-                    raise OutputExists(f"{job.target} is another of the originals; name another file or folder")
+                if job.target in read:
+                    raise OutputExists(f"{job.target} is read, too, and never replaced; name another file or folder")
                 make_folder(job.target.parent)
                 said = {"input": str(job.source), "output": str(job.target)} | work(job, progress)
             except DaguerreError as error:

@@ -108,7 +108,7 @@ def chain(
             "steps": [{"task": step.task, "measured": dict(step.measured)} for step in made.steps],
         }
 
-    return run_jobs(jobs, result, work, describe)
+    return run_jobs(jobs, result, work, describe, *steps)
 
 
 def told(options: TaskOptions, **changes: object) -> TaskOptions:

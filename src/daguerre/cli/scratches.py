@@ -60,7 +60,7 @@ def scratches(
             reddened(picture, mask).save(overlay, overwrite=result.overwrite, progress=progress)
         return {"damaged_percent": round(100 * damaged_part(mask), 2)}
 
-    return run_jobs(jobs, result, work, lambda said: f"{said['damaged_percent']} % damaged")
+    return run_jobs(jobs, result, work, lambda said: f"{said['damaged_percent']} % damaged", finding)
 
 
 def reddened(picture: Picture, mask: Picture) -> Picture:

@@ -102,7 +102,7 @@ def stylize(
         said |= {"width": painted.picture.width, "height": painted.picture.height}
         return said | dict(painted.step.measured)
 
-    return run_jobs(jobs, result, work, describe)
+    return run_jobs(jobs, result, work, describe, painting)
 
 
 class Files:

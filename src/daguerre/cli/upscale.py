@@ -68,7 +68,7 @@ def upscale(
             "models": upscaled.models,
         }
 
-    return run_jobs(jobs, result, work, describe)
+    return run_jobs(jobs, result, work, describe, upscaling)
 
 
 def describe(said: dict[str, Any]) -> str:

@@ -13,18 +13,17 @@ Paths are relative to the file's folder. What is left out has its default.
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from daguerre.errors import DaguerreError, OutputExists, RecipeError, UnwritablePicture
+from daguerre.options import with_paths
 from daguerre.tables import build, read_table
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
 
 __all__ = ["read_steps", "write_steps"]
-
-T = TypeVar("T", bound=TaskOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,22 +97,3 @@ def literal(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(literal, value))}]"
     return json.dumps(value.as_posix() if isinstance(value, Path) else value, ensure_ascii=False)
-
-
-def with_paths(options: T, change: Callable[[Path], Path]) -> T:
-    """The same options, every path in them changed; so are texts that name a file."""
-    changes: dict[str, Any] = {}
-    for field in fields(options):  # type: ignore[arg-type]
-        value = getattr(options, field.name)
-        if isinstance(value, Path):
-            changes[field.name] = change(value)
-        elif isinstance(value, tuple):
-            changes[field.name] = tuple(change(item) if isinstance(item, Path) else item for item in value)
-        elif field.metadata.get("file") and value and names_a_file(value):
-            changes[field.name] = change(Path(value)).as_posix()
-    return replace(options, **changes)  # type: ignore[type-var]
-
-
-def names_a_file(text: str) -> bool:
-    """Whether it has a folder or an ending, such as `mine.pth`; `compact-x1.5` has none."""
-    return "/" in text or os.sep in text or Path(text).suffix[1:].isalpha()

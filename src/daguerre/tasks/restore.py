@@ -12,7 +12,8 @@ from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces import FaceOptions, FaceRefiner, RefinedFace
-from daguerre.tasks.microsoft import models, require
+from daguerre.tasks.microsoft import models as published_models
+from daguerre.tasks.microsoft import require
 from daguerre.tasks.provenance import Step
 from daguerre.tasks.restoring import Method, OurMethod, PublishedMethod
 from daguerre.tasks.result import Result
@@ -108,7 +109,8 @@ class Restorer:
         self.options = replace(options or RestoreOptions(), **changes)
         finds = self.options.scratches == "auto"
         if self.options.model == "microsoft":  # all that is missing is named at once
-            require([*models("attention"), *models(None), *([DETECTORS["microsoft"]] if finds else [])])
+            detector = [DETECTORS["microsoft"]] if finds else []
+            require([*published_models("attention"), *published_models(None), *detector])
         self.detector = ScratchDetector(self.options.finding()) if finds else None
         self.method = self.make_method()
         refines = self.options.faces == "auto" and self.options.face_strength > 0
