@@ -126,7 +126,6 @@ class StylePlan:
 
     Args:
         parts: parts with pictures whose styles are learnt.
-        unharmed: part of the others that change in tone and texture alone, without scratches, tears and the like.
         shares: how often each part, of styles or of photographs, is drawn from; alike unless said.
         one_in: one style in this many is held out, chosen by its name.
         crop: side in pixels of the piece of a style that is looked at.
