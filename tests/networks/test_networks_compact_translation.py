@@ -45,14 +45,6 @@ def test_undamaged_places_keep_their_tints(restoration):
     assert change.mean() > 0.02
 
 
-def test_what_is_filled_takes_on_the_tints_around_it(restoration):
-    image, mask = example(60, 60)
-    brown = torch.tensor([0.1, 0.0, -0.1])
-    made = restoration(0.4 + 0.2 * image[:, :1] + brown[:, None, None], mask)
-    tints = (made - made.mean(1, keepdim=True))[0, :, mask[0, 0] == 1]
-    assert torch.allclose(tints, brown[:, None].expand_as(tints), atol=1e-5)
-
-
 def test_a_limit_holds_the_change_of_what_is_not_damaged(restoration):
     image, mask = example(80, 80, damaged=0)
     free, held = (restoration(image, mask, limit) - image for limit in (None, 0.001))

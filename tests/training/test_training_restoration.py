@@ -6,10 +6,9 @@ from PIL import Image
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.compact_vae import CompactVAE
-from daguerre.training.aged import AgedBatch
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.steps.restoration import filled, seen
+from daguerre.training.steps.restoration import seen
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 VAE = {"name": "CompactVAE", "arguments": {"features": 4, "blocks": 1}}
@@ -122,17 +121,3 @@ def test_masks_are_widened_or_missed_as_a_detector_does_but_never_shrunk():
     areas = seen(mask, torch.Generator().manual_seed(0)).sum((1, 2, 3))
     assert set(areas.tolist()) == {0.0, 1.0, 9.0, 25.0}
     assert 0.08 < (areas == 0).float().mean() < 0.25
-
-
-def test_what_is_filled_is_a_coarse_version_of_what_is_wanted_and_marked_by_the_half_value():
-    wanted = torch.linspace(0, 1, 32).expand(40, 3, 32, 32)
-    image, mask = torch.ones(40, 3, 32, 32), torch.zeros(40, 1, 32, 32)
-    mask[..., 8:20, 8:20] = 1
-    batch = AgedBatch(image=image, clean=wanted, toned=wanted, mask=mask)
-    images, masks = filled(batch, mask, torch.Generator().manual_seed(0))
-    coarse = masks.amax((1, 2, 3)) == 0.5
-    assert 0.1 < coarse.float().mean() < 0.6
-    hole = (..., slice(10, 18), slice(10, 18))
-    assert (images[coarse] - wanted[coarse])[hole].abs().max() < 0.05
-    assert torch.equal(images[~coarse], image[~coarse])
-    assert torch.equal(images[..., :8, :], image[..., :8, :])

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daguerre.images.resample import resize_bicubic
 from daguerre.networks.compact_vae import STRIDE, CompactVAE, trunk
 
-__all__ = ["CompactTranslation", "LatentRestoration"]
+__all__ = ["CompactTranslation", "LatentRestoration", "halve"]
 
 TINT = 16  # pixels; over squares that reach so far to each side, undamaged places keep the mean of their tints
-NEAR = 8  # pixels; the same, for how large a difference is, and for the tints that filled places take on
+NEAR = 8  # pixels; the same, for how large a difference is
+SMALLEST = 3  # pixels of the shorter side, to which a picture is reduced at most when it is filled
 EXCLUDED = -1e4  # score of a place that must not be attended to; finite, so that a cell without any other has a mean
 
 
@@ -121,11 +123,11 @@ class CompactTranslation(nn.Module):
     def forward(self, latent: Tensor, mask: Tensor) -> Tensor:
         """Translate `latent` (B, latent, H/4, W/4), whose first place begins a cell; the result has the same shape.
 
-        `mask` (B, 1, H, W) is 1 where the photograph is damaged, 1/2 where it has been filled coarsely, else 0.
+        `mask` (B, 1, H, W) is 1 where the photograph was damaged and has been filled coarsely, else 0.
         """
         pixels = F.pixel_unshuffle(mask, STRIDE)  # (B, 16, H/4, W/4)
-        x = self.before(torch.cat([latent, pixels * 2 - 1], 1))
-        x = self.attention(x, pixels.amax(1, keepdim=True).ceil())
+        x = self.before(torch.cat([latent, pixels - 1], 1))
+        x = self.attention(x, pixels.amax(1, keepdim=True))
         return latent + self.after(x).float()  # type: ignore[no-any-return]
 
 
@@ -134,9 +136,8 @@ class LatentRestoration(nn.Module):
 
     A decoder alone would cost even a clean photograph some of its sharpness. So what is added to the photograph is the
     difference between the translated latent map decoded and the untranslated one decoded: none where nothing is to be
-    mended. Only under the mask, where the photograph is lost, the decoded picture takes its place. And what is not
-    damaged keeps the mean of its tints nearby: to change those is not the business of a network that sees no more. What
-    is filled takes on the tints of what is around it (under thin damage; coarse filling brings its own).
+    mended. Only under the mask, where the photograph is lost and was filled coarsely, the decoded picture takes its
+    place. And the mean of the tints nearby stays: to change those is not the business of a network that sees no more.
 
     Args:
         old: autoencoder of old photographs.
@@ -163,7 +164,7 @@ class LatentRestoration(nn.Module):
     def forward(self, image: Tensor, mask: Tensor, limit: float | None = None) -> Tensor:
         """Restore `image` (B, 3, H, W) in [0, 1], H and W multiples of 4; the result is unclamped.
 
-        `mask` (B, 1, H, W) is 1 where the photograph is damaged, 1/2 where it is but has been filled coarsely, else 0.
+        `mask` (B, 1, H, W) is 1 where the photograph was damaged and has been filled coarsely, as `fill` does, else 0.
         The first pixel begins a cell. `limit` is the largest local size of the difference, as `activity` has it.
         """
         latent, _ = self.old.encode(image)
@@ -180,8 +181,26 @@ class LatentRestoration(nn.Module):
             difference = difference * (limit / size_around(difference, sound).clamp(min=1e-5)).clamp(max=1)
         drift = mean_around(difference * sound, TINT) / mean_around(sound, TINT).clamp(min=1e-3)
         drift = drift - drift.mean(1, keepdim=True)
-        mended = torch.where(mask == 1, mended.mean(1, keepdim=True) + tint_around(image, sound), mended - drift)
-        return torch.where(mask > 0, mended, image + difference - drift)
+        return torch.where(mask > 0, mended, image + difference) - drift
+
+    def fill(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Fill what is damaged from reduced copies, so that the network only has to finish it; shapes as in `forward`.
+
+        The picture is halved, damaged pixels not counting, until nothing damaged is left. The smallest copy, enlarged,
+        is the beginning for the damage of the next larger one, which the network then mends; and so on, up to the
+        picture itself, whose damage is only begun.
+        """
+        if not mask.any():
+            return image
+        half, hurt = halve(image, mask)
+        if min(half.shape[-2:]) > SMALLEST:
+            begun = self.fill(half, hurt)
+            margin = [0, -half.shape[3] % self.multiple, 0, -half.shape[2] % self.multiple]
+            mended = self(*(F.pad(part, margin, mode="replicate") for part in (begun, hurt)))
+            half = torch.where(hurt > 0, mended[..., : half.shape[2], : half.shape[3]].to(half.dtype), half)
+        height, width = half.shape[-2:]
+        coarse = resize_bicubic(half, 2 * height, 2 * width).clamp(0, 1)
+        return torch.where(mask > 0, coarse[..., : image.shape[2], : image.shape[3]], image)
 
     def activity(self, image: Tensor, mask: Tensor) -> Tensor:
         """How much would be changed around each pixel, as root of the mean square: (B, 1, H, W)."""
@@ -196,10 +215,18 @@ def size_around(difference: Tensor, sound: Tensor) -> Tensor:
     return (mean_around(square, NEAR) / mean_around(sound.float(), NEAR).clamp(min=1e-3)).sqrt()
 
 
-def tint_around(image: Tensor, sound: Tensor) -> Tensor:
-    """What the sound pixels nearby have in each channel beyond their mean over the channels: (B, 3, H, W)."""
-    tint = (image - image.mean(1, keepdim=True)) * sound
-    return mean_around(tint, NEAR) / mean_around(sound, NEAR).clamp(min=1e-3)
+def halve(image: Tensor, hurt: Tensor) -> tuple[Tensor, Tensor]:
+    """Both at half the size, a missing last row or column repeated.
+
+    Args:
+        image: (B, C, H, W); each pixel of the result is the mean of those of 2 x 2 that are not damaged.
+        hurt: (B, 1, H, W), 1 where damaged, else 0; in the result where fewer than two of 2 x 2 are not.
+    """
+    margin = [0, image.shape[3] % 2, 0, image.shape[2] % 2]
+    image, hurt = (F.pad(part, margin, mode="replicate") for part in (image, hurt))
+    keep = F.avg_pool2d(1 - hurt, 2)
+    means = F.avg_pool2d(image * (1 - hurt), 2) / keep.clamp(min=0.25)
+    return torch.where(keep > 0, means, F.avg_pool2d(image, 2)), (keep < 0.5).to(hurt.dtype)
 
 
 def mean_around(x: Tensor, reach: int) -> Tensor:

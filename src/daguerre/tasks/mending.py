@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
 from daguerre.images.resample import resample_axis, support
-from daguerre.networks.compact_translation import NEAR, LatentRestoration
+from daguerre.networks.compact_translation import NEAR, SMALLEST, LatentRestoration, halve
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.colours import read_colours
 from daguerre.tiling import Window, plan_windows, run_windows
@@ -24,7 +24,6 @@ CALM, LIMIT = 0.1, 2.5
 TONES = (0.04, 0.96)  # lightness outside which noise does not show, as in black and white borders
 SAMPLES = 3  # windows down and across in which that is measured, of PATCH pixels
 PATCH = 192
-SMALLEST = 3  # pixels of the shorter side, from which a picture is not reduced further
 
 
 class Mending:
@@ -64,7 +63,7 @@ class Mending:
 
         Args:
             image: (1, 3, h, w) in [0, 1], the pixels of `source(window)`.
-            mask: (1, 1, h, w) of the same pixels: 1 where damaged, 1/2 where filled coarsely, else 0.
+            mask: (1, 1, h, w) of the same pixels: 1 where damaged and filled coarsely, else 0.
 
         Returns:
             (1, 3, window.height, window.width) on the processor, unclamped.
@@ -112,44 +111,36 @@ class Mending:
 
 
 def read_damage(mask: Picture, window: Window) -> Tensor:
-    """Damage (1, 1, h, w): 0, 1/2 where it is filled coarsely, or 1, of a grey picture that says so."""
-    return (mask.read(window)[:, :1] * 2).round() / 2
+    """Damage (1, 1, h, w), 1 where a mask is light, else 0."""
+    return (mask.read(window)[:, :1] > 0.5).float()
 
 
 def fill_coarsely(
     photo: Picture, mask: Picture, network: LatentRestoration, device: Device, progress: ProgressCallback = silent
-) -> tuple[Picture, Picture]:
-    """Fill what is damaged from reduced copies, so that the network only has to finish it.
+) -> Picture:
+    """Fill what is damaged from reduced copies, as `LatentRestoration.fill` does, window by window.
 
-    The photograph is halved, damaged pixels not counting, until nothing damaged is left. The smallest copy, enlarged,
-    is the beginning for the damage of the next larger one, which the network then mends; and so on, up to the
-    photograph itself. Begun so, what is under scratches is 2.9 dB nearer to the truth than what the network makes of
-    nothing, what is under dust 6.5 dB (14 aged photographs).
+    Begun so, what is under scratches is 2.9 dB nearer to the truth than what the network makes of nothing, what is
+    under dust 6.5 dB (14 aged photographs).
 
     Args:
         mask: grey, of the same size; white where damaged.
 
     Returns:
-        The photograph with its damage filled, at 16 bits, and the mask with the half value there. Both as they came if
-        there is none.
+        The photograph with its damage filled, at 16 bits; as it came if there is none.
     """
     levels = [(photo, mask)]
     while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and is_hurt(levels[-1][1]):
         levels.append(halved(*levels[-1]))
     filled, _ = levels[-1]
     for image, damage in levels[-2:0:-1]:
-        filled = mended(*begun(image, damage, filled), network, device, progress)
-    return begun(photo, mask, filled) if len(levels) > 1 else (photo, mask)
-
-
-def read_hurt(mask: Picture, window: Window) -> Tensor:
-    """1 where a mask is light, else 0: (1, 1, h, w)."""
-    return (mask.read(window)[:, :1] > 0.25).float()
+        filled = mended(begun(image, damage, filled), damage, network, device, progress)
+    return begun(photo, mask, filled) if len(levels) > 1 else photo
 
 
 def is_hurt(mask: Picture) -> bool:
     """Whether anything is damaged."""
-    return any(read_hurt(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
+    return any(read_damage(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
 
 
 def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
@@ -159,14 +150,10 @@ def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
 
     def read(window: Window) -> tuple[Tensor, Tensor]:
         source = window.scaled(2).grown(0, photo.height, photo.width)
-        return read_colours(photo, source)[0], read_hurt(mask, source)
+        return read_colours(photo, source)[0], read_damage(mask, source)
 
     def compute(window: Window, source: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        margin = (0, 2 * window.width - source[0].shape[3], 0, 2 * window.height - source[0].shape[2])
-        image, hurt = (F.pad(part, margin, mode="replicate") for part in source)
-        keep = F.avg_pool2d(1 - hurt, 2)
-        means = F.avg_pool2d(image * (1 - hurt), 2) / keep.clamp(min=0.25)
-        return torch.where(keep > 0, means, F.avg_pool2d(image, 2)), (keep < 0.5).float()
+        return halve(*source)
 
     def write(window: Window, made: tuple[Tensor, Tensor]) -> None:
         small.write(window, made[0])
@@ -176,26 +163,23 @@ def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
     return small.picture(), damage.picture()
 
 
-def begun(photo: Picture, mask: Picture, coarse: Picture) -> tuple[Picture, Picture]:
-    """The photograph with its damage filled from `coarse`, of half its size, and the mask with the half value there."""
+def begun(photo: Picture, mask: Picture, coarse: Picture) -> Picture:
+    """The photograph with its damage filled from `coarse`, of half its size."""
     size, half = (photo.height, photo.width), (coarse.height, coarse.width)
     started = Canvas(*size, bits=16, alpha=photo.alpha)
-    told = Canvas(*size, grey=True)
 
-    def compute(window: Window, source: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor, Tensor | None]:
-        hurt = read_hurt(mask, window)
+    def compute(window: Window, source: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
         colours, alpha = source
-        return torch.where(hurt > 0, enlarged(coarse, window, size, half), colours), hurt / 2, alpha
+        return torch.where(read_damage(mask, window) > 0, enlarged(coarse, window, size, half), colours), alpha
 
-    def write(window: Window, made: tuple[Tensor, Tensor, Tensor | None]) -> None:
+    def write(window: Window, made: tuple[Tensor, Tensor | None]) -> None:
         started.write(window, made[0])
-        told.write(window, made[1])
-        if made[2] is not None:
-            started.write_alpha(window, made[2])
+        if made[1] is not None:
+            started.write_alpha(window, made[1])
 
     windows = plan_windows(*size, 1024)
     run_windows(windows, read=lambda at: read_colours(photo, at), compute=compute, write=write, step="filling holes")
-    return started.picture(like=photo), told.picture()
+    return started.picture(like=photo)
 
 
 def enlarged(coarse: Picture, window: Window, size: tuple[int, int], half: tuple[int, int]) -> Tensor:

@@ -72,9 +72,7 @@ class OurMethod:
         self.tone = cast(ToneCurves, device.place(weights.load(TONE).network)) if fix_fading else None
 
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
-        begun, damage = photo, None
-        if mask is not None:
-            begun, damage = fill_coarsely(photo, mask, self.network, self.device, progress)
+        begun = photo if mask is None else fill_coarsely(photo, mask, self.network, self.device, progress)
         tone = None
         if self.tone is not None:
             tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, keep_colour=self.keep_colour)
@@ -84,7 +82,7 @@ class OurMethod:
         between = Canvas(*size, bits=photo.bits, grey=photo.grey) if stages else None
 
         def look(source: Window) -> tuple[Tensor, Tensor]:
-            hurt = torch.zeros(1, 1, source.height, source.width) if damage is None else read_damage(damage, source)
+            hurt = torch.zeros(1, 1, source.height, source.width) if mask is None else read_damage(mask, source)
             return read_colours(begun, source)[0], hurt
 
         def read(window: Window) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:

@@ -106,7 +106,8 @@ class Faces:
     @torch.inference_mode()
     def restored(self, image: Tensor, mask: Tensor) -> Tensor:
         with self.fabric.autocast():
-            made = self.restoration(*(part.to(self.fabric.device) for part in (image, mask)))
+            image, mask = (part.to(self.fabric.device) for part in (image, mask))
+            made = self.restoration(self.restoration.fill(image, mask), mask)
         return made.float().clamp(0, 1).cpu()  # type: ignore[no-any-return]
 
     def ready(self, image: Tensor, wanted: Tensor) -> Tensor:
@@ -178,11 +179,11 @@ class Faces:
     def judge(self) -> dict[str, float]:
         """PSNR in RGB, SSIM and perceptual loss of faces held out, before and after; and what clean ones keep."""
         image, made, wanted = self.tried()
-        scores = {}
+        scores, device = {}, self.fabric.device
         for name, faces in (("before", image), ("after", made)):
             scores[f"psnr_{name}"] = psnr(faces, wanted, channel="rgb").clamp(max=60).mean().item()
             scores[f"ssim_{name}"] = ssim(faces, wanted).mean().item()
-            scores[f"distance_{name}"] = self.distance(faces, wanted).item()
+            scores[f"distance_{name}"] = self.distance(faces.to(device), wanted.to(device)).item()
         clean = psnr(self.refine_all(wanted), wanted, channel="rgb")
         return scores | {"clean": clean.clamp(max=60).mean().item()}
 

@@ -28,7 +28,6 @@ __all__ = ["Autoencoding", "Translation"]
 TRIALS = 24  # pictures held out that a network is tried on
 SHOWN = 8  # of them, and as many real ones, on a sample sheet
 UNTOLD = 0.15  # of the examples' masks are empty: a detector misses things
-FILLED = 0.35  # of the examples have their damage filled coarsely beforehand, as large holes have when it is used
 WIDENED = 3  # masks grow by fewer pixels than this: a detector is not exact
 
 
@@ -170,7 +169,8 @@ class Translation:
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = self.pictures.draw(generator)
-        made, translated = self.generator.network(*filled(batch, seen(batch.mask, generator), generator))
+        mask = seen(batch.mask, generator)
+        made, translated = self.generator.network(self.fill(batch.image, mask), mask)
         loss, parts = self.compare(batch, made, translated)
         if self.discriminator is None:
             self.improve(loss, step)
@@ -208,11 +208,20 @@ class Translation:
         self.generator.improve(loss, step)
         self.average.follow(self.generator.bare, step)
 
+    @torch.no_grad()
+    def fill(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Images with their damage filled coarsely by the averaged network, as it is done in use."""
+        with self.fabric.autocast():
+            filled: Tensor = self.average.network.restoration.fill(image, mask)  # type: ignore[operator, union-attr]
+        return filled
+
     @torch.inference_mode()
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
         """What the averaged network makes of an image, float32 on the processor."""
+        image, mask = image.to(self.fabric.device), mask.to(self.fabric.device)
+        filled = self.fill(image, mask)
         with self.fabric.autocast():
-            made, _ = self.average.network(image.to(self.fabric.device), mask.to(self.fabric.device))
+            made, _ = self.average.network(filled, mask)
         return made.float().cpu()  # type: ignore[no-any-return]
 
     def judge(self) -> dict[str, float]:
@@ -257,21 +266,6 @@ def seen(mask: Tensor, generator: torch.Generator) -> Tensor:
         grow = int(wider * WIDENED)
         found.append(torch.zeros_like(one) if missed < UNTOLD else F.max_pool2d(one, 2 * grow + 1, 1, grow))
     return torch.cat(found)
-
-
-def filled(batch: AgedBatch, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Images and masks as the network gets them: the damage of some filled with a coarse version of what is wanted."""
-    images, masks = [], []
-    chances = torch.rand(len(mask), 2, generator=generator).tolist()
-    parts = (torch.split(part, 1) for part in (batch.image, batch.toned, mask))
-    for image, wanted, one, (chance, size) in zip(*parts, chances, strict=True):
-        if chance < FILLED:
-            small = F.interpolate(wanted, scale_factor=0.5 if size < 0.5 else 0.25, mode="bilinear", antialias=True)
-            coarse = F.interpolate(small, image.shape[2:], mode="bilinear")
-            image, one = torch.where(one > 0, coarse, image), one / 2
-        images.append(image)
-        masks.append(one)
-    return torch.cat(images), torch.cat(masks)
 
 
 def sheet(rows: Sequence[Sequence[Tensor]]) -> Tensor:
