@@ -4,7 +4,7 @@ import io
 import logging
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,10 +16,12 @@ from daguerre.errors import DataError
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 
-__all__ = ["Crops", "hold_out", "load_pictures", "middle", "shrink"]
+__all__ = ["Crops", "hold_out", "load_pictures", "middle", "near", "shrink"]
 
 log = logging.getLogger(__name__)
 
+PROCESSOR = torch.device("cpu")
+ROOM = 0.25  # of a GPU's free memory may hold pictures
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -120,6 +122,14 @@ def shrink(picture: Tensor, scale: int) -> Tensor:
     return low.round_().clamp_(0, 255).byte()
 
 
+def near(pictures: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+    """The pictures on `device`, so that batches are made there; as they are if a GPU has no ample room for them."""
+    needed = sum(picture.nbytes for picture in pictures)
+    if device.type == "cuda" and needed > ROOM * torch.cuda.mem_get_info(device)[0]:
+        return list(pictures)
+    return [picture.to(device) for picture in pictures]
+
+
 def middle(picture: Tensor, side: int, multiple: int) -> tuple[slice, slice]:
     """Rows and columns of the middle `side` pixels, or fewer, of a picture; ends are multiples of `multiple`."""
 
@@ -145,15 +155,19 @@ class Crops:
     Args:
         pictures: (3, H, W) uint8.
         scale: side of a picture over that of its twin; 1 where no twin is wanted: pictures are their own.
+        device: where crops are cut.
     """
 
-    def __init__(self, pictures: Iterable[Tensor], *, scale: int, progress: ProgressCallback) -> None:
+    def __init__(
+        self, pictures: Iterable[Tensor], *, scale: int, progress: ProgressCallback, device: torch.device = PROCESSOR
+    ) -> None:
         self.scale = scale
-        self.high = [trimmed(picture, scale) for picture in pictures]
-        self.low = []
-        for picture in self.high:
-            self.low.append(picture if scale == 1 else shrink(picture, scale))
-            progress(Progress(step="shrinking pictures", done=len(self.low), total=len(self.high)))
+        high = [trimmed(picture, scale) for picture in pictures]
+        low = []
+        for picture in high:
+            low.append(picture if scale == 1 else shrink(picture, scale))
+            progress(Progress(step="shrinking pictures", done=len(low), total=len(high)))
+        self.high, self.low = near(high, device), near(low, device)
 
     def draw(self, batch: int, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Cut crops at random.

@@ -38,7 +38,7 @@ class Pairs:
         held_out = hold_out(pictures, recipe.validation.one_in)
         made_beforehand = scale if recipe.degradation is None else 1
         training = [pictures[name] for name in pictures if name not in held_out]
-        self.crops = Crops(training, scale=made_beforehand, progress=progress)
+        self.crops = Crops(training, scale=made_beforehand, progress=progress, device=fabric.device)
         self.trials = self.make_trials([pictures[name] for name in sorted(held_out)], progress)
 
     def make_trials(self, pictures: list[Tensor], progress: ProgressCallback) -> list[tuple[Tensor, Tensor]]:
@@ -56,7 +56,7 @@ class Pairs:
         return trials
 
     def ready(self, images: Tensor) -> Tensor:
-        """uint8 on the processor to [0, 1] on the device."""
+        """uint8 to [0, 1] on the device."""
         return images.to(self.fabric.device).float().div_(255).contiguous(memory_format=torch.channels_last)
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:

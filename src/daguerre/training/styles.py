@@ -23,7 +23,7 @@ class Pieces:
     """Random square pieces of pictures at random sizes, mirrored and turned.
 
     Args:
-        parts: pictures (3, H, W) uint8 of each part.
+        parts: pictures (3, H, W) uint8 of each part; all on the device on which pieces are cut.
         shares: how often each part is drawn from.
         least: pixels of a piece's side in a picture, at least, if it has so many.
     """
@@ -34,14 +34,15 @@ class Pieces:
     def draw(self, batch: int, side: int, generator: torch.Generator, *, turns: int = 8) -> Tensor:
         """Pieces (batch, 3, side, side) in [0, 1], in the first `turns` of the eight ways to mirror and turn."""
         which = torch.multinomial(self.shares, batch, replacement=True, generator=generator).tolist()
-        pieces = []
-        for part in which:
-            for _ in range(TRIES):
-                piece = self.piece(part, side, torch.rand(5, generator=generator).tolist(), turns)
-                if piece.std() > FLAT:
-                    break
-            pieces.append(piece)
-        return torch.cat(pieces)
+        pieces: dict[int, Tensor] = {}
+        flat = list(range(batch))
+        for _ in range(TRIES):  # together, so that a GPU is asked but once for all of them
+            pieces |= {i: self.piece(which[i], side, torch.rand(5, generator=generator).tolist(), turns) for i in flat}
+            spread = torch.stack([pieces[i].std() for i in flat]).tolist()
+            flat = [i for i, deviation in zip(flat, spread, strict=True) if deviation <= FLAT]
+            if not flat:
+                break
+        return torch.cat([pieces[i] for i in range(batch)])
 
     def piece(self, part: int, side: int, chances: list[float], turns: int) -> Tensor:
         pictures = self.parts[part]
@@ -87,21 +88,24 @@ def recolour(images: Tensor, share: float, generator: torch.Generator) -> Tensor
     Args:
         share: part of the images that are changed.
     """
-    chances = torch.rand(len(images), 7, generator=generator).to(images.device)
-    changed = []
-    for image, (whether, hue, vivid, contrast, gamma, swap, negative) in zip(images, chances.tolist(), strict=True):
-        if whether >= share:
-            changed.append(image)
-            continue
-        x = image.clamp(1e-3, 1) ** (2 ** (1.6 * gamma - 0.8))
-        if swap < 0.5:
-            x = x[list(ORDERS[int(swap * 2 * len(ORDERS))])]
-        else:
-            x = torch.einsum("ij,jhw->ihw", hue_turn(2 * math.pi * hue, 0.3 + 1.2 * vivid).to(x), x)
-        mean = x.mean(dim=(1, 2), keepdim=True)
-        x = mean + (x - mean) * (0.6 + 0.9 * contrast)
-        changed.append((1 - x if negative < 0.1 else x).clamp(0, 1))
-    return torch.stack(changed)
+    chances = torch.rand(len(images), 7, generator=generator).tolist()
+    mixed = torch.stack([mixture(hue, vivid, swap) for _, hue, vivid, _, _, swap, _ in chances])
+    numbers = [
+        (whether < share, 0.6 + 0.9 * contrast, 2 ** (1.6 * gamma - 0.8), negative < 0.1)
+        for whether, _, _, contrast, gamma, _, negative in chances
+    ]
+    chosen, contrast, gamma, negative = torch.tensor(numbers).T.to(images)[..., None, None, None]
+    x = torch.einsum("bij,bjhw->bihw", mixed.to(images), images.clamp(1e-3, 1) ** gamma)
+    mean = x.mean(dim=(2, 3), keepdim=True)
+    x = mean + (x - mean) * contrast
+    return torch.where(chosen > 0, torch.where(negative > 0, 1 - x, x).clamp(0, 1), images)
+
+
+def mixture(hue: float, vivid: float, swap: float) -> Tensor:
+    """The matrix (3, 3) that gives a picture other colours: its channels in another order, or its hue turned."""
+    if swap < 0.5:
+        return torch.eye(3)[list(ORDERS[int(swap * 2 * len(ORDERS))])]
+    return hue_turn(2 * math.pi * hue, 0.3 + 1.2 * vivid)
 
 
 ORDERS = ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
