@@ -21,10 +21,11 @@ from daguerre.networks.compact_vae import CompactVAE
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures, pick
 from daguerre.training.aging import Aged, age
-from daguerre.training.losses import FeatureMatching, Perceptual
-from daguerre.training.networks import game, image_losses, make_network, start
+from daguerre.training.losses import Perceptual
+from daguerre.training.networks import image_losses, start
+from daguerre.training.opponent import Opponent, opponent
 from daguerre.training.recipe import Recipe
-from daguerre.training.steps.restoration import features, logits, sheet
+from daguerre.training.steps.restoration import sheet
 from daguerre.training.trainee import Average, Trainee
 
 __all__ = ["Faces"]
@@ -52,11 +53,8 @@ class Faces:
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        if (recipe.discriminator is None) != ("adversarial" not in recipe.losses):
-            raise RecipeError("a [discriminator] and a weight losses.adversarial go together; one of them is missing")
         self.recipe, self.fabric = recipe, fabric
-        self.losses = image_losses(recipe, ("adversarial", "feature_matching")).to(fabric.device)
-        self.matching = FeatureMatching()
+        self.losses = image_losses(recipe, Opponent.losses).to(fabric.device)
         network = start(recipe)
         if not isinstance(network, CompactFace):
             raise RecipeError(f"this step trains CompactFace, not {recipe.network.name}")
@@ -70,10 +68,7 @@ class Faces:
         self.distance = Perceptual(weights.load(recipe.perceptual.weights).network, LOOKED_AT).to(fabric.device)
         self.generator = Trainee(fabric, network, recipe, recipe.optimizer)
         self.average = Average(self.generator.bare, recipe.ema)
-        self.discriminator = None
-        if (plan := recipe.discriminator) is not None:
-            self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
-            self.game = game(plan)
+        self.opponent = opponent(recipe, fabric)
 
     def example(self, number: int, faces: list[Tensor]) -> Tensor:
         """A face as it comes to the network, and as it should become: (2, 3, side, side) uint8."""
@@ -139,22 +134,13 @@ class Faces:
         made = self.generator.network(image)
         with self.fabric.autocast():
             loss, parts = self.losses(made, wanted)
-        if self.discriminator is None:
-            self.improve(loss, step)
-            return {name: part.detach() for name, part in parts.items()}
-        watcher = self.discriminator.bare.requires_grad_(False)
-        with self.fabric.autocast():
-            real, fake = watcher(wanted), watcher(made)
-        parts["adversarial"] = self.game.for_generator(logits(real), logits(fake))
-        parts["feature_matching"] = self.matching(features(fake), features(real))
-        for name in ("adversarial", "feature_matching"):
-            loss = loss + self.recipe.losses.get(name, 0.0) * parts[name]
+        if self.opponent:
+            lost, more = self.opponent.watch(wanted, made)
+            loss, parts = loss + lost, parts | more
         self.improve(loss, step)
-        self.discriminator.bare.requires_grad_(True)
-        judged = self.discriminator.network(torch.cat([wanted, made.detach()]))
-        detection = self.game.for_discriminator(*logits(judged).chunk(2))
-        self.discriminator.improve(detection, step)
-        return {name: part.detach() for name, part in parts.items()} | {"discriminator": detection.detach()}
+        if self.opponent:
+            parts["discriminator"] = self.opponent.learn(wanted, made, step)
+        return {name: part.detach() for name, part in parts.items()}
 
     def improve(self, loss: Tensor, step: int) -> None:
         self.generator.improve(loss, step)
@@ -193,8 +179,11 @@ class Faces:
         return sheet([list(torch.split(pair.flatten(0, 1), 1)) for pair in torch.split(rows, 2)])
 
     def state(self) -> dict[str, Any]:
-        judge = self.discriminator.state("discriminator") if self.discriminator is not None else {}
-        return self.generator.state("generator") | {"average": self.average.network} | judge
+        return (
+            self.generator.state("generator")
+            | {"average": self.average.network}
+            | (self.opponent.state() if self.opponent else {})
+        )
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         return self.average.network, self.average.network.state_dict()

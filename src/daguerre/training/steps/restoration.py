@@ -18,8 +18,9 @@ from daguerre.evaluation.metrics import psnr
 from daguerre.networks.compact_translation import LatentRestoration
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedBatch, AgedPictures
-from daguerre.training.losses import KL, FeatureMatching
-from daguerre.training.networks import game, image_losses, make_network, start
+from daguerre.training.losses import KL
+from daguerre.training.networks import image_losses, start
+from daguerre.training.opponent import Opponent, opponent
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainee import Average, Trainee
 
@@ -51,22 +52,17 @@ class Autoencoding:
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        if (recipe.discriminator is None) != ("adversarial" not in recipe.losses):
-            raise RecipeError("a [discriminator] and a weight losses.adversarial go together; one of them is missing")
+        self.opponent = opponent(recipe, fabric)
         if recipe.discriminator is not None and not recipe.aging.real:
             raise RecipeError("the discriminator compares with real old photographs; name their parts in aging.real")
         self.recipe, self.fabric = recipe, fabric
-        self.losses = image_losses(recipe, ("kl", "adversarial")).to(fabric.device)
+        self.losses = image_losses(recipe, ("kl", *Opponent.losses)).to(fabric.device)
         self.kl = KL()
         self.pictures = AgedPictures(recipe, data, fabric, progress)
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
         self.encoding = Trainee(fabric, Encoding(start(recipe)), recipe, recipe.optimizer)
         self.average = Average(self.encoding.bare, recipe.ema)
-        self.discriminator = None
-        if (plan := recipe.discriminator) is not None:
-            self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
-            self.game = game(plan)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         made = self.pictures.draw(generator).image
@@ -76,19 +72,14 @@ class Autoencoding:
             loss, parts = self.losses(decoded, images)
         parts["kl"] = self.kl(mean, log_variance)
         loss = loss + self.recipe.losses.get("kl", 0.0) * parts["kl"]
-        if self.discriminator is None:
-            self.improve(loss, step)
-            return {name: part.detach() for name, part in parts.items()}
-        synthetic, real = mean.chunk(2)
-        watcher = self.discriminator.bare.requires_grad_(False)
-        with self.fabric.autocast():
-            parts["adversarial"] = self.game.for_generator(logits(watcher(real)), logits(watcher(synthetic)))
-        self.improve(loss + self.recipe.losses["adversarial"] * parts["adversarial"], step)
-        self.discriminator.bare.requires_grad_(True)
-        fake, true = logits(self.discriminator.network(mean.detach())).chunk(2)
-        detection = self.game.for_discriminator(true, fake)
-        self.discriminator.improve(detection, step)
-        return {name: part.detach() for name, part in parts.items()} | {"discriminator": detection.detach()}
+        synthetic, real = mean.chunk(2) if self.opponent else (mean, mean)
+        if self.opponent:
+            lost, more = self.opponent.watch(real, synthetic)
+            loss, parts = loss + lost, parts | more
+        self.improve(loss, step)
+        if self.opponent:
+            parts["discriminator"] = self.opponent.learn(real, synthetic, step)
+        return {name: part.detach() for name, part in parts.items()}
 
     def improve(self, loss: Tensor, step: int) -> None:
         self.encoding.improve(loss, step)
@@ -116,8 +107,11 @@ class Autoencoding:
         return sheet([[image, self.give_back(image)] for image in self.trials()[:SHOWN]])
 
     def state(self) -> dict[str, Any]:
-        judge = self.discriminator.state("discriminator") if self.discriminator is not None else {}
-        return self.encoding.state("encoding") | {"average": self.average.network} | judge
+        return (
+            self.encoding.state("encoding")
+            | {"average": self.average.network}
+            | (self.opponent.state() if self.opponent else {})
+        )
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         network = self.average.network.get_submodule("network")
@@ -150,11 +144,8 @@ class Translation:
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
         if recipe.autoencoders is None:
             raise RecipeError("a translation needs [autoencoders] with the weights `old` and `clean`")
-        if (recipe.discriminator is None) != ("adversarial" not in recipe.losses):
-            raise RecipeError("a [discriminator] and a weight losses.adversarial go together; one of them is missing")
         self.recipe, self.fabric = recipe, fabric
-        self.losses = image_losses(recipe, ("hole", "latent", "adversarial", "feature_matching")).to(fabric.device)
-        self.matching = FeatureMatching()
+        self.losses = image_losses(recipe, ("hole", "latent", *Opponent.losses)).to(fabric.device)
         self.pictures = AgedPictures(recipe, data, fabric, progress)
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
@@ -162,32 +153,20 @@ class Translation:
         restoration = LatentRestoration(old, clean, start(recipe))  # type: ignore[arg-type]
         self.generator = Trainee(fabric, Restoring(restoration), recipe, recipe.optimizer)
         self.average = Average(self.generator.bare, recipe.ema)
-        self.discriminator = None
-        if (plan := recipe.discriminator) is not None:
-            self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
-            self.game = game(plan)
+        self.opponent = opponent(recipe, fabric)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = self.pictures.draw(generator)
         mask = seen(batch.mask, generator)
         made, translated = self.generator.network(self.fill(batch.image, mask), mask)
         loss, parts = self.compare(batch, made, translated)
-        if self.discriminator is None:
-            self.improve(loss, step)
-            return {name: part.detach() for name, part in parts.items()}
-        watcher = self.discriminator.bare.requires_grad_(False)
-        with self.fabric.autocast():
-            real, fake = watcher(batch.toned), watcher(made)
-        parts["adversarial"] = self.game.for_generator(logits(real), logits(fake))
-        parts["feature_matching"] = self.matching(features(fake), features(real))
-        for name in ("adversarial", "feature_matching"):
-            loss = loss + self.recipe.losses.get(name, 0.0) * parts[name]
+        if self.opponent:
+            lost, more = self.opponent.watch(batch.toned, made)
+            loss, parts = loss + lost, parts | more
         self.improve(loss, step)
-        self.discriminator.bare.requires_grad_(True)
-        judged = self.discriminator.network(torch.cat([batch.toned, made.detach()]))
-        detection = self.game.for_discriminator(*logits(judged).chunk(2))
-        self.discriminator.improve(detection, step)
-        return {name: part.detach() for name, part in parts.items()} | {"discriminator": detection.detach()}
+        if self.opponent:
+            parts["discriminator"] = self.opponent.learn(batch.toned, made, step)
+        return {name: part.detach() for name, part in parts.items()}
 
     def compare(self, batch: AgedBatch, made: Tensor, translated: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The losses that need no discriminator."""
@@ -240,22 +219,15 @@ class Translation:
         return sheet([[one.image, self.restore(one.image, one.mask), one.toned] for one in trials])
 
     def state(self) -> dict[str, Any]:
-        judge = self.discriminator.state("discriminator") if self.discriminator is not None else {}
-        return self.generator.state("generator") | {"average": self.average.network} | judge
+        return (
+            self.generator.state("generator")
+            | {"average": self.average.network}
+            | (self.opponent.state() if self.opponent else {})
+        )
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         network = self.average.network.get_submodule("restoration.translation")
         return network, network.state_dict()
-
-
-def logits(judged: Sequence[Sequence[Tensor]]) -> Tensor:
-    """The last maps of every scale as one row of numbers for each picture."""
-    return torch.cat([stages[-1].float().flatten(1) for stages in judged], dim=1)
-
-
-def features(judged: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    """All maps but the logits."""
-    return [stage.float() for stages in judged for stage in stages[:-1]]
 
 
 def seen(mask: Tensor, generator: torch.Generator) -> Tensor:
