@@ -16,7 +16,7 @@ from daguerre.errors import DataError
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 
-__all__ = ["Crops", "hold_out", "load_pictures", "middle", "near", "shrink"]
+__all__ = ["PROCESSOR", "Crops", "hold_out", "load_pictures", "middle", "near", "shrink"]
 
 log = logging.getLogger(__name__)
 

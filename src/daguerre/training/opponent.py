@@ -1,19 +1,19 @@
-"""The discriminator that a network is trained against, its game, and its own training."""
+"""A network in training and the discriminator that it may be trained against, with its game and its own training."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from daguerre.errors import RecipeError
 from daguerre.training.losses import FeatureMatching
 from daguerre.training.networks import game, make_network
 from daguerre.training.recipe import Recipe
-from daguerre.training.trainee import Trainee
+from daguerre.training.trainee import Average, Trainee
 
-__all__ = ["Opponent", "opponent"]
+__all__ = ["Contest", "Opponent"]
 
 
 class Opponent:
@@ -55,18 +55,50 @@ class Opponent:
         self.discriminator.improve(detection, step)
         return detection.detach()
 
-    def state(self) -> dict[str, Any]:
-        return self.discriminator.state("discriminator")
 
-
-def opponent(recipe: Recipe, fabric: Fabric) -> Opponent | None:
-    """The opponent that a recipe asks for, if it does.
+class Contest:
+    """A network in training, the average of its weights, and its opponent, if the recipe asks for one.
 
     Raises:
-        RecipeError: it has a discriminator without a weight for it, or a weight without one.
+        RecipeError: there is a discriminator without a weight for it, or a weight without one.
     """
-    alone = recipe.discriminator is None and not set(Opponent.losses) & recipe.losses.keys()
-    return None if alone else Opponent(recipe, fabric)
+
+    def __init__(self, recipe: Recipe, fabric: Fabric, network: nn.Module) -> None:
+        asked = recipe.discriminator is not None or set(Opponent.losses) & recipe.losses.keys()
+        self.opponent = Opponent(recipe, fabric) if asked else None
+        self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
+        self.average = Average(self.trainee.bare, recipe.ema)
+
+    @property
+    def network(self) -> nn.Module:
+        """To be called in training; it may be spread over processes."""
+        return self.trainee.network  # type: ignore[no-any-return]
+
+    def improve(
+        self, loss: Tensor, parts: dict[str, Tensor], real: Tensor, made: Tensor, step: int
+    ) -> dict[str, Tensor]:
+        """One step for the network, down its loss and what the opponent adds to it, and one for the opponent.
+
+        Args:
+            parts: of the loss, by name.
+            real, made: what the opponent is to tell apart.
+
+        Returns:
+            All parts, detached.
+        """
+        if self.opponent:
+            lost, more = self.opponent.watch(real, made)
+            loss, parts = loss + lost, parts | more
+        self.trainee.improve(loss, step)
+        self.average.follow(self.trainee.bare, step)
+        if self.opponent:
+            parts = parts | {"discriminator": self.opponent.learn(real, made, step)}
+        return {name: part.detach() for name, part in parts.items()}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold."""
+        judge = self.opponent.discriminator.state("discriminator") if self.opponent else {}
+        return self.trainee.state("generator") | {"average": self.average.network} | judge
 
 
 def logits(judged: Sequence[Sequence[Tensor]]) -> Tensor:

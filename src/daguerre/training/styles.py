@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.progress import ProgressCallback
-from daguerre.training.data import hold_out, load_pictures, turned
+from daguerre.training.data import PROCESSOR, hold_out, load_pictures, near, turned
 
 __all__ = ["Pieces", "read_parts", "recolour", "reduced"]
 
@@ -23,13 +23,22 @@ class Pieces:
     """Random square pieces of pictures at random sizes, mirrored and turned.
 
     Args:
-        parts: pictures (3, H, W) uint8 of each part; all on the device on which pieces are cut.
+        parts: pictures (3, H, W) uint8 of each part.
         shares: how often each part is drawn from.
         least: pixels of a piece's side in a picture, at least, if it has so many.
+        device: where pieces are made.
     """
 
-    def __init__(self, parts: Sequence[Sequence[Tensor]], shares: Sequence[float], *, least: int) -> None:
-        self.parts, self.shares, self.least = parts, torch.tensor(shares), least
+    def __init__(
+        self,
+        parts: Sequence[Sequence[Tensor]],
+        shares: Sequence[float],
+        *,
+        least: int,
+        device: torch.device = PROCESSOR,
+    ) -> None:
+        self.parts = [near(part, device) for part in parts]
+        self.shares, self.least, self.device = torch.tensor(shares), least, device
 
     def draw(self, batch: int, side: int, generator: torch.Generator, *, turns: int = 8) -> Tensor:
         """Pieces (batch, 3, side, side) in [0, 1], in the first `turns` of the eight ways to mirror and turn."""
@@ -51,7 +60,7 @@ class Pieces:
         least = min(self.least, short)
         size = round(least * (short / least) ** chances[1])  # small and large pieces alike
         top, left = (int(c * (length - size + 1)) for c, length in zip(chances[2:4], picture.shape[1:], strict=True))
-        piece = picture[None, :, top : top + size, left : left + size].float() / 255
+        piece = picture[None, :, top : top + size, left : left + size].to(self.device).float() / 255
         if size != side:
             piece = F.interpolate(piece, size=(side, side), mode="bilinear", antialias=size > side)
         return turned(piece, int(chances[4] * turns))

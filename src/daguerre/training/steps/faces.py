@@ -23,10 +23,9 @@ from daguerre.training.aged import AgedPictures, pick
 from daguerre.training.aging import Aged, age
 from daguerre.training.losses import Perceptual
 from daguerre.training.networks import image_losses, start
-from daguerre.training.opponent import Opponent, opponent
+from daguerre.training.opponent import Contest, Opponent
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.restoration import sheet
-from daguerre.training.trainee import Average, Trainee
 
 __all__ = ["Faces"]
 
@@ -66,9 +65,7 @@ class Faces:
         self.made: dict[int, Tensor] = {}
         self.trials = self.make_trials()
         self.distance = Perceptual(weights.load(recipe.perceptual.weights).network, LOOKED_AT).to(fabric.device)
-        self.generator = Trainee(fabric, network, recipe, recipe.optimizer)
-        self.average = Average(self.generator.bare, recipe.ema)
-        self.opponent = opponent(recipe, fabric)
+        self.contest = Contest(recipe, fabric, network)
 
     def example(self, number: int, faces: list[Tensor]) -> Tensor:
         """A face as it comes to the network, and as it should become: (2, 3, side, side) uint8."""
@@ -131,26 +128,16 @@ class Faces:
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         image, wanted = self.draw(generator)
-        made = self.generator.network(image)
+        made = self.contest.network(image)
         with self.fabric.autocast():
             loss, parts = self.losses(made, wanted)
-        if self.opponent:
-            lost, more = self.opponent.watch(wanted, made)
-            loss, parts = loss + lost, parts | more
-        self.improve(loss, step)
-        if self.opponent:
-            parts["discriminator"] = self.opponent.learn(wanted, made, step)
-        return {name: part.detach() for name, part in parts.items()}
-
-    def improve(self, loss: Tensor, step: int) -> None:
-        self.generator.improve(loss, step)
-        self.average.follow(self.generator.bare, step)
+        return self.contest.improve(loss, parts, wanted, made, step)
 
     @torch.inference_mode()
     def refine(self, image: Tensor) -> Tensor:
         """What the averaged network makes of faces, float32 on the processor."""
         with self.fabric.autocast():
-            made = self.average.network(image.to(self.fabric.device))
+            made = self.contest.average.network(image.to(self.fabric.device))
         return made.float().clamp(0, 1).cpu()  # type: ignore[no-any-return]
 
     def refine_all(self, faces: Tensor) -> Tensor:
@@ -179,14 +166,10 @@ class Faces:
         return sheet([list(torch.split(pair.flatten(0, 1), 1)) for pair in torch.split(rows, 2)])
 
     def state(self) -> dict[str, Any]:
-        return (
-            self.generator.state("generator")
-            | {"average": self.average.network}
-            | (self.opponent.state() if self.opponent else {})
-        )
+        return self.contest.state()
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        return self.average.network, self.average.network.state_dict()
+        return self.contest.average.network, self.contest.average.network.state_dict()
 
 
 def shipped_restoration() -> LatentRestoration:

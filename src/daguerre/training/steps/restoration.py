@@ -20,9 +20,8 @@ from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedBatch, AgedPictures
 from daguerre.training.losses import KL
 from daguerre.training.networks import image_losses, start
-from daguerre.training.opponent import Opponent, opponent
+from daguerre.training.opponent import Contest, Opponent
 from daguerre.training.recipe import Recipe
-from daguerre.training.trainee import Average, Trainee
 
 __all__ = ["Autoencoding", "Translation"]
 
@@ -52,8 +51,8 @@ class Autoencoding:
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        self.opponent = opponent(recipe, fabric)
-        if recipe.discriminator is not None and not recipe.aging.real:
+        self.contest = Contest(recipe, fabric, Encoding(start(recipe)))
+        if self.contest.opponent and not recipe.aging.real:
             raise RecipeError("the discriminator compares with real old photographs; name their parts in aging.real")
         self.recipe, self.fabric = recipe, fabric
         self.losses = image_losses(recipe, ("kl", *Opponent.losses)).to(fabric.device)
@@ -61,29 +60,17 @@ class Autoencoding:
         self.pictures = AgedPictures(recipe, data, fabric, progress)
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
-        self.encoding = Trainee(fabric, Encoding(start(recipe)), recipe, recipe.optimizer)
-        self.average = Average(self.encoding.bare, recipe.ema)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         made = self.pictures.draw(generator).image
         images = torch.cat([made, self.pictures.draw_real(generator)]) if self.pictures.real else made
-        decoded, mean, log_variance = self.encoding.network(images)
+        decoded, mean, log_variance = self.contest.network(images)
         with self.fabric.autocast():
             loss, parts = self.losses(decoded, images)
         parts["kl"] = self.kl(mean, log_variance)
         loss = loss + self.recipe.losses.get("kl", 0.0) * parts["kl"]
-        synthetic, real = mean.chunk(2) if self.opponent else (mean, mean)
-        if self.opponent:
-            lost, more = self.opponent.watch(real, synthetic)
-            loss, parts = loss + lost, parts | more
-        self.improve(loss, step)
-        if self.opponent:
-            parts["discriminator"] = self.opponent.learn(real, synthetic, step)
-        return {name: part.detach() for name, part in parts.items()}
-
-    def improve(self, loss: Tensor, step: int) -> None:
-        self.encoding.improve(loss, step)
-        self.average.follow(self.encoding.bare, step)
+        synthetic, real = mean.chunk(2) if self.contest.opponent else (mean, mean)
+        return self.contest.improve(loss, parts, real, synthetic, step)
 
     def trials(self) -> list[Tensor]:
         """Pictures held out (1, 3, h, w), aged, or as they are if the recipe ages none."""
@@ -94,7 +81,7 @@ class Autoencoding:
     def give_back(self, image: Tensor) -> Tensor:
         """What the averaged autoencoder makes of an image, without noise."""
         with self.fabric.autocast():
-            made: Tensor = self.average.network.get_submodule("network")(image.to(self.fabric.device))
+            made: Tensor = self.contest.average.network.get_submodule("network")(image.to(self.fabric.device))
         return made.float().cpu()
 
     def judge(self) -> dict[str, float]:
@@ -107,14 +94,10 @@ class Autoencoding:
         return sheet([[image, self.give_back(image)] for image in self.trials()[:SHOWN]])
 
     def state(self) -> dict[str, Any]:
-        return (
-            self.encoding.state("encoding")
-            | {"average": self.average.network}
-            | (self.opponent.state() if self.opponent else {})
-        )
+        return self.contest.state()
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        network = self.average.network.get_submodule("network")
+        network = self.contest.average.network.get_submodule("network")
         return network, network.state_dict()
 
 
@@ -151,22 +134,14 @@ class Translation:
         self.labels: list[str] = []
         old, clean = (weights.load(name).network for name in (recipe.autoencoders.old, recipe.autoencoders.clean))
         restoration = LatentRestoration(old, clean, start(recipe))  # type: ignore[arg-type]
-        self.generator = Trainee(fabric, Restoring(restoration), recipe, recipe.optimizer)
-        self.average = Average(self.generator.bare, recipe.ema)
-        self.opponent = opponent(recipe, fabric)
+        self.contest = Contest(recipe, fabric, Restoring(restoration))
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = self.pictures.draw(generator)
         mask = seen(batch.mask, generator)
-        made, translated = self.generator.network(self.fill(batch.image, mask), mask)
+        made, translated = self.contest.network(self.fill(batch.image, mask), mask)
         loss, parts = self.compare(batch, made, translated)
-        if self.opponent:
-            lost, more = self.opponent.watch(batch.toned, made)
-            loss, parts = loss + lost, parts | more
-        self.improve(loss, step)
-        if self.opponent:
-            parts["discriminator"] = self.opponent.learn(batch.toned, made, step)
-        return {name: part.detach() for name, part in parts.items()}
+        return self.contest.improve(loss, parts, batch.toned, made, step)
 
     def compare(self, batch: AgedBatch, made: Tensor, translated: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The losses that need no discriminator."""
@@ -178,20 +153,16 @@ class Translation:
             loss = loss + self.recipe.losses["hole"] * parts["hole"]
         if "latent" in self.recipe.losses:
             with torch.no_grad(), self.fabric.autocast():
-                wanted, _ = self.generator.bare.restoration.clean.encode(batch.toned)  # type: ignore[operator, union-attr]
+                wanted, _ = self.contest.trainee.bare.restoration.clean.encode(batch.toned)  # type: ignore[operator, union-attr]
             parts["latent"] = (translated - wanted).abs().mean()
             loss = loss + self.recipe.losses["latent"] * parts["latent"]
         return loss, parts
-
-    def improve(self, loss: Tensor, step: int) -> None:
-        self.generator.improve(loss, step)
-        self.average.follow(self.generator.bare, step)
 
     @torch.no_grad()
     def fill(self, image: Tensor, mask: Tensor) -> Tensor:
         """Images with their damage filled coarsely by the averaged network, as it is done in use."""
         with self.fabric.autocast():
-            filled: Tensor = self.average.network.restoration.fill(image, mask)  # type: ignore[operator, union-attr]
+            filled: Tensor = self.contest.average.network.restoration.fill(image, mask)  # type: ignore[operator, union-attr]
         return filled
 
     @torch.inference_mode()
@@ -200,7 +171,7 @@ class Translation:
         image, mask = image.to(self.fabric.device), mask.to(self.fabric.device)
         filled = self.fill(image, mask)
         with self.fabric.autocast():
-            made, _ = self.average.network(filled, mask)
+            made, _ = self.contest.average.network(filled, mask)
         return made.float().cpu()  # type: ignore[no-any-return]
 
     def judge(self) -> dict[str, float]:
@@ -219,14 +190,10 @@ class Translation:
         return sheet([[one.image, self.restore(one.image, one.mask), one.toned] for one in trials])
 
     def state(self) -> dict[str, Any]:
-        return (
-            self.generator.state("generator")
-            | {"average": self.average.network}
-            | (self.opponent.state() if self.opponent else {})
-        )
+        return self.contest.state()
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        network = self.average.network.get_submodule("restoration.translation")
+        network = self.contest.average.network.get_submodule("restoration.translation")
         return network, network.state_dict()
 
 

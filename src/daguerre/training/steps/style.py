@@ -14,7 +14,6 @@ from daguerre.errors import RecipeError
 from daguerre.networks.style_transformer import AnyStyle
 from daguerre.networks.vgg import VGG19, style_distance
 from daguerre.progress import Progress, ProgressCallback
-from daguerre.training.data import near
 from daguerre.training.losses import TotalVariation, content_distance, gram, sorted_colours
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe, StylePlan
@@ -64,9 +63,9 @@ class Stylising:
         photographs, held_photographs, missing = read_parts(data, recipe.data.parts, recipe.validation.one_in, progress)
         styles, held_styles, more = read_parts(data, self.plan.parts, self.plan.one_in, progress)
         self.left_out = [*missing, *more]
-        photographs, styles = ([near(part, fabric.device) for part in parts] for parts in (photographs, styles))
-        self.photographs = Pieces(photographs, self.shares(recipe.data.parts), least=SMALLEST_PHOTOGRAPH)
-        self.styles = Pieces(styles, self.shares(self.plan.parts), least=SMALLEST_STYLE)
+        shares, device = self.shares(recipe.data.parts), fabric.device
+        self.photographs = Pieces(photographs, shares, least=SMALLEST_PHOTOGRAPH, device=device)
+        self.styles = Pieces(styles, self.shares(self.plan.parts), least=SMALLEST_STYLE, device=device)
         if recipe.init is None:
             self.give_eye(network, progress)
         self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
