@@ -1,7 +1,11 @@
 """Being here puts this folder on the import path: `from parity.fill import filled_state, fixture`."""
 
+import signal
+
 import hypothesis
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell that runs us in the background ignores it
 
 # A busy machine is no bug: examples may take as long as they take.
 hypothesis.settings.register_profile("daguerre", deadline=None)
