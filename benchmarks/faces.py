@@ -2,7 +2,7 @@
 
     python benchmarks/faces.py FOLDER-WITH-faces
 
-Each face is aged at a size of 64 to 190 pixels, restored with its damage known, refined, and compared with itself
+Each face is aged at a size of 64 to 190 pixels, restored where damage is found, refined, and compared with itself
 in its aged tones. The same seed makes the same faces.
 """
 
@@ -20,7 +20,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.progress import silent
 from daguerre.training.data import hold_out, load_pictures
 from daguerre.training.recipe import read_recipe
-from daguerre.training.steps.faces import Faces, framed, shipped_restoration
+from daguerre.training.restored_faces import RestoredFaces, framed
 
 SIDES = (64, 96, 128, 160, 188)
 SEED = 99
@@ -35,8 +35,7 @@ def main() -> None:
     recipe = read_recipe(Path(__file__).parents[1] / "recipes" / "faces.toml")
     pictures, _ = load_pictures(args.data, ["faces"], least=190, progress=silent)
     held_out = sorted(hold_out(pictures, recipe.validation.one_in))
-    step = object.__new__(Faces)  # its ageing and restoring, without its training
-    step.recipe, step.fabric, step.restoration = recipe, Fabric(precision="32-true"), shipped_restoration()
+    examples = RestoredFaces(recipe, Fabric(precision="32-true"), side=128)
     network = weights.load(args.model).network.eval()
     distance = perceptual_distance(weights.load("vgg19-slim").network)
     generator = torch.Generator().manual_seed(SEED)
@@ -47,8 +46,8 @@ def main() -> None:
             side = SIDES[number % len(SIDES)]
             sharp = resize_bicubic(framed(pictures[held_out[number]], generator), side, side).clamp(0, 1)
             soft = torch.rand((), generator=generator).item()
-            aged, wanted = step.age(sharp, soft, generator, 0.9)
-            restored = step.restored(aged.image, aged.lost)
+            aged, wanted = examples.age(sharp, soft, generator, 0.9)
+            restored = examples.restored(aged.image, examples.found(aged.image))
             versions = {"aged": aged.image, "restored": restored, "refined": refined(network, restored)}
             for name, made in versions.items():
                 scores[name].append(compared(made, wanted, distance))

@@ -7,6 +7,7 @@ import daguerre.training.steps.faces as module
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.vgg import VGG19
+from daguerre.training import restored_faces
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -18,6 +19,7 @@ JUDGE = {"name": "MultiScaleDiscriminator", "arguments": {"features": 2, "layers
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """Drawn faces, a narrow network that looks at them, and few and small examples."""
+    monkeypatch.setattr(restored_faces, "SIZES", (24, 40))
     monkeypatch.setattr(module, "SIZES", (24, 40))
     monkeypatch.setattr(module, "TRIALS", 3)
     (tmp_path / "faces").mkdir()
@@ -66,14 +68,10 @@ def test_an_example_is_the_same_whenever_it_is_made(data, tmp_path):
     class Plain:
         device, autocast = torch.device("cpu"), staticmethod(lambda: torch.autocast("cpu", enabled=False))
 
-    def step():
-        made = object.__new__(module.Faces)
-        made.recipe, made.fabric, made.side = recipe(data), Plain, 32
-        made.restoration = module.shipped_restoration()
-        return made
-
     faces = [torch.randint(0, 255, (3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))]
-    first, again, other = (step().example(number, faces) for number in (5, 5, 6))
+    first, again, other = (
+        restored_faces.RestoredFaces(recipe(data), Plain, 32).example(number, faces) for number in (5, 5, 6)
+    )
     assert first.shape == (2, 3, 32, 32)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

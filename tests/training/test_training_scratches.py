@@ -14,6 +14,8 @@ from daguerre.training.recipe import parse_recipe
 from daguerre.training.steps import make_step
 from daguerre.training.steps.scratches import FINE, marked
 
+AGING = {"real": ["old"], "strength": [1.5, 1.5], "untouched": 0.0}
+
 
 def recipe(**changes):
     table = {
@@ -26,7 +28,7 @@ def recipe(**changes):
         "precision": "float32",
         "network": {"name": "DamageUNet", "arguments": {"features": [4, 4]}},
         "data": {"parts": ["new"]},
-        "aging": {"real": ["old"], "strength": [1.5, 1.5], "untouched": 0.0},
+        "aging": AGING,
         "optimizer": {"lr": 1e-2},
         "losses": {"cross_entropy": 1.0, "dice": 1.0},
         "validation": {"every": 2, "one_in": 3, "crop": 32},
@@ -51,7 +53,8 @@ def step_of(data, **changes):
 
 
 def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
-    step = step_of(data, batch=24)
+    worn = [path.name for path in (data / "old").iterdir()]
+    step = step_of(data, batch=24, aging=AGING | {"worn": worn})
     image, wanted, weight, real = step.draw(torch.Generator().manual_seed(0))
     again = step.draw(torch.Generator().manual_seed(0))
     assert torch.equal(image, again[0])
@@ -68,8 +71,14 @@ def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
 
 
 def test_shares_say_how_often_real_ones_are_drawn(data):
-    step = step_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
+    worn = [path.name for path in (data / "old").iterdir()]
+    step = step_of(data, aging={"real": ["old"], "worn": worn, "shares": {"new": 0.0, "old": 1.0}})
     assert step.draw(torch.Generator().manual_seed(0))[3].all()
+
+
+def test_only_damage_that_worn_photographs_may_have_is_doubted(data):
+    step = step_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
+    assert not step.draw(torch.Generator().manual_seed(0))[3].any()
 
 
 def test_a_step_lowers_the_losses(data):

@@ -47,22 +47,26 @@ class AgedPictures:
         self.held_out: list[list[Tensor]] = []  # of each part, never trained on
         for part in recipe.data.parts:
             training, held_out = self.load(data, part, least, progress)
-            self.parts.append(training)
+            self.parts.append(list(training.values()))
             self.held_out.append(held_out)
         self.real: list[Tensor] = []
+        self.worn: list[bool] = []  # which of them have damage of their own
         self.real_held_out: list[Tensor] = []
         for part in recipe.aging.real:
             training, held_out = self.load(data, part, least, progress)
-            self.real += training
+            self.real += training.values()
+            self.worn += [Path(name).name in recipe.aging.worn for name in training]
             self.real_held_out += held_out
         self.halves = [[halved(picture) for picture in part] for part in self.parts]
 
-    def load(self, data: Path, part: str, least: int, progress: ProgressCallback) -> tuple[list[Tensor], list[Tensor]]:
-        """Pictures of one part of the data to train on, and those held out."""
+    def load(
+        self, data: Path, part: str, least: int, progress: ProgressCallback
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Pictures of one part of the data to train on, by name, and those held out."""
         pictures, left_out = load_pictures(data, [part], least=least, progress=progress)
         self.left_out += left_out
         held_out = hold_out(pictures, self.recipe.validation.one_in)
-        training = [picture for name, picture in pictures.items() if name not in held_out]
+        training = {name: picture for name, picture in pictures.items() if name not in held_out}
         return training, [pictures[name] for name in sorted(held_out)]
 
     def draw(self, generator: torch.Generator) -> AgedBatch:

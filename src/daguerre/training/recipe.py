@@ -55,6 +55,7 @@ class AgingPlan:
         shares: how often each of the data's parts is drawn from; alike unless said.
         half: part of the examples that are cut from pictures of half the size.
         real: parts with photographs that are really old; nobody knows what they looked like when new.
+        worn: file names of those of them with damage of their own, of which there is no mask.
         pool: examples made once, for steps that draw the same ones again and again.
     """
 
@@ -64,6 +65,7 @@ class AgingPlan:
     shares: dict[str, float] = field(default_factory=dict)
     half: float = 0.3
     real: tuple[str, ...] = ()
+    worn: tuple[str, ...] = ()
     pool: int = 4000
 
 

@@ -9,11 +9,13 @@ from daguerre.training.aging.fields import Colour, colour, places, uniform
 
 __all__ = ["things"]
 
+RAILS = 0.2  # of the things are rails or wires
+LONG = 5.0  # times the length of other things
 INKS: list[Colour] = [(0.98, 0.97, 0.95), (1.0, 1.0, 1.0), (0.92, 0.90, 0.86), (0.80, 0.79, 0.77), (0.06, 0.06, 0.06)]
 
 
 def things(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torch.Generator) -> Tensor:
-    """Put hats, plates, sheets, rims, sticks and gleams into a scene: what fools a detector of scratches and tears.
+    """Put hats, plates, rims, sticks, gleams and rails into a scene: what fools a detector of scratches and tears.
 
     To be called before a picture is aged, so that blur, grain and fading befall them as the rest of the scene, which is
     all that tells them from damage.
@@ -21,15 +23,18 @@ def things(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torc
     Args:
         image: one picture (1, 3, H, W) in [0, 1].
         count: how many.
-        size: of the largest, from its middle to its end, in pixels.
+        size: of the largest, from its middle to its end, in pixels; rails and wires are `LONG` times as long.
     """
     y, x = places(image)
     height, width = image.shape[-2:]
     for _ in range(count):
-        drawn = uniform(image, 0, 1, generator, 12).flatten().tolist()
+        drawn = uniform(image, 0, 1, generator, 13).flatten().tolist()
         turn, way = math.pi * drawn[0], (y - height * drawn[1], x - width * drawn[2])
         along = way[1] * math.cos(turn) + way[0] * math.sin(turn)
         across = way[0] * math.cos(turn) - way[1] * math.sin(turn)
+        if drawn[12] < RAILS:
+            image = rail(image, along, across, drawn, LONG * size)
+            continue
         long = max(size * drawn[3] ** 2, 2.0)  # small ones are more frequent
         wide = max(long * (0.03 if drawn[4] < 0.3 else drawn[5]), 1.5)
         if drawn[6] < 0.6:  # an ellipse, else a rectangle
@@ -45,3 +50,17 @@ def things(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torc
         ink = colour(INKS[int(drawn[11] * 0.9999 * len(INKS))], image) * shade
         image = torch.lerp(image, ink.expand_as(image), strength * torch.sigmoid(-2 * edge / soft))
     return image
+
+
+def rail(image: Tensor, along: Tensor, across: Tensor, drawn: list[float], length: float) -> Tensor:
+    """A rail, wire or mast: it bends a little, narrows with the distance, and has a shady side more often than not."""
+    far = (0.5 + along / (2 * length)).clamp(0, 1)
+    across = across + (drawn[3] - 0.5) * along.square() / length
+    wide = (0.5 + 2.5 * drawn[4] ** 2) * (0.3 + far)
+    there = torch.sigmoid(4 * (length - along.abs()))
+    soft = 0.4 + 0.6 * drawn[9]
+    ink = colour(INKS[int(drawn[11] * 0.9999 * len(INKS))], image) * (1 - 0.3 * drawn[10])
+    if drawn[6] < 0.6:
+        shady = torch.sigmoid(-2 * ((across - 1.5 * wide).abs() - wide) / soft) * there
+        image = image * (1 - 0.6 * drawn[7] * shady)
+    return torch.lerp(image, ink.expand_as(image), torch.sigmoid(-2 * (across.abs() - wide) / soft) * there)

@@ -1,5 +1,6 @@
 """The step that trains a network to find damage: what is lost, and what is only stained."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.evaluation.metrics import mask_scores
+from daguerre.images.resample import resize_bicubic
 from daguerre.progress import ProgressCallback
-from daguerre.training.aged import AgedPictures, cut, pick
+from daguerre.training.aged import AgedPictures, cut
 from daguerre.training.aging import DAMAGES, Aged, age
 from daguerre.training.aging.scene import things
 from daguerre.training.data import middle
@@ -29,6 +31,7 @@ PIECE = 512  # pixels; the largest side of what is aged at once, so that damage 
 DRESSED = 0.7  # of the pieces have things put into their scene, up to MOST
 MOST = 8
 EACH = 4  # crops of each such piece
+SCALES = (0.5, 2.0)  # of real old photographs
 FINE = 4  # what a pixel of fine damage counts, which is the rarest in pixels
 SHOWN = 4  # of them, and as many real old ones, on a sample sheet
 FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
@@ -39,8 +42,10 @@ class Scratches:
 
     The network is normalised while it trains from nothing, which is folded into its convolutions in the end.
 
-    In a real old photograph other damage, which no one marked, is real too. So a sound pixel of one counts the less,
-    the more certainly the network takes it for damage (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
+    Real old photographs are mostly sound, and full of what looks like scratches to a network that never saw any: rails,
+    wheels, hats, window bars. In those that the recipe calls worn, damage that no one marked is real too. So a sound
+    pixel of one of these counts the less, the more certainly the network takes it for damage (after Reed et al. 2015,
+    https://arxiv.org/abs/1412.6596).
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -72,7 +77,7 @@ class Scratches:
 
         Returns:
             Images (B, 3, crop, crop); what is lost, and stained, in them (B, 2, crop, crop); how much that counts, of
-            the same shape; which are real (B, 1, 1, 1).
+            the same shape; which are worn (B, 1, 1, 1).
         """
         plan = self.recipe.aging
         parts = [*self.recipe.data.parts, *plan.real]
@@ -80,18 +85,18 @@ class Scratches:
         count = -(-self.recipe.batch // EACH)
         chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
         crops: list[Aged] = []
-        real: list[bool] = []
+        worn: list[bool] = []
         for part in chosen.tolist():
             is_real = part >= len(self.recipe.data.parts)
-            aged = self.hurt(generator) if is_real else self.grow_old(part, generator)
+            aged, is_worn = self.hurt(generator) if is_real else (self.grow_old(part, generator), False)
             crops += [crop(aged, self.recipe.crop, generator) for _ in range(EACH)]
-            real += [is_real] * EACH
-        crops, real = crops[: self.recipe.batch], real[: self.recipe.batch]
+            worn += [is_worn] * EACH
+        crops, worn = crops[: self.recipe.batch], worn[: self.recipe.batch]
         image, wanted, weight = (
             self.pictures.ready(group)
             for group in ([a.image for a in crops], [truth(a) for a in crops], [counts(a) for a in crops])
         )
-        return image, wanted, weight, torch.tensor(real, device=image.device).view(-1, 1, 1, 1)
+        return image, wanted, weight, torch.tensor(worn, device=image.device).view(-1, 1, 1, 1)
 
     def grow_old(self, part: int, generator: torch.Generator) -> Aged:
         """A large piece of a clean picture, aged; often with things in it that are easily mistaken for damage."""
@@ -102,17 +107,22 @@ class Scratches:
             piece = things(piece, count=count, size=reach, generator=generator)
         return self.pictures.age(piece, generator)
 
-    def hurt(self, generator: torch.Generator) -> Aged:
-        """A large piece of a real old photograph with damage added."""
+    def hurt(self, generator: torch.Generator) -> tuple[Aged, bool]:
+        """A large piece of a real old photograph, enlarged or reduced, with damage added; and whether it was worn."""
         low, high = self.recipe.aging.strength
-        strength = low + (high - low) * torch.rand((), generator=generator).item()
-        image = cut(pick(self.pictures.real, generator), PIECE, generator)
-        return age(image, seed=generator, kind="damaged", strength=strength)
+        strength, size = torch.rand(2, generator=generator).tolist()
+        number = int(torch.randint(len(self.pictures.real), (), generator=generator))
+        picture = self.pictures.real[number]
+        scale = max(SCALES[0] * (SCALES[1] / SCALES[0]) ** size, self.recipe.crop / min(picture.shape[1:]))
+        image = cut(picture, math.ceil(PIECE / scale), generator)
+        image = resize_bicubic(image, *(math.ceil(side * scale) for side in image.shape[2:])).clamp(0, 1)
+        aged = age(image, seed=generator, kind="damaged", strength=low + (high - low) * strength)
+        return aged, self.pictures.worn[number]
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, wanted, weight, real = self.draw(generator)
+        image, wanted, weight, worn = self.draw(generator)
         logits = self.detector.network(image).float()
-        doubt = torch.where(real & (wanted == 0), (2 * logits.detach().sigmoid() - 1).clamp(min=0), 0)
+        doubt = torch.where(worn & (wanted == 0), (2 * logits.detach().sigmoid() - 1).clamp(min=0), 0)
         parts = {
             "cross_entropy": F.binary_cross_entropy_with_logits(logits, wanted, weight * (1 - doubt)),
             "dice": self.dice(logits.sigmoid() * (1 - doubt), wanted),
