@@ -144,7 +144,7 @@ class Tone:
 
 
 def faded_further(batch: Tensor, generator: torch.Generator) -> Tensor:
-    """Lift black, dull white and bleach the middles of some of `batch` (B, 3 twins, 3, side, side), but of no last twin.
+    """Lift black, dull white, bleach the middles of some of `batch` (B, 3 twins, 3, side, side), but of no last twin.
 
     Each channel does so by its own part, if the last twin has colours.
     """
