@@ -9,6 +9,7 @@ from daguerre import weights
 from daguerre.errors import OptionError, PictureError, UnreadablePicture, WeightsNotFound
 from daguerre.images import Picture
 from daguerre.networks.damage_unet import DamageUNet
+from daguerre.tasks import scratches
 from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, read_mask
 from daguerre.weights.checkpoint import write
 
@@ -103,8 +104,21 @@ def test_what_is_lost_is_marked_and_not_what_is_only_stained(desk):
     assert found.any(axis=1).nonzero()[0].tolist() == [3, 4]
 
 
+def test_what_only_shows_at_half_the_size_or_a_quarter_is_found(desk, monkeypatch):
+    monkeypatch.setattr(scratches, "LEAST", 20)
+    monkeypatch.setattr(
+        ScratchDetector, "tensor", lambda self, image: ((image[:, :1] > 0.6) & (image.shape[-1] < 60)).float()
+    )
+    detector = ScratchDetector(**EXACT)
+    large = detector(drawn((24, 40, 16, 20, 1.0), size=(80, 101))).read()[0, 0]
+    assert (large[26:38, 42:58] == 1).all()
+    assert large.sum() < 26 * 30
+    assert detector(drawn((5, 10, 4, 5, 1.0), size=(20, 61))).array().max() == 0, "too small to be halved"
+
+
 @pytest.mark.parametrize("size", [(70, 90), (33, 41), (1, 1)])
 def test_the_mask_does_not_depend_on_windows(desk, size, monkeypatch):
+    monkeypatch.setattr(scratches, "LEAST", 12)
     picture = Picture.from_array(photo(*size))
     detector = ScratchDetector(model="random", min_area=1, **EXACT)
     likely, mask = detector.likelihood(picture).levels.copy(), detector(picture).array()

@@ -115,9 +115,11 @@ def test_recipes_that_make_no_sense_are_refused(data, tmp_path, changes, message
         train(recipe(data, **changes), data, tmp_path)
 
 
-def test_masks_are_widened_or_missed_as_a_detector_does_but_never_shrunk():
-    mask = torch.zeros(200, 1, 9, 9)
-    mask[..., 4, 4] = 1
-    areas = seen(mask, torch.Generator().manual_seed(0)).sum((1, 2, 3))
+def test_masks_are_told_or_found_and_widened_but_never_shrunk():
+    told, found = torch.zeros(2, 200, 1, 9, 9)
+    told[..., 4, 4] = 1
+    masks = seen(told, found, torch.Generator().manual_seed(0))
+    areas = masks.sum((1, 2, 3))
     assert set(areas.tolist()) == {0.0, 1.0, 9.0, 25.0}
-    assert 0.08 < (areas == 0).float().mean() < 0.25
+    assert 0.5 < (areas == 0).float().mean() < 0.7
+    assert (seen(told, told, torch.Generator().manual_seed(0)) >= told).all()

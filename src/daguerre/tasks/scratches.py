@@ -15,11 +15,13 @@ from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Canvas, Picture
+from daguerre.images.pixels import to_levels
 from daguerre.networks.scratch_unet import ScratchUNet
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.microsoft import PublishedDetector
+from daguerre.tasks.resized import resized, strips_resized
 from daguerre.tiling import Window, plan_windows, run_windows, window_side
 from daguerre.tiling.pieces import Pieces, keep_pieces
 
@@ -30,6 +32,7 @@ AUTO = "scratches"
 # photographs F1 is 0.777 here and 0.769 at 0.8; of 21 clean ones 0.014 % of the pixels are marked, and 0.010 %.
 USUAL = 0.5
 WEAK = 0.8  # of that is enough for it to go on
+LEAST = 450  # pixels of the shorter side down to which it is also looked for at half the size
 SIDE = 1024  # pixels of a window in which nothing is computed
 LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goes into the halo
 
@@ -97,9 +100,23 @@ class ScratchDetector:
         return canvas.picture()
 
     def likelihood(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
-        """How likely each pixel is damaged: grey, 255 = surely."""
+        """How likely each pixel is damaged: grey, 255 = surely.
+
+        Looked for at the picture's size, then, for what is too large to be seen at once, at half of it, and so on.
+        """
         if self.published is not None:
             return self.published(picture, progress=progress)
+        canvas = self.likelihood_at_size(picture, progress=progress)
+        height, width = picture.height // 2, picture.width // 2
+        if min(height, width) >= LEAST:
+            coarse = self.likelihood(resized(picture, height, width), progress=progress).picture()
+            for window, strip in strips_resized(coarse, picture.height, picture.width):
+                found = canvas.levels[window.slices]
+                np.maximum(found, to_levels(strip[:, :1], 8), out=found)
+        return canvas
+
+    def likelihood_at_size(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
+        """How likely each pixel is damaged, as it looks at the picture's own size."""
         canvas = Canvas(picture.height, picture.width, grey=True)
 
         def read(window: Window) -> Tensor:

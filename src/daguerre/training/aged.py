@@ -86,14 +86,14 @@ class AgedPictures:
             picture = pick(self.parts[part], generator)
         return cut(picture, side or self.recipe.crop, generator)
 
-    def age(self, image: Tensor, generator: torch.Generator) -> Aged:
-        """Age one picture as the recipe says."""
+    def age(self, image: Tensor, generator: torch.Generator, *, unit: float | None = None) -> Aged:
+        """Age one picture as the recipe says; `unit` as of `daguerre.training.aging.age`."""
         untouched, strength, unharmed = torch.rand(3, generator=generator).tolist()
         low, high = self.recipe.aging.strength
         if untouched < self.recipe.aging.untouched:
             return Aged(image=image, clean=image, toned=image, kinds=torch.zeros_like(image[:, :1]).byte(), record={})
         damage = unharmed >= self.recipe.aging.unharmed
-        return age(image, seed=generator, strength=low + (high - low) * strength, damage=damage)
+        return age(image, seed=generator, strength=low + (high - low) * strength, damage=damage, unit=unit)
 
     def draw_real(self, generator: torch.Generator) -> Tensor:
         """Crops (B, 3, crop, crop) of really old photographs, in [0, 1] on the device."""

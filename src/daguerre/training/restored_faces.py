@@ -15,11 +15,11 @@ from daguerre.networks.compact_translation import CompactTranslation, LatentRest
 from daguerre.networks.compact_vae import CompactVAE
 from daguerre.training.aged import pick
 from daguerre.training.aging import Aged, age
+from daguerre.training.finding import Finder
 from daguerre.training.recipe import Recipe
 
 __all__ = ["SIZES", "RestoredFaces", "framed"]
 
-DETECTOR = "scratches"
 RESTORATION = ("restore-vae-old", "restore-vae-clean", "restore-translation")
 SIZES = (56, 190)  # pixels of a face's side in the photograph
 ZOOM = 0.86  # the least part of a training picture that an example shows
@@ -43,7 +43,7 @@ class RestoredFaces:
             cast(CompactVAE, old), cast(CompactVAE, clean), cast(CompactTranslation, translation)
         )
         self.restoration = restoration.to(fabric.device)
-        self.detector = weights.load(DETECTOR).network.eval().to(fabric.device)
+        self.found = Finder(fabric)
 
     def example(self, number: int, faces: list[Tensor]) -> Tensor:
         """A face as it comes to the network, and as it should become: (2, 3, side, side) uint8."""
@@ -72,16 +72,6 @@ class RestoredFaces:
             if aged.mask.mean() <= DAMAGED:
                 return aged, age(sharp, seed=seed, strength=strength).toned
             strength *= 0.8
-
-    @torch.inference_mode()
-    def found(self, image: Tensor) -> Tensor:
-        """The damage (1, 1, H, W) that the detector which ships finds: what it misses is left for the refinement."""
-        height, width = image.shape[-2:]
-        multiple = int(self.detector.multiple)  # type: ignore[arg-type]
-        padded = F.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-        with self.fabric.autocast():
-            logits = self.detector(padded.to(self.fabric.device))[:, :1, :height, :width]
-        return (logits > 0).float().cpu()  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def restored(self, image: Tensor, mask: Tensor) -> Tensor:

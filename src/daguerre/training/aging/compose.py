@@ -67,7 +67,13 @@ class Aged:
 
 
 def age(
-    image: Tensor, *, seed: int | torch.Generator, kind: str = "any", strength: float = 1.0, damage: bool = True
+    image: Tensor,
+    *,
+    seed: int | torch.Generator,
+    kind: str = "any",
+    strength: float = 1.0,
+    damage: bool = True,
+    unit: float | None = None,
 ) -> Aged:
     """Age a photograph; the same seed gives the same bytes.
 
@@ -81,6 +87,7 @@ def age(
             texture alone and is meant for photographs that are old already.
         strength: scales amounts and chances; 0 leaves the photograph as it was when new, 1 is usual, 2 is ruined.
         damage: off leaves out scratches, dust, tears and the like: only tones and texture change.
+        unit: pixels that one of a usual scan is here; by the shorter side unless given, for a piece of a larger scan.
 
     Raises:
         ValueError: for several pictures, one too small, an unknown kind, or a negative strength.
@@ -92,7 +99,7 @@ def age(
     if strength < 0:
         raise ValueError(f"strength is {strength}; it must be 0 or more")
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-    old = Photograph(image, generator, strength, damage=damage)
+    old = Photograph(image, generator, strength, damage=damage, unit=unit)
     if kind == "any":
         kind = old.pick(USUAL)
     KINDS[kind](old)

@@ -23,16 +23,25 @@ class Photograph:
     Args:
         strength: what every amount and every chance is multiplied by.
         damage: off lets nothing hurt it.
+        unit: pixels that one pixel of a usual scan is here; by its shorter side unless given.
     """
 
-    def __init__(self, image: Tensor, generator: torch.Generator, strength: float, *, damage: bool = True) -> None:
+    def __init__(
+        self,
+        image: Tensor,
+        generator: torch.Generator,
+        strength: float,
+        *,
+        damage: bool = True,
+        unit: float | None = None,
+    ) -> None:
         self.image = self.clean = self.toned = image
         self.kinds = torch.zeros_like(image[:, :1], dtype=torch.uint8)
         self.generator, self.strength, self.damage = generator, strength, damage
         self.steps: list[dict[str, Any]] = []
         height, width = image.shape[-2:]
         self.side = min(height, width)
-        self.unit = max(1.0, self.side / 1000)  # pixels that one pixel of a usual scan is here
+        self.unit = unit or max(1.0, self.side / 1000)
         self.squares = height * width / (256 * self.unit) ** 2  # how much room there is for dust
 
     def number(self, low: float, high: float) -> float:

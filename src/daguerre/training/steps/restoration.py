@@ -18,6 +18,7 @@ from daguerre.evaluation.metrics import psnr
 from daguerre.networks.compact_translation import LatentRestoration
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedBatch, AgedPictures
+from daguerre.training.finding import Finder
 from daguerre.training.losses import KL
 from daguerre.training.networks import image_losses, start
 from daguerre.training.opponent import Contest, Opponent
@@ -27,7 +28,7 @@ __all__ = ["Autoencoding", "Translation"]
 
 TRIALS = 24  # pictures held out that a network is tried on
 SHOWN = 8  # of them, and as many real ones, on a sample sheet
-UNTOLD = 0.15  # of the examples' masks are empty: a detector misses things
+TOLD = 0.4  # of the examples come with the mask of their damage, the others with what a detector finds
 WIDENED = 3  # masks grow by fewer pixels than this: a detector is not exact
 
 
@@ -135,10 +136,11 @@ class Translation:
         old, clean = (weights.load(name).network for name in (recipe.autoencoders.old, recipe.autoencoders.clean))
         restoration = LatentRestoration(old, clean, start(recipe))  # type: ignore[arg-type]
         self.contest = Contest(recipe, fabric, Restoring(restoration))
+        self.found = Finder(fabric)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = self.pictures.draw(generator)
-        mask = seen(batch.mask, generator)
+        mask = seen(batch.mask, self.found(batch.image), generator)
         made, translated = self.contest.network(self.fill(batch.image, mask), mask)
         loss, parts = self.compare(batch, made, translated)
         return self.contest.improve(loss, parts, batch.toned, made, step)
@@ -175,13 +177,17 @@ class Translation:
         return made.float().cpu()  # type: ignore[no-any-return]
 
     def judge(self) -> dict[str, float]:
-        """Mean PSNR in RGB against the clean pictures in the aged tones: before, after, and of clean pictures."""
-        before, after, clean = [], [], []
+        """Mean PSNR in RGB against the clean pictures in the aged tones: before, after, and of clean pictures.
+
+        After, with the damage told, and as it is found.
+        """
+        before, after, found, clean = [], [], [], []
         for one in self.pictures.trials(TRIALS):
             before.append(psnr(one.image, one.toned, channel="rgb"))
             after.append(psnr(self.restore(one.image, one.mask), one.toned, channel="rgb"))
+            found.append(psnr(self.restore(one.image, self.found(one.image)), one.toned, channel="rgb"))
             clean.append(psnr(self.restore(one.clean, torch.zeros_like(one.mask)), one.clean, channel="rgb"))
-        means = {"before": before, "psnr_rgb": after, "clean": clean}
+        means = {"before": before, "psnr_rgb": after, "psnr_found": found, "clean": clean}
         return {name: torch.cat(scores).clamp(max=100).mean().item() for name, scores in means.items()}
 
     def show(self) -> Tensor:
@@ -197,14 +203,14 @@ class Translation:
         return network, network.state_dict()
 
 
-def seen(mask: Tensor, generator: torch.Generator) -> Tensor:
-    """Masks as a detector may find them: wider, or not at all."""
+def seen(mask: Tensor, found: Tensor, generator: torch.Generator) -> Tensor:
+    """Masks as they come in use: from a person, who knows, or from a detector; more or less wide."""
     chances = torch.rand(len(mask), 2, generator=generator)
-    found = []
-    for one, (missed, wider) in zip(torch.split(mask, 1), chances.tolist(), strict=True):
-        grow = int(wider * WIDENED)
-        found.append(torch.zeros_like(one) if missed < UNTOLD else F.max_pool2d(one, 2 * grow + 1, 1, grow))
-    return torch.cat(found)
+    masks = []
+    for k, (told, wider) in enumerate(chances.tolist()):
+        one, grow = (mask if told < TOLD else found)[k : k + 1], int(wider * WIDENED)
+        masks.append(F.max_pool2d(one, 2 * grow + 1, 1, grow))
+    return torch.cat(masks)
 
 
 def sheet(rows: Sequence[Sequence[Tensor]]) -> Tensor:

@@ -31,7 +31,9 @@ PIECE = 512  # pixels; the largest side of what is aged at once, so that damage 
 DRESSED = 0.7  # of the pieces have things put into their scene, up to MOST
 MOST = 8
 EACH = 4  # crops of each such piece
-SCALES = (0.5, 2.0)  # of real old photographs
+SCALES = (0.5, 3.0)  # of real old photographs
+SOUND = 0.6  # of them get no more damage than they have: in a drawer, too, most of what looks like a scratch is none
+ENLARGED = 0.4  # of the pieces of clean pictures are as of larger scans, up to the last of those
 FINE = 4  # what a pixel of fine damage counts, which is the rarest in pixels
 SHOWN = 4  # of them, and as many real old ones, on a sample sheet
 FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
@@ -100,23 +102,28 @@ class Scratches:
 
     def grow_old(self, part: int, generator: torch.Generator) -> Aged:
         """A large piece of a clean picture, aged; often with things in it that are easily mistaken for damage."""
-        piece = self.pictures.cut(part, generator, side=PIECE)
-        chance, many, size = torch.rand(3, generator=generator).tolist()
+        chance, many, size, enlarged, scale, unit = torch.rand(6, generator=generator).tolist()
+        scale = SCALES[1] ** scale if enlarged < ENLARGED else 1.0
+        piece = self.pictures.cut(part, generator, side=max(math.ceil(PIECE / scale), self.recipe.crop))
+        piece = enlarge(piece, scale)
         if chance < DRESSED:
             count, reach = 1 + int(MOST * many), (0.05 + 0.25 * size) * min(piece.shape[-2:])
             piece = things(piece, count=count, size=reach, generator=generator)
-        return self.pictures.age(piece, generator)
+        return self.pictures.age(piece, generator, unit=scale**unit)
 
     def hurt(self, generator: torch.Generator) -> tuple[Aged, bool]:
-        """A large piece of a real old photograph, enlarged or reduced, with damage added; and whether it was worn."""
+        """A large piece of a real old photograph, enlarged or reduced, mostly as it is, or with damage added.
+
+        And whether it was worn.
+        """
         low, high = self.recipe.aging.strength
-        strength, size = torch.rand(2, generator=generator).tolist()
+        strength, size, unit, chance = torch.rand(4, generator=generator).tolist()
         number = int(torch.randint(len(self.pictures.real), (), generator=generator))
         picture = self.pictures.real[number]
         scale = max(SCALES[0] * (SCALES[1] / SCALES[0]) ** size, self.recipe.crop / min(picture.shape[1:]))
-        image = cut(picture, math.ceil(PIECE / scale), generator)
-        image = resize_bicubic(image, *(math.ceil(side * scale) for side in image.shape[2:])).clamp(0, 1)
-        aged = age(image, seed=generator, kind="damaged", strength=low + (high - low) * strength)
+        image = enlarge(cut(picture, math.ceil(PIECE / scale), generator), scale)
+        strength = low + (high - low) * strength if chance > SOUND else 0.0
+        aged = age(image, seed=generator, kind="damaged", strength=strength, unit=max(scale, 1.0) ** unit)
         return aged, self.pictures.worn[number]
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -174,6 +181,12 @@ class Scratches:
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         network = self.average.network
         return network, fold(network)
+
+
+def enlarge(image: Tensor, scale: float) -> Tensor:
+    """`image` (1, 3, H, W) with sides `scale` times as long, or reduced."""
+    height, width = (math.ceil(side * scale) for side in image.shape[2:])
+    return resize_bicubic(image, height, width).clamp(0, 1)
 
 
 def truth(aged: Aged) -> Tensor:

@@ -1,0 +1,30 @@
+"""Damage as it is found in use, so that what is trained after it learns to live with what is missed."""
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre import weights
+
+__all__ = ["Finder"]
+
+DETECTOR = "scratches"
+
+
+class Finder:
+    """The detector that ships, for pictures in a training."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.fabric = fabric
+        self.network = weights.load(DETECTOR).network.eval().to(fabric.device)
+        self.multiple = int(self.network.multiple)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def __call__(self, image: Tensor) -> Tensor:
+        """Where damage is more likely than not in `image` (B, 3, H, W): (B, 1, H, W), 1 = damaged, where it was."""
+        height, width = image.shape[-2:]
+        padded = F.pad(image, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
+        with self.fabric.autocast():
+            logits: Tensor = self.network(padded.to(self.fabric.device))[:, :1, :height, :width]
+        return (logits > 0).to(image)
