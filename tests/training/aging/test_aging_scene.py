@@ -1,6 +1,6 @@
 import torch
 
-from daguerre.training.aging.scene import things
+from daguerre.training.aging.scene import bordered, things
 
 
 def chance() -> torch.Generator:
@@ -23,3 +23,12 @@ def test_a_larger_thing_covers_more():
         (things(plain, count=6, size=size, generator=chance()) - plain).abs().mean() for size in (4.0, 40.0)
     )
     assert large > 2 * small
+
+
+def test_a_border_lies_along_the_sides_alone():
+    plain = torch.full((1, 3, 96, 128), 0.4)
+    made = bordered(plain, generator=chance())
+    changed = (made - plain).abs().amax(1)[0] > 0.1
+    assert changed.any()
+    assert not changed[20:-20, 20:-20].any()
+    assert 0 <= made.min() < made.max() <= 1

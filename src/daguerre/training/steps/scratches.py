@@ -16,7 +16,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures, cut
 from daguerre.training.aging import DAMAGES, Aged, age
-from daguerre.training.aging.scene import things
+from daguerre.training.aging.scene import bordered, things
 from daguerre.training.data import middle
 from daguerre.training.folding import fold, normalise
 from daguerre.training.losses import Dice
@@ -30,6 +30,7 @@ TRIALS = 24  # pictures held out that are aged and judged
 PIECE = 512  # pixels; the largest side of what is aged at once, so that damage is as large and rare as in photographs
 DRESSED = 0.7  # of the pieces have things put into their scene, up to MOST
 MOST = 8
+BORDERED = 0.2  # of the pieces of clean pictures get a border
 EACH = 4  # crops of each such piece
 SCALES = (0.5, 3.0)  # of real old photographs
 SOUND = 0.6  # of them get no more damage than they have: in a drawer, too, most of what looks like a scratch is none
@@ -102,13 +103,15 @@ class Scratches:
 
     def grow_old(self, part: int, generator: torch.Generator) -> Aged:
         """A large piece of a clean picture, aged; often with things in it that are easily mistaken for damage."""
-        chance, many, size, enlarged, scale, unit = torch.rand(6, generator=generator).tolist()
+        chance, many, size, enlarged, scale, unit, border = torch.rand(7, generator=generator).tolist()
         scale = SCALES[1] ** scale if enlarged < ENLARGED else 1.0
         piece = self.pictures.cut(part, generator, side=max(math.ceil(PIECE / scale), self.recipe.crop))
         piece = enlarge(piece, scale)
         if chance < DRESSED:
             count, reach = 1 + int(MOST * many), (0.05 + 0.25 * size) * min(piece.shape[-2:])
             piece = things(piece, count=count, size=reach, generator=generator)
+        if border < BORDERED:
+            piece = bordered(piece, generator=generator)
         return self.pictures.age(piece, generator, unit=scale**unit)
 
     def hurt(self, generator: torch.Generator) -> tuple[Aged, bool]:
