@@ -33,7 +33,9 @@ AUTO = "scratches"
 # 0.27 %; of 21 clean new ones 0.022 %, and 0.027 %.
 USUAL = 0.8
 WEAK = 0.8  # of that is enough for it to go on
-LEAST = 450  # pixels of the shorter side down to which it is also looked for at half the size
+# Pixels of the shorter side down to which damage is also looked for at half the size. Of four photographs, enlarged to a
+# shorter side of 1440 and aged, F1 is 0.85 with that and 0.63 without.
+LEAST = 450
 SIDE = 1024  # pixels of a window in which nothing is computed
 LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goes into the halo
 
