@@ -9,7 +9,7 @@ from daguerre.errors import RecipeError
 from daguerre.progress import silent
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.steps.tone import Tone, faded_further, framed, roughness
+from daguerre.training.steps.tone import Tone, framed, roughness
 
 
 def recipe(**changes):
@@ -49,18 +49,6 @@ def test_sixty_steps_undo_some_of_the_fading(data, tmp_path):
     assert loaded.header.task == "tone"
     assert scores["psnr"] > scores["before"] + 1
     assert loaded.network.side == 32
-
-
-def test_some_examples_fade_further_and_what_is_wanted_stays():
-    batch = torch.rand(64, 3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    batch[32:] = batch[32:, :, :1]
-    made = faded_further(batch, torch.Generator().manual_seed(1))
-    changed = (made != batch).flatten(1).any(1)
-    assert 0.2 < changed.float().mean() < 0.6
-    assert torch.equal(made[:, 2], batch[:, 2])
-    assert 0 <= made.min() < made.max() <= 1
-    assert torch.equal(made[32:, :, 0], made[32:, :, 2])
-    assert not torch.equal(made[:32].mean((1, 3, 4))[changed[:32]].std(1), torch.zeros(int(changed[:32].sum())))
 
 
 def test_the_pool_is_the_same_every_time(data):

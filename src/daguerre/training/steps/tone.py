@@ -25,9 +25,6 @@ __all__ = ["Tone"]
 
 LEAST = 64  # pixels of a side below which a picture tells nothing about tones
 FRAME = 0.5  # the least part of a picture's side that an example shows
-COLOURED = 0.01  # mean difference of a picture's channels from which it has colours
-FURTHER = 0.4  # of the examples fade further
-LIFT, DULL, WASH = 0.25, 0.25, 0.3  # at most; half of it in all channels alike
 TRIALS = 40  # pictures held out that are tried
 SHOWN = 8
 
@@ -36,9 +33,8 @@ class Tone:
     """Say from a reduced copy of a whole aged photograph by which curves it becomes as it was when new.
 
     Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, `aging.pool` of them
-    before the training begins; pictures that are no larger than the reduced copy change their tones alone. Some of them
-    fade further when they are drawn, each time in another way, and take a cast where they have colours. The curves are
-    tried on the twin without grain and damage, so that these are not mistaken for tones.
+    before the training begins; pictures that are no larger than the reduced copy change their tones alone. The curves
+    are tried on the twin without grain and damage, so that these are not mistaken for tones.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -102,7 +98,7 @@ class Tone:
         ways = torch.rand(2, self.recipe.batch, 1, 1, 1, 1, generator=generator).to(batch.device)
         batch = torch.where(ways[0] < 0.5, batch.flip(-1), batch)
         batch = torch.where(ways[1] < 0.25, batch.transpose(-1, -2), batch)
-        image, toned, clean = faded_further(batch, generator).unbind(1)
+        image, toned, clean = batch.unbind(1)
         curves = self.trainee.network(image)
         places = middles(self.side)[::2]  # a quarter of the pixels says as much as all
         made = apply_curves(toned[..., ::2, ::2], curves, places, places)
@@ -141,23 +137,6 @@ class Tone:
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         network = self.average.network
         return network, network.state_dict()
-
-
-def faded_further(batch: Tensor, generator: torch.Generator) -> Tensor:
-    """Lift black, dull white, bleach the middles of some of `batch` (B, 3 twins, 3, side, side), but of no last twin.
-
-    Each channel does so by its own part, if the last twin has colours.
-    """
-    count = len(batch)
-    chance, *drawn = torch.rand(7, count, 4, generator=generator).to(batch.device)
-    colours = batch[:, 2].amax(1) - batch[:, 2].amin(1)
-    coloured = (colours.mean((1, 2)) > COLOURED).float()[:, None]
-    own = [torch.lerp(part[:, 3:], part[:, :3], coloured) for part in drawn]  # (B, 3)
-    lift, dull, wash = (most * (drawn[k][:, 3:] + own[k + 3]) / 2 for k, most in enumerate((LIFT, DULL, 2 * WASH)))
-    some = (chance[:, :1] < FURTHER).float()
-    lift, dull, wash = ((some * part).view(count, 1, 3, 1, 1) for part in (lift, dull, wash - WASH))
-    faded = lift + (1 - lift - dull) * batch[:, :2].clamp(min=1e-4) ** torch.exp(wash)
-    return torch.cat([torch.where(some.view(count, 1, 1, 1, 1) > 0, faded, batch[:, :2]), batch[:, 2:]], 1)
 
 
 def middles(side: int) -> Tensor:
