@@ -29,12 +29,12 @@ __all__ = ["ScratchDetector", "ScratchOptions", "damaged_part", "read_mask"]
 
 AUTO = "scratches"
 # How likely damaged a pixel must be for a piece of damage to begin there, at the usual sensitivity. On 29 aged
-# photographs F1 is 0.791 here and 0.796 at 0.5; of 233 real old ones that are sound 0.22 % of the pixels are marked, and
-# 0.27 %; of 21 clean new ones 0.022 %, and 0.027 %.
+# photographs F1 is 0.791 here and 0.796 at 0.5; of 233 real old ones that are sound 0.22 % of the pixels are marked,
+# and 0.27 %; of 21 clean new ones 0.022 %, and 0.027 %.
 USUAL = 0.8
 WEAK = 0.8  # of that is enough for it to go on
-# Pixels of the shorter side down to which damage is also looked for at half the size. Of four photographs, enlarged to a
-# shorter side of 1440 and aged, F1 is 0.85 with that and 0.63 without.
+# Pixels of the shorter side down to which damage is also looked for at half the size. Of four photographs, enlarged to
+# a shorter side of 1440 and aged, F1 is 0.85 with that and 0.63 without.
 LEAST = 450
 SIDE = 1024  # pixels of a window in which nothing is computed
 LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goes into the halo
