@@ -32,9 +32,9 @@ DRESSED = 0.7  # of the pieces have things put into their scene, up to MOST
 MOST = 8
 BORDERED = 0.2  # of the pieces of clean pictures get a border
 EACH = 4  # crops of each such piece
-SCALES = (0.5, 3.0)  # of real old photographs
-SOUND = 0.6  # of them get no more damage than they have: in a drawer, too, most of what looks like a scratch is none
-ENLARGED = 0.4  # of the pieces of clean pictures are as of larger scans, up to the last of those
+SCALES = (0.5, 3.0)  # by which pieces of real old photographs are resized
+SOUND = 0.6  # of these get no more damage than they have: in a drawer, too, most of what looks like a scratch is none
+ENLARGED = 0.4  # of the pieces of clean pictures are enlarged, by at most as much
 FINE = 4  # what a pixel of fine damage counts, which is the rarest in pixels
 SHOWN = 4  # of them, and as many real old ones, on a sample sheet
 FOUND, STAINED = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # colours on it
@@ -115,10 +115,7 @@ class Scratches:
         return self.pictures.age(piece, generator, unit=scale**unit)
 
     def hurt(self, generator: torch.Generator) -> tuple[Aged, bool]:
-        """A large piece of a real old photograph, enlarged or reduced, mostly as it is, or with damage added.
-
-        And whether it was worn.
-        """
+        """A large piece of a real old photograph, resized, some with damage added; and whether that was worn."""
         low, high = self.recipe.aging.strength
         strength, size, unit, chance = torch.rand(4, generator=generator).tolist()
         number = int(torch.randint(len(self.pictures.real), (), generator=generator))
