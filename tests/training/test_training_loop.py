@@ -196,6 +196,7 @@ def test_a_run_starts_from_other_weights(data, tmp_path):
     first = train(recipe(), data, tmp_path / "first")
     still = {"optimizer": {"lr": 0.0}, "steps": 1}
     same_size = train(recipe(**still, init={"weights": str(first)}), data, tmp_path / "same")
+    assert weights.load(same_size).header.recipe["init"]["weights"] == first.name, "not where it lay"
     assert same(trained(first), trained(same_size))
     larger = {"name": "CompactResNet", "arguments": {"scale": 4, "features": 4, "blocks": 1}}
     init = {"weights": str(first), "skip": ["conv_last."]}

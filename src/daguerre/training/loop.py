@@ -172,7 +172,7 @@ class Run:
                 cleans=self.recipe.header.cleans,
                 licence=self.recipe.header.licence,
                 source="trained by its recipe",
-                recipe=self.recipe.as_dict(),
+                recipe=without_places(self.recipe.as_dict()),
                 data=self.recipe.header.data,
                 scores={name: round(score, 4) for name, score in self.scores.items()},
                 note=self.recipe.header.note,
@@ -198,6 +198,15 @@ class Means:
         means = {name: total.item() / self.count for name, total in self.sums.items()}
         self.sums, self.count = {}, 0
         return means
+
+
+def without_places(value: Any) -> Any:
+    """A resolved recipe whose files go by their names alone: where they lay is nobody's business."""
+    if isinstance(value, dict):
+        return {key: without_places(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [without_places(part) for part in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def prepare(recipe: Recipe, out: Path, *, resume: bool) -> None:
