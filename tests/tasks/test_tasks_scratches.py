@@ -10,7 +10,7 @@ from daguerre.errors import OptionError, PictureError, UnreadablePicture, Weight
 from daguerre.images import Picture
 from daguerre.networks.damage_unet import DamageUNet
 from daguerre.tasks import scratches
-from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, read_mask
+from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, leave_borders, read_mask
 from daguerre.weights.checkpoint import write
 
 EXACT = {"device": "cpu", "precision": "float32"}
@@ -96,6 +96,42 @@ def test_short_and_small_damage_is_left_alone(desk):
     assert rows() == [True, True, True]
     assert rows(min_length=5) == [True, False, False]
     assert rows(min_area=6) == [True, True, False]
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_an_even_border_is_left_alone_on_whichever_side_and_damage_beside_it_is_kept(turns, monkeypatch):
+    random = np.random.default_rng(0)
+    levels = np.zeros((200, 300), np.uint8)
+    for column, depth in enumerate(random.integers(9, 12, 220)):
+        levels[:depth, column] = 255
+    levels[100:103, 40:200] = 255
+    wanted = levels.copy()
+    wanted[:12] = 0
+    levels, wanted = np.rot90(levels, turns).copy(), np.rot90(wanted, turns)
+    monkeypatch.setattr(scratches, "SIDE", 64)
+    leave_borders(levels, 128)
+    assert (levels == wanted).all()
+
+
+def test_a_torn_edge_a_torn_corner_and_a_sky_that_is_marked_stay_marked():
+    random = np.random.default_rng(0)
+    torn, corner, sky = (np.zeros((200, 300), np.uint8) for _ in range(3))
+    for column, depth in enumerate(np.repeat(random.integers(1, 28, 30), 10)):
+        torn[:depth, column] = 255
+    for column in range(200):
+        corner[: (200 - column) // 8, column] = 255
+    sky[:80] = 255
+    for levels in (torn, corner, sky):
+        before = levels.copy()
+        leave_borders(levels, 128)
+        assert (levels == before).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 50), (50, 3)])
+def test_masks_too_small_for_borders_pass(shape):
+    levels = np.full(shape, 255, np.uint8)
+    leave_borders(levels, 128)
+    assert levels.shape == shape
 
 
 def test_what_is_lost_is_marked_and_not_what_is_only_stained(desk):

@@ -5,13 +5,16 @@ import math
 import torch
 from torch import Tensor
 
-from daguerre.training.aging.fields import Colour, colour, places, uniform
+from daguerre.training.aging.fields import Colour, colour, places, smooth_noise, uniform
 
 __all__ = ["bordered", "things"]
 
 RAILS = 0.2  # of the things are rails or wires
 LONG = 5.0  # times the length of other things
 INKS: list[Colour] = [(0.98, 0.97, 0.95), (1.0, 1.0, 1.0), (0.92, 0.90, 0.86), (0.80, 0.79, 0.77), (0.06, 0.06, 0.06)]
+CARDS: list[Colour] = [*INKS, (0.87, 0.80, 0.66), (0.55, 0.46, 0.36), (0.45, 0.45, 0.44)]  # of borders and mounts
+ASKEW = 0.02  # the most a border is turned, in radians
+SWAY = 80.0  # pixels; the least distance from one bend of a border to the next
 
 
 def things(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torch.Generator) -> Tensor:
@@ -67,18 +70,25 @@ def rail(image: Tensor, along: Tensor, across: Tensor, drawn: list[float], lengt
 
 
 def bordered(image: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Put the border of a print, the mask of a slide or the rebate of a film around some sides of one (1, 3, H, W).
+    """Put the border of a print, its mount, the mask of a slide or the rebate of a film around one (1, 3, H, W).
 
-    To be called before the picture is aged. It is straight, which is what tells it from a torn edge.
+    To be called before the picture is aged. It is nearly straight or sways slowly, which tells it from a torn edge; it
+    may lie askew, differ from side to side and miss at some.
     """
     y, x = places(image)
     height, width = image.shape[-2:]
-    drawn = uniform(image, 0, 1, generator, 9).flatten().tolist()
+    drawn = uniform(image, 0, 1, generator, 17).flatten().tolist()
     wide = (0.008 + 0.09 * drawn[0] ** 2) * min(height, width)
-    top, left, bottom, right = (wide if chance < 0.6 else -2.0 * max(height, width) for chance in drawn[1:5])
+    tilt = ASKEW * (2 * drawn[9] - 1) if drawn[10] < 0.5 else 0.0
+    y, x = y + tilt * (x - width / 2), x - tilt * (y - height / 2)
+    top, left, bottom, right = (
+        wide * (0.4 + 1.2 * own) if chance < 0.6 else -2.0 * max(height, width)
+        for chance, own in zip(drawn[1:5], drawn[11:15], strict=True)
+    )
     radius = 0.15 * min(height, width) * drawn[5] ** 2 if drawn[5] > 0.5 else 0.0
     down = (y - (top + height - bottom) / 2).abs() - ((height - bottom - top) / 2 - radius)
     across = (x - (left + width - right) / 2).abs() - ((width - right - left) / 2 - radius)
     outside = torch.hypot(down.clamp(min=0), across.clamp(min=0)) + torch.maximum(down, across).clamp(max=0) - radius
-    ink = colour(INKS[int(drawn[6] * 0.9999 * len(INKS))], image) * (1 - 0.1 * drawn[7])
-    return torch.lerp(image, ink.expand_as(image), torch.sigmoid(2 * outside / (0.4 + 1.2 * drawn[8])))
+    sway = 0.3 * wide * drawn[15] ** 2 * smooth_noise(image, SWAY * (1 + 2 * drawn[16]), generator)
+    ink = colour(CARDS[int(drawn[6] * 0.9999 * len(CARDS))], image) * (1 - 0.1 * drawn[7])
+    return torch.lerp(image, ink.expand_as(image), torch.sigmoid(2 * (outside + sway) / (0.4 + 1.2 * drawn[8])))

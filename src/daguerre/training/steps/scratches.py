@@ -30,7 +30,7 @@ TRIALS = 24  # pictures held out that are aged and judged
 PIECE = 512  # pixels; the largest side of what is aged at once, so that damage is as large and rare as in photographs
 DRESSED = 0.7  # of the pieces have things put into their scene, up to MOST
 MOST = 8
-BORDERED = 0.2  # of the pieces of clean pictures get a border
+BORDERED = 0.3  # of the pieces of clean pictures get a border, some of them a second
 EACH = 4  # crops of each such piece
 SCALES = (0.5, 3.0)  # by which pieces of real old photographs are resized
 SOUND = 0.6  # of these get no more damage than they have: in a drawer, too, most of what looks like a scratch is none
@@ -92,7 +92,8 @@ class Scratches:
         for part in chosen.tolist():
             is_real = part >= len(self.recipe.data.parts)
             aged, is_worn = self.hurt(generator) if is_real else (self.grow_old(part, generator), False)
-            crops += [crop(aged, self.recipe.crop, generator) for _ in range(EACH)]
+            look = self.worth_a_look(aged)
+            crops += [crop(aged, look, self.recipe.crop, generator) for _ in range(EACH)]
             worn += [is_worn] * EACH
         crops, worn = crops[: self.recipe.batch], worn[: self.recipe.batch]
         image, wanted, weight = (
@@ -110,8 +111,9 @@ class Scratches:
         if chance < DRESSED:
             count, reach = 1 + int(MOST * many), (0.05 + 0.25 * size) * min(piece.shape[-2:])
             piece = things(piece, count=count, size=reach, generator=generator)
-        if border < BORDERED:
-            piece = bordered(piece, generator=generator)
+        for chance in (BORDERED, BORDERED**2):
+            if border < chance:
+                piece = bordered(piece, generator=generator)
         return self.pictures.age(piece, generator, unit=scale**unit)
 
     def hurt(self, generator: torch.Generator) -> tuple[Aged, bool]:
@@ -125,6 +127,13 @@ class Scratches:
         strength = low + (high - low) * strength if chance > SOUND else 0.0
         aged = age(image, seed=generator, kind="damaged", strength=strength, unit=max(scale, 1.0) ** unit)
         return aged, self.pictures.worn[number]
+
+    def worth_a_look(self, aged: Aged) -> Tensor:
+        """Damage, or where there is none, what is taken for it: rows and columns (n, 2)."""
+        if aged.lost.any():
+            return aged.lost[0, 0].nonzero()
+        height, width = (length // self.multiple * self.multiple for length in aged.image.shape[-2:])
+        return (self.find(aged.image[..., :height, :width])[0, 0] >= 0.5).nonzero()
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         image, wanted, weight, worn = self.draw(generator)
@@ -200,15 +209,14 @@ def counts(aged: Aged) -> Tensor:
     return torch.cat([1 + (FINE - 1) * fine.float(), torch.ones_like(aged.mask)], 1)
 
 
-def crop(aged: Aged, side: int, generator: torch.Generator) -> Aged:
-    """A crop of an aged picture: any, or as often one around a pixel of its damage."""
+def crop(aged: Aged, look: Tensor, side: int, generator: torch.Generator) -> Aged:
+    """A crop of an aged picture: any, or as often one around a pixel of `look` (n, 2), rows and columns."""
     height, width = aged.image.shape[-2:]
-    y, x, look = torch.rand(3, generator=generator).tolist()
+    y, x, chance = torch.rand(3, generator=generator).tolist()
     row, column = int(y * height), int(x * width)
-    damaged = aged.lost[0, 0].nonzero()
-    if look < 0.5 and len(damaged):
-        row, column = damaged[int(y * len(damaged))].tolist()
-        row, column = row + int((x - 0.5) * side), column + int((2 * look - 0.5) * side)
+    if chance < 0.5 and len(look):
+        row, column = look[int(y * len(look))].tolist()
+        row, column = row + int((x - 0.5) * side), column + int((2 * chance - 0.5) * side)
     top, left = (min(max(m - side // 2, 0), n - side) for m, n in ((row, height), (column, width)))
     there = (..., slice(top, top + side), slice(left, left + side))
     pieces = {name: getattr(aged, name)[there] for name in ("image", "clean", "toned", "kinds")}
