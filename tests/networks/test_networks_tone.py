@@ -1,7 +1,17 @@
 import pytest
 import torch
 
-from daguerre.networks.tone import ToneCurves, apply_curves, blend_curves, spline_weights
+from daguerre.networks.tone import (
+    KNOTS,
+    ToneCurves,
+    apply_curves,
+    blend_curves,
+    compose,
+    extremes,
+    spline_weights,
+    stretch,
+    stretched_curves,
+)
 
 
 def network(*, wild=True):
@@ -89,6 +99,60 @@ def test_blended_curves_go_from_the_identity_to_the_curves():
     none = apply_curves(image, blend_curves(curves, 0), middles(32), middles(32))
     torch.testing.assert_close(none, image, rtol=0, atol=1e-6)
     assert torch.equal(blend_curves(curves, 1), curves)
+
+
+def test_ends_moved_all_the_way_undo_fading_and_casts():
+    """By a network that has learnt nothing."""
+    image = drawn()
+    gains, lifts = torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1), torch.tensor([0.4, 0.2, 0.1]).view(1, 3, 1, 1)
+    faded = lifts + gains * image
+    curves = stretched_curves(network(wild=False), faded, 1.0)
+    assert curves.shape == (2, 3, KNOTS + 1, 4, 4)
+    restored = apply_curves(faded, curves, middles(32), middles(32))
+    assert (restored - image).abs().mean() < 0.03 < (faded - image).abs().mean() / 5
+
+
+def test_ends_that_do_not_move_change_nothing():
+    image = drawn()
+    made, alone = (
+        apply_curves(image, curves, middles(32), middles(32))
+        for curves in (stretched_curves(network(), image, 0.0), network()(image))
+    )
+    torch.testing.assert_close(made, alone, rtol=0, atol=1e-5)
+
+
+def test_stretched_curves_of_grey_are_equal():
+    grey = drawn()[:, :1].expand(-1, 3, -1, -1) / 3 + 0.3
+    made = stretched_curves(network(), grey, 0.7)
+    assert torch.equal(made, made[:, :1].expand_as(made))
+    assert (made.diff(dim=2) >= 0).all()
+
+
+def test_stretched_tones_go_in_straight_lines_through_the_ends():
+    """By hand: from 0.3 and 0.8 to 0.02 and 0.98; what lies beyond keeps to the fiftieth that is left."""
+    tones = torch.tensor([[[0, 0.15, 0.3, 0.55, 0.8, 0.9, 1.0]]])
+    made = stretch(tones, torch.tensor([[[0.3]]]), torch.tensor([[[0.8]]]))
+    torch.testing.assert_close(made, torch.tensor([[[0, 0.01, 0.02, 0.5, 0.98, 0.99, 1.0]]]))
+
+
+def test_few_specks_do_not_make_the_ends():
+    image = torch.linspace(0.2, 0.7, 32 * 32).view(1, 1, 32, 32).repeat(1, 3, 1, 1)
+    image[..., 0, :3], image[..., 1, :3] = 0.0, 1.0
+    low, high = extremes(image)
+    torch.testing.assert_close((low[0, 0, 0], high[0, 0, 0]), (torch.tensor(0.2), torch.tensor(0.7)), rtol=0, atol=0.01)
+
+
+def test_a_picture_of_one_tone_keeps_its_ends_apart():
+    for tone in (0.0, 0.5, 1.0):
+        low, high = extremes(torch.full((1, 3, 32, 32), tone))
+        assert (high - low >= 0.0999).all()
+        assert torch.isfinite(stretched_curves(network(), torch.full((1, 3, 32, 32), tone), 1.0)).all()
+
+
+def test_composed_curves_are_read_between_their_knots():
+    curves = torch.tensor([0, 0.8, 1.0]).view(1, 1, 3, 1, 1)
+    made = compose(curves, torch.tensor([[[0, 0.25, 0.75, 1.0]]]))
+    torch.testing.assert_close(made[0, 0, :, 0, 0], torch.tensor([0, 0.4, 0.9, 1.0]))
 
 
 def test_every_parameter_has_a_gradient():

@@ -130,3 +130,17 @@ def test_faces_are_refined_after_everything_else_and_recorded():
 
 def test_no_strength_for_faces_looks_for_none():
     assert Restorer(scratches="off", face_strength=0.0).refiner is None
+
+
+def test_a_faded_print_comes_back_further_if_its_owner_says_so_and_a_clean_one_hardly_changes_unless():
+    clean = Picture.from_array(data.coffee()[::2, ::2])
+    lifts, gains = torch.tensor([0.3, 0.12, 0.2]).view(1, 3, 1, 1), torch.tensor([0.65, 0.6, 0.58]).view(1, 3, 1, 1)
+    faded = Picture.from_tensor(lifts + gains * clean.read())
+    others = {"scratches": "off", "faces": "off"}
+
+    def near(picture, **how):
+        return psnr(Restorer(**others, **how)(picture).picture.read(), clean.read(), channel="rgb").item()
+
+    before = near(faded, fix_fading="off")
+    assert near(faded, fix_fading="strong") > near(faded) + 2 > before + 2
+    assert near(clean) > 36

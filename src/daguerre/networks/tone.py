@@ -4,9 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ToneCurves", "apply_curves", "blend_curves"]
+__all__ = ["ToneCurves", "apply_curves", "blend_curves", "stretched_curves"]
 
 LUMA = (0.299, 0.587, 0.114)
+TAIL = 0.005  # of the pixels are darker than what counts as a channel's darkest tone, and as many lighter
+RIM = 0.02  # of the range is left to these
+KNOTS = 64  # segments of a stretched curve
 STEEPEST = 3.0  # natural logarithm of how much steeper or flatter one segment can be than another's due share
 
 
@@ -142,6 +145,59 @@ def apply_curves(image: Tensor, curves: Tensor, rows: Tensor, columns: Tensor) -
         part = (lower + (upper - lower) * above[..., span]) * across[span, column]
         made = made + F.pad(part, (span.start, image.shape[3] - span.stop))
     return made.clamp(0, 1)
+
+
+def stretched_curves(network: ToneCurves, image: Tensor, far: float) -> Tensor:
+    """Curves that `network` finds after each channel's darkest and lightest tones have moved towards black and white.
+
+    That undoes whatever was lost evenly, in the whole and in single channels, and needs not to be learnt.
+
+    Args:
+        image: (B, 3, side, side) in [0, 1].
+        far: part of the way that the ends move, in [0, 1].
+
+    Returns:
+        The two steps in one: (B, 3, KNOTS + 1, cells, cells), as `ToneCurves` gives its own.
+    """
+    low, high = extremes(image)
+    low, high = far * low, 1 - far * (1 - high)
+    curves = network(stretch(image.flatten(2), low, high).view_as(image))
+    steps = torch.linspace(0, 1, KNOTS + 1, device=image.device).expand(*image.shape[:2], -1)
+    return compose(curves, stretch(steps, low, high))
+
+
+def extremes(image: Tensor) -> tuple[Tensor, Tensor]:
+    """The darkest and the lightest tone of each channel of `image` (B, C, H, W), but for `TAIL`: (B, C, 1) each.
+
+    They are at least a tenth apart.
+    """
+    tones = image.flatten(2)
+    few = round(TAIL * (tones.shape[2] - 1))
+    low, high = (tones.kthvalue(k, dim=2, keepdim=True).values for k in (1 + few, tones.shape[2] - few))
+    low = low.clamp(max=0.85)
+    return low, torch.maximum(high, low + 0.1)
+
+
+def stretch(tones: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Tones (B, C, N), those between `low` and `high` (B, C, 1) spread over nearly all of [0, 1].
+
+    In straight lines through (0, 0), (low, dark), (high, 1 - light), (1, 1); `dark` and `light` are `RIM`, or as far
+    from black and white as `low` and `high` are, if that is less.
+    """
+    low, high = low.clamp(min=1e-4), high.clamp(max=1 - 1e-4)
+    dark, light = (room.clamp(max=RIM) for room in (low, 1 - high))
+    middle = dark + (tones - low) / (high - low) * (1 - light - dark)
+    under, over = tones / low * dark, 1 - (1 - tones) / (1 - high) * light
+    return torch.where(tones < low, under, torch.where(tones > high, over, middle)).clamp(0, 1)
+
+
+def compose(curves: Tensor, tones: Tensor) -> Tensor:
+    """What `curves` (B, C, K, cells, cells) make of `tones` (B, C, N) in [0, 1]: (B, C, N, cells, cells)."""
+    scaled = tones[..., None, None] * (curves.shape[2] - 1)
+    below = scaled.detach().floor().clamp(max=curves.shape[2] - 2)
+    index = below.long().expand(-1, -1, -1, *curves.shape[3:])
+    lower, upper = curves.gather(2, index), curves.gather(2, index + 1)
+    return lower + (upper - lower) * (scaled - below)
 
 
 def blend_curves(curves: Tensor, strength: float) -> Tensor:

@@ -15,7 +15,7 @@ from daguerre.tasks.faces import FaceOptions, FaceRefiner, RefinedFace
 from daguerre.tasks.microsoft import models as published_models
 from daguerre.tasks.microsoft import require
 from daguerre.tasks.provenance import Step
-from daguerre.tasks.restoring import Method, OurMethod, PublishedMethod
+from daguerre.tasks.restoring import FixFading, Method, OurMethod, PublishedMethod
 from daguerre.tasks.result import Result
 from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, read_mask
 from daguerre.tasks.upscale import as_picture
@@ -41,7 +41,11 @@ class RestoreOptions:
     sensitivity: float = option(0.5, "how much counts as damage, from 0, hardly anything, to 1, whatever could be")
     min_length: int = option(1, "leave damage alone whose longer side is shorter than so many pixels")
     min_area: int = option(3, "leave damage alone that covers fewer pixels than so many")
-    fix_fading: Literal["on", "off"] = option("on", "undo fading, yellowing, colour casts and uneven light")
+    fix_fading: FixFading = option(
+        "auto",
+        "undo fading, yellowing, casts and uneven light: auto with care, for a picture may be pale by nature; strong "
+        "where you know that it has faded or changed colour",
+    )
     keep_colour: bool = option(False, "when fading is undone, change the lightness alone: every tint stays")
     strength: float = option(1.0, "how far to go from the photograph as it is, 0, to the restored one, 1")
     faces: Literal["auto", "off"] = option("auto", "auto finds faces and gives them back their detail, off leaves them")
@@ -121,8 +125,9 @@ class Restorer:
         device = choose_device(options.device, options.precision)
         if options.model == "microsoft":
             return PublishedMethod(device, strength=options.strength)
-        fix_fading = options.fix_fading == "on"
-        return OurMethod(device, strength=options.strength, fix_fading=fix_fading, keep_colour=options.keep_colour)
+        return OurMethod(
+            device, strength=options.strength, fix_fading=options.fix_fading, keep_colour=options.keep_colour
+        )
 
     def __call__(
         self, source: Picture | Path | str | np.ndarray, *, stages: bool = False, progress: ProgressCallback = silent

@@ -1,7 +1,7 @@
 """The two methods of restoration, ours and the published one, behind one call."""
 
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -20,7 +20,9 @@ from daguerre.tasks.microsoft import models as published_models
 from daguerre.tasks.tone import ToneCorrection
 from daguerre.tiling import Window, plan_windows, run_windows
 
-__all__ = ["Made", "Method", "OurMethod", "PublishedMethod"]
+__all__ = ["FixFading", "Made", "Method", "OurMethod", "PublishedMethod"]
+
+FixFading = Literal["auto", "strong", "off"]
 
 OLD, CLEAN, TRANSLATION, TONE = "restore-vae-old", "restore-vae-clean", "restore-translation", "tone"
 SIDE = 1024  # pixels of a window in which almost nothing is computed
@@ -56,26 +58,27 @@ class OurMethod:
 
     Args:
         strength: how far to go from the photograph to the restored one, in [0, 1].
-        fix_fading: also set the tones right.
+        fix_fading: also set the tones right; strong if they have surely changed.
         keep_colour: of the tones, the lightness alone.
 
     Raises:
         WeightsNotFound: a network is missing.
     """
 
-    def __init__(self, device: Device, *, strength: float, fix_fading: bool, keep_colour: bool) -> None:
-        self.device, self.strength, self.keep_colour = device, strength, keep_colour
-        self.models = (OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading else []))
+    def __init__(self, device: Device, *, strength: float, fix_fading: FixFading, keep_colour: bool) -> None:
+        self.device, self.strength = device, strength
+        self.toning = {"changed": fix_fading == "strong", "keep_colour": keep_colour}
+        self.models = (OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading != "off" else []))
         old, clean = (cast(CompactVAE, weights.load(name).network) for name in (OLD, CLEAN))
         translation = cast(CompactTranslation, weights.load(TRANSLATION).network)
         self.network = cast(LatentRestoration, device.place(LatentRestoration(old, clean, translation)))
-        self.tone = cast(ToneCurves, device.place(weights.load(TONE).network)) if fix_fading else None
+        self.tone = cast(ToneCurves, device.place(weights.load(TONE).network)) if fix_fading != "off" else None
 
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
         begun = photo if mask is None else fill_coarsely(photo, mask, self.network, self.device, progress)
         tone = None
         if self.tone is not None:
-            tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, keep_colour=self.keep_colour)
+            tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, **self.toning)
         size = (photo.height, photo.width)
         mending = Mending(self.network, self.device, size)
         canvas = Canvas(*size, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
