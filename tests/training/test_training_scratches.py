@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from PIL import Image
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.progress import silent
+from daguerre.training.aging import Aged
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.training.steps import make_step
-from daguerre.training.steps.scratches import FINE, marked
+from daguerre.training.steps.scratches import FINE, crop, marked
 
 AGING = {"real": ["old"], "strength": [1.5, 1.5], "untouched": 0.0}
 
@@ -79,6 +81,25 @@ def test_shares_say_how_often_real_ones_are_drawn(data):
 def test_only_damage_that_worn_photographs_may_have_is_doubted(data):
     step = step_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
     assert not step.draw(torch.Generator().manual_seed(0))[3].any()
+
+
+def test_crops_are_cut_around_damage_or_where_there_is_none_around_what_is_taken_for_it(data, monkeypatch):
+    step = step_of(data)
+    grey = torch.full((1, 3, 53, 61), 0.5)
+    sound = Aged(image=grey, clean=grey, toned=grey, kinds=torch.zeros(1, 1, 53, 61, dtype=torch.uint8), record={})
+    found = torch.zeros(1, 2, 53, 61)
+    found[0, 0, 3, 7] = found[0, 0, 40, 50] = 0.6
+    found[0, 1, 5, 5] = 1.0
+    monkeypatch.setattr(step, "find", lambda image: found[..., : image.shape[-2], : image.shape[-1]])
+    assert step.worth_a_look(sound).tolist() == [[3, 7], [40, 50]]
+    kinds = sound.kinds.clone()
+    kinds[0, 0, 9, 11] = 1
+    assert step.worth_a_look(replace(sound, kinds=kinds)).tolist() == [[9, 11]]
+    numbers = torch.arange(53.0 * 61).view(1, 1, 53, 61).expand(1, 3, -1, -1)
+    draws = [torch.Generator().manual_seed(seed) for seed in range(40)]
+    crops = [crop(replace(sound, image=numbers), torch.tensor([[40, 50]]), 16, draw).image for draw in draws]
+    assert all(piece.shape == (1, 3, 16, 16) for piece in crops)
+    assert 15 <= sum((piece == 40 * 61 + 50).any().item() for piece in crops) < 40
 
 
 def test_a_step_lowers_the_losses(data):
