@@ -18,6 +18,9 @@ from daguerre.tasks.restore import Restored, RestoreOptions, Restorer
 
 __all__ = ["run"]
 
+PALE = 0.3  # so far from black and white it may have faded further than was plain
+HINT = "still pale: if it has faded, try --fix-fading strong"
+
 
 def restore(
     pictures: Annotated[
@@ -74,11 +77,13 @@ def restore(
             restored.mask.save(mask_out, overwrite=result.overwrite)
         if stages:
             write_stages(restored, job, stages, overwrite=result.overwrite)
-        return {
+        said = {
             "damaged_percent": round(100 * restored.damaged, 2),
             "tone_change_percent": round(100 * restored.tone_change, 1),
+            "pale_percent": round(100 * restored.pale, 1),
             "faces": [plain(face) for face in restored.faces],
         }
+        return said | ({"hint": HINT} if restored.pale > PALE and restoring.fix_fading == "auto" else {})
 
     return run_jobs(jobs, result, work, describe, restoring)
 
@@ -92,6 +97,7 @@ def write_stages(restored: Restored, job: Job, folder: Path, *, overwrite: bool)
 
 def describe(said: dict[str, Any]) -> str:
     line = f"{said['damaged_percent']} % was damaged, tones changed by {said['tone_change_percent']} %"
+    line += f" ({said['hint']})" if "hint" in said else ""
     return line + (f", {describe_faces(said)}" if said["faces"] else "")
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ToneCurves", "apply_curves", "blend_curves", "stretched_curves"]
+__all__ = ["ToneCurves", "apply_curves", "blend_curves", "extremes", "stretched_curves"]
 
 LUMA = (0.299, 0.587, 0.114)
 TAIL = 0.005  # of the pixels are darker than what counts as a channel's darkest tone, and as many lighter

@@ -86,6 +86,7 @@ class Restored(Result):
         mask: where damage was filled: grey, white = damaged; nothing if nobody looked for any.
         damaged: part of the photograph that is damaged, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
+        pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
         faces: those that were found, and what was done to each.
         step: the record of what was done that a saved file carries.
         stages: the photograph on its way, by name, in order, if they were asked for.
@@ -94,6 +95,7 @@ class Restored(Result):
     mask: Picture | None
     damaged: float
     tone_change: float
+    pale: float = 0.0
     faces: tuple[RefinedFace, ...] = ()
     stages: dict[str, Picture] = field(default_factory=dict)
 
@@ -149,6 +151,7 @@ class Restorer:
             mask=mask,
             damaged=damaged,
             tone_change=made.tone_change,
+            pale=made.pale,
             faces=refined.faces if refined else (),
             step=self.step(damaged, made.tone_change, refined.step if refined else None),
             stages=way | ({"before the faces": made.picture} if refined and refined.refined else {}) if stages else {},

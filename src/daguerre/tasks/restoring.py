@@ -35,11 +35,13 @@ class Made:
     Args:
         picture: the result.
         tone_change: mean absolute change of tone, in [0, 1].
+        pale: how far the darkest and the lightest tones still are from black and white, in [0, 1]; 0 if nobody looked.
         stages: the photograph on its way, by name.
     """
 
     picture: Picture
     tone_change: float = 0.0
+    pale: float = 0.0
     stages: dict[str, Picture] = field(default_factory=dict)
 
 
@@ -112,7 +114,8 @@ class OurMethod:
         if between is not None:
             way["mended"] = between.picture(like=photo)
         picture = canvas.picture(like=photo)
-        return Made(picture=picture, tone_change=tone.change if tone else 0.0, stages=way if stages else {})
+        found = {"tone_change": tone.change, "pale": tone.pale} if tone else {}
+        return Made(picture=picture, stages=way if stages else {}, **found)
 
 
 class PublishedMethod:

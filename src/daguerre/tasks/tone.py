@@ -8,7 +8,7 @@ from torch import Tensor
 from daguerre.devices import Device
 from daguerre.images import Picture
 from daguerre.images.pixels import luma
-from daguerre.networks.tone import ToneCurves, apply_curves, blend_curves, stretched_curves
+from daguerre.networks.tone import ToneCurves, apply_curves, blend_curves, extremes, stretched_curves
 from daguerre.options import check_range
 from daguerre.tasks.resized import read_resized
 from daguerre.tiling import Window
@@ -34,12 +34,14 @@ class ToneCorrection:
         height, width: of the picture in pixels.
         curves: as `ToneCurves` gives them, (1, 3, K, cells, cells); for lightness alone (1, 1, K, cells, cells).
         change: mean absolute difference that it makes, in [0, 1].
+        pale: how far the darkest and the lightest tones then are from black and white, both together, in [0, 1].
     """
 
     height: int
     width: int
     curves: Tensor
     change: float
+    pale: float
 
     @classmethod
     @torch.inference_mode()
@@ -73,12 +75,16 @@ class ToneCorrection:
             copy = luma(copy).expand(-1, 3, -1, -1)
         image, places = copy.to(device.torch_device), (torch.arange(network.side) + 0.5) / network.side
 
-        def change(curves: Tensor) -> float:
-            return (apply_curves(copy, curves.cpu(), places, places) - copy).abs().mean().item()
+        def correct(curves: Tensor) -> tuple[Tensor, float]:
+            made = apply_curves(copy, curves, places, places)
+            return made, (made - copy).abs().mean().item()
 
-        far = STRONG if changed else FAR * min(change(network(image)) / PLAIN, 1) ** 2
+        far = STRONG if changed else FAR * min(correct(network(image).cpu())[1] / PLAIN, 1) ** 2
         curves = blend_curves(stretched_curves(network, image, far).cpu(), strength)
-        return cls(picture.height, picture.width, curves[:, :1] if keep_colour else curves, change(curves))
+        made, change = correct(curves)
+        dark, light = extremes(made)
+        pale = (dark + 1 - light).mean().item()
+        return cls(picture.height, picture.width, curves[:, :1] if keep_colour else curves, change, pale)
 
     def __call__(self, window: Window, image: Tensor) -> Tensor:
         """Correct the pixels `image` (1, 3, h, w) in [0, 1] of a window; gives (1, 3, h, w) in [0, 1]."""

@@ -1,0 +1,115 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from images.drawn import photo
+
+from daguerre.images import Picture
+
+
+@pytest.fixture
+def restore(run):
+    return lambda *words: run("restore", *words, "--device", "cpu")
+
+
+def draw(name, *shape, like=lambda levels: levels):
+    return Picture.from_array(like(photo(*shape or (60, 48)))).save(name)
+
+
+def scratched(levels):
+    levels[20:22, 5:40] = 255
+    return levels
+
+
+def pale(levels):
+    return (90 + levels / 4).astype(np.uint8)
+
+
+def mask(name, height=60, width=48):
+    levels = np.zeros((height, width), np.uint8)
+    levels[19:23, 4:41] = 255
+    return Picture.from_array(levels).save(name)
+
+
+def test_a_photograph_is_restored_beside_itself_and_stays(restore):
+    draw("old.jpg")
+    before = Path("old.jpg").read_bytes()
+    ran = restore("old.jpg")
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err.startswith("old-restored.jpg  ")
+    assert "% was damaged, tones changed by" in ran.err
+    assert Picture.open("old-restored.jpg").height == 60
+    assert Path("old.jpg").read_bytes() == before
+
+
+def test_a_mask_that_was_found_or_drawn_is_filled_and_written_back(restore):
+    draw("old.png", like=scratched)
+    mask("mask.png")
+    ran = restore("old.png", "--scratches", "mask.png", "--mask-out", "used.png", "--fix-fading", "off", "--json")
+    said = json.loads(ran.out)
+    assert (said["input"], said["output"]) == ("old.png", "old-restored.png")
+    assert said["damaged_percent"] == pytest.approx(100 * 4 * 37 / (60 * 48), abs=0.01)
+    assert (Picture.open("used.png").array() == Picture.open("mask.png").array()).all()
+    found = restore("old.png", "-o", "found.png", "--mask-out", "found-mask.png")
+    assert found.status == 0
+    assert Picture.open("found-mask.png").array().squeeze().shape == (60, 48)
+
+
+def test_every_stage_is_written_without_loss(restore):
+    draw("old.jpg", like=scratched)
+    mask("mask.png")
+    assert restore("old.jpg", "--scratches", "mask.png", "--stages", "way").status == 0
+    assert sorted(path.name for path in Path("way").iterdir()) == [
+        "old-1-damage.png",
+        "old-2-holes-filled.png",
+        "old-3-mended.png",
+    ]
+
+
+def test_a_folder_is_restored_and_one_unreadable_picture_does_not_stop_it(restore):
+    Path("scans").mkdir()
+    draw("scans/a.png")
+    Path("scans/b.png").write_bytes(b"no picture")
+    ran = restore("scans", "-o", "restored", "--scratches", "off", "--faces", "off")
+    assert ran.status == 1
+    assert Path("restored/a-restored.png").exists()
+    assert "scans/b.png" in ran.err
+    assert "1 of 2 pictures failed" in ran.err
+
+
+def test_who_has_a_pale_photograph_is_told_what_to_do_if_it_has_faded(restore):
+    draw("pale.png", like=pale)
+    others = ("--scratches", "off", "--faces", "off", "--overwrite")
+    assert "(still pale: if it has faded, try --fix-fading strong)" in restore("pale.png", *others).err
+    for how in ("strong", "off"):
+        assert "pale:" not in restore("pale.png", "--fix-fading", how, *others).err
+    draw("usual.png")
+    assert "pale:" not in restore("usual.png", *others).err
+
+
+REFUSED = {
+    "a.png b.png --mask-out mask.png": "--mask-out names one file, mask.png, but there are 2 pictures",
+    "a.png --mask-out a.png": "--mask-out names a.png, which is a picture, a mask or a result",
+    "a.png --mask-out m.png --scratches off": "--scratches off looks for no damage",
+    "a.png b.png --scratches mask.png": "the mask mask.png fits one picture, but there are 2",
+    "a.png --scratches small.png": "a mask must have the size of its picture",
+    "a.png --scratches nowhere.png": "no file nowhere.png",
+    "a.png --strength 2": "strength is 2",
+    "a.png --fix-fading on": "strong",
+    "missing.png": "missing.png: no such file or folder",
+}
+
+
+@pytest.mark.parametrize(("words", "problem"), REFUSED.items())
+def test_what_cannot_be_done_is_refused_in_a_line_and_nothing_is_written(words, problem, restore):
+    for name in ("a.png", "b.png"):
+        draw(name)
+    mask("mask.png")
+    mask("small.png", 10, 10)
+    before = sorted(path.name for path in Path().iterdir())
+    ran = restore(*words.split())
+    assert ran.status != 0
+    assert problem in " ".join(ran.err.split())
+    assert "Traceback" not in ran.err
+    assert sorted(path.name for path in Path().iterdir()) == before
