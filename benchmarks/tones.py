@@ -81,7 +81,8 @@ def main() -> None:
             faded = cast(clean, *how)
             examples.setdefault(name, []).append((faded, faded, clean))
         share = 256 / min(image.shape[2:])
-        image = resize_bicubic(image, *(round(share * side) for side in image.shape[2:])).clamp(0, 1)
+        height, width = (round(share * side) for side in image.shape[2:])
+        image = resize_bicubic(image, height, width).clamp(0, 1)
         for version in range(VERSIONS):
             old = age(image, seed=1000 * version + number)
             examples.setdefault("aged", []).append((reduced(old.image), reduced(old.toned), reduced(old.clean)))
