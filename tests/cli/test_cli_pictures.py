@@ -1,4 +1,5 @@
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,16 @@ def test_a_folder_that_cannot_be_made_is_named(capsys):
     status, _, err = run(capsys, touch, "a.jpg")
     assert status == 1
     assert err == "daguerre: a.jpg: cannot make the folder out (File exists); name another\n"
+
+
+def test_what_is_warned_of_meanwhile_names_its_picture_once(caplog):
+    log = logging.getLogger("daguerre.somewhere")
+
+    def work(job, progress):
+        log.warning("its XMP is %s", "torn")
+        log.warning("%s: its EXIF is torn", job.source)
+        return {}
+
+    run_jobs([Job(Path("a.jpg"), Path("b.jpg"), Path("a.jpg"))], Output(quiet=True), work, lambda said: "")
+    log.warning("of nothing")
+    assert caplog.messages == ["a.jpg: its XMP is torn", "a.jpg: its EXIF is torn", "of nothing"]

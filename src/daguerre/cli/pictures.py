@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daguerre.cli.terminal import errors, shown_progress
+from daguerre.cli.terminal import errors, naming, shown_progress
 from daguerre.errors import DaguerreError, OptionError, OutputExists, UnreadablePicture, UnwritablePicture
 from daguerre.images import READABLE, WRITABLE, check_target
 from daguerre.options import files_in, option
@@ -122,7 +122,8 @@ def run_jobs(
                 if job.target in read:
                     raise OutputExists(f"{job.target} is read, too, and never replaced; name another file or folder")
                 make_folder(job.target.parent)
-                said = {"input": str(job.source), "output": str(job.target)} | work(job, progress)
+                with naming(job.source):
+                    said = {"input": str(job.source), "output": str(job.target)} | work(job, progress)
             except DaguerreError as error:
                 failed += 1
                 problem = str(error) if str(job.source) in str(error) else f"{job.source}: {error}"

@@ -1,7 +1,9 @@
 """What a command shows while it works: one progress bar, on standard error, only where a person is watching."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -9,7 +11,7 @@ from rich.progress import Progress as Bar
 
 from daguerre.progress import Progress, ProgressCallback, silent
 
-__all__ = ["errors", "shown_progress"]
+__all__ = ["errors", "naming", "shown_progress"]
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -51,3 +53,23 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
             return show
 
         yield [callback_of(number) for number in range(total)]
+
+
+@contextmanager
+def naming(source: Path) -> Iterator[None]:
+    """Let warnings begin with the name of the picture that they are about, unless they have it."""
+
+    def name(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if str(source) not in message:
+            record.msg, record.args = f"{source}: {message}", ()
+        return True
+
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(name)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(name)
