@@ -100,6 +100,9 @@ def test_options_that_make_no_sense_are_refused():
         RestoreOptions(strength=2)
     with pytest.raises(OptionError, match="sensitivity is -1"):
         RestoreOptions(sensitivity=-1)
+    for choice in ({"fix_fading": "strong"}, {"fix_fading": "off"}, {"keep_colour": True}):
+        with pytest.raises(OptionError, match="leave out fix-fading and keep-colour"):
+            RestoreOptions(model="microsoft", **choice)
 
 
 def test_masks_that_do_not_fit_are_refused(photo, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
+from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
@@ -57,6 +58,10 @@ class RestoreOptions:
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0, 1)
         check_range("face_strength", self.face_strength, 0, 1)
+        if self.model == "microsoft" and (self.fix_fading != "auto" or self.keep_colour):
+            raise OptionError(
+                "the published networks set tones as they were trained to; leave out fix-fading and keep-colour"
+            )
         self.finding(), self.refining()  # refuse what makes no sense to them
 
     def finding(self) -> ScratchOptions:
