@@ -127,11 +127,11 @@ def test_a_torn_edge_a_torn_corner_and_a_sky_that_is_marked_stay_marked():
         assert (levels == before).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 50), (50, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 500), (99, 99)])
 def test_masks_too_small_for_borders_pass(shape):
     levels = np.full(shape, 255, np.uint8)
     leave_borders(levels, 128)
-    assert levels.shape == shape
+    assert (levels == 255).all()
 
 
 def test_what_is_lost_is_marked_and_not_what_is_only_stained(desk):

@@ -36,7 +36,7 @@ def restore(
 
     $ daguerre restore old.jpg                         old-restored.jpg, beside it
     $ daguerre restore old.jpg --strength 0.6          nearer to what it is
-    $ daguerre restore old.jpg --fix-fading strong     a print that you know has faded or turned red
+    $ daguerre restore old.jpg --fix-fading strong     what you know has faded
     $ daguerre restore old.jpg --fix-fading off        the tones stay
     $ daguerre restore old.jpg --scratches off         nothing is filled
     $ daguerre restore old.jpg --faces off             faces as the rest

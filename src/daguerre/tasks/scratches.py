@@ -41,6 +41,7 @@ LEAST = 450
 ALONG = 0.4  # of a side must be marked for a border to be there
 DEEP = 0.15  # of the picture is the most that a border reaches inwards
 UNEVEN, SWAY = 0.15, 0.0014  # parts of its depth, and of the picture, by which half of it may differ
+SMALL = 100  # pixels of the shorter side below which there is no telling
 SKIPPED = 2  # pixels at the very edge that need not be marked
 SIDE = 1024  # pixels of a window in which nothing is computed
 LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goes into the halo
@@ -163,6 +164,8 @@ class ScratchDetector:
 
 def leave_borders(levels: NDArray[np.uint8], least: int) -> None:
     """Set to 0 what runs, at `least` or more, evenly along much of a side (H, W): a print's border, not a torn edge."""
+    if min(levels.shape) < SMALL:
+        return
     for side in (levels, levels[::-1], levels.T, levels.T[::-1]):
         edge = side[SKIPPED : SKIPPED + math.ceil(DEEP * len(side))]
         starts = range(0, edge.shape[1], SIDE)
