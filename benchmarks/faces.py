@@ -3,7 +3,8 @@
     python benchmarks/faces.py FOLDER-WITH-faces
 
 Each face is aged at a size of 64 to 190 pixels, restored where damage is found, refined, and compared with itself
-in its aged tones. The same seed makes the same faces.
+in its aged tones. The same seed makes the same faces. `--sheet faces.png` also draws the first 24 of them, four to a
+row: aged, restored, refined, as they were. (The data's faces may be looked at, but not be published.)
 """
 
 import argparse
@@ -12,10 +13,12 @@ from pathlib import Path
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
+from torch.nn import functional as F
 
 from daguerre import weights
 from daguerre.evaluation.metrics import psnr, ssim
 from daguerre.evaluation.perceptual import perceptual_distance
+from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import silent
 from daguerre.training.data import hold_out, load_pictures
@@ -24,6 +27,12 @@ from daguerre.training.restored_faces import RestoredFaces, framed
 
 SIDES = (64, 96, 128, 160, 188)
 SEED = 99
+SHEET = 24  # faces on a sheet
+
+
+def large(face: Tensor) -> Tensor:
+    """A face (1, 3, h, w) at 160 pixels, in a white frame."""
+    return F.pad(resize_bicubic(face, 160, 160).clamp(0, 1), (2, 2, 2, 2), value=1.0)
 
 
 def main() -> None:
@@ -31,6 +40,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--model", default="faces")
+    parser.add_argument("--sheet", type=Path)
     args = parser.parse_args()
     recipe = read_recipe(Path(__file__).parents[1] / "recipes" / "faces.toml")
     pictures, _ = load_pictures(args.data, ["faces"], least=190, progress=silent)
@@ -41,6 +51,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(SEED)
     chosen = torch.randperm(len(held_out), generator=generator)[: args.count].tolist()
     scores: dict[str, list[list[float]]] = {"aged": [], "restored": [], "refined": [], "clean, refined": []}
+    shown: list[Tensor] = []
     with torch.inference_mode():
         for number in chosen:
             side = SIDES[number % len(SIDES)]
@@ -49,11 +60,15 @@ def main() -> None:
             aged, wanted = examples.age(sharp, soft, generator, 0.9)
             restored = examples.restored(aged.image, examples.found(aged.image))
             versions = {"aged": aged.image, "restored": restored, "refined": refined(network, restored)}
+            shown.append(torch.cat([large(made) for made in (*versions.values(), wanted)], 3))
             for name, made in versions.items():
                 scores[name].append(compared(made, wanted, distance))
             scores["clean, refined"].append(compared(refined(network, sharp), sharp, distance))
     for name, rows in scores.items():
         print(f"{name:<15} {'  '.join(f'{value:.4f}' for value in torch.tensor(rows).mean(0).tolist())}")
+    if args.sheet:
+        columns = [torch.cat(shown[:SHEET][column::4], 2) for column in range(4)]
+        Picture.from_tensor(torch.cat(columns, 3)).save(args.sheet)
     lowest = min(row[0] for row in scores["clean, refined"])
     print(f"lowest of clean {lowest:.2f}; columns: PSNR in RGB, SSIM of Y, perceptual distance")
 

@@ -36,8 +36,8 @@ WEAK = 0.8  # of that is enough for it to go on
 # Pixels of the shorter side down to which damage is also looked for at half the size. Of four photographs, enlarged to
 # a shorter side of 1440 and aged, F1 is 0.85 with that and 0.65 without.
 LEAST = 450
-# What is marked evenly along a side is a border. Of 274 real old photographs ten have some, and had two fifths of
-# all that was marked; of 92 aged ones, torn edges among them, none has.
+# What is marked evenly along a side is a border. Of 274 real old photographs 13 have some, a third of all that was
+# marked; of 92 aged ones, torn edges among them, none has.
 ALONG = 0.4  # of a side must be marked for a border to be there
 DEEP = 0.15  # of the picture is the most that a border reaches inwards
 UNEVEN, SWAY = 0.15, 0.0014  # parts of its depth, and of the picture, by which half of it may differ
