@@ -1,8 +1,8 @@
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from onnx_files import write_convolutions
 
 import daguerre.tasks.face_finding as module
 from daguerre.errors import OptionError
@@ -94,22 +94,35 @@ def test_a_file_of_boxes_that_is_not_there_is_named(tmp_path):
         read_boxes(tmp_path / "none.txt", Picture.from_array(np.zeros((80, 90), np.uint8)))
 
 
-def test_what_yunet_says_becomes_squares_of_the_picture(tmp_path, monkeypatch):
-    class Detector:
-        def detect(self, levels):
-            assert levels.shape == (600, 1200, 3)
-            assert tuple(levels[0, 0]) == (30, 20, 10)  # blue first
-            return 1, np.array([[100, 50, 30, 40, *[0] * 10, 0.9], [300, 50, 8, 10, *[0] * 10, 0.8]], np.float32)
+def sees_blue(path, stride=16):
+    """Write a network with YuNet's outputs that takes every blue cell for the middle of a face of 80 x 96 pixels."""
+    outputs = {}
+    for step in (8, 16, 32):
+        blind = np.zeros((1, 3, step, step))
+        looks = blind + np.array([1, 0, -1]).reshape(1, 3, 1, 1) / (255 * step * step)  # blue comes first, red last
+        outputs |= {
+            f"cls_{step}": (looks if step == stride else blind, np.zeros(1), step),
+            f"obj_{step}": (blind, np.ones(1), step),
+            f"bbox_{step}": (blind.repeat(4, 0), np.array([0.5, 0.5, *np.log([80 / step, 96 / step])]), step),
+            f"kps_{step}": (blind.repeat(10, 0), np.zeros(10), step),
+        }
+    write_convolutions(path, outputs, side=64)
 
-    class Made:
-        create = staticmethod(lambda path, config, size, confidence: Detector())
 
+def test_what_opencv_makes_of_a_network_like_yunet_becomes_squares_of_the_picture(tmp_path, monkeypatch):
     file = tmp_path / "yunet.onnx"
-    file.write_bytes(b"network")
-    monkeypatch.setattr(module, "YUNET", module.hashlib.sha256(b"network").hexdigest())
-    monkeypatch.setattr(cv2, "FaceDetectorYN", Made)
-    picture = Picture.from_array(np.full((1200, 2400, 3), (10, 20, 30), np.uint8))
-    assert YuNet(file, min_size=40, confidence=0.5)(picture) == [Face(190, 100, 80, 0.9)]
+    sees_blue(file)
+    monkeypatch.setattr(module, "YUNET", module.hashlib.sha256(file.read_bytes()).hexdigest())
+    levels = np.zeros((1200, 2400, 3), np.uint8)
+    levels[320:352, 640:672] = (0, 0, 255)  # a cell of 16 pixels on the copy, which has half the size
+    levels[320:352, 1600:1632] = (255, 0, 0)
+    picture = Picture.from_array(levels)
+    # The box on the copy is 80 wide, 96 high, its middle (328, 168); the cell's borders are blurred there.
+    (face,) = YuNet(file, min_size=40, confidence=0.5)(picture)
+    assert face == Face(560, 240, 192, face.score)
+    assert 0.95 < face.score < 1
+    assert YuNet(file, min_size=220, confidence=0.5)(picture) == []
+    assert YuNet(file, min_size=40, confidence=0.5)(Picture.from_array(np.zeros((90, 90, 3), np.uint8))) == []
 
 
 def test_another_file_than_yunets_is_refused(tmp_path):
