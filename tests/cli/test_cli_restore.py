@@ -59,7 +59,7 @@ def test_a_mask_that_was_found_or_drawn_is_filled_and_written_back(restore):
 def test_every_stage_is_written_without_loss(restore):
     draw("old.jpg", like=scratched)
     mask("mask.png")
-    assert restore("old.jpg", "--scratches", "mask.png", "--stages", "way").status == 0
+    assert restore("old.jpg", "--scratches", "mask.png", "--stains", "off", "--stages", "way").status == 0
     assert sorted(path.name for path in Path("way").iterdir()) == [
         "old-1-damage.png",
         "old-2-holes-filled.png",

@@ -11,6 +11,7 @@ from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.restore import RestoreOptions, Restorer
+from daguerre.tasks.stains import Lightened
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +81,25 @@ def test_the_same_twice_is_the_same_bytes(photo):
 
 
 def test_stages_are_kept_when_they_are_asked_for(photo, mask_file):
-    restorer = Restorer(scratches=mask_file)
+    restorer = Restorer(scratches=mask_file, stains="off")
     assert list(restorer(photo, stages=True).stages) == ["damage", "holes filled", "mended"]
     assert restorer(photo).stages == {}
+
+
+def test_damage_is_looked_for_where_stains_have_been_lifted(photo):
+    lighter = Picture.from_tensor(photo.read() ** 0.5)
+    restorer = Restorer()
+    restorer.lifter = lambda picture, progress: Lightened(lighter, 0.25)
+    restored = restorer(photo, stages=True)
+    assert list(restored.stages)[:2] == ["stains lifted", "damage"]
+    assert restored.stages["stains lifted"] is lighter
+    assert np.array_equal(restored.mask.array(), restorer.detector(lighter).array())
+    assert restored.stained == 0.25
+    assert restored.step.measured["stained_percent"] == 25
+
+
+def test_nobody_looks_for_stains_when_told_so():
+    assert Restorer(stains="off").lifter is None
 
 
 def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
@@ -90,7 +107,14 @@ def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
     (step,) = steps_of(Picture.open(path).xmp)
     assert step["task"] == "restore"
     assert step["options"] == {"scratches": "mask.png", "strength": 0.5}
-    assert set(step["models"]) == {"restore-vae-old", "restore-vae-clean", "restore-translation", "tone", "faces"}
+    assert set(step["models"]) == {
+        "restore-vae-old",
+        "restore-vae-clean",
+        "restore-translation",
+        "tone",
+        "stains",
+        "faces",
+    }
     assert step["source_type"] == "compositeWithTrainedAlgorithmicMedia"
     assert json.dumps(step["measured"])
 

@@ -39,14 +39,16 @@ def restore(
     $ daguerre restore old.jpg --fix-fading strong     what you know has faded
     $ daguerre restore old.jpg --fix-fading off        the tones stay
     $ daguerre restore old.jpg --scratches off         nothing is filled
+    $ daguerre restore old.jpg --stains off            spots and water lines stay
     $ daguerre restore old.jpg --faces off             faces as the rest
     $ daguerre restore old.jpg --mask-out mask.png     and what was filled ...
     $ daguerre restore old.jpg --scratches mask.png    ... or should be
     $ daguerre restore scans/ -o restored/             a whole folder
 
-    Scratches, dust, folds, tears and holes are found and filled; blur, noise, grain and low resolution are undone;
-    fading, yellowing and casts are set right; faces get back some of their detail. Size, colour profile, bit depth and
-    metadata stay, black and white stays black and white, and sepia stays sepia.
+    Scratches, dust, folds, tears and holes are found and filled; stains, water lines and old tape are lightened; blur,
+    noise, grain and low resolution are undone; fading, yellowing and casts are set right; faces get back some of their
+    detail. Size, colour profile, bit depth and metadata stay, black and white stays black and white, and sepia stays
+    sepia.
 
     Args:
         pictures: photographs, or folders of them.
@@ -79,6 +81,7 @@ def restore(
             write_stages(restored, job, stages, overwrite=result.overwrite)
         said = {
             "damaged_percent": round(100 * restored.damaged, 2),
+            "stained_percent": round(100 * restored.stained, 1),
             "tone_change_percent": round(100 * restored.tone_change, 1),
             "pale_percent": round(100 * restored.pale, 1),
             "faces": [plain(face) for face in restored.faces],
@@ -96,7 +99,9 @@ def write_stages(restored: Restored, job: Job, folder: Path, *, overwrite: bool)
 
 
 def describe(said: dict[str, Any]) -> str:
-    line = f"{said['damaged_percent']} % was damaged, tones changed by {said['tone_change_percent']} %"
+    line = f"{said['damaged_percent']} % was damaged, "
+    line += f"{said['stained_percent']} % stained, " if said["stained_percent"] else ""
+    line += f"tones changed by {said['tone_change_percent']} %"
     line += f" ({said['hint']})" if "hint" in said else ""
     return line + (f", {describe_faces(said)}" if said["faces"] else "")
 

@@ -190,7 +190,7 @@ def load_restorer(model: Model, options: EvaluateRestoreOptions) -> Restore:
         restored = restorer(example.photo)
         if restored.mask is None or restorer.detector is None:
             return Answer(restored.picture.read())
-        likely = restorer.detector.likelihood(example.photo).picture()
+        likely = restorer.detector.likelihood(restorer.lighten(example.photo).picture).picture()
         return Answer(restored.picture.read(), restored.mask.read()[:, :1], likely.read()[:, :1])
 
     return restore

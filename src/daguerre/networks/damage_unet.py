@@ -1,57 +1,24 @@
 """The network of our own that finds damage, at full resolution."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from daguerre.networks.blocks import check_size
+from daguerre.networks.half_unet import HalfUNet
 from daguerre.tiling.rows import traced_halo
 
 __all__ = ["DamageUNet"]
 
 
-class Block(nn.Module):
-    """Two 3x3 convolutions with a leaky ReLU before each, added to the input; no normalisation."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
-        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        deeper: Tensor = self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(x, 0.1)), 0.1))
-        return x + deeper
-
-
-class DamageUNet(nn.Module):
+class DamageUNet(HalfUNet):
     """How likely each pixel is lost, under a scratch for instance, and how likely it is stained.
 
-    A U-Net (Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597) of residual blocks.
-    Differs from the paper: the first convolution has every pixel in its sight but steps by two, and the last one makes
-    four pixels of one, so that a line one pixel wide is seen and drawn exactly while nothing is computed at full size;
-    skip connections are added, not concatenated; no normalisation, so that windows agree with the whole.
-
     Args:
-        features: channels at a half, a quarter, an eighth, … of the size.
-        blocks: residual blocks at each level on the way down and, but for the lowest, on the way up.
+        features, blocks: as `HalfUNet` has them.
     """
 
-    scale = 1
-
     def __init__(self, *, features: Sequence[int] = (32, 64, 64, 80), blocks: int = 1) -> None:
-        super().__init__()
-        self.multiple = 2 ** len(features)
-        self.first = nn.Conv2d(3, features[0], 6, stride=2, padding=2)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(features))
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(features))
-        self.before = nn.ModuleList(nn.Sequential(*[Block(width) for _ in range(blocks)]) for width in features)
-        self.after = nn.ModuleList(nn.Sequential(*[Block(width) for _ in range(blocks)]) for width in features[:-1])
-        self.last = nn.ConvTranspose2d(features[0], 2, 6, stride=2, padding=2)
-        for block in self.modules():
-            if isinstance(block, Block):
-                block.conv2.weight.data.mul_(0.1)
+        super().__init__(outputs=2, features=features, blocks=blocks)
         nn.init.constant_(self.last.bias, -3.0)  # type: ignore[arg-type]  # damage is rare
 
     @property
@@ -65,15 +32,4 @@ class DamageUNet(nn.Module):
         Raises:
             ValueError: H or W is no multiple of `multiple`.
         """
-        check_size(image, self.multiple, "the damage detector")
-        x = self.first(image - 0.5)  # (B, features[0], H / 2, W / 2)
-        levels = []
-        for blocks, down in zip(self.before, self.down, strict=False):
-            x = blocks(x)
-            levels.append(x)
-            x = down(x)
-        x = self.before[-1](x)
-        for blocks, up, beside in zip(reversed(self.after), reversed(self.up), reversed(levels), strict=True):
-            x = blocks(beside + F.interpolate(up(x), scale_factor=2, mode="nearest"))
-        logits: Tensor = self.last(F.leaky_relu(x, 0.1))
-        return logits
+        return super().forward(image)

@@ -19,6 +19,8 @@ from daguerre.tasks.provenance import Step
 from daguerre.tasks.restoring import FixFading, Method, OurMethod, PublishedMethod
 from daguerre.tasks.result import Result
 from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, read_mask
+from daguerre.tasks.stains import MODEL as STAINS
+from daguerre.tasks.stains import Lightened, StainLifter
 from daguerre.tasks.upscale import as_picture
 
 __all__ = ["RestoreOptions", "Restored", "Restorer", "restore"]
@@ -42,6 +44,10 @@ class RestoreOptions:
     sensitivity: float = option(0.5, "how much counts as damage, from 0, hardly anything, to 1, whatever could be")
     min_length: int = option(1, "leave damage alone whose longer side is shorter than so many pixels")
     min_area: int = option(3, "leave damage alone that covers fewer pixels than so many")
+    stains: Literal["auto", "off"] = option(
+        "auto",
+        "auto lightens what stains, water lines and old tape have darkened on prints without colour, off leaves it",
+    )
     fix_fading: FixFading = option(
         "auto",
         "undo fading, yellowing, casts and uneven light: auto with care, for a picture may be pale by nature; strong "
@@ -90,6 +96,7 @@ class Restored(Result):
         picture: the restored photograph.
         mask: where damage was filled: grey, white = damaged; nothing if nobody looked for any.
         damaged: part of the photograph that is damaged, in [0, 1].
+        stained: part of it that was stained and has been lightened, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
         faces: those that were found, and what was done to each.
@@ -100,6 +107,7 @@ class Restored(Result):
     mask: Picture | None
     damaged: float
     tone_change: float
+    stained: float = 0.0
     pale: float = 0.0
     faces: tuple[RefinedFace, ...] = ()
     stages: dict[str, Picture] = field(default_factory=dict)
@@ -123,9 +131,16 @@ class Restorer:
             detector = [DETECTORS["microsoft"]] if finds else []
             require([*published_models("attention"), *published_models(None), *detector])
         self.detector = ScratchDetector(self.options.finding()) if finds else None
+        self.lifter = self.make_lifter()
         self.method = self.make_method()
         refines = self.options.faces == "auto" and self.options.face_strength > 0
         self.refiner = FaceRefiner(self.options.refining()) if refines else None
+
+    def make_lifter(self) -> StainLifter | None:
+        options = self.options
+        if options.stains == "off" or options.model == "microsoft":  # the published networks have no such step
+            return None
+        return StainLifter(choose_device(options.device, options.precision), strength=options.strength)
 
     def make_method(self) -> Method:
         options = self.options
@@ -146,21 +161,29 @@ class Restorer:
             stages: also keep the photograph as it is after each stage.
         """
         original = as_picture(source)
-        mask = self.find_damage(original, progress)
+        lightened = self.lighten(original, progress)
+        photo = lightened.picture
+        mask = self.find_damage(photo, progress)
         damaged = 0.0 if mask is None else damaged_part(mask)
-        made = self.method(original, mask if damaged else None, stages=stages, progress=progress)
+        made = self.method(photo, mask if damaged else None, stages=stages, progress=progress)
         refined = self.refiner(made.picture, progress=progress) if self.refiner else None
-        way = ({"damage": mask} if mask is not None else {}) | made.stages
+        way = {"stains lifted": photo} if photo is not original else {}
+        way |= ({"damage": mask} if mask is not None else {}) | made.stages
         return Restored(
             picture=refined.picture if refined else made.picture,
             mask=mask,
             damaged=damaged,
+            stained=lightened.stained,
             tone_change=made.tone_change,
             pale=made.pale,
             faces=refined.faces if refined else (),
-            step=self.step(damaged, made.tone_change, refined.step if refined else None),
+            step=self.step(damaged, lightened.stained, made.tone_change, refined.step if refined else None),
             stages=way | ({"before the faces": made.picture} if refined and refined.refined else {}) if stages else {},
         )
+
+    def lighten(self, photo: Picture, progress: ProgressCallback = silent) -> Lightened:
+        """The photograph without its stains, or as it is; damage is looked for in what this gives."""
+        return self.lifter(photo, progress) if self.lifter else Lightened(photo)
 
     def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture | None:
         """The mask: found, given by a person, or none."""
@@ -168,7 +191,7 @@ class Restorer:
             return self.detector(photo, progress=progress)
         return None if self.options.scratches == "off" else read_mask(self.options.scratches, photo)
 
-    def step(self, damaged: float, tone_change: float, faces: Step | None) -> Step:
+    def step(self, damaged: float, stained: float, tone_change: float, faces: Step | None) -> Step:
         """What to record of a result: the options that differ from the defaults, but not where it was computed.
 
         Args:
@@ -184,11 +207,14 @@ class Restorer:
         used = list(self.method.models)
         if self.detector is not None:
             used.append(DETECTORS[self.options.model])
+        if self.lifter is not None:
+            used.append(STAINS)
+        parts = {"damaged": damaged, "stained": stained, "tone_change": tone_change}
         return Step(
             task="restore",
             options=chosen,
             models={name: weights.checksum(name) for name in used} | dict(faces.models if faces else {}),
-            measured={"damaged_percent": round(100 * damaged, 2), "tone_change_percent": round(100 * tone_change, 2)}
+            measured={f"{name}_percent": round(100 * part, 2) for name, part in parts.items()}
             | dict(faces.measured if faces else {}),
             source_type="compositeWithTrainedAlgorithmicMedia" if damaged else "algorithmicallyEnhanced",
         )

@@ -35,6 +35,7 @@ NETWORKS = {
     "SRGANDiscriminator": ("discriminators", "judge"),
     "SRResNet": ("srresnet", "upscale"),
     "SRVGGNetCompact": ("srvgg", "upscale"),
+    "StainUNet": ("stain_unet", "stains"),
     "StyleTransformer": ("style_transformer", "stylize"),
     "ToneCurves": ("tone", "tone"),
     "ScratchUNet": ("scratch_unet", "scratches"),

@@ -20,6 +20,7 @@ __all__ = [
     "lettered",
     "pierced",
     "scratched",
+    "spilled",
     "stained",
     "taped",
     "toned",
@@ -39,6 +40,7 @@ TONINGS: dict[str, tuple[Colour, Colour]] = {  # the colours of black and of whi
 WHITE, PAPER, GREY = (0.97, 0.96, 0.93), (0.90, 0.86, 0.78), (0.70, 0.68, 0.64)
 DARK, BLACK, BLUE = (0.16, 0.14, 0.12), (0.05, 0.05, 0.05), (0.12, 0.13, 0.30)
 BROWNS: list[Colour] = [(0.72, 0.56, 0.36), (0.78, 0.66, 0.44), (0.62, 0.50, 0.38)]
+SPILT: list[Colour] = [*BROWNS, (0.42, 0.30, 0.20), (0.55, 0.54, 0.50), (0.85, 0.80, 0.55), (0.35, 0.38, 0.55)]
 
 
 def toned(p: Photograph, names: list[str], low: float, high: float) -> None:
@@ -155,6 +157,19 @@ def foxed(p: Photograph) -> None:
 
 def stained(p: Photograph) -> None:
     p.hurt("stain", paper.stain, radius=p.part(0.08, 0.4), ink=p.pick(BROWNS), opacity=p.amount(0.25, 0.8))
+
+
+def spilled(p: Photograph) -> None:
+    """Drops and puddles of coffee, glue, oil or ink, sharper than most stains."""
+    for _ in range(p.some(1, 4)):
+        p.hurt(
+            "stain",
+            paper.stain,
+            radius=p.part(0.02, 0.25),
+            ink=p.pick(SPILT),
+            opacity=p.amount(0.15, 0.9),
+            soft=p.number(0.03, 1),
+        )
 
 
 def wet(p: Photograph) -> None:

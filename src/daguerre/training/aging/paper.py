@@ -159,6 +159,7 @@ def stain(
     radius: float = 50.0,
     ink: Colour = (0.72, 0.56, 0.36),
     opacity: float = 0.6,
+    soft: float = 0.8,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Spill something: a soft, cloudy, coloured patch that darkens the paper.
@@ -167,8 +168,9 @@ def stain(
         radius: in pixels.
         ink: the colour that white takes at full opacity.
         opacity: in its middle, in [0, 1].
+        soft: how wide its edge is, as a part of the radius.
     """
-    within = smoothstep(0.5 - blob(image, radius, 0.25, generator) / (0.8 * radius))
+    within = smoothstep(0.5 - blob(image, radius, 0.25, generator) / (soft * radius))
     cloudy = 1 + 0.25 * smooth_noise(image, radius / 2, generator, 4)
     density = (opacity * within * cloudy).clamp(0, 1)
     return tint(image, image * torch.lerp(torch.ones_like(image), colour(ink, image).expand_as(image), density))

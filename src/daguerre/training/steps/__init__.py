@@ -14,6 +14,7 @@ from daguerre.training.steps.faces import Faces
 from daguerre.training.steps.protocol import Step
 from daguerre.training.steps.restoration import Autoencoding, Translation
 from daguerre.training.steps.scratches import Scratches
+from daguerre.training.steps.stains import Stains
 from daguerre.training.steps.style import Stylising
 from daguerre.training.steps.tone import Tone
 from daguerre.training.steps.upscaling import AdversarialRegression, Regression
@@ -27,6 +28,7 @@ STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
     "faces": Faces,
     "regression": Regression,
     "scratches": Scratches,
+    "stains": Stains,
     "stylising": Stylising,
     "translation": Translation,
     "tone": Tone,
