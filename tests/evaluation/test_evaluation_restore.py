@@ -213,6 +213,7 @@ class Painter(Restorer):
 
     def __init__(self, *, scratches: str, **options: object) -> None:
         self.detector = self if scratches == "auto" else None
+        self.lifter = None
 
     def likelihood(self, photo: Picture) -> Canvas:
         canvas = Canvas(photo.height, photo.width, grey=True)
