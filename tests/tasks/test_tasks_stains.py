@@ -7,7 +7,7 @@ from daguerre.images import Picture
 from daguerre.networks.stain_unet import StainUNet
 from daguerre.tasks import resized
 from daguerre.tasks import stains as module
-from daguerre.tasks.stains import StainLifter
+from daguerre.tasks.stains import StainLifter, tint_spread
 
 DEVICE = choose_device("cpu", "float32")
 
@@ -98,6 +98,13 @@ def test_a_picture_in_colour_is_left():
     levels = np.random.default_rng(0).integers(0, 200, (80, 70, 3), np.uint8)
     photo = Picture.from_array(levels)
     assert lifter(Whole())(photo).picture is photo
+
+
+def test_a_large_stain_is_no_colour():
+    print_ = drawn(80, 96).read()
+    print_[..., :40] *= torch.tensor([1.0, 0.7, 0.4]).view(3, 1, 1)
+    assert tint_spread(print_) < 0.005
+    assert tint_spread(torch.rand(1, 3, 80, 96)) > 0.05
 
 
 def test_what_may_be_stained_or_not_is_left():

@@ -60,18 +60,19 @@ class StainUNet(HalfUNet):
         return x + seen[..., None, None]
 
 
-def unusual(image: Tensor) -> Tensor:
+def unusual(image: Tensor, weight: Tensor | None = None) -> Tensor:
     """How far tints are from the usual one of their lightness: (B, 2, H, W), of red and of blue beside lightness.
 
-    The usual one is the polynomial of lightness that fits all pixels of `image` (B, 3, H, W) best. Computed on the
-    processor, for not every device has float64.
+    The usual one is the polynomial of lightness that fits the pixels of `image` (B, 3, H, W) best, all of them alike or
+    each with its `weight` (B, 1, H, W). Computed on the processor, for not every device has float64.
     """
     pixels = image.cpu().double().flatten(2)
     light = (pixels * pixels.new_tensor(LUMA)[:, None]).sum(1, keepdim=True)  # (B, 1, HW)
     tints = pixels[:, ::2] - light
     powers = torch.cat([light**power for power in range(POWERS)], 1)  # (B, POWERS, HW)
     ridge = 1e-6 * light.shape[2] * torch.eye(POWERS, dtype=light.dtype)
-    fit = torch.linalg.solve(powers @ powers.mT + ridge, powers @ tints.mT)  # (B, POWERS, 2)
+    counted = powers if weight is None else powers * weight.cpu().flatten(2)
+    fit = torch.linalg.solve(counted @ powers.mT + ridge, counted @ tints.mT)  # (B, POWERS, 2)
     odd: Tensor = (tints - fit.mT @ powers).to(image)
     return odd.unflatten(2, image.shape[2:])  # type: ignore[no-any-return,no-untyped-call]
 

@@ -25,7 +25,8 @@ SMALL = 64  # pixels of the shorter side below which there is no telling
 # From where to where it must be likely that a place is stained before it is lightened, and wholly.
 DOUBTFUL, SURE = 0.6, 0.8
 LEAST = 0.02  # natural logarithm of the smallest factor that is more than a network's unrest
-TINTED = 0.025  # half of the tints of a print without colour are nearer to the usual ones of their lightness
+TRIMS = 6  # times that the usual tints are found anew
+COLOURED = 0.015  # half of the tints of a print without colour are nearer to the usual ones of their lightness
 SEEN = 0.05  # of what is changed by such a factor one may say that it was stained
 
 
@@ -102,7 +103,7 @@ class StainLifter:
         copy, _ = read_resized(photo, height, width)
         if photo.grey:
             copy = copy[:, :1].expand(-1, 3, -1, -1)
-        if unusual(copy).abs().amax(1).median() > TINTED:
+        if tint_spread(copy) > COLOURED:
             return torch.zeros_like(copy)
         margin = (0, -width % self.network.multiple, 0, -height % self.network.multiple)
         padded = F.pad(copy, margin, mode="replicate").to(self.device.torch_device)
@@ -110,6 +111,17 @@ class StainLifter:
         sure = (made[:, :1].sigmoid() - DOUBTFUL) / (SURE - DOUBTFUL)
         factors: Tensor = gains(made) * sure.clamp(0, 1) - LEAST
         return factors.clamp(min=0)
+
+
+def tint_spread(image: Tensor) -> float:
+    """How far half of the tints of `image` (1, 3, H, W) are at most from the usual ones of their lightness, in [0, 1].
+
+    Those are found in that half alone, again and again, so that a large stain does not count.
+    """
+    apart = unusual(image).abs().amax(1, keepdim=True)
+    for _ in range(TRIMS):
+        apart = unusual(image, (apart <= apart.median()).to(image)).abs().amax(1, keepdim=True)
+    return apart.median().item()
 
 
 def enlarged(factors: Tensor, window: Window, photo: Picture) -> Tensor:
