@@ -7,7 +7,7 @@ from daguerre.images import Picture
 from daguerre.networks.stain_unet import StainUNet
 from daguerre.tasks import resized
 from daguerre.tasks import stains as module
-from daguerre.tasks.stains import StainLifter, tint_spread
+from daguerre.tasks.stains import StainLifter, has_colour
 
 DEVICE = choose_device("cpu", "float32")
 
@@ -100,11 +100,16 @@ def test_a_picture_in_colour_is_left():
     assert lifter(Whole())(photo).picture is photo
 
 
-def test_a_large_stain_is_no_colour():
-    print_ = drawn(80, 96).read()
-    print_[..., :40] *= torch.tensor([1.0, 0.7, 0.4]).view(3, 1, 1)
-    assert tint_spread(print_) < 0.005
-    assert tint_spread(torch.rand(1, 3, 80, 96)) > 0.05
+def test_a_large_stain_is_no_colour_but_a_lawn_is():
+    def tinted(*tint):
+        made = drawn(80, 96).read()
+        made[..., :30] *= torch.tensor(tint).view(3, 1, 1)
+        return made
+
+    assert not has_colour(tinted(1.0, 1.0, 1.0))
+    assert not has_colour(tinted(1.0, 0.7, 0.4))
+    assert has_colour(tinted(0.4, 1.0, 0.4))
+    assert has_colour(torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(1)))
 
 
 def test_what_may_be_stained_or_not_is_left():
