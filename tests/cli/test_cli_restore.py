@@ -88,6 +88,23 @@ def test_who_has_a_pale_photograph_is_told_what_to_do_if_it_has_faded(restore):
     assert "pale:" not in restore("usual.png", *others).err
 
 
+def test_what_was_stained_is_said_and_lightened_unless_told_otherwise(restore):
+    down, across = np.mgrid[0:256, 0:320]
+    light = 150 + 50 * np.sin(down / 40) * np.sin(across / 30)
+    levels = np.stack([light, 0.97 * light, 0.9 * light], axis=2)
+    stained = np.exp(-((down - 120) ** 2 + (across - 150) ** 2) / 2500)[..., None] * [0.3, 0.5, 0.75]
+    Picture.from_array((levels * (1 - stained)).astype(np.uint8)).save("old.png")
+    others = ("--scratches", "off", "--faces", "off", "--fix-fading", "off", "--json")
+    said = json.loads(restore("old.png", "-o", "lifted.png", *others).out)
+    assert said["stained_percent"] > 2
+    assert json.loads(restore("old.png", "-o", "left.png", "--stains", "off", *others).out)["stained_percent"] == 0
+    off = {
+        name: np.abs(Picture.open(name).array() - levels)[100:140, 130:170].mean()
+        for name in ("lifted.png", "left.png")
+    }
+    assert off["lifted.png"] < 0.5 * off["left.png"]
+
+
 REFUSED = {
     "a.png b.png --mask-out mask.png": "--mask-out names one file, mask.png, but there are 2 pictures",
     "a.png --mask-out a.png": "--mask-out names a.png, which is a picture, a mask or a result",
