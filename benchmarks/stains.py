@@ -19,9 +19,7 @@ from daguerre.images import Picture
 from daguerre.tasks.stains import StainLifter
 from daguerre.training.aging import KINDS
 from daguerre.training.aging.fates import foxed, spilled, stained, taped, wet
-from daguerre.training.aging.photograph import Photograph
-from daguerre.training.aging.tone import monochrome
-from daguerre.training.steps.stains import COLOURLESS, Spotless
+from daguerre.training.steps.stains import COLOURLESS, Spotless, spoilt
 
 WAYS = {"foxing": foxed, "stains": stained, "drops": spilled, "water": wet, "tape": taped}
 BEST = 60.0  # decibels; what is better counts as much
@@ -45,19 +43,17 @@ def main() -> None:
         generator = torch.Generator().manual_seed(zlib.crc32(file.stem.encode()))
         old = Spotless(new, generator, 1.0)
         KINDS[old.pick(COLOURLESS)](old)
-        for name, clean in (("new", new), ("old", old.image)):
-            same = lifter(Picture.from_tensor(clean, bits=16)).picture.read()
-            kept.setdefault(name, []).append(psnr(same, clean, channel="rgb").clamp(max=BEST).mean())
-        for name, spoil in WAYS.items():
-            photograph = Photograph(clean, generator, 1.0)
-            spoil(photograph)
-            if (clean == clean[:, :1]).all():
-                photograph.spoil(monochrome)
-            spoilt, where = photograph.image, photograph.kinds > 0
-            made = lifter(Picture.from_tensor(spoilt, bits=16)).picture.read()
+        clean = old.image
+        for name, image in (("new", new), ("old", clean)):
+            same = lifter(Picture.from_tensor(image, bits=16)).picture.read()
+            kept.setdefault(name, []).append(psnr(same, image, channel="rgb").clamp(max=BEST).mean())
+        for name, way in WAYS.items():
+            photograph = spoilt(clean, generator, {way: 1.0}, unit=None)
+            image, where = photograph.image, photograph.kinds > 0
+            made = lifter(Picture.from_tensor(image, bits=16)).picture.read()
             if where.any() and not where.all():
                 scores.setdefault(name, []).append(
-                    [of_pixels(x, clean, place) for x, place in ((spoilt, where), (made, where), (made, ~where))]
+                    [of_pixels(x, clean, place) for x, place in ((image, where), (made, where), (made, ~where))]
                 )
     print(f"{'':<16}{'stained: so':>12}{'lightened':>12}{'elsewhere':>12}")
     for name, rows in scores.items():

@@ -47,7 +47,7 @@ class EvaluateRestoreOptions:
     versions: int = option(1, "how many times each photograph is aged, each time in another way")
     models: tuple[Model, ...] = option(("auto",), "how to restore, as `daguerre restore --model` takes it; one or more")
     scratches: Literal["auto", "off", "known"] = option(
-        "auto", "auto finds scratches, holes and stains, off leaves them, known tells restoring where they are"
+        "auto", "auto finds scratches, tears and holes, off leaves them, known tells restoring where they are"
     )
     lpips: bool = option(False, "also measure LPIPS, if its package and weights are there")
     device: str = device_option()

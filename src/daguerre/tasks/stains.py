@@ -27,7 +27,7 @@ DOUBTFUL, SURE = 0.9, 0.98
 LEAST = 0.02  # natural logarithm of the smallest factor that is more than a network's unrest
 # A print without colour has one usual tint for each lightness; half of its pixels are no further from it than COLOURED,
 # and it may have brown spots, but hardly any green or blue ones: nearly all pixels are no colder than COLD. Of 21 new
-# photographs one has so little colour, of prints, stained or not, nine in ten.
+# photographs one has so little colour, of 62 real old ones, half of them stained on purpose, 57.
 COLOURED, COLD, HARDLY = 0.01, 0.045, 0.97
 TINTS = 96  # pixels of the copy's sides in which that is measured
 TRIMS = 6  # times that the usual tints are found anew

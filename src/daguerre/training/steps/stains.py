@@ -25,7 +25,7 @@ from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainee import Average, Trainee
 
-__all__ = ["COLOURLESS", "Spotless", "Stains"]
+__all__ = ["COLOURLESS", "Spotless", "Stains", "spoilt"]
 
 FATES: dict[Callable[[Photograph], None], float] = {foxed: 0.35, stained: 0.4, spilled: 0.4, wet: 0.3, taped: 0.2}
 COLOURLESS = [kind for kind in USUAL if kind != "colour-print"]
@@ -106,7 +106,7 @@ class Stains:
         new = [picture for part in self.pictures.held_out for picture in part[: TRIALS // len(self.pictures.held_out)]]
         clean = [framed(picture, self.recipe.crop, generator) for picture in (real + new)[:TRIALS]]
         clean[len(real) :] = [self.grow_old(piece, generator) for piece in clean[len(real) :]]
-        return torch.cat([spoilt(piece, generator) for piece in clean]), torch.cat(clean)
+        return torch.cat([spoilt(piece, generator).image for piece in clean]), torch.cat(clean)
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A batch (B, 3, crop, crop), stained and not, on the device."""
@@ -116,7 +116,7 @@ class Stains:
         for number, (way, chance) in zip(chosen.tolist(), chances, strict=True):
             piece = turned(self.pool[number], int(8 * way))[None].float() / 255
             clean.append(piece)
-            stained.append(piece if chance < SPOTLESS else spoilt(piece, generator))
+            stained.append(piece if chance < SPOTLESS else spoilt(piece, generator).image)
         return self.pictures.ready(stained), self.pictures.ready(clean)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -189,11 +189,21 @@ def framed(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
     return F.interpolate(piece, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
 
 
-def spoilt(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Stain an image (1, 3, H, W), at least once; a grey one stays grey."""
-    photograph = Photograph(image, generator, 1.0, unit=UNIT)
+def spoilt(
+    image: Tensor,
+    generator: torch.Generator,
+    fates: dict[Callable[[Photograph], None], float] = FATES,
+    unit: float | None = UNIT,
+) -> Photograph:
+    """Stain an image (1, 3, H, W), at least once; a grey one stays grey.
+
+    Args:
+        fates: what may happen, and how likely it is.
+        unit: pixels that one of a usual scan is here; by the shorter side if nothing.
+    """
+    photograph = Photograph(image, generator, 1.0, unit=unit)
     while not photograph.steps:
-        hands(photograph, FATES)
+        hands(photograph, fates)
     if (image == image[:, :1]).all():
         photograph.spoil(monochrome)
-    return photograph.image
+    return photograph
