@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,17 +18,35 @@ def test_the_result_lies_beside_the_picture_and_the_faces_are_counted(faces):
     ran = faces("photo.jpg")
     assert ran.status == 0
     assert Path("photo-faces.jpg").exists()
-    assert "photo-faces.jpg  1 face found, 1 refined" in ran.err
+    assert re.search(r"photo-faces.jpg  1 face found, 1 refined \(changed by up to 0\.\d %\)", ran.err)
 
 
 def test_a_list_numbers_the_faces_and_writes_nothing(faces):
     ran = faces("photo.jpg", "--list")
     assert ran.status == 0
     heading, names, row = ran.out.splitlines()
-    assert heading == "photo.jpg: 1 face"
-    assert names.split() == ["face", "left", "top", "side", "score"]
-    assert row.split()[0] == "1"
+    assert heading == "# photo.jpg: 1 face"
+    assert names.split() == ["#", "left", "top", "width", "height"]
+    assert "# face 1, score 0." in row
     assert [path.name for path in Path().iterdir()] == ["photo.jpg"]
+
+
+def test_a_list_can_be_given_back_as_boxes(faces):
+    Path("faces.txt").write_text(faces("photo.jpg", "--list").out, encoding="utf-8")
+    listed = json.loads(faces("photo.jpg", "--list", "--json").out)["faces"]
+    again = json.loads(faces("photo.jpg", "--boxes", "faces.txt", "--list", "--json").out)["faces"]
+    assert [{**face, "score": 1.0} for face in listed] == again
+
+
+def test_a_list_needs_no_network(faces):
+    assert faces("photo.jpg", "--list", "--model", "nobody").status == 0
+
+
+@pytest.mark.parametrize("words", [("--only", "1"), ("--skip", "1"), ("-o", "there.jpg")])
+def test_a_list_refuses_what_it_would_not_heed(faces, words):
+    ran = faces("photo.jpg", "--list", *words)
+    assert ran.lines == ["daguerre: --list only lists the faces it finds; leave out --only, --skip and --output"]
+    assert ran.status == 1
 
 
 def test_a_list_can_be_json(faces):
@@ -42,6 +61,15 @@ def test_a_list_of_what_is_no_picture_fails_and_goes_on(faces):
     assert ran.status == 1
     assert "broken.jpg" in ran.err
     assert "photo.jpg: 1 face" in ran.out
+
+
+def test_a_list_as_json_says_of_every_picture_what_failed(faces):
+    Path("broken.jpg").write_bytes(b"no picture")
+    ran = faces("broken.jpg", "photo.jpg", "--list", "--json")
+    first, second = map(json.loads, ran.out.splitlines())
+    assert first["input"] == "broken.jpg"
+    assert "broken.jpg" in first["error"]
+    assert len(second["faces"]) == 1
 
 
 def test_faces_that_change_too_much_are_named(faces):

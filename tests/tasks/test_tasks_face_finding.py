@@ -7,7 +7,7 @@ from onnx_files import write_convolutions
 import daguerre.tasks.face_finding as module
 from daguerre.errors import OptionError
 from daguerre.images import Picture
-from daguerre.tasks.face_finding import Face, FaceFinder, YuNet, in_reading_order, merged, read_boxes
+from daguerre.tasks.face_finding import Boxes, Face, FaceFinder, YuNet, in_reading_order, merged
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -67,8 +67,13 @@ def test_faces_are_numbered_as_one_reads():
 def test_boxes_are_read_from_a_file_and_made_square(tmp_path):
     file = tmp_path / "boxes.txt"
     file.write_text("# left, top, width, height\n10, 20, 30, 40\n\n50 10 20 20 # aunt\n", encoding="utf-8")
-    faces = read_boxes(file, Picture.from_array(np.zeros((80, 90), np.uint8)))
-    assert faces == [Face(5, 20, 40), Face(50, 10, 20)]
+    assert Boxes(file)(Picture.from_array(np.zeros((80, 90), np.uint8))) == [Face(50, 10, 20), Face(5, 20, 40)]
+
+
+def test_a_box_may_reach_over_the_border_and_its_file_come_from_windows(tmp_path):
+    file = tmp_path / "boxes.txt"
+    file.write_text("-3 5 60 60\r\n", encoding="utf-8-sig")
+    assert Boxes(file)(Picture.from_array(np.zeros((80, 90), np.uint8))) == [Face(-3, 5, 60)]
 
 
 @pytest.mark.parametrize(
@@ -76,22 +81,29 @@ def test_boxes_are_read_from_a_file_and_made_square(tmp_path):
     [
         ("1 2 3", "line 2: '1 2 3' is no box; write left, top, width and height in pixels"),
         ("left 2 3 4", "line 2: 'left 2 3 4' is no box"),
-        ("80 10 20 20", "line 2: the box 80 10 20 20 is not inside the picture, which has 90 x 80 pixels"),
-        ("10 10 0 5", "line 2: the box 10 10 0 5 is not inside"),
-        ("nan 10 5 5", "line 2: the box nan 10 5 5 is not inside"),
+        ("90 10 20 20", "line 2: the box 90 10 20 20 is not in the picture, which has 90 x 80 pixels"),
+        ("-20 10 20 20", "line 2: the box -20 10 20 20 is not in the picture"),
+        ("10 10 0 5 # uncle", "line 2: the box 10 10 0 5 is smaller than a pixel"),
+        ("nan 10 5 5", "line 2: the box nan 10 5 5 is not in the picture"),
+        ("10 10 inf 5", "line 2: the box 10 10 inf 5 is not in the picture"),
     ],
 )
 def test_what_is_no_box_is_named_with_its_line(tmp_path, line, problem):
     file = tmp_path / "boxes.txt"
     file.write_text(f"10 10 20 20\n{line}\n", encoding="utf-8")
     with pytest.raises(OptionError) as error:
-        read_boxes(file, Picture.from_array(np.zeros((80, 90), np.uint8)))
+        Boxes(file)(Picture.from_array(np.zeros((80, 90), np.uint8)))
     assert problem in str(error.value)
 
 
-def test_a_file_of_boxes_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(OptionError, match=r"cannot read the boxes in .*none\.txt"):
-        read_boxes(tmp_path / "none.txt", Picture.from_array(np.zeros((80, 90), np.uint8)))
+def test_a_file_of_boxes_that_cannot_be_read_is_named(tmp_path):
+    picture = Picture.from_array(np.zeros((80, 90), np.uint8))
+    with pytest.raises(OptionError, match=r"cannot read the boxes in .*none\.txt \(No such file or directory\)"):
+        Boxes(tmp_path / "none.txt")(picture)
+    file = tmp_path / "boxes.txt"
+    file.write_text("10 10 20 20\n", encoding="utf-16")
+    with pytest.raises(OptionError, match=r"cannot read the boxes in .*; save it as plain text, in UTF-8"):
+        Boxes(file)(picture)
 
 
 def sees_blue(path, stride=16):

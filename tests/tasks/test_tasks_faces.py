@@ -11,9 +11,11 @@ from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.networks.compact_face import CompactFace
 from daguerre.networks.face_spade import FaceGenerator
+from daguerre.tasks.face_frame import missing_grain
 from daguerre.tasks.faces import FaceOptions, FaceRefiner
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.provenance import steps_of
+from daguerre.tiling import Window
 from daguerre.weights.checkpoint import write
 
 TINY = {"side": 32, "widths": [4, 4], "blocks": [1, 1]}
@@ -125,6 +127,18 @@ def test_the_published_network_takes_part(boxes):
     made = refine(Picture.from_array(levels()), boxes, model="microsoft")
     assert made.refined == 2
     assert list(made.step.models) == ["microsoft-face-256"]
+    assert made.step.source_type == "compositeWithTrainedAlgorithmicMedia"
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_the_published_network_sees_faces_at_the_size_that_it_was_trained_on(boxes, monkeypatch, side):
+    arguments = {"features": 1, "hidden": 4, "side": side}
+    keep(FaceGenerator(**arguments), "published", "FaceGenerator", arguments)
+    seen = []
+    refiner = FaceRefiner(boxes=boxes, device="cpu", precision="bfloat16", model="published")
+    refiner.network.register_forward_hook(lambda _, inputs, made: seen.append((inputs[0].shape[2:], made.dtype)))
+    refiner(Picture.from_array(levels()))
+    assert seen == [((side, side), torch.float32)] * 2
 
 
 def test_a_network_for_something_else_is_refused(boxes):
@@ -143,6 +157,7 @@ def test_a_number_without_a_face_is_named(boxes):
     [
         ({"only": "one"}, "only is 'one'; write the numbers of faces with commas between, such as 1,3"),
         ({"skip": "0"}, "skip is '0'"),
+        ({"only": ","}, "only is ','"),
         ({"only": "1", "skip": "2"}, "exclude each other"),
         ({"strength": 2.0}, "strength is 2"),
         ({"min_size": 1}, "min_size is 1"),
@@ -160,23 +175,24 @@ def test_it_is_a_step_of_chains_and_leaves_a_record(boxes):
     assert record["task"] == "faces"
     assert record["options"]["boxes"] == "boxes.txt"
     assert record["measured"]["faces_refined"] == 2
+    assert record["measured"]["faces_kept"] == 0
 
 
 def test_grain_around_a_smoothed_face_is_put_back():
     generator = torch.Generator().manual_seed(0)
     grainy = 0.5 + 0.03 * torch.randn(1, 1, 120, 120, generator=generator)
     picture = Picture.from_tensor(grainy.expand(-1, 3, -1, -1), bits=16)
-    inside = module.Window(30, 30, 60, 60)
+    inside = Window(30, 30, 60, 60)
     smoothing = 0.5 - picture.read(inside)
-    assert module.missing_grain(picture, inside, smoothing) == pytest.approx(0.03, rel=0.25)
-    assert module.missing_grain(picture, inside, torch.zeros_like(smoothing)) < 0.01
+    assert missing_grain(picture, inside, smoothing) == pytest.approx(0.03, rel=0.25)
+    assert missing_grain(picture, inside, torch.zeros_like(smoothing)) < 0.01
 
 
 def test_clean_faces_come_back_as_they_were():
     astronaut = Picture.open(Path(__file__).parents[2] / "examples" / "astronaut.jpg")
     made = FaceRefiner(device="cpu")(astronaut)
     (face,) = made.faces
-    square = module.Window(face.face.top, face.face.left, face.face.side, face.face.side)
+    square = Window(face.face.top, face.face.left, face.face.side, face.face.side)
     error = (made.picture.read(square) - astronaut.read(square)).square().mean()
     assert face.fate == "refined"
     assert -10 * torch.log10(error) > 36

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch.nn import functional as F
 from daguerre.devices import Device
 from daguerre.errors import Cancelled, OptionError, WeightsNotFound
 from daguerre.images import Picture
+from daguerre.networks.face_spade import FaceGenerator
 from daguerre.networks.latent_translation import (
     LatentTranslation,
     PartialNonlocalTranslation,
@@ -33,6 +36,8 @@ ARGUMENTS = {
     PatchAttentionTranslation: {"latent": 6, "features": 8},
     ScratchUNet: {"features": 3, "depth": 2},
 }
+FACE = {"features": 1, "hidden": 4, "side": 64}
+ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 
 def keep(name, network):
@@ -201,9 +206,18 @@ def test_weights_that_are_missing_are_named_at_once_with_the_command_that_fetche
 def test_restoring_names_the_detector_among_what_is_missing(desk):
     with pytest.raises(WeightsNotFound) as caught:
         Restorer(model="microsoft")
-    assert {*module.models(None), *module.models("attention"), module.DETECTOR} < set(
-        str(caught.value).replace("`", "").split()
-    )
+    named = set(str(caught.value).replace("`", "").split())
+    assert {*module.models(None), *module.models("attention"), module.DETECTOR, "microsoft-face-256"} < named
+
+
+def test_faces_are_redrawn_by_the_published_network_as_well_and_the_record_says_so(networks):
+    header = WeightsHeader(name="face", task="faces", network="FaceGenerator", arguments=FACE)
+    write(weights_folder() / "microsoft-face-256.safetensors", FaceGenerator(**FACE).state_dict(), header, half=False)
+    astronaut = Picture.open(ASTRONAUT)
+    made = Restorer(model="microsoft", scratches="off", device="cpu", strength=0.1)(astronaut)
+    assert [face.fate for face in made.faces] == ["refined"]
+    assert "microsoft-face-256" in made.step.models
+    assert made.step.source_type == "compositeWithTrainedAlgorithmicMedia"
 
 
 def test_the_networks_compute_in_float32_whatever_the_device_prefers(networks):

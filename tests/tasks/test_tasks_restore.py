@@ -157,6 +157,11 @@ def test_faces_are_refined_after_everything_else_and_recorded():
 
 def test_no_strength_for_faces_looks_for_none():
     assert Restorer(scratches="off", face_strength=0.0).refiner is None
+    assert Restorer(scratches="off", strength=0.0).refiner is None
+
+
+def test_strength_holds_for_faces_too():
+    assert RestoreOptions(strength=0.5, face_strength=0.6).refining().strength == pytest.approx(0.3)
 
 
 def test_a_faded_print_comes_back_further_if_its_owner_says_so_and_a_clean_one_hardly_changes_unless():

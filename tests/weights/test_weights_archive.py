@@ -11,6 +11,7 @@ from weights.archives import DETECTOR, FOLDER, MAPPING, VAE, serving, write_arch
 
 from daguerre import weights
 from daguerre.errors import Cancelled, WeightsDamaged, WeightsError, WeightsNotFound
+from daguerre.networks.face_spade import FaceGenerator
 from daguerre.networks.photo_vae import PhotoVAE
 from daguerre.weights.archive import NoRanges, RemoteFile
 from daguerre.weights.catalog import catalog
@@ -66,6 +67,29 @@ def test_an_archive_gives_the_networks_that_are_known_and_nothing_else(archive, 
     header = read_header(folder / "microsoft-scratch-detection.safetensors")
     assert (header.licence, header.task, header.network) == ("MIT", "scratches", "ScratchUNet")
     assert weights.load("microsoft-vae-a-quality").network.features == 24
+
+
+def test_the_archive_of_faces_gives_both_networks_each_with_its_size(folder, tmp_path):
+    network = FaceGenerator(features=1, hidden=4)
+    for name, layer in list(network.named_modules()):
+        if name.rpartition(".")[2] in ("conv_0", "conv_1", "conv_s"):
+            torch.nn.utils.spectral_norm(layer)
+    network(torch.rand(2, 3, 64, 64))
+    path = tmp_path / "face_checkpoints.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member in ("Setting_9_epoch_100", "FaceSR_512"):
+            with archive.open(f"checkpoints/{member}/latest_net_G.pth", "w") as file:
+                torch.save(network.state_dict(), file)
+    kept = weights.import_archive(path)
+    assert [read_header(path).arguments["side"] for path in kept if path.stem.endswith("512")] == [512]
+    assert {path.stem: weights.load(path.stem).network.side for path in kept} == {
+        "microsoft-face-256": 256,
+        "microsoft-face-512": 512,
+    }
+    face = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        made = weights.load("microsoft-face-256").network(face)
+        torch.testing.assert_close(made, network.eval()(face), rtol=0, atol=1e-5)
 
 
 def test_what_no_checksum_could_verify_is_recorded_as_such(archive, folder):

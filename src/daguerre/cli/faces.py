@@ -10,11 +10,12 @@ import tyro
 
 from daguerre.cli.arguments import parse
 from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
-from daguerre.cli.terminal import errors
+from daguerre.cli.terminal import errors, naming
 from daguerre.errors import DaguerreError, OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.faces import FaceOptions, FaceRefiner
+from daguerre.tasks.face_finding import Finder
+from daguerre.tasks.faces import FaceOptions, FaceRefiner, RefinedFace
 
 __all__ = ["run"]
 
@@ -34,7 +35,8 @@ def faces(
     $ daguerre faces group.jpg --list                  only where they are
     $ daguerre faces group.jpg --only 1,3              these alone ...
     $ daguerre faces group.jpg --skip 2                ... or all but this one
-    $ daguerre faces group.jpg --boxes faces.txt       where they are, you say
+    $ daguerre faces group.jpg --list > faces.txt      change this list ...
+    $ daguerre faces group.jpg --boxes faces.txt       ... and give it back
     $ daguerre faces group.jpg --strength 0.5          half as far
 
     Only fine detail is added: forms, tones and all that is sharp already stay. `daguerre restore` does this, too,
@@ -42,15 +44,18 @@ def faces(
 
     Args:
         pictures: photographs, or folders of them.
-        list: only print the faces that are found, as a table or, with --json, as JSON.
+        list: only print the faces that are found, as --boxes reads them or, with --json, as JSON.
     """
     jobs = plan_jobs(pictures, result, "-faces")
     chosen = refining.only or refining.skip or refining.boxes
     if chosen and len(jobs) > 1:
         raise OptionError(f"--only, --skip and --boxes fit one picture, but there are {len(jobs)}")
-    refiner = FaceRefiner(refining)
     if list:
-        return max([show(job, refiner, result) for job in jobs], default=0)
+        if refining.only or refining.skip or result.output:
+            raise OptionError("--list only lists the faces it finds; leave out --only, --skip and --output")
+        find = refining.finding()
+        return max(show(job, find, result) for job in jobs)
+    refiner = FaceRefiner(refining)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         original = Picture.open(job.source, max_pixels=result.max_pixels)
@@ -62,27 +67,31 @@ def faces(
     return run_jobs(jobs, result, work, describe, refining)
 
 
-def plain(face: Any) -> dict[str, Any]:
+def plain(face: RefinedFace) -> dict[str, Any]:
     """A refined face as JSON has it."""
     return {"number": face.number, **asdict(face.face), "change_percent": face.change, "fate": face.fate}
 
 
-def show(job: Job, refiner: FaceRefiner, output: Output) -> int:
+def show(job: Job, find: Finder, output: Output) -> int:
     """Print the faces of a picture; exit status 1 if it cannot be read."""
     try:
-        found = refiner.find(Picture.open(job.source, max_pixels=output.max_pixels))
+        with naming(job.source):
+            found = find(Picture.open(job.source, max_pixels=output.max_pixels))
     except DaguerreError as error:
+        if output.json:
+            print(json.dumps({"input": str(job.source), "error": str(error)}))
         errors.print(f"daguerre: {error}", style="red", markup=False)
         return 1
     if output.json:
         listed = [{"number": number, **asdict(face)} for number, face in enumerate(found, start=1)]
         print(json.dumps({"input": str(job.source), "faces": listed}))
         return 0
-    print(f"{job.source}: {counted(len(found))}")
+    print(f"# {job.source}: {counted(len(found))}")
     if found:
-        print(f"{'face':>6} {'left':>7} {'top':>7} {'side':>7} {'score':>7}")
+        print(f"#{'left':>6} {'top':>7} {'width':>7} {'height':>7}")
     for number, face in enumerate(found, start=1):
-        print(f"{number:>6} {face.left:>7} {face.top:>7} {face.side:>7} {face.score:>7.2f}")
+        box = f"{face.left:>7} {face.top:>7} {face.side:>7} {face.side:>7}"
+        print(f"{box}   # face {number}, score {face.score:.2f}")
     return 0
 
 
@@ -93,6 +102,8 @@ def counted(count: int) -> str:
 def describe(said: dict[str, Any]) -> str:
     fates = [face["fate"] for face in said["faces"]]
     line = f"{counted(len(fates))} found, {fates.count('refined')} refined"
+    most = max((face["change_percent"] for face in said["faces"] if face["fate"] == "refined"), default=0)
+    line += f" (changed by up to {most:.1f} %)" if most else ""
     kept = [str(face["number"]) for face in said["faces"] if face["fate"] == "kept"]
     return line + (f", left as they are because they would change too much: {', '.join(kept)}" if kept else "")
 

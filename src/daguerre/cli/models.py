@@ -97,7 +97,7 @@ def import_weights(
         raise OptionError("what a published archive holds has names already; leave --name out")
     for path in kept:
         header = read_header(path)
-        usable = header.task in ("upscale", "stylize")
+        usable = header.task in ("upscale", "stylize", "faces")
         use = f"; use it with --model {path.stem}" if usable else ""
         if header.network == "StyleTransformer":
             use += ", and give it a style vector's file (.json) as --style, for it came without a style predictor"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from daguerre.cli.arguments import flags_of_several, parse
+from daguerre.cli.faces import counted
 from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, run_jobs
 from daguerre.cli.terminal import errors
 from daguerre.devices import Precision
@@ -144,7 +145,9 @@ def plan_stages(jobs: Sequence[Job], folder: Path | None, tasks: Sequence[str]) 
 def describe(said: dict[str, Any]) -> str:
     *first, last = [step["task"] for step in said["steps"]]
     tasks = f"{', '.join(first)} and {last}" if first else last
-    return f"{said['width']} x {said['height']} pixels after {tasks}"
+    kept = sum(step["measured"].get("faces_kept", 0) for step in said["steps"])
+    left = f", {counted(kept)} left alone, because of too much change" if kept else ""
+    return f"{said['width']} x {said['height']} pixels after {tasks}{left}"
 
 
 def names_in(steps: str) -> list[str]:

@@ -63,14 +63,16 @@ class FaceGenerator(nn.Module):
     Args:
         features: channels at full size; sixteen times as many at the smallest.
         hidden: channels between the degraded face and what it modulates.
+        side: of the faces that the weights were trained on, in pixels; it does not change what is computed.
     """
 
     scale = 1
     multiple = 32
     whole_picture = True
 
-    def __init__(self, *, features: int = 64, hidden: int = 128) -> None:
+    def __init__(self, *, features: int = 64, hidden: int = 128, side: int = 256) -> None:
         super().__init__()
+        self.side = side
         self.fc = nn.Conv2d(3, 16 * features, 3, padding=1)
         self.head_0 = ModulatedBlock(16 * features, 16 * features, hidden)
         self.G_middle_0 = ModulatedBlock(16 * features, 16 * features, hidden)

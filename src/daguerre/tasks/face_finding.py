@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from daguerre.images.pixels import luma, to_levels
 from daguerre.tasks.resized import read_resized
 from daguerre.tiling import Window
 
-__all__ = ["Face", "FaceFinder", "Finder", "YuNet", "in_reading_order", "read_boxes", "soft_ellipse"]
+__all__ = ["Boxes", "Face", "FaceFinder", "Finder", "YuNet", "in_reading_order", "soft_ellipse"]
 
 LONGEST = 1200  # pixels of the copy's longer side
 LEAST = 26  # pixels of the smallest face on the copy; the cascades know faces of 20
@@ -124,6 +125,53 @@ class YuNet:
         return in_reading_order([face for face in found if face.side >= 0.9 * self.min_size])
 
 
+class Boxes:
+    """Faces that a person has marked, in a text file: in each line left, top, width and height in pixels.
+
+    Commas or spaces lie between; empty lines and what follows a # do not count. A box is made square around its middle,
+    and may reach over the picture's border, as `daguerre faces --list` writes them.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, picture: Picture) -> list[Face]:
+        """The faces of a picture, in reading order of their middles.
+
+        Raises:
+            OptionError: the file cannot be read, a line says something else, or a box lies outside the picture.
+        """
+        try:
+            lines = self.path.read_text(encoding="utf-8-sig").splitlines()
+        except OSError as error:
+            raise OptionError(f"cannot read the boxes in {self.path} ({error.strerror})") from error
+        except UnicodeDecodeError as error:
+            raise OptionError(f"cannot read the boxes in {self.path}; save it as plain text, in UTF-8") from error
+        said = [line.partition("#")[0].strip() for line in lines]
+        return in_reading_order([self.face(number, line, picture) for number, line in enumerate(said, 1) if line])
+
+    def face(self, number: int, line: str, picture: Picture) -> Face:
+        try:
+            left, top, width, height = map(float, line.replace(",", " ").split())
+        except ValueError:
+            raise OptionError(
+                f"{self.path}, line {number}: {line!r} is no box; write left, top, width and height in pixels"
+            ) from None
+        if min(width, height) < 1:
+            raise OptionError(f"{self.path}, line {number}: the box {line} is smaller than a pixel")
+        finite = math.isfinite(width) and math.isfinite(height)
+        if not (finite and -width < left < picture.width and -height < top < picture.height):
+            raise OptionError(
+                f"{self.path}, line {number}: the box {line} is not in the picture, "
+                f"which has {picture.width} x {picture.height} pixels"
+            )
+        side = max(width, height)
+        return Face(round(left + (width - side) / 2), round(top + (height - side) / 2), round(side))
+
+
 def reduced(picture: Picture) -> tuple[Tensor, float]:
     """A picture with a longer side of at most `LONGEST` pixels, (1, 3, h, w), and its size over the picture's."""
     share = min(LONGEST / max(picture.height, picture.width), 1.0)
@@ -173,37 +221,43 @@ def cascade(name: str) -> Any:
 
 def merged(boxes: NDArray[np.float64]) -> list[tuple[tuple[float, float, float], int]]:
     """Boxes (n, 3) that are of one face made one, their median, with their number; none overlaps a better one much."""
-    groups: list[list[NDArray[np.float64]]] = []
-    left = list(boxes[np.lexsort(boxes.T)])  # OpenCV's threads bring them in any order
-    while left:
-        counts = [sum(overlap(a, b) >= SAME for b in left) for a in left]
-        best = left[int(np.argmax(counts))]
-        groups.append([box for box in left if overlap(best, box) >= SAME])
-        left = [box for box in left if overlap(best, box) < SAME]
+    boxes = boxes[np.lexsort(boxes.T)]  # OpenCV's threads bring them in any order
+    near = np.array([overlap(box, boxes) >= SAME for box in boxes], bool).reshape(len(boxes), len(boxes))
+    counts, left = near.sum(1), np.ones(len(boxes), bool)
+    groups = []
+    while left.any():
+        group = near[np.argmax(np.where(left, counts, -1))] & left
+        groups.append(boxes[group])
+        counts -= near[:, group].sum(1)
+        left &= ~group
     kept: list[tuple[tuple[float, float, float], int]] = []
     for group in sorted(groups, key=len, reverse=True):
-        x, y, side = np.median(np.array(group), axis=0)
-        if all(covered((x, y, side), other) < 0.5 for other, _ in kept):
-            kept.append(((float(x), float(y), float(side)), len(group)))
+        middle = np.median(group, axis=0)
+        if all(covered(middle, np.array([other])).item() < 0.5 for other, _ in kept):
+            x, y, side = middle.tolist()
+            kept.append(((x, y, side), len(group)))
     return kept
 
 
-def shared(a: Sequence[float], b: Sequence[float]) -> float:
-    """Pixels that two squares share."""
-    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    down = min(a[1] + a[2], b[1] + b[2]) - max(a[1], b[1])
-    return float(max(across, 0) * max(down, 0))
+def shared(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pixels that a square (3,) shares with each of others (n, 3): (n,)."""
+    first = np.maximum(box[:2], boxes[:, :2])
+    last = np.minimum(box[:2] + box[2], boxes[:, :2] + boxes[:, 2:])
+    both: NDArray[np.float64] = np.maximum(last - first, 0).prod(1)
+    return both
 
 
-def overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """The part of two squares' union that they share, in [0, 1]."""
-    common = shared(a, b)
-    return common / (a[2] ** 2 + b[2] ** 2 - common)
+def overlap(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The part of its union with each of others (n, 3) that a square (3,) shares, in [0, 1]: (n,)."""
+    common = shared(box, boxes)
+    part: NDArray[np.float64] = common / (box[2] ** 2 + boxes[:, 2] ** 2 - common)
+    return part
 
 
-def covered(a: Sequence[float], b: Sequence[float]) -> float:
-    """The part of the smaller of two squares that lies in the other, in [0, 1]."""
-    return shared(a, b) / min(a[2], b[2]) ** 2
+def covered(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The part of the smaller of a square (3,) and each of others (n, 3) that lies in the other, in [0, 1]: (n,)."""
+    part: NDArray[np.float64] = shared(box, boxes) / np.minimum(box[2], boxes[:, 2]) ** 2
+    return part
 
 
 def in_reading_order(faces: Sequence[Face]) -> list[Face]:
@@ -230,37 +284,3 @@ def soft_ellipse(window: Window, middle: tuple[float, float], half: tuple[float,
     x = (torch.arange(window.left, window.right) + 0.5 - middle[1]) / half[1]
     ramp = ((1 - torch.hypot(y[:, None], x[None])) / (1 - full)).clamp(0, 1)
     return (ramp * ramp * (3 - 2 * ramp))[None, None]
-
-
-def read_boxes(path: Path, picture: Picture) -> list[Face]:
-    """Faces from a text file: in each line left, top, width and height in pixels, with commas or spaces between.
-
-    Empty lines and what follows a # do not count. A box is made square around its middle.
-
-    Raises:
-        OptionError: the file cannot be read, a line says something else, or a box lies outside the picture.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"cannot read the boxes in {path}: {error}") from error
-    faces = []
-    for number, line in enumerate(lines, start=1):
-        words = line.partition("#")[0].replace(",", " ").split()
-        if not words:
-            continue
-        try:
-            left, top, width, height = map(float, words)
-        except ValueError:
-            raise OptionError(
-                f"{path}, line {number}: {line.strip()!r} is no box; write left, top, width and height in pixels"
-            ) from None
-        inside = left >= 0 and top >= 0 and left + width <= picture.width and top + height <= picture.height
-        if not inside or not min(width, height) >= 1:
-            raise OptionError(
-                f"{path}, line {number}: the box {line.strip()} is not inside the picture, "
-                f"which has {picture.width} x {picture.height} pixels"
-            )
-        side = max(width, height)
-        faces.append(Face(round(left + (width - side) / 2), round(top + (height - side) / 2), round(side)))
-    return faces

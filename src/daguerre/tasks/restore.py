@@ -12,7 +12,7 @@ from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.faces import FaceOptions, FaceRefiner, RefinedFace
+from daguerre.tasks.faces import MODELS, FaceOptions, FaceRefiner, RefinedFace
 from daguerre.tasks.microsoft import models as published_models
 from daguerre.tasks.microsoft import require
 from daguerre.tasks.provenance import Step
@@ -56,8 +56,11 @@ class RestoreOptions:
     keep_colour: bool = option(False, "when fading is undone, change the lightness alone: every tint stays")
     strength: float = option(1.0, "how far to go from the photograph as it is, 0, to the restored one, 1")
     faces: Literal["auto", "off"] = option("auto", "auto finds faces and gives them back their detail, off leaves them")
-    face_strength: float = option(1.0, "how far to go with faces, from 0, not at all, to 1")
+    face_strength: float = option(1.0, "how far to go with faces, from 0, not at all, to 1; counts within strength")
     face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
+    face_finder: str = option(
+        "cascades", "what finds faces: cascades, which ship with OpenCV, or YuNet's file", metavar="FILE", file=True
+    )
     device: str = device_option()
     precision: Precision = precision_option()
 
@@ -78,7 +81,12 @@ class RestoreOptions:
     def refining(self) -> FaceOptions:
         """How faces are refined."""
         return FaceOptions(
-            strength=self.face_strength, face_limit=self.face_limit, device=self.device, precision=self.precision
+            model=self.model,
+            strength=self.strength * self.face_strength,
+            face_limit=self.face_limit,
+            finder=self.face_finder,
+            device=self.device,
+            precision=self.precision,
         )
 
 
@@ -127,14 +135,15 @@ class Restorer:
     def __init__(self, options: RestoreOptions | None = None, **changes: Any) -> None:
         self.options = replace(options or RestoreOptions(), **changes)
         finds = self.options.scratches == "auto"
+        refining = self.options.refining()
+        refines = self.options.faces == "auto" and refining.strength > 0
         if self.options.model == "microsoft":  # all that is missing is named at once
-            detector = [DETECTORS["microsoft"]] if finds else []
-            require([*published_models("attention"), *published_models(None), *detector])
+            more = [DETECTORS["microsoft"]] * finds + [MODELS["microsoft"]] * refines
+            require([*published_models("attention"), *published_models(None), *more])
         self.detector = ScratchDetector(self.options.finding()) if finds else None
         self.lifter = self.make_lifter()
         self.method = self.make_method()
-        refines = self.options.faces == "auto" and self.options.face_strength > 0
-        self.refiner = FaceRefiner(self.options.refining()) if refines else None
+        self.refiner = FaceRefiner(refining) if refines else None
 
     def make_lifter(self) -> StainLifter | None:
         options = self.options
@@ -202,13 +211,15 @@ class Restorer:
             for field in fields(self.options)
             if getattr(self.options, field.name) != field.default and field.name != "device"
         }
-        if "scratches" in chosen:
-            chosen["scratches"] = Path(chosen["scratches"]).name
+        for name in ("scratches", "face_finder"):
+            if name in chosen:
+                chosen[name] = Path(chosen[name]).name
         used = list(self.method.models)
         if self.detector is not None:
             used.append(DETECTORS[self.options.model])
         if self.lifter is not None:
             used.append(STAINS)
+        redrawn = faces is not None and faces.source_type == "compositeWithTrainedAlgorithmicMedia"
         parts = {"damaged": damaged, "stained": stained, "tone_change": tone_change}
         return Step(
             task="restore",
@@ -216,7 +227,7 @@ class Restorer:
             models={name: weights.checksum(name) for name in used} | dict(faces.models if faces else {}),
             measured={f"{name}_percent": round(100 * part, 2) for name, part in parts.items()}
             | dict(faces.measured if faces else {}),
-            source_type="compositeWithTrainedAlgorithmicMedia" if damaged else "algorithmicallyEnhanced",
+            source_type="compositeWithTrainedAlgorithmicMedia" if damaged or redrawn else "algorithmicallyEnhanced",
         )
 
 

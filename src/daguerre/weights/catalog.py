@@ -17,6 +17,7 @@ class ModelEntry:
         task: what it is for, such as `upscale`.
         scale: output pixels per input pixel.
         network: name of the network in `registry`.
+        arguments: those of its arguments that its weights do not show.
         licence: SPDX name, or a sentence.
         cleans: as in the weights' header.
         commercial: False if the licence forbids commercial use.
@@ -39,6 +40,7 @@ class ModelEntry:
     bytes: int | None = None
     note: str = ""
     scores: dict[str, float] = field(default_factory=dict)
+    arguments: dict[str, int] = field(default_factory=dict)
     path: Path | None = None
     url: str = ""
     member: str = ""

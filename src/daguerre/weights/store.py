@@ -218,6 +218,7 @@ def adopt(entry: ModelEntry, published: Path) -> Path:
         raise WeightsDamaged(f"{published} holds a {loaded.header.network}, not the {entry.network} of {entry.name}")
     header = replace(
         loaded.header,
+        arguments={**loaded.header.arguments, **entry.arguments},
         task=entry.task,
         cleans=entry.cleans,
         licence=entry.licence,
