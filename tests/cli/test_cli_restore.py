@@ -107,7 +107,7 @@ def test_what_was_stained_is_said_and_lightened_unless_told_otherwise(restore):
 
 REFUSED = {
     "a.png b.png --mask-out mask.png": "--mask-out names one file, mask.png, but there are 2 pictures",
-    "a.png --mask-out a.png": "--mask-out names a.png, which is a picture, a mask or a result",
+    "a.png --mask-out a.png": "a.png is read, or written for something else, too",
     "a.png --mask-out m.png --scratches off": "--scratches off looks for no damage",
     "a.png b.png --scratches mask.png": "the mask mask.png fits one picture, but there are 2",
     "a.png --scratches small.png": "a mask must have the size of its picture",

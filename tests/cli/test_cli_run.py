@@ -227,10 +227,10 @@ def test_a_folder_for_stages_that_may_not_be_written_to_is_told_before_any_work(
 @pytest.mark.parametrize(
     ("inputs", "complaint"),
     [
-        (("photo.png", "other/photo.png"), "photo.png and a stage of other/photo.png would both be between/photo-1"),
+        (("photo.png", "other/photo.png"), "between/photo-1-upscale.png is read, or written for something else, too"),
         (
             ("photo.png", "between/photo-1-upscale.png"),
-            "between/photo-1-upscale.png and a stage of photo.png would both",
+            "between/photo-1-upscale.png is read, or written for something else, too",
         ),
     ],
 )

@@ -73,7 +73,7 @@ def test_one_overlay_for_several_pictures_or_in_place_of_one_is_refused(scratche
     ]
     ran = scratches("a.png", "--overlay", "a.png")
     assert (ran.status, len(ran.lines)) == (1, 1)
-    assert "which is a picture or its mask" in ran.err
+    assert "is read, or written for something else, too" in ran.err
 
 
 def test_a_mask_is_replaced_only_when_asked(scratches):

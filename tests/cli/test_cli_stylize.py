@@ -38,6 +38,35 @@ def test_the_painting_whose_style_is_taken_is_never_replaced(folder, capsys):
     assert (folder / "painting.png").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["photo.png", "--style", "a-stages.png", "--stages", "1", "-o", "a.png"],
+        ["photo.png", "photo.jpg", "--style", "painting.png", "--losses"],
+    ],
+)
+def test_nothing_is_replaced_that_is_read_or_written_for_another_picture(words, folder, capsys):
+    Picture.open(folder / "photo.png").save(folder / "photo.jpg")
+    Picture.open(folder / "painting.png").save(folder / "a-stages.png")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert main(["stylize", *words, "--method", "optimize", "--overwrite"]) == 1
+    assert "is read, or written for something else, too" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_a_vector_that_is_read_is_not_replaced(folder, small_style, capsys):
+    assert fast("--style", "painting.png", "--save-vector", "v.json", "-o", "a.png") == 0
+    before = (folder / "v.json").read_bytes()
+    assert fast("--style", "v.json", "painting.png", "--save-vector", "v.json", "--overwrite") == 1
+    assert "v.json is read, or written for something else, too" in capsys.readouterr().err
+    assert (folder / "v.json").read_bytes() == before
+
+
+def test_one_pass_is_stopped_by_the_first_ctrl_c(folder, small_style, monkeypatch):
+    monkeypatch.setattr(stylize.Stylizer, "__call__", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    assert fast("--style", "painting.png") == 130
+
+
 def test_the_working_is_shown_in_files_beside_the_result(folder):
     words = ["--stages", "1,3", "--losses", "--plot", "--film", "webp", "-o", "out.jpg"]
     assert run(*words) == 0
@@ -113,6 +142,7 @@ def test_a_second_ctrl_c_stops_at_once(folder, capsys, monkeypatch):
     ("words", "message"),
     [
         (["--stages", "1,ten"], "--stages is '1,ten'; it must be steps such as 1,10,50"),
+        (["--stages", ","], "--stages is ','; it must be steps such as 1,10,50"),
         (["--stages", "500"], "stage 500 is not among the 4 steps"),
         (["--content-weight", "nan"], "content_weight is nan"),
         (["--style-layers", "relu9_9"], "VGG-19 has no layer 'relu9_9'; it has conv1_1"),
@@ -152,10 +182,10 @@ def test_a_saved_vector_paints_like_its_picture(folder, small_style):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--stages", "1,3"], "--stages shows steps, and one pass has none; add --method optimize"),
-        (["--losses"], "--losses shows steps, and one pass has none"),
-        (["--plot"], "--plot shows steps, and one pass has none"),
-        (["--film", "gif"], "--film shows steps, and one pass has none"),
+        (["--stages", "1,3"], "--stages is about painting step by step; add --method optimize"),
+        (["--losses"], "--losses is about painting step by step; add --method optimize"),
+        (["--plot"], "--plot is about painting step by step; add --method optimize"),
+        (["--film", "gif"], "--film is about painting step by step; add --method optimize"),
         (["--steps", "10"], "steps is for painting step by step; leave it out, or set method to optimize"),
         (["--model", "vgg19-slim"], "vgg19-slim is a VGG19; painting in one pass needs an AnyStyle"),
         (["--save-vector", "painting.npy"], "painting.npy does not end in .json"),

@@ -168,9 +168,15 @@ def test_quiet_leaves_only_complaints(upscale):
         (("photo.png", "-o", "photo.png/inside.png"), "cannot make the folder photo.png (File exists)"),
         (("photo.png", "--scale", "60", "-o", "large.webp", "--width", "99"), "--scale and --width"),
         (("photo.png", "--width", "17000", "-o", "large.webp"), "a WebP file has at most 16,383 pixels a side"),
-        (("photo.png", "--invented", "photo.png"), "--invented names photo.png, which is a picture or its result"),
-        (("photo.png", "-o", "a.png", "--invented", "a.png"), "which is a picture or its result"),
-        (("photo.png", "--overwrite", "--invented", "../desk/photo.png"), "which is a picture or its result"),
+        (
+            ("photo.png", "--invented", "photo.png"),
+            "photo.png is read, or written for something else, too; name another",
+        ),
+        (("photo.png", "-o", "a.png", "--invented", "a.png"), "is read, or written for something else, too"),
+        (
+            ("photo.png", "--overwrite", "--invented", "../desk/photo.png"),
+            "is read, or written for something else, too",
+        ),
         (("photo.png", "--invented", "map.doc"), "does not write .doc files"),
     ],
 )

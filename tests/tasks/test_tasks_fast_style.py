@@ -148,6 +148,22 @@ def test_each_style_is_painted_under_its_mask_and_the_photograph_stays_elsewhere
     assert apart(both[..., :28], painted(brush, photo, style)[..., :28]) < 1 / 255
     assert apart(both[..., -28:], painted(brush, photo, other)[..., -28:]) < 1 / 255
     assert torch.equal(both[..., 32:35], photo.read()[..., 32:35])
+    one = painted(brush, photo, [style, other], mask=tuple(paths), share=(0.0, 1.0))
+    assert torch.equal(one[..., :28], photo.read()[..., :28])
+
+
+def test_matched_colours_are_those_that_are_visible(photo, style, brush):
+    hidden = torch.ones(1, 1, 49, 67)
+    hidden[..., 34:] = 0
+    covered = Picture.from_tensor(torch.cat([photo.read()[..., :34], torch.zeros(1, 3, 49, 33)], 3), alpha=hidden)
+    alone = Picture.from_tensor(photo.read()[..., :34])
+    looks = [
+        fast_style.look(FastStyle(style, ""), matched, brush_of(brush), content)
+        for matched in [StylizeOptions(colours="match")]
+        for content in (covered, alone, photo)
+    ]
+    near, far = (np.linalg.norm(np.subtract(looks[1].values, looks[n].values)) for n in (0, 2))
+    assert near < 0.2 * far
 
 
 def test_strokes_of_another_size_are_painted_on_a_photograph_of_another_size(photo, style, brush):
@@ -181,6 +197,15 @@ def test_optimisation_can_start_from_one_pass(photo, style, brush, narrow_vgg):
     assert apart(started.picture.read(), painted(brush, photo, style)) < 0.05
     assert started.history[0].content > 0.01
     assert set(started.step.models) == {"any-style", "vgg19-slim"}
+
+
+def test_a_large_beginning_from_one_pass_is_streamed(photo, style, brush, monkeypatch):
+    painting = FastPainting(photo, [FastStyle(style, "")], brush, brush_of(brush))
+    large = torch.from_numpy(drawn(64, 80).numpy())
+    whole = painting.begun(large)
+    monkeypatch.setattr(fast_style, "WHOLE", 100)
+    monkeypatch.setattr(painting.painter, "paint", None)
+    torch.testing.assert_close(painting.begun(large), whole, rtol=0, atol=1e-3)
 
 
 def test_the_file_says_what_was_done(photo, style, brush, tmp_path):
@@ -218,16 +243,19 @@ def test_a_photograph_too_small_is_refused(size, style, brush):
         Stylizer(brush, styles=style)(Picture.from_tensor(torch.rand(1, 3, *size)))
 
 
-def test_vectors_for_another_network_are_refused(photo, style, brush):
+def test_vectors_for_another_network_are_refused(photo, style, brush, desk):
     with pytest.raises(OptionError, match="short has 2 numbers, but any-style needs 5"):
         Stylizer(brush, styles=StyleVector(values=(1.0, 2.0), name="short"))
     with pytest.raises(OptionError, match="wave was made for another network than any-style"):
         Stylizer(brush, styles=StyleVector(values=(1.0,) * 5, name="wave", model="abc"))
     vector = StyleVector(values=(1.0,) * 5, name="wave")
     with pytest.raises(OptionError, match="wave is a style vector, which cannot be recoloured"):
-        Stylizer(brush, styles=vector, colours="match")(photo)
+        Stylizer(brush, styles=vector, colours="match")
     with pytest.raises(OptionError, match="wave is a style vector, which serves one pass only"):
         Stylizer(brush, styles=vector, method="optimize")
+    vector.save(desk / "mine.json")
+    with pytest.raises(OptionError, match=r"mine\.json is a style vector, which serves one pass only"):
+        Stylizer(brush, styles=desk / "mine.json", method="optimize")
     with pytest.raises(OptionError, match="no one style vector to save"):
         Stylizer(brush, styles=style, colours="match").vector()
 

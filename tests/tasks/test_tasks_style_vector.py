@@ -28,6 +28,8 @@ def test_of_other_programs_only_the_numbers_are_needed(tmp_path):
         ('{"style_vector": []}', "holds no list of numbers"),
         ('{"style_vector": [1, "2"]}', "holds no list of numbers"),
         ('{"style_vector": [1, NaN]}', "holds no list of numbers"),
+        ('{"style_vector": [1, 1e300]}', "holds no list of numbers"),
+        ('{"style_vector": [1, ' + 401 * "9" + "]}", "holds no list of numbers"),
         ('{"style_vector": [true]}', "holds no list of numbers"),
     ],
 )

@@ -14,6 +14,7 @@ from daguerre.images.pixels import luma
 from daguerre.networks.compact import CompactResNet
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import silent
+from daguerre.tasks.face_finding import Face
 from daguerre.tasks.painting import Painting, Scale, Style
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.stylize import StylizeOptions, Stylizer, film_steps, stylize
@@ -166,6 +167,8 @@ def test_outside_the_masks_the_photograph_stays(photo, style, brush, tmp_path):
     both = Stylizer(brush, styles=[style, other], mask=tuple(paths))(photo).picture.read()
     left, right = both[..., :28].mean((0, 2, 3)), both[..., -28:].mean((0, 2, 3))
     assert left[0] - left[2] > 0.1 > -0.1 > right[0] - right[2]
+    one = Stylizer(brush, styles=[style, other], mask=tuple(paths), share=(0.0, 1.0))(photo).picture.read()
+    assert torch.equal(one[..., :28], photo.read()[..., :28])
 
 
 def test_styles_are_mixed_by_their_shares(photo, style, brush):
@@ -202,6 +205,30 @@ def test_stages_and_frames_show_the_making(photo, style, brush):
     assert [frame.shape for frame in painted.frames] == [(1, 3, 48, 67)] * 4
 
 
+def test_the_film_ends_with_the_result_in_the_colours_and_places_that_were_asked_for(photo, style, brush, tmp_path):
+    mask = torch.zeros(1, 3, 48, 67)
+    mask[..., :30] = 1
+    Picture.from_tensor(mask).save(tmp_path / "left.png")
+    painted = Stylizer(brush, styles=style, colours="luminance", mask=(tmp_path / "left.png",))(photo, frames=3)
+    torch.testing.assert_close(painted.frames[-1], painted.picture.read(), rtol=0, atol=0.51 / 255)
+
+
+def test_protected_faces_are_protected_in_stages_and_film_too(style, brush, monkeypatch):
+    monkeypatch.setattr("daguerre.tasks.protecting.FaceFinder", lambda **how: lambda picture: [Face(20, 15, 20)])
+    photo = Picture.from_tensor(drawn(48, 67))
+    painted = Stylizer(brush, styles=style, protect_faces=1.0)(photo, stages=[12], frames=2)
+    face = (..., slice(20, 30), slice(25, 35))
+    torch.testing.assert_close(painted.picture.read()[face], photo.read()[face], rtol=0, atol=1 / 255)
+    assert np.array_equal(painted.stages[12].array(), painted.picture.array())
+    torch.testing.assert_close(painted.frames[-1], painted.picture.read(), rtol=0, atol=1.1 / 255)
+
+
+def test_a_stage_is_saved_with_its_own_step_in_the_record(photo, style, brush, tmp_path):
+    painted = Stylizer(brush, styles=style)(photo, stages=[3])
+    (step,) = steps_of(Picture.open(painted.save_stage(3, tmp_path / "3.png")).xmp)
+    assert step["measured"] == {"steps": 3}
+
+
 def test_films_have_more_frames_of_the_beginning():
     assert sorted(film_steps(100, 5)) == [4, 16, 36, 64, 100]
     assert max(film_steps(3, 60)) == 3
@@ -219,6 +246,14 @@ def test_painting_can_end_early_and_keeps_what_there_is(photo, style, brush):
     assert len(painted.history) == 4
     assert painted.step.measured["steps"] == 4
     assert painted.picture.height == 48
+
+
+def test_ended_at_a_small_size_the_picture_is_as_sharp_as_the_photograph(style, brush):
+    photo = Picture.from_tensor(drawn(96, 134))
+    how = {"rate": 1e-4, "scales": 2}
+    early = Stylizer(brush, styles=style, **how)(photo, enough=lambda: True).picture.read()
+    whole = Stylizer(brush, styles=style, **how, steps=2)(photo).picture.read()
+    assert (early.diff(dim=3).abs().mean() / whole.diff(dim=3).abs().mean()).item() == pytest.approx(1, abs=0.1)
 
 
 def test_ended_early_the_best_picture_is_kept_not_the_last(photo, style, brush):
@@ -255,7 +290,8 @@ def test_the_file_says_what_was_done(photo, style, brush, tmp_path):
     assert step["options"]["style"] == ["painting.png"]
     assert step["options"]["strength"] == 0.5
     assert len(step["models"]["eyes.safetensors"]) == 64
-    assert str(tmp_path) not in json.dumps(step)
+    assert step["options"]["features"] == "eyes.safetensors"
+    assert "/" not in json.dumps(step)
 
 
 def test_one_call_paints_files_arrays_and_pictures(photo, style, brush, tmp_path):
@@ -279,6 +315,15 @@ def test_a_picture_without_style_is_refused(made, message):
 def test_a_transparent_style_is_refused():
     with pytest.raises(PictureError, match="is fully transparent, so there is no style in it"):
         Stylizer(styles=Picture.from_tensor(torch.rand(1, 3, 40, 40), alpha=torch.zeros(1, 1, 40, 40)))
+
+
+def test_what_shows_one_pixel_or_nothing_is_refused(photo, style, brush):
+    alpha = torch.zeros(1, 1, 48, 48)
+    with pytest.raises(PictureError, match="is fully transparent, so there is nothing to paint"):
+        Stylizer(brush, styles=style)(Picture.from_tensor(drawn(48, 48), alpha=alpha))
+    alpha[..., 20, 20] = 1
+    with pytest.raises(PictureError, match="one colour all over"):
+        Stylizer(brush, styles=Picture.from_tensor(drawn(48, 48), alpha=alpha))
 
 
 def test_transparent_parts_of_a_style_do_not_count(photo, style, brush):
@@ -321,6 +366,7 @@ def test_a_missing_style_is_reported(tmp_path):
         ({"style_layers": ("relu1_1=nan",)}, "the weight of relu1_1 is nan"),
         ({"style_layers": ("relu1_1=much",)}, "the weight of relu1_1 is 'much', which is no number"),
         ({"style_layers": ("relu1_1=0",)}, "names no layer that counts"),
+        ({"model": "compact-x4"}, "model is for painting in one pass; leave it out"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(changes, message):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from daguerre.images import READABLE, WRITABLE, check_target
 from daguerre.options import files_in, option
 from daguerre.progress import ProgressCallback
 
-__all__ = ["Job", "Output", "plan_jobs", "run_jobs"]
+__all__ = ["Job", "Output", "make_folder", "plan_jobs", "refuse_shared", "run_jobs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,24 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str =
         taken[job.target] = job.source
     # Results that an earlier run left in a folder are no pictures to enlarge once more, unless named themselves.
     return [job for job in jobs if job.source not in taken or job.source in inputs]
+
+
+def refuse_shared(files: Iterable[Path], jobs: Sequence[Job], *options: Any) -> None:
+    """Make sure that what is written besides the results replaces nothing that is read or written, too.
+
+    Args:
+        files: what is written besides; none twice.
+        options: what the jobs go by, which may name files that are read.
+
+    Raises:
+        OptionError: names the first that would.
+    """
+    taken = {path.resolve() for job in jobs for path in (job.source, job.target)}
+    taken |= {path.resolve() for some in options for path in files_in(some)}
+    for path in files:
+        if path.resolve() in taken:
+            raise OptionError(f"{path} is read, or written for something else, too; name another, or do one apart")
+        taken.add(path.resolve())
 
 
 def find_pictures(path: Path) -> list[tuple[Path, Path]]:

@@ -9,10 +9,9 @@ import tyro
 from daguerre.cli.arguments import parse
 from daguerre.cli.faces import describe as describe_faces
 from daguerre.cli.faces import plain
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, run_jobs
+from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
-from daguerre.options import files_in
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.restore import Restored, RestoreOptions, Restorer
 
@@ -58,8 +57,7 @@ def restore(
     jobs = plan_jobs(pictures, result, "-restored")
     if mask_out and len(jobs) > 1:
         raise OptionError(f"--mask-out names one file, {mask_out}, but there are {len(jobs)} pictures")
-    if mask_out in {path for job in jobs for path in (job.source, job.target)} | files_in(restoring):
-        raise OptionError(f"--mask-out names {mask_out}, which is a picture, a mask or a result; name another file")
+    refuse_shared([mask_out] if mask_out else [], jobs, restoring)
     if mask_out and restoring.scratches == "off":
         raise OptionError("--scratches off looks for no damage, so there is no mask; leave --mask-out out")
     if restoring.scratches not in ("auto", "off") and len(jobs) > 1:

@@ -9,7 +9,7 @@ import tyro
 
 from daguerre.cli.arguments import flags_of_several, parse
 from daguerre.cli.faces import counted
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, run_jobs
+from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.terminal import errors
 from daguerre.devices import Precision
 from daguerre.errors import OptionError
@@ -91,6 +91,7 @@ def chain(
             return 0
     jobs = plan_jobs(pictures, result, "-" + (plan.recipe.stem if plan.recipe else "-".join(names_in(plan.steps))))
     files = plan_stages(jobs, plan.stages, [options.task for options in steps])
+    refuse_shared([path for stages in files.values() for path in stages], jobs, plan, *steps)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         original = Picture.open(job.source, max_pixels=result.max_pixels)
@@ -122,24 +123,18 @@ def plan_stages(jobs: Sequence[Job], folder: Path | None, tasks: Sequence[str]) 
     """Where the picture is written after each step but the last: `FOLDER/old-1-restore.png`; nowhere without a folder.
 
     Raises:
-        OptionError: two files would have one name.
         UnwritablePicture: the folder cannot be made.
     """
     if folder is None:
         return {job: [] for job in jobs}
     make_folder(folder)
-    taken = {path: job.source for job in jobs for path in (job.source, job.target)}
-    planned: dict[Job, list[Path]] = {}
-    for job in jobs:
-        place = folder / job.inside.parent
-        planned[job] = [place / f"{job.source.stem}-{n}-{task}.png" for n, task in enumerate(tasks[:-1], start=1)]
-        for path in planned[job]:
-            if path in taken:
-                raise OptionError(
-                    f"{taken[path]} and a stage of {job.source} would both be {path}; do one of them apart"
-                )
-            taken[path] = job.source
-    return planned
+    return {
+        job: [
+            folder / job.inside.parent / f"{job.source.stem}-{number}-{task}.png"
+            for number, task in enumerate(tasks[:-1], start=1)
+        ]
+        for job in jobs
+    }
 
 
 def describe(said: dict[str, Any]) -> str:

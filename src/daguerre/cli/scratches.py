@@ -8,7 +8,7 @@ import torch
 import tyro
 
 from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.pictures import Job, Output, plan_jobs, refuse_shared, run_jobs
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture, check_target
 from daguerre.progress import ProgressCallback
@@ -46,8 +46,7 @@ def scratches(
     jobs = plan_jobs(pictures, result, "-scratches", ".png")
     if overlay and len(jobs) > 1:
         raise OptionError(f"--overlay names one file, {overlay}, but there are {len(jobs)} pictures")
-    if overlay in {path for job in jobs for path in (job.source, job.target)}:
-        raise OptionError(f"--overlay names {overlay}, which is a picture or its mask; name another file")
+    refuse_shared([overlay] if overlay else [], jobs, finding)
     detector = ScratchDetector(finding)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:

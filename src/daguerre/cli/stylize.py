@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.pictures import Job, Output, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.terminal import errors
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.images.film import check_film, write_film
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.labels import guess_labels
+from daguerre.tasks.labels import check_labels, guess_labels
 from daguerre.tasks.style_vector import check_vector_file
 from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer
 from daguerre.tasks.working import check_plot, check_table, make_sheet, plot_losses, write_losses
@@ -37,19 +37,17 @@ class Working:
     plot: bool = option(False, "also draw the losses of every step (.png)")
     film: Literal["none", "webp", "gif"] = option("none", "also save a film of how it was painted")
     save_vector: Path | None = option(None, "also save the style as numbers (.json), to be given as --style later")
-    labels: bool = option(False, "first say what the network that looks at the photograph takes it for")
+    labels: bool = option(False, "first say what the network of --features takes the photograph for")
 
     def refuse_steps(self) -> None:
-        """Refuse what shows steps, when one pass is wanted, which has none.
+        """Refuse what is about painting step by step, when one pass is wanted.
 
         Raises:
             OptionError: names the option.
         """
-        for name, given in {"stages": self.stages, "losses": self.losses, "plot": self.plot}.items():
-            if given:
-                raise OptionError(f"--{name} shows steps, and one pass has none; add --method optimize")
-        if self.film != "none":
-            raise OptionError("--film shows steps, and one pass has none; add --method optimize")
+        for name in ("stages", "losses", "plot", "film", "labels"):
+            if getattr(self, name) not in ("", False, "none"):
+                raise OptionError(f"--{name} is about painting step by step; add --method optimize")
 
 
 def stylize(
@@ -70,35 +68,40 @@ def stylize(
     $ daguerre stylize photo.jpg --style wave.jpg --save-vector wave.json
     $ daguerre stylize photo.jpg --style wave.jpg --method optimize --losses
 
-    The result is photo-stylized.jpg, beside the photograph. Ctrl-C ends the painting early and keeps the best so far; a
-    second Ctrl-C stops at once.
+    The result is photo-stylized.jpg, beside the photograph. While it is painted step by step (--method optimize),
+    Ctrl-C ends that picture early, keeps the best so far and goes on with the next; a second Ctrl-C stops at once.
 
     Args:
         pictures: pictures, or folders of them.
     """
     jobs = plan_jobs(pictures, result, "-stylized")
     stages = parse_stages(working.stages)
+    if painting.method == "fast":
+        working.refuse_steps()
+    elif working.labels:
+        check_labels(painting.features)
+    files = {job: Files(job.target, stages, working) for job in jobs}
+    refuse_shared([path for of_one in files.values() for path in of_one.all()], jobs, painting)
+    refuse_shared([working.save_vector] if working.save_vector else [], jobs, painting)
     stylizer = Stylizer(painting)
     if working.save_vector:
         check_vector_file(working.save_vector, overwrite=result.overwrite)
         stylizer.vector().save(working.save_vector, overwrite=result.overwrite)
-    if painting.method == "fast":
-        working.refuse_steps()
+    patient = stopping if painting.method == "optimize" else nullcontext
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         content = Picture.open(job.source, max_pixels=result.max_pixels)
-        files = Files(job.target, stages, working)
-        files.check(overwrite=result.overwrite)
+        files[job].check(overwrite=result.overwrite)
         said: dict[str, Any] = {}
         if working.labels:
             said["labels"] = dict(guess_labels(content, painting.features))
             if not (result.json or result.quiet):
                 errors.print(f"{job.source} looks like: {likely(said['labels'])}", markup=False)
         frames = 0 if working.film == "none" else FRAMES
-        with stopping() as stopped:
+        with patient(Event()) as stopped:
             painted = stylizer(content, stages=stages, frames=frames, enough=stopped.is_set, progress=progress)
         painted.save(job.target, options=saving, overwrite=result.overwrite)
-        files.write(painted, saving, overwrite=result.overwrite)
+        files[job].write(painted, saving, overwrite=result.overwrite)
         said |= {"width": painted.picture.width, "height": painted.picture.height}
         return said | dict(painted.step.measured)
 
@@ -118,6 +121,11 @@ class Files:
         self.plot = beside("losses.png") if working.plot else None
         self.film = beside(f"film.{working.film}") if working.film != "none" else None
 
+    def all(self) -> list[Path]:
+        """Every one of them."""
+        files = [*self.stages.values(), self.sheet, self.losses, self.plot, self.film]
+        return [path for path in files if path is not None]
+
     def check(self, *, overwrite: bool) -> None:
         """Make sure that all can be written, before any work is done."""
         for path in (*self.stages.values(), self.sheet):
@@ -131,8 +139,8 @@ class Files:
             check_film(self.film, overwrite=overwrite)
 
     def write(self, painted: Stylized, saving: SaveOptions, *, overwrite: bool) -> None:
-        for stage, picture in painted.stages.items():
-            painted.saved(picture, self.stages[stage], options=saving, overwrite=overwrite)
+        for stage in painted.stages:
+            painted.save_stage(stage, self.stages[stage], options=saving, overwrite=overwrite)
         if self.sheet and painted.stages:
             make_sheet(list(painted.stages.values())).save(self.sheet, overwrite=overwrite)
         if self.losses:
@@ -145,10 +153,10 @@ class Files:
 
 def parse_stages(words: str) -> list[int]:
     """Steps in order from words such as `1,10,50`."""
-    try:
-        return sorted({int(word) for word in words.replace(",", " ").split()})
-    except ValueError:
-        raise OptionError(f"--stages is {words!r}; it must be steps such as 1,10,50") from None
+    steps = words.replace(",", " ").split()
+    if (words and not steps) or not all(step.isascii() and step.isdigit() for step in steps):
+        raise OptionError(f"--stages is {words!r}; it must be steps such as 1,10,50")
+    return sorted({int(step) for step in steps})
 
 
 def likely(labels: dict[str, float]) -> str:
@@ -163,9 +171,8 @@ def describe(said: dict[str, Any]) -> str:
 
 
 @contextmanager
-def stopping() -> Iterator[Event]:
+def stopping(asked: Event) -> Iterator[Event]:
     """Let the first Ctrl-C ask for an end, and the second stop at once."""
-    asked = Event()
 
     def ask(*_: Any) -> None:
         asked.set()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.pictures import Job, Output, plan_jobs, refuse_shared, run_jobs
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
@@ -47,8 +47,7 @@ def upscale(
     jobs = plan_jobs(pictures, result, name_suffix(upscaling))
     if invented and len(jobs) > 1:
         raise OptionError(f"--invented names one file, {invented}, but there are {len(jobs)} pictures")
-    if invented and invented.resolve() in {path.resolve() for job in jobs for path in (job.source, job.target)}:
-        raise OptionError(f"--invented names {invented}, which is a picture or its result; name another file")
+    refuse_shared([invented] if invented else [], jobs, upscaling)
     upscaler = Upscaler(upscaling)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:

@@ -5,6 +5,7 @@ of the style (its section 3.4). The transformer normalises by the whole picture:
 through it whole, a larger one layer by layer in strips of rows, with the same result.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,13 @@ from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture
 from daguerre.images.pixels import luma
 from daguerre.networks.style_transformer import AnyStyle, StylePredictor, StyleTransformer
-from daguerre.progress import Progress, ProgressCallback
+from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.tasks.colours import read_colours
-from daguerre.tasks.palette import matching
+from daguerre.tasks.palette import matching, visible
 from daguerre.tasks.resized import read_resized, resized, strips_resized
 from daguerre.tasks.streaming import Meter, rows_of
 from daguerre.tasks.style_vector import StyleVector, mixed
-from daguerre.tasks.stylize_options import StylizeOptions
+from daguerre.tasks.stylize_options import StylizeOptions, as_seen, composed
 from daguerre.tiling import Streaming, Window
 
 __all__ = ["FastPainter", "FastPainting", "FastStyle", "look"]
@@ -169,7 +170,7 @@ class FastPainting:
         styles: all with a mask, or none.
 
     Raises:
-        OptionError: vectors that are for another network, or cannot be recoloured.
+        OptionError: vectors that are for another network.
     """
 
     def __init__(
@@ -191,11 +192,10 @@ class FastPainting:
         return mixed([own, vector], [1 - self.options.strength, self.options.strength])
 
     def begun(self, photograph: Tensor) -> Tensor:
-        """A small photograph (1, 3, H, W) in [0, 1] painted at once, to start from."""
-        size = photograph.shape[-2:]
-        masks = [luma(read_resized(mask, *size)[0]) for mask in self.masks]
-        painted = [self.painter.paint(as_seen(photograph, self.options), vector).clamp(0, 1) for vector in self.vectors]
-        return self.joined(photograph.cpu(), painted, masks)
+        """A copy (1, 3, H, W) in [0, 1] of the photograph painted, to start from."""
+        other = copy.copy(self)
+        other.content = Picture.from_tensor(photograph.cpu(), bits=16)
+        return other.picture(silent).read()
 
     def picture(self, progress: ProgressCallback) -> Picture:
         """The photograph painted, in whose colours was asked for, where was asked for."""
@@ -231,37 +231,28 @@ class FastPainting:
 
     def joined(self, original: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
         """What was painted in each style where it is wanted, and the photograph elsewhere; all (1, C, h, w)."""
-        made = painted[0]
-        if masks:
-            counts = [share * mask for share, mask in zip(self.shares, masks, strict=True)]
-            total = torch.stack(counts).sum(0).clamp_min(1e-6)
-            made = torch.stack([image * (count / total) for image, count in zip(painted, counts, strict=True)]).sum(0)
-        if self.options.colours == "luminance":
-            made = original + luma(made) - luma(original)
-        return torch.lerp(original, made, torch.stack(list(masks)).sum(0).clamp(0, 1)) if masks else made
+        if not masks:
+            return composed(original, painted[0], self.options, None)
+        counts = [share * mask for share, mask in zip(self.shares, masks, strict=True)]
+        total = torch.stack(counts).sum(0).clamp_min(1e-6)
+        made = torch.stack([image * (count / total) for image, count in zip(painted, counts, strict=True)]).sum(0)
+        return composed(original, made, self.options, torch.stack(list(masks)).sum(0).clamp(0, 1))
 
 
 def look(style: FastStyle, options: StylizeOptions, painter: FastPainter, content: Picture | None) -> StyleVector:
     """The vector of one style, recoloured to match the photograph first if that was asked for.
 
     Raises:
-        OptionError: a vector that is for another network, or cannot be recoloured.
+        OptionError: a vector that is for another network.
     """
     if isinstance(style.look, StyleVector):
         painter.check(style.look, style.name)
-        if options.colours == "match":
-            raise OptionError(f"{style.name} is a style vector, which cannot be recoloured; use --colours luminance")
         return style.look
     image, alpha = looked_at(style.look)
     image = as_seen(image, options)
     if options.colours == "match" and content is not None:
-        image = matching(image, looked_at(content)[0])(image)
+        image = matching(visible(image, alpha), visible(*looked_at(content)))(image)
     return painter.look(image, alpha, style.name)
-
-
-def as_seen(image: Tensor, options: StylizeOptions) -> Tensor:
-    """An image without its colours, if only light and dark are painted."""
-    return luma(image).repeat(1, 3, 1, 1) if options.colours == "luminance" else image
 
 
 def kept(like: Picture, strips: Iterator[tuple[Window, Tensor]]) -> Picture:

@@ -24,9 +24,9 @@ from daguerre.tasks.optimize_style import (
     descend_by_curvature,
     gather,
 )
-from daguerre.tasks.palette import axes_of, matching
+from daguerre.tasks.palette import axes_of, matching, visible
 from daguerre.tasks.resized import read_resized
-from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
+from daguerre.tasks.stylize_options import StylizeOptions, as_seen, composed, layer_weights
 from daguerre.tiling import plan_windows
 
 __all__ = ["SMALLEST_SIDE", "Painting", "Row", "Scale", "Style", "plan_scales"]
@@ -156,37 +156,32 @@ class Painting:
 
     def picture(self) -> Picture:
         """What it looks like now, at the photograph's size, in whose colours was asked for, where was asked for."""
-        content, luminance = self.content, self.options.colours == "luminance"
-        painted = self.enlarged(content.height, content.width).cpu()
-        covered = self.covered()
-        grey = self.options.colours != "style" and content.grey
+        content, options = self.content, self.options
+        painted = self.at_full_size().cpu()
+        covered = self.covered(content.height, content.width)
+        grey = options.colours != "style" and content.grey
         canvas = Canvas(content.height, content.width, bits=content.bits, grey=grey, alpha=content.alpha)
         for window in plan_windows(content.height, content.width, 1024):
-            made = painted[(..., *window.slices)]
             original, alpha = read_colours(content, window)
-            if luminance:
-                made = original + luma(made) - luma(original)
-            if covered is not None:
-                made = torch.lerp(original, made, covered[(..., *window.slices)])
-            canvas.write(window, made)
+            where = None if covered is None else covered[(..., *window.slices)]
+            canvas.write(window, composed(original, painted[(..., *window.slices)], options, where))
             if alpha is not None:
                 canvas.write_alpha(window, alpha)
         return canvas.picture(like=content)
 
     def frame(self) -> Tensor:
-        """What is on the easel now, small, (1, 3, h, w) in [0, 1], for a film."""
+        """The same, small, (1, 3, h, w) in [0, 1], for a film."""
         share = min(FRAME_SIDE / max(self.content.height, self.content.width), 1.0)
         height, width = (max(round(side * share), 1) for side in (self.content.height, self.content.width))
-        return self.enlarged(height, width).cpu()
+        painted = self.image if self.image.shape[-2:] == (height, width) else resize_bicubic(self.image, height, width)
+        original, _ = read_resized(self.content, height, width)
+        covered = self.covered(height, width)
+        return composed(original, painted.clamp(0, 1).cpu(), self.options, covered).clamp_(0, 1)
 
     def photograph(self, scale: Scale) -> tuple[Tensor, Tensor | None]:
         """The photograph as it is looked at, and its alpha."""
         photograph, alpha = read_resized(self.content, scale.height, scale.width)
-        return self.as_seen(photograph).to(self.device), None if alpha is None else alpha.to(self.device)
-
-    def as_seen(self, image: Tensor) -> Tensor:
-        """An image without its colours, if only light and dark are painted."""
-        return luma(image).repeat(1, 3, 1, 1) if self.options.colours == "luminance" else image
+        return as_seen(photograph, self.options).to(self.device), None if alpha is None else alpha.to(self.device)
 
     def palette(self, style: Picture) -> Callable[[Tensor], Tensor]:
         """How a style's colours are changed before it is looked at."""
@@ -206,8 +201,7 @@ class Painting:
     def colours_of(self, picture: Picture) -> Tensor:
         """Colours (1, 3, 1, N) of a picture's visible pixels, from a small copy."""
         image, alpha = read_resized(picture, *mean_side(picture, PALETTE))
-        seen = self.as_seen(image)
-        return seen.flatten(2)[:, :, None] if alpha is None else seen[..., alpha[0, 0] > 0][:, :, None]
+        return visible(as_seen(image, self.options), alpha)
 
     def beginning(self, photograph: Tensor) -> Tensor:
         """What the first step changes."""
@@ -222,7 +216,7 @@ class Painting:
         for side in BLOBS:
             blobs = torch.randn(1, 3, -(-height // side), -(-width // side), generator=generator)
             noise += resize_bicubic(blobs, height, width)
-        noise = self.as_seen(noise.mul_(0.08).add_(0.5))
+        noise = as_seen(noise.mul_(0.08).add_(0.5), self.options)
         return self.in_palette(noise, noise)
 
     def in_palette(self, image: Tensor, colours: Tensor | None = None) -> Tensor:
@@ -252,10 +246,13 @@ class Painting:
         coarse = resize_bicubic(begun, *self.image.shape[-2:])
         return (resize_bicubic(self.image, height, width) + begun - resize_bicubic(coarse, height, width)).clamp_(0, 1)
 
-    def enlarged(self, height: int, width: int) -> Tensor:
-        if self.image.shape[-2:] == (height, width):
+    def at_full_size(self) -> Tensor:
+        """What is on the easel, (1, 3, H, W), at the photograph's size, even if the last one painted was smaller."""
+        size = Scale(self.content.height, self.content.width, 0)
+        if self.image.shape[-2:] == (size.height, size.width):
             return self.image
-        return resize_bicubic(self.image, height, width).clamp_(0, 1)
+        photograph, _ = self.photograph(size)
+        return self.grown(photograph)
 
     def objective(self, photograph: Tensor, alpha: Tensor | None) -> Objective:
         """What is minimised at one size."""
@@ -301,18 +298,17 @@ class Painting:
         assert style.mask is not None
         return luma(read_resized(style.mask, height, width)[0])
 
-    def covered(self) -> Tensor | None:
-        """Where anything was painted, (1, 1, H, W) in [0, 1]; None if everywhere."""
+    def covered(self, height: int, width: int) -> Tensor | None:
+        """Where anything was painted, (1, 1, height, width) in [0, 1]; None if everywhere."""
         if not self.styles[0].mask:
             return None
-        masks = [self.mask(style, self.content.height, self.content.width) for style in self.styles]
-        return torch.stack(masks).sum(0).clamp_(0, 1)
+        return torch.stack([self.mask(style, height, width) for style in self.styles]).sum(0).clamp_(0, 1)
 
     def describe(self, style: Style, number: int, pixels: int) -> dict[str, Descriptor]:
         """Statistics of a style, as large beside the photograph as its strokes are wanted; it is never enlarged."""
         size = mean_side(style.picture, self.options.style_scale * math.sqrt(pixels))
         image, alpha = read_resized(style.picture, *size)
-        image = self.recolour[number](self.as_seen(image)).to(self.device)
+        image = self.recolour[number](as_seen(image, self.options)).to(self.device)
         (found,) = gather(self.eye, image, [None if alpha is None else alpha.to(self.device)])
         return {layer: sums.describe(self.options.statistics) for layer, sums in found.items()}
 

@@ -5,10 +5,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["axes_of", "matching"]
+__all__ = ["axes_of", "matching", "visible"]
 
 RARE = 0.05  # least length of an axis, as a part of the longest
 HUES = 0.5  # length of the second and third axis beside what the colours have; noise is seen in hues first
+
+
+def visible(image: Tensor, alpha: Tensor | None) -> Tensor:
+    """The colours (1, 3, 1, N) of an image (1, 3, H, W) where its alpha (1, 1, H, W) is not 0."""
+    return image.flatten(2)[:, :, None] if alpha is None else image[..., alpha[0, 0] > 0][:, :, None]
 
 
 def matching(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:

@@ -1,7 +1,6 @@
 """A style as numbers: kept in a small file, to be used again without its picture."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from daguerre.errors import OptionError, OutputExists, UnwritablePicture
 __all__ = ["SUFFIX", "StyleVector", "check_vector_file", "mixed"]
 
 SUFFIX = ".json"
+LARGEST = 1e6  # no predictor makes numbers as large, and float32 could not hold much larger ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class StyleVector:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
 
 
 def check_vector_file(path: Path, *, overwrite: bool = False) -> None:

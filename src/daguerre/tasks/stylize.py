@@ -19,7 +19,8 @@ from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.fast_style import FastPainter, FastPainting, FastStyle, look
 from daguerre.tasks.optimize_style import Eye
 from daguerre.tasks.painting import SMALLEST_SIDE, Painting, Row, Style, mean_side
-from daguerre.tasks.protecting import protect_faces
+from daguerre.tasks.palette import visible
+from daguerre.tasks.protecting import FaceGuard
 from daguerre.tasks.provenance import Step, add_step
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.result import Result
@@ -49,9 +50,10 @@ class Stylized(Result):
     stages: dict[int, Picture]
     frames: list[Tensor]
 
-    def saved(self, picture: Picture, path: Path | str, **how: Any) -> Path:
-        """Save the picture or one of its stages, with the record in it."""
-        return picture.save(path, xmp=add_step(picture.xmp, self.step), **how)
+    def save_stage(self, stage: int, path: Path | str, **how: Any) -> Path:
+        """Save what it looked like after a step, with a record that says after which."""
+        picture, step = self.stages[stage], replace(self.step, measured={"steps": float(stage)})
+        return picture.save(path, xmp=add_step(picture.xmp, step), **how)
 
 
 def never() -> bool:
@@ -76,7 +78,8 @@ class Stylizer:
     ) -> None:
         self.options = replace(options or StylizeOptions(), **changes)
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, str) else [styles]
-        looks = [look_of(style) for style in several or self.options.style]
+        sources = several or self.options.style
+        looks = [look_of(style) for style in sources]
         if not looks:
             raise OptionError("name at least one picture whose style to take, for example: --style painting.jpg")
         for name in ("share", "mask"):
@@ -84,10 +87,11 @@ class Stylizer:
                 raise OptionError(f"{name} has {given} values for {len(looks)} styles; give one for each")
         shares = self.options.share or (1.0,) * len(looks)
         masks: Sequence[Picture | None] = [Picture.open(mask) for mask in self.options.mask] or [None] * len(looks)
-        names = [name_of(look) for look in looks]
-        self.styles = [FastStyle(*parts) for parts in zip(looks, names, shares, masks, strict=True)]
-        for style in self.styles:
-            check_style(style)
+        self.names = [name_of(source, look) for source, look in zip(sources, looks, strict=True)]
+        wanted = [FastStyle(*parts) for parts in zip(looks, self.names, shares, masks, strict=True)]
+        for one in wanted:
+            check_style(one)
+        self.styles = [one for one in wanted if one.share > 0]
         self.check_method()
 
     def check_method(self) -> None:
@@ -101,6 +105,8 @@ class Stylizer:
                 continue
             if self.options.method == "optimize":
                 raise OptionError(f"{style.name} is a style vector, which serves one pass only; give a picture")
+            if self.options.colours == "match":
+                raise OptionError(f"{style.name} is a style vector, which cannot be recoloured; use luminance instead")
             self.painter.check(style.look, style.name)
         pictures = any(isinstance(style.look, Picture) for style in self.styles)
         if self.options.method == "fast" and (pictures or self.options.strength < 1):
@@ -153,12 +159,12 @@ class Stylizer:
         """
         content = as_picture(source)
         check_content(content)
+        guard = FaceGuard(content, self.options.protect_faces)
         if self.options.method == "fast":
             if stages or frames:
                 raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
-            picture = FastPainting(content, self.styles, self.options, self.painter).picture(progress)
-            picture = protect_faces(picture, content, self.options.protect_faces)
-            return Stylized(picture=picture, history=[], stages={}, frames=[], step=self.step({}))
+            painted = FastPainting(content, self.styles, self.options, self.painter).picture(progress)
+            return Stylized(picture=guard(painted), history=[], stages={}, frames=[], step=self.step({}))
         if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
             raise OptionError(
                 f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
@@ -173,9 +179,9 @@ class Stylizer:
         shots = film_steps(self.options.steps, frames)
         for row in painting.steps(progress):
             if row.step in stages:
-                kept[row.step] = painting.picture()
+                kept[row.step] = guard(painting.picture())
             if row.step in shots:
-                film.append(painting.frame())
+                film.append(guard.small(painting.frame()))
             if enough():
                 break
         losses = painting.finish()
@@ -185,7 +191,7 @@ class Stylizer:
             "style_loss": round(losses.style, 4),
         }
         return Stylized(
-            picture=protect_faces(painting.picture(), content, self.options.protect_faces),
+            picture=guard(painting.picture()),
             history=painting.history,
             stages=kept,
             frames=film,
@@ -199,7 +205,10 @@ class Stylizer:
             for f in fields(self.options)
             if getattr(self.options, f.name) != f.default and f.name != "device"
         }
-        options["style"] = [style.name for style in self.styles]
+        options["style"] = self.names
+        for name in ("model", "features"):
+            if name in options:
+                options[name] = Path(str(options[name])).name
         if self.options.mask:
             options["mask"] = [path.name for path in self.options.mask]
         fast = self.options.method == "fast"
@@ -228,7 +237,10 @@ def look_of(style: Look) -> Picture | StyleVector:
     return as_picture(style)
 
 
-def name_of(look: Picture | StyleVector) -> str:
+def name_of(source: Look, look: Picture | StyleVector) -> str:
+    """What to call a style: the name of its file."""
+    if isinstance(source, Path | str):
+        return Path(source).name
     if isinstance(look, StyleVector):
         return look.name or "a style vector without a name"
     return look.path.name if look.path else "a picture without a name"
@@ -240,11 +252,13 @@ def picture_of(style: FastStyle) -> Picture:
 
 
 def check_content(content: Picture) -> None:
+    """Refuse a photograph in which there is nothing to paint."""
+    name = name_of(content, content)
     if min(content.height, content.width) < SMALLEST_SIDE:
-        raise PictureError(
-            f"{name_of(content)} has {content.width} x {content.height} pixels, too few to paint; "
-            f"each side needs {SMALLEST_SIDE}"
-        )
+        size = f"{content.width} x {content.height}"
+        raise PictureError(f"{name} has {size} pixels, too few to paint; each side needs {SMALLEST_SIDE}")
+    if not visible(*read_resized(content, *mean_side(content, 512))).numel():
+        raise PictureError(f"{name} is fully transparent, so there is nothing to paint")
 
 
 def check_style(style: FastStyle) -> None:
@@ -252,7 +266,9 @@ def check_style(style: FastStyle) -> None:
     if isinstance(style.look, Picture):
         check_look(style.look, style.name)
     if style.mask is not None and luma(read_resized(style.mask, *mean_side(style.mask, 512))[0]).max() < 1 / 255:
-        raise OptionError(f"the mask {name_of(style.mask)} is black all over, so {style.name} would be nowhere")
+        raise OptionError(
+            f"the mask {name_of(style.mask, style.mask)} is black all over, so {style.name} would be nowhere"
+        )
 
 
 def check_look(picture: Picture, name: str) -> None:
@@ -260,11 +276,10 @@ def check_look(picture: Picture, name: str) -> None:
     if min(picture.height, picture.width) < SMALLEST_SIDE:
         size = f"{picture.width} x {picture.height}"
         raise PictureError(f"{name} has {size} pixels, too few for a style; each side needs {SMALLEST_SIDE}")
-    colours, alpha = read_resized(picture, *mean_side(picture, 512))
-    seen = colours if alpha is None else colours[..., alpha[0, 0] > 0]
+    seen = visible(*read_resized(picture, *mean_side(picture, 512)))
     if not seen.numel():
         raise PictureError(f"{name} is fully transparent, so there is no style in it; take another picture")
-    if seen.flatten(2).std(dim=2).max() < 1 / 255:
+    if seen.flatten(2).std(dim=2, correction=0).max() < 1 / 255:
         raise PictureError(f"{name} has one colour all over, so there is no style in it; take another picture")
 
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import torch
+from torch import Tensor
+
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
+from daguerre.images.pixels import luma
 from daguerre.networks.vgg import VGG19_LAYERS, Pooling
 from daguerre.options import check_range, option
 from daguerre.tasks.optimize_style import Statistics
 
-__all__ = ["StylizeOptions", "layer_weights"]
+__all__ = ["StylizeOptions", "as_seen", "composed", "layer_weights"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,9 @@ class StylizeOptions:
     style_scale: float = option(1.0, "size of the strokes: 2 makes them twice as large, 0.5 half as large")
     share: tuple[float, ...] = option((), "how much each of several styles counts, in their order; alike unless said")
     mask: tuple[Path, ...] = option(
-        (), "a black and white picture for each style, in their order: white where that style is wanted"
+        (),
+        "a black and white picture for each style, in their order: white where that style is wanted; it is stretched "
+        "over the photograph",
     )
     colours: Literal["style", "luminance", "match"] = option(
         "style",
@@ -89,8 +95,7 @@ class StylizeOptions:
             raise OptionError("every share is 0, so no style would count; raise one")
         for name in ("content_layers", "style_layers"):
             layer_weights(name, getattr(self, name))
-        if self.method == "fast":
-            refuse_steps(self)
+        refuse_others(self)
 
 
 STEP_BY_STEP = (
@@ -100,15 +105,35 @@ STEP_BY_STEP = (
 """Options that only optimisation has a use for."""
 
 
-def refuse_steps(options: StylizeOptions) -> None:
-    """Refuse what only optimisation could do, when one pass is wanted.
+def refuse_others(options: StylizeOptions) -> None:
+    """Refuse what only the other method has a use for.
 
     Raises:
         OptionError: names the option.
     """
     for field in fields(options):
-        if field.name in STEP_BY_STEP and getattr(options, field.name) != field.default:
+        if getattr(options, field.name) == field.default:
+            continue
+        if options.method == "fast" and field.name in STEP_BY_STEP:
             raise OptionError(f"{field.name} is for painting step by step; leave it out, or set method to optimize")
+        if options.method == "optimize" and field.name == "model" and options.start != "fast":
+            raise OptionError("model is for painting in one pass; leave it out, or set method or start to fast")
+
+
+def as_seen(image: Tensor, options: StylizeOptions) -> Tensor:
+    """An image (1, 3, H, W) as it is painted: without its colours, if only light and dark are."""
+    return luma(image).repeat(1, 3, 1, 1) if options.colours == "luminance" else image
+
+
+def composed(original: Tensor, painted: Tensor, options: StylizeOptions, covered: Tensor | None) -> Tensor:
+    """A painting in the colours that are wanted, where it is wanted; all (1, C, h, w) in [0, 1].
+
+    Args:
+        covered: where anything is painted, in [0, 1]; None if everywhere.
+    """
+    if options.colours == "luminance":
+        painted = original + luma(painted) - luma(original)
+    return painted if covered is None else torch.lerp(original, painted, covered)
 
 
 def layer_weights(option_name: str, layers: Sequence[str]) -> dict[str, float]:
