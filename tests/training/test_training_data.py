@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from daguerre.errors import DataError
 from daguerre.progress import Progress, silent
@@ -81,6 +81,59 @@ def test_what_cannot_be_used_is_listed_and_the_rest_is_used(tmp_path):
     assert list(pictures) == ["good.png"]
     assert [line.split(":")[0] for line in left_out] == ["damaged.jpg", "empty.png", "small.png"]
     assert left_out[2] == "small.png: 7 x 30 pixels, 8 are needed"
+
+
+@pytest.mark.parametrize("depth", [np.uint16, np.int32])
+def test_of_16_bits_the_upper_eight_count(depth, tmp_path):
+    levels = np.linspace(0, 65535, 16 * 16).reshape(16, 16).astype(depth)
+    Image.fromarray(levels).save(tmp_path / "deep.tif")
+    pictures, _ = load(tmp_path, ".")
+    assert (pictures["deep.tif"].numpy() == (levels >> 8)).all()
+
+
+def test_colours_with_a_profile_become_srgb(tmp_path):
+    picture = drawn(9, 9)
+    same = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture.save(tmp_path / "same.png", icc_profile=same)
+    picture.save(tmp_path / "odd.png", icc_profile=b"no profile")
+    pictures, left_out = load(tmp_path, ".")
+    assert np.abs(pictures["same.png"].permute(1, 2, 0).numpy().astype(int) - np.asarray(picture)).max() <= 1
+    assert [line.split(":")[0] for line in left_out] == ["odd.png"]
+
+
+def test_a_file_that_cannot_be_read_is_listed(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        drawn(9, 9).save(tmp_path / name)
+    whole = Path.read_bytes
+
+    def failing(path):
+        if path.name == "a.png":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    pictures, left_out = load(tmp_path, ".")
+    assert list(pictures) == ["b.png"]
+    assert "Permission denied" in left_out[0]
+
+
+@pytest.mark.parametrize("harm", ["header", "cut"])
+def test_what_a_damaged_archive_lost_is_listed(harm, tmp_path):
+    path = tmp_path / "shard.tar"
+    write_tar(path, {f"{n}.png": encoded(drawn(9, 9, n)) for n in range(4)})
+    content = bytearray(path.read_bytes())
+    with tarfile.open(path) as archive:
+        place = archive.getmembers()[2].offset
+    path.write_bytes(content[:place] + (b"" if harm == "cut" else b"x" * 512 + content[place + 512 :]))
+    pictures, left_out = load(tmp_path, "shard.tar")
+    assert len(pictures) == 2
+    assert left_out == ["shard.tar: an archive that is damaged; what comes after its last picture here is missing"]
+
+
+def test_a_compressed_archive_in_a_folder_is_listed(tmp_path):
+    drawn(9, 9).save(tmp_path / "a.png")
+    write_tar(tmp_path / "more.tar.gz", {"b.png": encoded(drawn(9, 9))}, "w:gz")
+    assert load(tmp_path, ".")[1] == ["more.tar.gz: an archive that is compressed; unpack it, or pack it as .tar"]
 
 
 def test_no_picture_at_all_is_an_error_that_tells_the_first_reason(tmp_path):

@@ -1,5 +1,6 @@
 """Two processes on the processor (gloo), started as `torchrun` starts them."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -12,6 +13,8 @@ import torch
 from PIL import Image
 
 from daguerre import weights
+from daguerre.errors import Cancelled
+from daguerre.progress import Progress
 from daguerre.training import loop
 from daguerre.training.pairs import Pairs
 from daguerre.training.recipe import parse_recipe
@@ -27,10 +30,10 @@ RECIPE = {
     "data": {"parts": ["."]},
     "optimizer": {"lr": 1e-2},
     "losses": {"l1": 1.0},
-    "validation": {"every": 2, "crop": 16},
+    "validation": {"every": 2, "crop": 20},
 }
 ADVERSARIAL = RECIPE | {
-    "step": "adversarial",
+    "step": "regression",
     "losses": {"l1": 1.0, "adversarial": 0.1},
     "discriminator": {
         "network": {"name": "UNetDiscriminatorSN", "arguments": {"features": 2}},
@@ -40,8 +43,12 @@ ADVERSARIAL = RECIPE | {
 }
 
 
-def work(recipe: dict[str, object], data: Path, out: Path) -> None:
-    """Train, and keep this process's own networks as well as the weights that the run writes."""
+def work(recipe: dict[str, object], data: Path, out: Path, stop: int = 0) -> None:
+    """Train, and keep this process's own networks as well as the weights that the run writes.
+
+    Args:
+        stop: the step after which the first process asks to stop, if any; a run that is there is resumed.
+    """
     tasks = []
     make_step = loop.make_step
 
@@ -49,14 +56,19 @@ def work(recipe: dict[str, object], data: Path, out: Path) -> None:
         tasks.append(make_step(*arguments))
         return tasks[-1]
 
-    loop.make_step = watched
-    loop.train(parse_recipe(recipe), data, out)
-    rank = os.environ.get("RANK", "alone")
-    networks = [getattr(tasks[0], name).bare for name in ("generator", "discriminator") if hasattr(tasks[0], name)]
+    def progress(event: Progress) -> None:
+        if stop and event.step == "training" and event.done == stop:
+            raise Cancelled("enough")
+
+    loop.make_step, loop.AGREE_EVERY = watched, 1
+    with contextlib.suppress(Cancelled):
+        loop.train(parse_recipe(recipe), data, out, resume=True, progress=progress)
+    rank, contest = os.environ.get("RANK", "alone"), tasks[0].contest
+    networks = [contest.trainee.bare] + ([contest.opponent.discriminator.bare] if contest.opponent else [])
     torch.save([dict(network.named_parameters()) for network in networks], out / f"{rank}.pt")
 
 
-def start_two(recipe: str, data: Path, out: Path) -> None:
+def start_two(recipe: str, data: Path, out: Path, stop: int = 0) -> None:
     """Run `work` in two processes that find each other."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -72,9 +84,8 @@ def start_two(recipe: str, data: Path, out: Path) -> None:
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)]),
     }
     module = Path(__file__).stem
-    code = (
-        f"from pathlib import Path; import {module} as t; t.work(t.{recipe}, Path({str(data)!r}), Path({str(out)!r}))"
-    )
+    what = f"t.{recipe}, Path({str(data)!r}), Path({str(out)!r}), {stop}"
+    code = f"from pathlib import Path; import {module} as t; t.work({what})"
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code],
@@ -111,7 +122,8 @@ def test_two_processes_agree_and_do_what_one_does_with_both_their_batches(data, 
         return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
 
     monkeypatch.setattr(Pairs, "draw", both)
-    monkeypatch.setattr(loop, "make_step", loop.make_step)  # `work` replaces it
+    for name in ("make_step", "AGREE_EVERY"):  # `work` replaces them
+        monkeypatch.setattr(loop, name, getattr(loop, name))
     work(RECIPE, data, tmp_path / "one")
     (alone,) = torch.load(tmp_path / "one" / "alone.pt")
     for name, value in alone.items():
@@ -119,10 +131,12 @@ def test_two_processes_agree_and_do_what_one_does_with_both_their_batches(data, 
     assert weights.load(tmp_path / "two" / "tiny.safetensors").header.scores.keys() == {"psnr_y", "ssim_y"}
 
 
-@pytest.mark.slow
-def test_two_processes_agree_on_generator_and_discriminator(data, tmp_path):
-    start_two("ADVERSARIAL", data, tmp_path)
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    assert len(first) == len(second) == 2
-    for one, other in zip(first, second, strict=True):
-        assert all(torch.equal(one[name], other[name]) for name in one)
+def test_two_processes_stop_together_and_go_on_as_if_they_had_not_with_a_discriminator_too(data, tmp_path):
+    start_two("ADVERSARIAL", data, tmp_path / "whole")
+    start_two("ADVERSARIAL", data, tmp_path / "parts", stop=2)
+    assert torch.load(tmp_path / "parts" / "checkpoint.pt")["about"]["step"] == 2
+    start_two("ADVERSARIAL", data, tmp_path / "parts")
+    ends = [torch.load(tmp_path / run / f"{rank}.pt") for run in ("whole", "parts") for rank in (0, 1)]
+    for networks in zip(*ends, strict=True):  # the generators, then the discriminators
+        assert len(networks) == 4
+        assert all(torch.equal(networks[0][name], other[name]) for other in networks[1:] for name in other)

@@ -1,4 +1,5 @@
 import csv
+import json
 import signal
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def recipe(**changes: object) -> Recipe:
 
 
 ADVERSARIAL = {
-    "step": "adversarial",
+    "step": "regression",
     "losses": {"l1": 1.0, "adversarial": 0.1},
     "discriminator": {
         "network": {"name": "UNetDiscriminatorSN", "arguments": {"features": 2}},
@@ -53,6 +54,11 @@ ADVERSARIAL = {
     },
     "degradation": {},
 }
+
+
+def judge(name: str, **arguments: object) -> dict[str, object]:
+    network = {"name": name, "arguments": arguments}
+    return {"discriminator": {"network": network, "optimizer": {"lr": 1e-3}}}
 
 
 def stop_at(step: int):
@@ -104,7 +110,12 @@ def test_training_gets_closer(data, tmp_path):
     assert weights.load(path).header.scores["psnr_y"] > weights.load(untrained).header.scores["psnr_y"] + 0.1
 
 
-@pytest.mark.parametrize("changes", [{}, ADVERSARIAL], ids=["regression", "adversarial"])
+MATCHING = judge("MultiScaleDiscriminator", features=2, layers=1, scales=1) | {
+    "losses": {"l1": 1.0, "adversarial": 0.1, "feature_matching": 0.1}
+}
+
+
+@pytest.mark.parametrize("changes", [{}, ADVERSARIAL, MATCHING], ids=["faithful", "adversarial", "matching"])
 def test_a_resumed_run_ends_with_the_same_bits(changes, data, tmp_path):
     whole = train(recipe(**changes), data, tmp_path / "whole")
     with pytest.raises(Cancelled, match="stopped after step 3 of 4; continue with --resume"):
@@ -161,8 +172,34 @@ def test_a_finished_run_can_be_resumed_and_writes_its_weights_again(data, tmp_pa
 
 
 def test_losses_that_are_not_numbers_end_the_run(data, tmp_path):
+    plan = recipe()
+    object.__setattr__(plan.optimizer, "lr", 1e30)
     with pytest.raises(RecipeError, match=r"at step \d+ the losses are .*nan.*lower optimizer.lr"):
-        train(recipe(optimizer={"lr": 1e30}), data, tmp_path)
+        train(plan, data, tmp_path)
+
+
+def test_a_failing_validation_loses_no_steps(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("daguerre.training.loop.write_sheet", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(recipe(), data, tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt")["about"]["step"] == 2
+
+
+def test_a_run_goes_on_though_recipes_have_learnt_to_say_more_since(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    file = tmp_path / "recipe.json"
+    table = json.loads(file.read_text())
+    del table["aging"]["worn"], table["clip"]
+    file.write_text(json.dumps(table))
+    train(recipe(), data, tmp_path, resume=True)
+    assert "clip" in json.loads(file.read_text())
+
+
+def test_a_run_whose_recipe_cannot_be_read_is_told(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    (tmp_path / "recipe.json").write_text("")
+    with pytest.raises(WeightsDamaged, match=r"recipe.json' cannot be read .*choose another folder"):
+        train(recipe(), data, tmp_path, resume=True)
 
 
 def test_pictures_left_out_are_listed(data, tmp_path):
@@ -224,9 +261,26 @@ def test_the_perceptual_loss_looks_through_the_weights_it_is_given(data, tmp_pat
     [
         ({"step": "regresion"}, "no step 'regresion'; did you mean 'regression'?"),
         ({"losses": {"l_1": 1.0}}, "no loss 'l_1' in this step; did you mean 'l1'?"),
-        ({"losses": {}}, r"\[losses\] is empty; known: charbonnier, l1, perceptual, total_variation"),
-        ({"losses": {"adversarial": 1.0, "l1": 1.0}}, "no loss 'adversarial' in this step"),
-        ({"step": "adversarial"}, r"needs a \[discriminator\] and a weight losses.adversarial"),
+        (
+            {"losses": {}},
+            r"\[losses\] is empty; known: adversarial, charbonnier, feature_matching, l1, perceptual, tot",
+        ),
+        (
+            {"losses": {"adversarial": 1.0, "l1": 1.0}},
+            r"a \[discriminator\] and a weight losses.adversarial go together",
+        ),
+        (ADVERSARIAL | {"losses": {"l1": 1.0}}, r"a \[discriminator\] and a weight losses.adversarial go together"),
+        (ADVERSARIAL | judge("ESRGANDiscriminator", side=64), "takes a side of 64, but crop is 16"),
+        (ADVERSARIAL | judge("ESRGANDiscriminator", side=16), "side is 16; it must be a multiple of 32"),
+        (ADVERSARIAL | judge("SRCNN"), "SRCNN is no discriminator"),
+        (
+            ADVERSARIAL | {"losses": {"l1": 1.0, "adversarial": 1.0, "feature_matching": 1.0}},
+            "has no features to match; take MultiScaleDiscriminator",
+        ),
+        ({"network": {"name": "VGG19"}}, "this step trains networks that upscale, not VGG19"),
+        ({"losses": {"perceptual": 1.0}, "perceptual": {"layers": {"conv9_9": 1.0}}}, "no layer 'conv9_9'"),
+        ({"losses": {"perceptual": 1.0}, "perceptual": {"layers": {}}}, "perceptual.layers is empty"),
+        ({"losses": {"perceptual": 1.0}, "perceptual": {"weights": "compact-x4"}}, "a CompactResNet; give a VGG19"),
         ({"crop": 15}, "crop is 15; it must be a multiple of the scale, 2"),
     ],
 )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daguerre._version import __version__
-from daguerre.errors import DaguerreError
+from daguerre.errors import Cancelled, DaguerreError
 
 __all__ = ["main"]
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except DaguerreError as error:
         print(f"daguerre: {error}", file=sys.stderr)
-        return 1
+        return 130 if isinstance(error, Cancelled) else 1
     except KeyboardInterrupt:
         print("daguerre: stopped; nothing half-made was left behind", file=sys.stderr)
         return 130

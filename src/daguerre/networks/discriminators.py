@@ -15,6 +15,12 @@ def normed(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Modul
     return [convolution, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
 
 
+def check_multiple(side: int, multiple: int) -> None:
+    """Raise ValueError unless `side` can be halved down to the dense layer."""
+    if side < multiple or side % multiple:
+        raise ValueError(f"side is {side}; it must be a multiple of {multiple}")
+
+
 def check_side(image: Tensor, side: int) -> None:
     """Raise ValueError unless `image` (B, 3, side, side) has the size that the dense layer was made for."""
     if tuple(image.shape[-2:]) != (side, side):
@@ -35,6 +41,7 @@ class SRGANDiscriminator(nn.Module):
 
     def __init__(self, *, side: int = 96, features: int = 64) -> None:
         super().__init__()
+        check_multiple(side, 16)
         self.side = side
         layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2)]
         layers += normed(features, features, kernel=3, stride=2)
@@ -65,6 +72,7 @@ class ESRGANDiscriminator(nn.Module):
 
     def __init__(self, *, side: int = 128, features: int = 64) -> None:
         super().__init__()
+        check_multiple(side, 32)
         self.side = side
         layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2)]
         layers += normed(features, features, kernel=4, stride=2)

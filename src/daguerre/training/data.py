@@ -4,12 +4,12 @@ import io
 import logging
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from daguerre.errors import DataError
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PROCESSOR = torch.device("cpu")
 ROOM = 0.25  # of a GPU's free memory may hold pictures
+PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -44,11 +45,11 @@ def load_pictures(
     """
     pictures: dict[str, Tensor] = {}
     left_out: list[str] = []
-    for name, content in walk(data, parts):
+    for name, read in walk(data, parts):
         try:
-            picture = decode(content)
+            picture = decode(read())
         # Pillow's decoders raise any of these on damaged files.
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, ImageCms.PyCMSError) as error:
             left_out.append(f"{name}: {error}")
             continue
         if min(picture.shape[1:]) < least:
@@ -64,8 +65,15 @@ def load_pictures(
     return pictures, left_out
 
 
-def walk(data: Path, parts: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Every picture file's name and content, in the order of the names; a tar's name is a part of its members'."""
+Read = Callable[[], bytes]
+"""Gives a file's content; raises OSError where it cannot."""
+
+
+def walk(data: Path, parts: Iterable[str]) -> Iterator[tuple[str, Read]]:
+    """Every picture file's name and what reads it, in the order of the names; a tar's name is a part of its members'.
+
+    Of an archive that is compressed or ends too early it is the reader that says so.
+    """
     for part in parts:
         top = data / part
         if not top.exists():
@@ -74,26 +82,46 @@ def walk(data: Path, parts: Iterable[str]) -> Iterator[tuple[str, bytes]]:
             name = path.relative_to(data).as_posix()
             if path.suffix.lower() == ".tar":
                 yield from walk_tar(path, name)
+            elif path.name.lower().endswith(PACKED):
+                yield name, refusing("an archive that is compressed; unpack it, or pack it as .tar")
             elif path.suffix.lower() in SUFFIXES and path.is_file():
-                yield name, path.read_bytes()
+                yield name, path.read_bytes
 
 
-def walk_tar(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
+def walk_tar(path: Path, name: str) -> Iterator[tuple[str, Read]]:
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 file = archive.extractfile(member)
                 if file is not None and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
-                    yield f"{name}/{member.name}", file.read()
-    except tarfile.TarError as error:
+                    yield f"{name}/{member.name}", file.read
+            end = archive.offset
+        with path.open("rb") as file:
+            file.seek(end)
+            if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # no such block ends it
+                yield name, refusing("an archive that is damaged; what comes after its last picture here is missing")
+    except (tarfile.TarError, OSError) as error:
         raise DataError(f"cannot read {str(path)!r} as an uncompressed tar file: {error}") from error
 
 
+def refusing(reason: str) -> Read:
+    def read() -> bytes:
+        raise OSError(reason)
+
+    return read
+
+
 def decode(content: bytes) -> Tensor:
-    """Decode a picture file to (3, H, W) uint8 sRGB, upright."""
+    """Decode a picture file to (3, H, W) uint8 sRGB, upright; of 16 bits the upper eight count, and no transparency."""
     with Image.open(io.BytesIO(content)) as picture:
-        pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
+        upright = ImageOps.exif_transpose(picture)
+        profile = picture.info.get("icc_profile")
+    if upright.mode.startswith("I"):  # Pillow would cut off all that is above 255
+        upright = Image.fromarray((np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    elif profile and upright.mode in ("RGB", "CMYK"):
+        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        upright = ImageCms.profileToProfile(upright, source, target, outputMode="RGB") or upright
+    return torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
 def hold_out(names: Iterable[str], one_in: int) -> set[str]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.training.jpeg import jpeg
+from daguerre.training.ranges import check_span, check_within
 
 __all__ = [
     "Degradation",
@@ -62,6 +63,13 @@ class Stage:
     grey: float = 0.4
     quality: Range = (30.0, 95.0)
 
+    def __post_init__(self) -> None:
+        for name in ("blur", "sinc", "up", "down", "gaussian", "grey"):
+            check_within(name, getattr(self, name), 0, 1)
+        spans = {"sigma": (0.01, 20), "resize": (0.01, 10), "noise": (0, 255), "poisson": (0, 100), "quality": (1, 100)}
+        for name, (low, high) in spans.items():
+            check_span(name, getattr(self, name), low, high)
+
 
 SECOND = Stage(blur=0.8, sigma=(0.2, 1.5), up=0.3, down=0.4, resize=(0.3, 1.2), noise=(1.0, 25.0), poisson=(0.05, 2.5))
 
@@ -73,6 +81,9 @@ class Degradation:
     first: Stage = Stage()
     second: Stage = SECOND
     final_sinc: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_within("final_sinc", self.final_sinc, 0, 1)
 
 
 def degrade(high: Tensor, scale: int, plan: Degradation, generator: torch.Generator) -> Tensor:

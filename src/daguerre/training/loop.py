@@ -27,7 +27,7 @@ from daguerre.devices import choose_device
 from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
 from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.training.journal import Journal, write_sheet
-from daguerre.training.recipe import Recipe
+from daguerre.training.recipe import Recipe, parse_recipe
 from daguerre.training.steps import Step, make_step
 from daguerre.weights.checkpoint import WeightsHeader, write
 from daguerre.weights.registry import task_of
@@ -68,8 +68,10 @@ def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progre
         while run.step < recipe.steps and not run.cancelled:
             run.advance()
             if run.due(recipe.validation.every):
-                run.report(run.validate())
-                run.save()
+                try:
+                    run.report(run.validate())
+                finally:  # whatever happens there, the steps are not lost
+                    run.save()
             elif run.due(REPORT_EVERY):
                 run.report({})
             run.listen(interrupted, progress)
@@ -171,7 +173,7 @@ class Run:
                 scale=getattr(network, "scale", 1),
                 cleans=self.recipe.header.cleans,
                 licence=self.recipe.header.licence,
-                source="trained by its recipe",
+                source=source_of(self.recipe),
                 recipe=without_places(self.recipe.as_dict()),
                 data=self.recipe.header.data,
                 scores={name: round(score, 4) for name, score in self.scores.items()},
@@ -200,6 +202,12 @@ class Means:
         return means
 
 
+def source_of(recipe: Recipe) -> str:
+    """Where weights come from, as their header says it."""
+    again = recipe.init is not None and Path(recipe.init.weights).stem == recipe.name
+    return "trained by its recipe" + (", on from weights that shipped before under the same name" if again else "")
+
+
 def without_places(value: Any) -> Any:
     """A resolved recipe whose files go by their names alone: where they lay is nobody's business."""
     if isinstance(value, dict):
@@ -215,15 +223,31 @@ def prepare(recipe: Recipe, out: Path, *, resume: bool) -> None:
     if (out / CHECKPOINT).exists():
         if not resume:
             raise OutputExists(f"{str(out)!r} holds a run already; continue it with --resume, or choose another folder")
-        theirs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        changed = [key for key in ours if ours[key] != theirs.get(key)]
+        theirs = begun_with(path)
+        changed = [key for key in ours if ours[key] != theirs[key]]
         if changed:
             raise RecipeError(f"the run in {str(out)!r} began with another {changed[0]!r}; choose another folder")
+    if os.environ.get("RANK", "0") != "0":
+        return
+    partial = path.with_name(path.name + ".partial")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
     except OSError as error:
         raise DaguerreError(f"cannot write to the folder {str(out)!r} ({error.strerror}); choose another") from error
+
+
+def begun_with(path: Path) -> dict[str, Any]:
+    """The resolved recipe that a run began with; what recipes have learnt to say since then is at its default.
+
+    Raises:
+        WeightsDamaged: it cannot be read.
+    """
+    try:
+        return parse_recipe(json.loads(path.read_text(encoding="utf-8"))).as_dict()
+    except (OSError, ValueError, RecipeError) as error:
+        raise WeightsDamaged(f"{str(path)!r} cannot be read ({error}); choose another folder") from error
 
 
 def launch(recipe: Recipe) -> Fabric:

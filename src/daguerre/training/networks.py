@@ -6,6 +6,7 @@ from torch import nn
 
 from daguerre import weights
 from daguerre.errors import RecipeError, UnknownArchitecture
+from daguerre.networks.vgg import VGG19, VGG19_LAYERS
 from daguerre.options import nearest
 from daguerre.training.losses import (
     L1,
@@ -71,7 +72,16 @@ def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
     """
 
     def perceptual() -> Perceptual:
-        return Perceptual(weights.load(recipe.perceptual.weights).network, recipe.perceptual.layers)
+        plan = recipe.perceptual
+        network = weights.load(plan.weights).network
+        if not isinstance(network, VGG19):
+            raise RecipeError(f"perceptual.weights are {plan.weights!r}, a {type(network).__name__}; give a VGG19")
+        for layer in plan.layers:
+            if layer not in VGG19_LAYERS:
+                raise RecipeError(f"perceptual.layers: VGG-19 has no layer {layer!r}{nearest(layer, VGG19_LAYERS)}")
+        if not plan.layers:
+            raise RecipeError("perceptual.layers is empty; name a layer and its weight, such as conv5_4 = 1.0")
+        return Perceptual(network, plan.layers)
 
     known: dict[str, Callable[[], nn.Module]] = {
         "charbonnier": Charbonnier,

@@ -8,18 +8,25 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from daguerre.errors import RecipeError
+from daguerre.networks.patch_discriminators import MultiScaleDiscriminator
 from daguerre.training.losses import FeatureMatching
 from daguerre.training.networks import game, make_network
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainee import Average, Trainee
+from daguerre.weights.registry import task_of
 
 __all__ = ["Contest", "Opponent"]
 
 
-class Opponent:
-    """A discriminator that judges at several scales, each a row of maps with the logits last, and learns to tell.
+Judged = Tensor | Sequence[Sequence[Tensor]]
+"""What a discriminator answers: its logits, or at each of several scales a row of maps with the logits last."""
 
-    Wang et al. 2018 (pix2pixHD), https://arxiv.org/abs/1711.11585, sec. 3.2.
+
+class Opponent:
+    """A discriminator that learns to tell real from made.
+
+    Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661; at several scales, whose features may be matched, Wang et
+    al. 2018 (pix2pixHD), https://arxiv.org/abs/1711.11585, sec. 3.2.
     """
 
     losses = ("adversarial", "feature_matching")
@@ -30,7 +37,15 @@ class Opponent:
         if plan is None or "adversarial" not in recipe.losses:
             raise RecipeError("a [discriminator] and a weight losses.adversarial go together; one of them is missing")
         self.recipe, self.fabric = recipe, fabric
-        self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
+        network = make_network(plan.network)
+        if task_of(plan.network.name) != "judge":
+            raise RecipeError(f"{plan.network.name} is no discriminator")
+        side = getattr(network, "side", recipe.crop)
+        if side != recipe.crop:
+            raise RecipeError(f"the discriminator takes a side of {side}, but crop is {recipe.crop}; make them equal")
+        if "feature_matching" in recipe.losses and not isinstance(network, MultiScaleDiscriminator):
+            raise RecipeError(f"{plan.network.name} has no features to match; take MultiScaleDiscriminator")
+        self.discriminator = Trainee(fabric, network, recipe, plan.optimizer)
         self.game = game(plan)
         self.matching = FeatureMatching()
 
@@ -41,10 +56,12 @@ class Opponent:
         """
         watcher = self.discriminator.bare.requires_grad_(False)
         with self.fabric.autocast():
-            true, fake = watcher(real), watcher(made)
-        parts = {"adversarial": self.game.for_generator(logits(true), logits(fake))}
+            # Together, as in its own turn: batch normalisation of each alone would hide what tells them apart.
+            judged = watcher(torch.cat([real, made]))
+        parts = {"adversarial": self.game.for_generator(*logits(judged).chunk(2))}
         if "feature_matching" in self.recipe.losses:
-            parts["feature_matching"] = self.matching(features(fake), features(true))
+            true, fake = zip(*(feature.chunk(2) for feature in features(judged)), strict=True)
+            parts["feature_matching"] = self.matching(fake, true)
         return torch.stack([self.recipe.losses[name] * part for name, part in parts.items()]).sum(), parts
 
     def learn(self, real: Tensor, made: Tensor, step: int) -> Tensor:
@@ -101,8 +118,10 @@ class Contest:
         return self.trainee.state("generator") | {"average": self.average.network} | judge
 
 
-def logits(judged: Sequence[Sequence[Tensor]]) -> Tensor:
-    """The last maps of every scale as one row of numbers for each picture."""
+def logits(judged: Judged) -> Tensor:
+    """The logits of every scale as one row of numbers for each picture."""
+    if isinstance(judged, Tensor):
+        return judged.float().flatten(1)
     return torch.cat([stages[-1].float().flatten(1) for stages in judged], dim=1)
 
 

@@ -1,6 +1,7 @@
 """A training recipe: a TOML file that says everything about one training run, read into frozen dataclasses."""
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from daguerre.devices import Precision
 from daguerre.errors import RecipeError
 from daguerre.tables import build, read_table
 from daguerre.training.degradations import Degradation
+from daguerre.training.ranges import check_span, check_within
 
 __all__ = [
     "AgingPlan",
@@ -29,6 +31,9 @@ __all__ = [
 ]
 
 
+SMALLEST_JUDGED = 20  # pixels of a piece from which a border of 4 can be cut and SSIM measured
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkPlan:
     """A network by its class name in `daguerre.networks`, and its constructor's arguments."""
@@ -42,6 +47,9 @@ class DataPlan:
     """Which folders or tar files below the data folder are used; folders are searched to the bottom."""
 
     parts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_parts("data.parts", self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +76,13 @@ class AgingPlan:
     worn: tuple[str, ...] = ()
     pool: int = 4000
 
+    def __post_init__(self) -> None:
+        check_span("aging.strength", self.strength, 0, 10)
+        for name in ("untouched", "unharmed", "half"):
+            check_within(f"aging.{name}", getattr(self, name), 0, 1)
+        check_within("aging.pool", self.pool, 1, 10**9)
+        check_parts("aging.real", self.real)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerPlan:
@@ -76,6 +91,12 @@ class OptimizerPlan:
     lr: float
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_within("optimizer.lr", self.lr, 0, 10)
+        for beta in self.betas:
+            check_within("optimizer.betas", beta, 0, 0.99999)
+        check_within("optimizer.weight_decay", self.weight_decay, 0, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +117,12 @@ class SchedulePlan:
     milestones: tuple[float, ...] = (0.5, 0.75, 0.9)
     factor: float = 0.5
 
+    def __post_init__(self) -> None:
+        check_within("schedule.warmup", self.warmup, 0, 10**9)
+        for name, values in {"floor": [self.floor], "milestones": self.milestones, "factor": [self.factor]}.items():
+            for value in values:
+                check_within(f"schedule.{name}", value, 0, 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationPlan:
@@ -110,6 +137,11 @@ class ValidationPlan:
     every: int = 1000
     one_in: int = 23
     crop: int = 320
+
+    def __post_init__(self) -> None:
+        check_within("validation.every", self.every, 1, 10**9)
+        check_within("validation.one_in", self.one_in, 1, 10**9)
+        check_within("validation.crop", self.crop, SMALLEST_JUDGED, 10**5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,18 +260,24 @@ class Recipe:
     header: HeaderPlan = field(default_factory=HeaderPlan)
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", self.name):
+            raise RecipeError(f"name is {self.name!r}; use letters, digits and . _ + -")
         for name in ("steps", "batch", "crop"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not 0 <= self.ema < 1:
-            raise RecipeError(f"ema is {self.ema:g}; it must be at least 0 and below 1")
-        for name in ("every", "one_in", "crop"):
-            if getattr(self.validation, name) < 1:
-                raise RecipeError(f"validation.{name} is {getattr(self.validation, name)}; it must be at least 1")
+            check_within(name, getattr(self, name), 1, 10**9)
+        check_within("seed", self.seed, 0, 2**63 - 1)
+        check_within("ema", self.ema, 0, 0.99999)
+        check_within("clip", self.clip, 0, 10**9)
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved recipe, every default written out, in types that JSON knows."""
         return plain(dataclasses.asdict(self))  # type: ignore[no-any-return]
+
+
+def check_parts(name: str, parts: tuple[str, ...]) -> None:
+    """Refuse parts of the data that do not lie below its folder."""
+    for part in parts:
+        if Path(part).is_absolute() or ".." in Path(part).parts:
+            raise RecipeError(f"{name} holds {part!r}; name folders or tar files below the data folder")
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -17,12 +17,11 @@ from daguerre.training.steps.scratches import Scratches
 from daguerre.training.steps.stains import Stains
 from daguerre.training.steps.style import Stylising
 from daguerre.training.steps.tone import Tone
-from daguerre.training.steps.upscaling import AdversarialRegression, Regression
+from daguerre.training.steps.upscaling import Regression
 
 __all__ = ["STEPS", "Step", "make_step"]
 
 STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
-    "adversarial": AdversarialRegression,
     "autoencoding": Autoencoding,
     "classification": Classification,
     "faces": Faces,

@@ -1,4 +1,4 @@
-"""Steps that train upscaling networks: for fidelity alone, or against a discriminator as well."""
+"""The step that trains upscaling networks, for fidelity alone or against a discriminator as well."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,91 +10,51 @@ from torch import Tensor, nn
 
 from daguerre.errors import RecipeError
 from daguerre.progress import ProgressCallback
-from daguerre.training.networks import game, image_losses, make_network, start
+from daguerre.training.networks import image_losses, start
+from daguerre.training.opponent import Contest, Opponent
 from daguerre.training.pairs import Pairs
 from daguerre.training.recipe import Recipe
-from daguerre.training.trainee import Average, Trainee
+from daguerre.weights.registry import task_of
 
-__all__ = ["AdversarialRegression", "Regression"]
+__all__ = ["Regression"]
 
 
 class Regression:
-    """Make a small picture large, and be as close to the true large one as can be."""
+    """Make a small picture large, and be as close to the true large one as can be.
 
-    more_losses: tuple[str, ...] = ()  # that this step knows besides those between two images
+    With a [discriminator] by turns: generator, discriminator, generator, …; Ledig et al. 2017 (SRGAN),
+    https://arxiv.org/abs/1609.04802; Wang et al. 2018 (ESRGAN), https://arxiv.org/abs/1809.00219, section 3.
+
+    Losses: those between two images; `adversarial`, and `feature_matching` with a multi-scale discriminator.
+    """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        self.recipe, self.fabric = recipe, fabric
+        if task_of(recipe.network.name) != "upscale":
+            raise RecipeError(f"this step trains networks that upscale, not {recipe.network.name}")
         network = start(recipe)
-        self.losses = image_losses(recipe, self.more_losses).to(fabric.device)
+        self.fabric = fabric
+        self.losses = image_losses(recipe, Opponent.losses).to(fabric.device)
+        self.contest = Contest(recipe, fabric, network)
         self.pairs = Pairs(recipe, data, getattr(network, "scale", 1), fabric, progress)
         self.left_out = self.pairs.left_out
         self.labels: list[str] = []
-        self.generator = Trainee(fabric, network, recipe, recipe.optimizer)
-        self.average = Average(self.generator.bare, recipe.ema)
 
-    def compare(self, made: Tensor, high: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        low, high = self.pairs.draw(generator)
+        made = self.contest.network(low)
         with self.fabric.autocast():
             loss, parts = self.losses(made, high)
-        return loss, parts
-
-    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        low, high = self.pairs.draw(generator)
-        loss, parts = self.compare(self.generator.network(low), high)
-        self.generator.improve(loss, step)
-        self.average.follow(self.generator.bare, step)
-        return parts
+        return self.contest.improve(loss, parts, high, made, step)
 
     def judge(self) -> dict[str, float]:
-        return self.pairs.judge(self.average.network)
+        return self.pairs.judge(self.contest.average.network)
 
     def show(self) -> Tensor:
-        return self.pairs.show(self.average.network)
+        return self.pairs.show(self.contest.average.network)
 
     def state(self) -> dict[str, Any]:
-        return self.generator.state("generator") | {"average": self.average.network}
+        return self.contest.state()
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        network = self.average.network
+        network = self.contest.average.network
         return network, network.state_dict()
-
-
-class AdversarialRegression(Regression):
-    """The same against a discriminator, by turns: generator, discriminator, generator, …
-
-    Wang et al. 2018 (ESRGAN), https://arxiv.org/abs/1809.00219, section 3; Goodfellow et al. 2014 for the turns.
-    """
-
-    more_losses = ("adversarial",)
-
-    def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        plan = recipe.discriminator
-        if plan is None or "adversarial" not in recipe.losses:
-            raise RecipeError("an adversarial step needs a [discriminator] and a weight losses.adversarial")
-        super().__init__(recipe, data, fabric, progress)
-        self.discriminator = Trainee(fabric, make_network(plan.network), recipe, plan.optimizer)
-        self.game = game(plan)
-
-    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        low, high = self.pairs.draw(generator)
-        made = self.generator.network(low)
-
-        # The generator's turn. The discriminator only watches, so it is not called in its distributed form.
-        watcher = self.discriminator.bare.requires_grad_(False)
-        with self.fabric.autocast():
-            # Together, as in its own turn: batch normalisation of each alone would hide what tells them apart.
-            real, fake = watcher(torch.cat([high, made])).float().chunk(2)
-        deception = self.game.for_generator(real, fake)
-        loss, parts = self.compare(made, high)
-        self.generator.improve(loss + self.recipe.losses["adversarial"] * deception, step)
-        self.average.follow(self.generator.bare, step)
-
-        # The discriminator's turn, on the same images.
-        self.discriminator.bare.requires_grad_(True)
-        real, fake = self.discriminator.network(torch.cat([high, made.detach()])).chunk(2)
-        detection = self.game.for_discriminator(real, fake)
-        self.discriminator.improve(detection, step)
-        return parts | {"adversarial": deception.detach(), "discriminator": detection.detach()}
-
-    def state(self) -> dict[str, Any]:
-        return super().state() | self.discriminator.state("discriminator")
