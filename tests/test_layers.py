@@ -12,7 +12,7 @@ import daguerre
 
 SOURCE = Path(daguerre.__file__).parent
 LAYERS = [
-    {"errors", "options", "progress", "tables", "_version"},
+    {"errors", "files", "options", "progress", "tables", "_version"},
     {"images", "tiling", "devices"},
     {"networks"},
     {"weights"},
@@ -23,6 +23,7 @@ LAYERS = [
 ]
 ALLOWED = {
     ("images", "daguerre.tiling.windows"),
+    ("files", "daguerre.errors"),
     ("options", "daguerre.errors"),
     ("tables", "daguerre.errors"),
     ("tables", "daguerre.options"),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import pyvips
+from PIL import ImageCms
 
 from daguerre.cli.main import main
 
@@ -40,6 +41,47 @@ def test_a_picture_too_small_to_age_is_reported(tmp_path, capsys):
     pyvips.Image.black(8, 8).write_to_file(path)
     assert main(["age", str(path)]) == 1
     assert "8 x 8 pixels cannot be aged" in capsys.readouterr().err
+
+
+def test_profile_depth_transparency_and_what_the_file_says_stay(tmp_path):
+    path, old = tmp_path / "photo.png", tmp_path / "old.png"
+    image = pyvips.Image.gaussnoise(64, 48, mean=30000, sigma=9000).cast("ushort").bandjoin([30000, 20000, 40000])
+    image = image.copy(interpretation="rgb16")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile())
+    image.write_to_file(path)
+    assert main(["age", str(path), "-o", str(old)]) == 0
+    made = pyvips.Image.new_from_file(old)
+    assert (made.bands, made.format) == (4, "ushort")
+    assert made.get("icc-profile-data") == profile()
+    assert (made[3].min(), made[3].max()) == (40000, 40000)
+
+
+def profile():
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def test_of_several_pictures_each_ages_in_its_own_way_and_the_same_again(photo, tmp_path):
+    (tmp_path / "other.png").write_bytes(photo.read_bytes())
+    for out in ("a", "b"):
+        assert main(["age", str(photo), str(tmp_path / "other.png"), "-o", str(tmp_path / out)]) == 0
+    first, second = (levels(tmp_path / "a" / f"{name}-old.png") for name in ("photo", "other"))
+    assert (first != second).any()
+    assert (first == levels(tmp_path / "b" / "photo-old.png")).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--mask", "old.png"], "old.png is read, or written for something else, too"),
+        (["--mask", "m.png", "--clean", "m.png"], "m.png is read, or written for something else, too"),
+        (["--seed", "99999999999999999999"], "seed is 1e+20; it must lie between 0 and"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(words, problem, photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["age", str(photo), "-o", "old.png", "--overwrite", *words]) == 1
+    assert problem in capsys.readouterr().err
+    assert not (tmp_path / "old.png").exists()
 
 
 def test_one_mask_for_several_pictures_is_refused(photo, tmp_path, capsys):

@@ -87,9 +87,14 @@ def test_restoring_is_measured_before_and_after_by_photograph_and_by_damage(eval
         assert shown in ran.out
 
 
+def test_a_sheet_says_what_it_leaves_out(evaluate_restore):
+    ran = evaluate_restore("--high", "high", "--versions", "2", "--rows", "3", "--sheet", "sheet.png")
+    assert "sheet.png shows 3 pictures and leaves out 1; --rows shows more" in ran.err
+
+
 def test_a_benchmark_is_the_same_again_and_its_reports_hold_everything(evaluate_restore):
     words = ("--high", "high", "--versions", "2", "--json", "--csv", "scores.csv", "--sheet", "sheet.png")
-    first, again = evaluate_restore(*words).out, evaluate_restore(*words).out
+    first, again = evaluate_restore(*words).out, evaluate_restore(*words, "--overwrite").out
     assert first == again
     measured = json.loads(first)
     assert measured["mean"]["restored"]["psnr_rgb"] > measured["mean"]["aged"]["psnr_rgb"] + 5
@@ -125,10 +130,15 @@ def test_what_cannot_be_measured_of_restoring_is_told_in_one_line(evaluate_resto
         (("--high", "nowhere"), "nowhere: no such folder"),
         (("--high", "high", "--models", "compact"), "no weights are called 'compact'; did you mean 'compact-x4'?"),
         (("--high", "high", "--csv", "new/scores.csv"), "there is no folder new to write scores.csv in"),
-        (("--high", "high", "--csv", "high"), "high: cannot write the table (Is a directory)"),
+        (("--high", "high", "--csv", "high"), "high does not end in .csv"),
+        (("--high", "high", "--csv", "mine.csv"), "mine.csv exists already; name another file, or add --overwrite"),
+        (("--high", "high", "--sheet", "sheet.jpg"), "sheet.jpg does not end in .png"),
+        (("--high", "high", "--sheet", "high/a.png", "--overwrite"), "would lie among the pictures that are measured"),
+        (("--high", "high", "--sheet", "high/sheet.png"), "would lie among the pictures that are measured"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(evaluate, words, complaint):
+    Path("mine.csv").write_text("mine")
     ran = evaluate(*words)
     assert (ran.status, len(ran.lines)) == (1, 1)
     assert complaint in ran.err

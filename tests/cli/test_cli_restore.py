@@ -61,10 +61,46 @@ def test_every_stage_is_written_without_loss(restore):
     mask("mask.png")
     assert restore("old.jpg", "--scratches", "mask.png", "--stains", "off", "--stages", "way").status == 0
     assert sorted(path.name for path in Path("way").iterdir()) == [
-        "old-1-damage.png",
-        "old-2-holes-filled.png",
-        "old-3-mended.png",
+        "old-2-damage.png",
+        "old-3-holes-filled.png",
+        "old-4-mended.png",
     ]
+
+
+def test_folders_for_masks_and_stages_are_made_and_stages_lie_as_their_pictures_do(restore):
+    for folder in ("scans/one", "scans/two"):
+        Path(folder).mkdir(parents=True)
+        draw(f"{folder}/a.png")
+    others = ("--fix-fading", "off", "--faces", "off", "--stains", "off")
+    assert restore("scans", "-o", "out", "--stages", "way", *others).status == 0
+    assert {path.parent for path in Path("way").rglob("*damage.png")} == {Path("way/one"), Path("way/two")}
+    assert restore("scans/one/a.png", "-o", "a.png", "--mask-out", "masks/new/a.png", *others).status == 0
+    assert Path("masks/new/a.png").exists()
+
+
+def test_damage_is_filled_as_sensitivity_and_size_ask(restore):
+    old = Picture.open(Path(__file__).parents[2] / "examples" / "old.jpg").array()
+    Picture.from_array(old[-256:, -256:]).save("old.png")
+    others = ("--fix-fading", "off", "--faces", "off", "--stains", "off", "--overwrite", "--json")
+
+    def found(*words):
+        return json.loads(restore("old.png", *words, *others).out)["damaged_percent"]
+
+    assert found("--sensitivity", "1") >= found() > 0
+    assert found("--min-length", "256") < found()
+    assert found("--min-area", "65536") == 0
+
+
+def test_kept_colours_are_the_photographs_own(restore):
+    draw("old.png", like=lambda levels: (pale(levels) * [1, 0.9, 0.7]).astype(np.uint8))
+    others = ("--scratches", "off", "--faces", "off", "--stains", "off", "--fix-fading", "strong")
+    assert restore("old.png", "-o", "kept.png", "--keep-colour", *others).status == 0
+    assert restore("old.png", "-o", "free.png", *others).status == 0
+    before, kept, free = (Picture.open(name).read() for name in ("old.png", "kept.png", "free.png"))
+    tint, still = ((image.mean((0, 2, 3))[0] / image.mean((0, 2, 3))[2]).item() for image in (before, kept))
+    assert tint > 1.3
+    assert still == pytest.approx(tint, abs=0.1)
+    assert (kept - free).abs().mean() > 0.01
 
 
 def test_a_folder_is_restored_and_one_unreadable_picture_does_not_stop_it(restore):
@@ -112,6 +148,9 @@ REFUSED = {
     "a.png b.png --scratches mask.png": "the mask mask.png fits one picture, but there are 2",
     "a.png --scratches small.png": "a mask must have the size of its picture",
     "a.png --scratches nowhere.png": "no file nowhere.png",
+    "a.png --scratches Auto": "scratches is 'Auto'; write auto, off, or the name of a mask's file",
+    "a.png --scratches a-2-damage.png --stages . --overwrite": "a-2-damage.png is read, or written for something else",
+    "a.png other/a.jpg --stages way": "a-1-stains-lifted.png is read, or written for something else",
     "a.png --strength 2": "strength is 2",
     "a.png --fix-fading on": "strong",
     "missing.png": "missing.png: no such file or folder",
@@ -120,7 +159,8 @@ REFUSED = {
 
 @pytest.mark.parametrize(("words", "problem"), REFUSED.items())
 def test_what_cannot_be_done_is_refused_in_a_line_and_nothing_is_written(words, problem, restore):
-    for name in ("a.png", "b.png"):
+    Path("other").mkdir()
+    for name in ("a.png", "b.png", "other/a.jpg", "a-2-damage.png"):
         draw(name)
     mask("mask.png")
     mask("small.png", 10, 10)

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from daguerre.tasks.registry import TASKS
 from daguerre.tasks.stylize import StylizeOptions
 from daguerre.tasks.upscale import UpscaleOptions
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 EXACT = ("--device", "cpu", "--precision", "float32")
 BOTH = (
     "--steps",
@@ -202,6 +204,33 @@ def test_flags_of_tasks_that_are_not_named_are_not_understood(chain):
     ran = chain("photo.png", "--steps", "stylize", "--scale", "2")
     assert ran.status == 2
     assert "--scale" in ran.err
+
+
+def test_steps_said_twice_are_refused(chain):
+    ran = chain("photo.png", "--steps", "upscale", "--steps", "stylize")
+    assert ran.lines == ["daguerre: --steps is given twice; give it once, with commas between the tasks"]
+
+
+def test_one_mask_for_several_pictures_is_refused(chain):
+    for name in ("other.png", "mask.png"):
+        Picture.from_array(photo(24, 30)).save(name)
+    ran = chain("photo.png", "other.png", "--steps", "restore", "--scratches", "mask.png")
+    assert ran.lines == ["daguerre: the mask mask.png fits one picture, but there are 2"]
+
+
+def test_restored_upscaled_and_painted_by_what_ships_one_after_the_other(run, desk):
+    shutil.copy(EXAMPLES / "astronaut.jpg", "photo.jpg")
+    Picture.from_array(Picture.open("photo.jpg").array()[60:180, 160:280]).save("old.png")
+    Picture.from_array(Picture.open(EXAMPLES / "coffee.jpg").array()[:96, :96]).save("coffee.png")
+    words = ("--steps", "restore,upscale,stylize", "--scale", "2", "--style", "coffee.png", "--device", "cpu")
+    ran = run("run", "old.png", *words, "--stages", "between", "-o", "done.png", "--json")
+    assert ran.status == 0, ran.err
+    said = json.loads(ran.out)
+    assert [step["task"] for step in said["steps"]] == ["restore", "upscale", "stylize"]
+    assert (said["width"], said["height"]) == (240, 240)
+    assert [step["task"] for step in steps_of(Picture.open("done.png").xmp)] == ["restore", "upscale", "stylize"]
+    first, second = (Picture.open(f"between/old-{n}-{task}.png") for n, task in ((1, "restore"), (2, "upscale")))
+    assert (first.width, second.width) == (120, 240)
 
 
 def test_a_stage_that_is_there_stays_unless_asked(chain):

@@ -149,7 +149,7 @@ def test_pictures_smaller_than_a_crop_are_shown_whole(tmp_path: Path):
 def test_sheet_into_a_folder_that_is_not_there_is_refused_with_its_name(tmp_path: Path):
     sheet = ContactSheet()
     sheet.look("a", pictures(), {})
-    with pytest.raises(UnwritablePicture, match=r"nowhere.sheet\.png: cannot write"):
+    with pytest.raises(UnwritablePicture, match=r"cannot write .*nowhere.sheet\.png"):
         sheet.save(tmp_path / "nowhere" / "sheet.png")
 
 

@@ -8,9 +8,9 @@ from daguerre.tasks.style_vector import StyleVector, mixed
 
 def test_a_vector_comes_back_from_its_file_to_the_last_digit(tmp_path):
     vector = StyleVector(values=(0.1, -2.0, 1 / 3), model="abc", name="wave.jpg")
-    vector.save(tmp_path / "new" / "wave.json")
-    assert StyleVector.read(tmp_path / "new" / "wave.json") == vector
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["wave.json"]
+    vector.save(tmp_path / "wave.json")
+    assert StyleVector.read(tmp_path / "wave.json") == vector
+    assert [path.name for path in tmp_path.iterdir()] == ["wave.json"]
 
 
 def test_of_other_programs_only_the_numbers_are_needed(tmp_path):

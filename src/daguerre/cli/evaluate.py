@@ -1,6 +1,6 @@
 """`daguerre evaluate`: measure how good results are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,13 @@ from rich.console import Console
 
 from daguerre.cli.arguments import choose
 from daguerre.cli.terminal import errors, shown_progress
-from daguerre.errors import UnwritablePicture
+from daguerre.errors import OptionError
 from daguerre.evaluation.comparison import Evaluation
 from daguerre.evaluation.reports import ContactSheet, as_json, as_tables, write_csv
 from daguerre.evaluation.restore import EvaluateRestoreOptions, evaluate_restore
 from daguerre.evaluation.upscale import EvaluateUpscaleOptions, evaluate_upscale
-from daguerre.options import option
+from daguerre.files import check_free
+from daguerre.options import check_range, option
 from daguerre.training.aging import AgeOptions
 
 __all__ = ["run"]
@@ -26,9 +27,14 @@ WIDTH = 112  # characters that the widest table needs
 class Report:
     """What to make of the numbers, besides the table."""
 
-    csv: Path | None = option(None, "also write every number to this CSV file")
+    csv: Path | None = option(None, "also write every number to this .csv file")
     json: bool = option(False, "print JSON instead of the table, for programs")
-    sheet: Path | None = option(None, "also write a PNG with zoomed details of every model side by side")
+    sheet: Path | None = option(None, "also write a .png with zoomed details of every model side by side")
+    rows: int = option(8, "pictures that the sheet shows, the first of them")
+    overwrite: bool = option(False, "replace reports that exist already")
+
+    def __post_init__(self) -> None:
+        check_range("rows", self.rows, 1, 1000)
 
 
 def upscale(measuring: EvaluateUpscaleOptions, report: Report) -> int:
@@ -40,7 +46,8 @@ def upscale(measuring: EvaluateUpscaleOptions, report: Report) -> int:
 
     Bicubic enlargement is always measured beside the models. Exit status 1 if any picture could not be measured.
     """
-    sheet = start(report)
+    folders = measuring.pairs or filter(None, [measuring.high])
+    sheet = start(report, folders)
     with shown_progress(1, quiet=report.json) as (progress,):
         evaluation = evaluate_upscale(measuring, look=sheet.look if sheet else None, progress=progress)
     return tell(evaluation, report, sheet)
@@ -57,18 +64,24 @@ def restore(measuring: EvaluateRestoreOptions, ageing: AgeOptions, report: Repor
     perfect restoration would be, before and after, also by kind of photograph and by kind of damage. The same seed
     measures on the same damage. Exit status 1 if any picture could not be measured.
     """
-    sheet = start(report, zoom=2, baseline="aged", wholes=True)
+    sheet = start(report, filter(None, [measuring.high]), zoom=2, baseline="aged", wholes=True)
     with shown_progress(1, quiet=report.json) as (progress,):
         evaluation = evaluate_restore(measuring, ageing, look=sheet.look if sheet else None, progress=progress)
     return tell(evaluation, report, sheet)
 
 
-def start(report: Report, **how: Any) -> ContactSheet | None:
-    """See that the reports can be written, before hours are spent; gives the sheet, if there is to be one."""
-    for path in (report.csv, report.sheet):
-        if path and not path.parent.is_dir():
-            raise UnwritablePicture(f"there is no folder {path.parent} to write {path.name} in; make it first")
-    return ContactSheet(**how) if report.sheet else None
+def start(report: Report, folders: Iterable[Path], **how: Any) -> ContactSheet | None:
+    """See that the reports can be written, before hours are spent; gives the sheet, if there is to be one.
+
+    Args:
+        folders: with the pictures that are measured, in which no other picture is put.
+    """
+    for path, ending in ((report.csv, ".csv"), (report.sheet, ".png")):
+        if path:
+            check_free(path, ending, overwrite=report.overwrite)
+    if report.sheet and report.sheet.parent.resolve() in {folder.resolve() for folder in folders}:
+        raise OptionError(f"{report.sheet} would lie among the pictures that are measured; name another folder")
+    return ContactSheet(rows=report.rows, **how) if report.sheet else None
 
 
 def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> int:
@@ -88,6 +101,10 @@ def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> 
         write_csv(evaluation, report.csv)
     if sheet and report.sheet:
         sheet.save(report.sheet)
+        if sheet.left_out:
+            errors.print(
+                f"{report.sheet} shows {report.rows} pictures and leaves out {sheet.left_out}; --rows shows more"
+            )
     return 1 if evaluation.failures else 0
 
 

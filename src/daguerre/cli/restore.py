@@ -13,7 +13,7 @@ from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_sh
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.restore import Restored, RestoreOptions, Restorer
+from daguerre.tasks.restore import STAGES, RestoreOptions, Restorer
 
 __all__ = ["run"]
 
@@ -57,10 +57,12 @@ def restore(
     jobs = plan_jobs(pictures, result, "-restored")
     if mask_out and len(jobs) > 1:
         raise OptionError(f"--mask-out names one file, {mask_out}, but there are {len(jobs)} pictures")
-    refuse_shared([mask_out] if mask_out else [], jobs, restoring)
+    files = {job: stage_files(job, stages) for job in jobs} if stages else {}
+    extras = [path for named in files.values() for path in named.values()] + ([mask_out] if mask_out else [])
+    refuse_shared(extras, jobs, restoring)
     if mask_out and restoring.scratches == "off":
         raise OptionError("--scratches off looks for no damage, so there is no mask; leave --mask-out out")
-    if restoring.scratches not in ("auto", "off") and len(jobs) > 1:
+    if restoring.given_mask and len(jobs) > 1:
         raise OptionError(f"the mask {restoring.scratches} fits one picture, but there are {len(jobs)}")
     if stages:
         make_folder(stages)
@@ -71,12 +73,16 @@ def restore(
         check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
         if mask_out:
             check_target(mask_out, overwrite=result.overwrite, source=job.source)
+            make_folder(mask_out.parent)
+        for path in files.get(job, {}).values():
+            check_target(path, overwrite=result.overwrite)
+            make_folder(path.parent)
         restored = restorer(original, stages=stages is not None, progress=progress)
         restored.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
         if mask_out and restored.mask is not None:
             restored.mask.save(mask_out, overwrite=result.overwrite)
-        if stages:
-            write_stages(restored, job, stages, overwrite=result.overwrite)
+        for name, picture in restored.stages.items():
+            picture.save(files[job][name], overwrite=result.overwrite)
         said = {
             "damaged_percent": round(100 * restored.damaged, 2),
             "stained_percent": round(100 * restored.stained, 1),
@@ -89,11 +95,10 @@ def restore(
     return run_jobs(jobs, result, work, describe, restoring)
 
 
-def write_stages(restored: Restored, job: Job, folder: Path, *, overwrite: bool) -> None:
-    """Write `old-1-damage.png`, `old-2-holes-filled.png`, and so on."""
-    for number, (name, picture) in enumerate(restored.stages.items(), start=1):
-        path = folder / f"{job.source.stem}-{number}-{name.replace(' ', '-')}.png"
-        picture.save(path, overwrite=overwrite)
+def stage_files(job: Job, folder: Path) -> dict[str, Path]:
+    """Where the photograph is written as it is after each stage, by the stage's name: `FOLDER/old-2-damage.png`."""
+    names = {name: f"{job.source.stem}-{number}-{name.replace(' ', '-')}.png" for number, name in enumerate(STAGES, 1)}
+    return {name: folder / job.inside.parent / file for name, file in names.items()}
 
 
 def describe(said: dict[str, Any]) -> str:

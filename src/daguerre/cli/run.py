@@ -19,6 +19,7 @@ from daguerre.progress import ProgressCallback
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.pipeline_file import read_steps, write_steps
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
+from daguerre.tasks.restore import RestoreOptions
 
 __all__ = ["run"]
 
@@ -91,6 +92,9 @@ def chain(
             return 0
     jobs = plan_jobs(pictures, result, "-" + (plan.recipe.stem if plan.recipe else "-".join(names_in(plan.steps))))
     files = plan_stages(jobs, plan.stages, [options.task for options in steps])
+    for options in steps:
+        if isinstance(options, RestoreOptions) and options.given_mask and len(jobs) > 1:
+            raise OptionError(f"the mask {options.scratches} fits one picture, but there are {len(jobs)}")
     refuse_shared([path for stages in files.values() for path in stages], jobs, plan, *steps)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
@@ -158,11 +162,19 @@ def names_in(steps: str) -> list[str]:
 
 
 def said_as(flag: str, words: Sequence[str]) -> str:
-    """What follows a flag among words that are not understood yet; empty if nothing."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word == flag or word.startswith(f"{flag}="):
-            return following if word == flag else word.partition("=")[2]
-    return ""
+    """What follows a flag among words that are not understood yet; empty if nothing.
+
+    Raises:
+        OptionError: it is there twice.
+    """
+    said = [
+        following if word == flag else word.partition("=")[2]
+        for word, following in zip(words, [*words[1:], ""], strict=True)
+        if word == flag or word.startswith(f"{flag}=")
+    ]
+    if len(said) > 1:
+        raise OptionError(f"{flag} is given twice; give it once, with commas between the tasks")
+    return said[0] if said else ""
 
 
 def settle_flags(words: Sequence[str], shared: Mapping[str, Sequence[str]], own: Collection[str]) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 import tyro
 
 from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture, check_target
 from daguerre.progress import ProgressCallback
@@ -53,6 +53,7 @@ def scratches(
         picture = Picture.open(job.source, max_pixels=result.max_pixels)
         if overlay:
             check_target(overlay, overwrite=result.overwrite, source=job.source)
+            make_folder(overlay.parent)
         mask = detector(picture, progress=progress)
         mask.save(job.target, overwrite=result.overwrite, progress=progress)
         if overlay:

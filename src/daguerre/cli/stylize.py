@@ -11,17 +11,17 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.terminal import errors
 from daguerre.errors import OptionError
+from daguerre.files import check_free
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.images.film import check_film, write_film
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.labels import check_labels, guess_labels
-from daguerre.tasks.style_vector import check_vector_file
 from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer
-from daguerre.tasks.working import check_plot, check_table, make_sheet, plot_losses, write_losses
+from daguerre.tasks.working import check_plot, make_sheet, plot_losses, write_losses
 
 __all__ = ["run"]
 
@@ -85,7 +85,7 @@ def stylize(
     refuse_shared([working.save_vector] if working.save_vector else [], jobs, painting)
     stylizer = Stylizer(painting)
     if working.save_vector:
-        check_vector_file(working.save_vector, overwrite=result.overwrite)
+        make_folder(working.save_vector.parent)
         stylizer.vector().save(working.save_vector, overwrite=result.overwrite)
     patient = stopping if painting.method == "optimize" else nullcontext
 
@@ -132,7 +132,7 @@ class Files:
             if path is not None:
                 check_target(path, overwrite=overwrite)
         if self.losses:
-            check_table(self.losses, overwrite=overwrite)
+            check_free(self.losses, overwrite=overwrite)
         if self.plot:
             check_plot(self.plot, overwrite=overwrite)
         if self.film:

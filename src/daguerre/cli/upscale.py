@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
@@ -56,6 +56,7 @@ def upscale(
         check_target(job.target, overwrite=result.overwrite, size=size)
         if invented:
             check_target(invented, overwrite=result.overwrite, source=job.source, size=size)
+            make_folder(invented.parent)
         upscaled = upscaler(original, invented=invented is not None, progress=progress)
         upscaled.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
         if upscaled.invented is not None and invented is not None:

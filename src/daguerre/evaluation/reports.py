@@ -12,9 +12,10 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional as F
 
-from daguerre.errors import MissingExtra, UnwritablePicture
+from daguerre.errors import MissingExtra
 from daguerre.evaluation.comparison import Evaluation, Scores
 from daguerre.evaluation.metrics import affine_tone_match
+from daguerre.files import whole
 from daguerre.images.resample import resize_bicubic
 from daguerre.tiling.windows import Window
 
@@ -111,14 +112,11 @@ def write_csv(evaluation: Evaluation, path: Path) -> None:
     groups: list[tuple[str, Scores]] = [*evaluation.scores.items(), ("mean", evaluation.means())]
     for heading, parts in evaluation.breakdowns.items():
         groups += [(f"{heading}: {name}", models) for name, models in parts.items()]
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["picture", "model", *next(iter(evaluation.means().values()), {})])
-            writer.writeheader()
-            for name, models in groups:
-                writer.writerows({"picture": name, "model": model, **values} for model, values in models.items())
-    except OSError as error:
-        raise UnwritablePicture(f"{path}: cannot write the table ({error.strerror or error})") from error
+    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["picture", "model", *next(iter(evaluation.means().values()), {})])
+        writer.writeheader()
+        for name, models in groups:
+            writer.writerows({"picture": name, "model": model, **values} for model, values in models.items())
 
 
 class ContactSheet:
@@ -152,6 +150,7 @@ class ContactSheet:
         self.font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), LABEL)
         self.limit, self.cell, self.zoom, self.baseline, self.wholes = rows, cell, zoom, baseline, wholes
         self.names: list[str] = []
+        self.left_out = 0  # pictures for which there was no room
         self.headings: list[str] = []
         self.rows: list[list[tuple[Image.Image, str]]] = []  # crops with what stands below them
 
@@ -165,6 +164,7 @@ class ContactSheet:
             spot: what to show, a window of what is right whose edges are multiples of the scale.
         """
         if len(self.names) == self.limit:
+            self.left_out += 1
             return
         self.names.append(name)
         *_, right = images.values()
@@ -228,10 +228,8 @@ class ContactSheet:
                 left, upper = MARGIN + column * step_x, top + row * step_y
                 sheet.paste(picture, (left, upper))
                 self.write(draw, label, left, upper + picture.height + LABEL // 4)
-        try:
-            sheet.save(path, "PNG")
-        except OSError as error:
-            raise UnwritablePicture(f"{path}: cannot write the contact sheet ({error.strerror or error})") from error
+        with whole(path) as partial:
+            sheet.save(partial, "PNG")
 
     def write(self, draw: "ImageDraw.ImageDraw", text: str, left: int, top: int) -> None:
         """Write a label, its middle cut out where it is wider than a cell."""

@@ -1,7 +1,6 @@
 """Measure restoring: photographs aged on purpose, restored, and compared with what a perfect restoration would be."""
 
 import math
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,7 +163,7 @@ def make_example(path: Path, name: str, version: int, ageing: AgeOptions) -> Exa
     picture = Picture.open(path)
     if refused := refusal(picture.height, picture.width):
         raise DataError(f"{path}: {refused}")
-    seed = zlib.crc32(f"{ageing.seed} {version} {path.stem}".encode())
+    seed = ageing.seed_of(f"{version} {path.stem}")
     aged = age(picture.read(), seed=seed, kind=ageing.kind, strength=ageing.strength)
     aged = replace(aged, image=eight_bits(aged.image), clean=eight_bits(aged.clean))
     return Example(name, seed, Picture.from_tensor(aged.image), aged)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import pyvips
 
 from daguerre.errors import OptionError, OutputExists, UnwritablePicture
+from daguerre.files import part
 from daguerre.images.bmp import write_bmp
 from daguerre.images.colour import Colour, three_channels, to_file
 from daguerre.images.decode import reason_in
@@ -201,22 +201,17 @@ def saver_for(image: pyvips.Image, format: Format, options: SaveOptions) -> tupl
 
 @contextlib.contextmanager
 def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
-    """A name in the same folder to write to; it becomes `path` when all went well, and is gone when not.
+    """As `daguerre.files.part`, for pictures.
 
     Raises:
         UnwritablePicture: the system refuses.
         OutputExists: somebody else was faster, and `overwrite` was not asked for.
     """
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        yield part
-        if not overwrite and path.exists():
-            raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
-        os.replace(part, path)
+        with part(path, overwrite=overwrite) as name:
+            yield name
     except OSError as error:
         raise unwritable(path.parent, format_for(path), error.strerror or str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def unwritable(folder: Path, format: Format, reason: str) -> UnwritablePicture:

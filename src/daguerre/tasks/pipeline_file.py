@@ -18,7 +18,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from daguerre.errors import DaguerreError, OutputExists, RecipeError, UnwritablePicture
+from daguerre.errors import DaguerreError, RecipeError
+from daguerre.files import check_free, whole
 from daguerre.options import with_paths
 from daguerre.tables import build, read_table
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
@@ -69,18 +70,15 @@ def write_steps(steps: Sequence[TaskOptions], path: Path, *, overwrite: bool = F
 
     Raises:
         OutputExists: there is such a file, and `overwrite` was not asked for.
-        UnwritablePicture: the system refuses.
+        UnwritablePicture: there is no such folder, or the system refuses.
     """
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
+    check_free(path, overwrite=overwrite)
 
     def beside(named: Path) -> Path:
         return named if named.is_absolute() else Path(os.path.relpath(named, path.parent))
 
-    try:
-        path.write_text("\n".join(table_of(with_paths(step, beside)) for step in steps), encoding="utf-8")
-    except OSError as error:
-        raise UnwritablePicture(f"cannot write the recipe {path} ({error.strerror}); name another file") from error
+    with whole(path) as partial:
+        partial.write_text("\n".join(table_of(with_paths(step, beside)) for step in steps), encoding="utf-8")
     return path
 
 

@@ -23,7 +23,7 @@ from daguerre.tasks.stains import MODEL as STAINS
 from daguerre.tasks.stains import Lightened, StainLifter
 from daguerre.tasks.upscale import as_picture
 
-__all__ = ["RestoreOptions", "Restored", "Restorer", "restore"]
+__all__ = ["STAGES", "RestoreOptions", "Restored", "Restorer", "restore"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +67,18 @@ class RestoreOptions:
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0, 1)
         check_range("face_strength", self.face_strength, 0, 1)
+        if self.scratches.lower() in ("", "auto", "off") and self.given_mask:
+            raise OptionError(f"scratches is {self.scratches!r}; write auto, off, or the name of a mask's file")
         if self.model == "microsoft" and (self.fix_fading != "auto" or self.keep_colour):
             raise OptionError(
                 "the published networks set tones as they were trained to; leave out fix-fading and keep-colour"
             )
         self.finding(), self.refining()  # refuse what makes no sense to them
+
+    @property
+    def given_mask(self) -> bool:
+        """Whether a person says where the damage is."""
+        return self.scratches not in ("auto", "off")
 
     def finding(self) -> ScratchOptions:
         """How damage is found."""
@@ -89,6 +96,9 @@ class RestoreOptions:
             precision=self.precision,
         )
 
+
+STAGES = ("stains lifted", "damage", "holes filled", "mended", "restored", "before the faces")
+"""What a photograph may be on its way, in order; of what is not needed there is none."""
 
 FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")
 """Options that finding damage has as well."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daguerre.errors import OptionError, OutputExists, UnwritablePicture
+from daguerre.errors import OptionError
+from daguerre.files import check_free, whole
 
-__all__ = ["SUFFIX", "StyleVector", "check_vector_file", "mixed"]
+__all__ = ["SUFFIX", "StyleVector", "mixed"]
 
 SUFFIX = ".json"
 LARGEST = 1e6  # no predictor makes numbers as large, and float32 could not hold much larger ones
@@ -32,18 +33,12 @@ class StyleVector:
         """Write it as JSON.
 
         Raises:
-            OutputExists, UnwritablePicture: as `check_vector_file`, or no room.
+            OutputExists, UnwritablePicture: as `check_free` has it, or no room.
         """
-        check_vector_file(path, overwrite=overwrite)
+        check_free(path, SUFFIX, overwrite=overwrite)
         content = {"style_vector": list(self.values), "model": self.model, "name": self.name}
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as partial:
             partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise UnwritablePicture(f"cannot write {path} ({error.strerror}); name another file") from error
 
     @classmethod
     def read(cls, path: Path) -> "StyleVector":
@@ -67,19 +62,6 @@ class StyleVector:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
-
-
-def check_vector_file(path: Path, *, overwrite: bool = False) -> None:
-    """Make sure, before any work is done, that a vector can be saved as `path`.
-
-    Raises:
-        UnwritablePicture: the ending is not .json.
-        OutputExists: there is such a file, and `overwrite` was not asked for.
-    """
-    if path.suffix.lower() != SUFFIX:
-        raise UnwritablePicture(f"{path} does not end in {SUFFIX}, as files with style vectors do")
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
 
 
 def mixed(vectors: Sequence[StyleVector], shares: Sequence[float]) -> StyleVector:

@@ -11,34 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from daguerre.errors import MissingExtra, OutputExists, UnwritablePicture
+from daguerre.errors import MissingExtra, UnwritablePicture
+from daguerre.files import check_free, whole
 from daguerre.images import Picture
 from daguerre.tasks.painting import Row
 from daguerre.tasks.resized import read_resized
 
-__all__ = ["check_plot", "check_table", "make_sheet", "plot_losses", "write_losses"]
+__all__ = ["check_plot", "make_sheet", "plot_losses", "write_losses"]
 
 CELL = 640  # pixels of the longer side of a picture on a sheet
 GAP = 8  # pixels between pictures
 
 
-def check_table(path: Path, *, overwrite: bool = False) -> None:
-    """Make sure, before any work is done, that a table or a plot can be written as `path`.
-
-    Raises:
-        OutputExists: there is such a file, and `overwrite` was not asked for.
-        UnwritablePicture: there is no such folder.
-    """
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists already; name another file, or ask to overwrite it")
-    if not path.parent.is_dir():
-        raise UnwritablePicture(f"there is no folder {path.parent} to save {path.name} in; make it first")
-
-
 def write_losses(history: Sequence[Row], path: Path, *, overwrite: bool = False) -> Path:
     """Write the losses of every step as a CSV table."""
-    check_table(path, overwrite=overwrite)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    check_free(path, overwrite=overwrite)
+    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(Row.__dataclass_fields__))
         writer.writeheader()
         writer.writerows(asdict(row) for row in history)
@@ -46,12 +34,12 @@ def write_losses(history: Sequence[Row], path: Path, *, overwrite: bool = False)
 
 
 def check_plot(path: Path, *, overwrite: bool = False) -> Any:
-    """As `check_table`, for a plot; gives matplotlib's `Figure`.
+    """As `check_free`, for a plot; gives matplotlib's `Figure`.
 
     Raises:
         MissingExtra: matplotlib is not there.
     """
-    check_table(path, overwrite=overwrite)
+    check_free(path, overwrite=overwrite)
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -74,8 +62,9 @@ def plot_losses(history: Sequence[Row], path: Path, *, overwrite: bool = False) 
             axes.axvline(step, color="0.8", linewidth=1)
     axes.set_xlabel("step; grey lines: the picture grows")
     try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
+        with whole(path) as partial:
+            figure.savefig(partial)
+    except ValueError as error:  # a format that it does not know
         raise UnwritablePicture(f"cannot draw the losses as {path}: {error}") from error
     return path
 

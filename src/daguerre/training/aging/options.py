@@ -1,5 +1,6 @@
 """How whoever ages photographs says how."""
 
+import zlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,11 @@ class AgeOptions:
 
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0, 4)
+        check_range("seed", self.seed, 0, 2**63 - 1)
+
+    def seed_of(self, name: str) -> int:
+        """The seed of one of several pictures."""
+        return zlib.crc32(f"{self.seed} {name}".encode())
 
 
 def refusal(height: int, width: int) -> str | None:
