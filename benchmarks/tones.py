@@ -1,4 +1,4 @@
-"""What becomes of the tones of clean photographs: laid under a cast, aged, or as they are.
+"""What becomes of the tones of clean photographs: laid under a cast, aged, as they are, or printed and toned when new.
 
     python benchmarks/tones.py held-out            clean photographs, best ones that nothing was trained on
 
@@ -84,6 +84,9 @@ def main() -> None:
         height, width = (round(share * side) for side in image.shape[2:])
         image = resize_bicubic(image, height, width).clamp(0, 1)
         for version in range(VERSIONS):
+            new = age(image, seed=2000 * version + number, kind=("studio", "snapshot")[version % 2], strength=0)
+            toned = reduced(new.clean)
+            examples.setdefault("as printed", []).append((toned, toned, toned))
             old = age(image, seed=1000 * version + number)
             examples.setdefault("aged", []).append((reduced(old.image), reduced(old.toned), reduced(old.clean)))
     network = weights.load("tone").network.eval()

@@ -203,6 +203,16 @@ def test_weights_that_are_missing_are_named_at_once_with_the_command_that_fetche
     assert len(message.splitlines()) == 1
 
 
+def test_restoring_fills_by_attention_or_patches_as_asked(networks):
+    picture, mask = Picture.from_array(photo(64, 64)), scratched(64, 64)
+    mask.save("mask.png")
+    for model, filling in (("microsoft", "attention"), ("microsoft-patches", "patches")):
+        made = Restorer(model=model, scratches="mask.png", faces="off", device="cpu")(picture)
+        expected = PublishedRestorer(DEVICE, filling=filling)(picture, mask)
+        assert (made.picture.array() == expected.array()).all()
+        assert set(module.models(filling)) <= set(made.step.models)
+
+
 def test_restoring_names_the_detector_among_what_is_missing(desk):
     with pytest.raises(WeightsNotFound) as caught:
         Restorer(model="microsoft")

@@ -31,7 +31,7 @@ from daguerre.training.aging import DAMAGES, Aged, AgeOptions, age, refusal
 
 __all__ = ["Answer", "EvaluateRestoreOptions", "Example", "Restore", "evaluate_restore", "examples"]
 
-Model = Literal["auto", "microsoft"]
+Model = Literal["auto", "microsoft", "microsoft-patches"]
 
 TOLERANCE = 1  # pixels by which a find may miss
 AGED, CLEAN = "aged", "clean"

@@ -13,8 +13,8 @@ from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces import MODELS, FaceOptions, FaceRefiner, RefinedFace
+from daguerre.tasks.microsoft import Filling, require
 from daguerre.tasks.microsoft import models as published_models
-from daguerre.tasks.microsoft import require
 from daguerre.tasks.provenance import Step
 from daguerre.tasks.restoring import FixFading, Method, OurMethod, PublishedMethod
 from daguerre.tasks.result import Result
@@ -32,8 +32,10 @@ class RestoreOptions:
 
     task: ClassVar[str] = "restore"
 
-    model: Literal["auto", "microsoft"] = option(
-        "auto", "auto takes what ships; microsoft the published networks, which `daguerre models` can fetch"
+    model: Literal["auto", "microsoft", "microsoft-patches"] = option(
+        "auto",
+        "auto takes what ships; microsoft the published networks, which `daguerre models` can fetch; microsoft-patches "
+        "the one among them that fills damage with patches of the photograph",
     )
     scratches: str = option(
         "auto",
@@ -69,7 +71,7 @@ class RestoreOptions:
         check_range("face_strength", self.face_strength, 0, 1)
         if self.scratches.lower() in ("", "auto", "off") and self.given_mask:
             raise OptionError(f"scratches is {self.scratches!r}; write auto, off, or the name of a mask's file")
-        if self.model == "microsoft" and (self.fix_fading != "auto" or self.keep_colour):
+        if self.filling and (self.fix_fading != "auto" or self.keep_colour):
             raise OptionError(
                 "the published networks set tones as they were trained to; leave out fix-fading and keep-colour"
             )
@@ -80,15 +82,25 @@ class RestoreOptions:
         """Whether a person says where the damage is."""
         return self.scratches not in ("auto", "off")
 
+    @property
+    def filling(self) -> Filling | None:
+        """What fills damage in the published networks; nothing if they are not wanted."""
+        return {"microsoft": "attention", "microsoft-patches": "patches"}.get(self.model)  # type: ignore[return-value]
+
+    @property
+    def detector(self) -> str:
+        """The network that finds damage."""
+        return "microsoft-scratch-detection" if self.filling else "scratches"
+
     def finding(self) -> ScratchOptions:
         """How damage is found."""
         shared = {name: getattr(self, name) for name in FOUND_BY}
-        return ScratchOptions(model=DETECTORS[self.model], **shared)
+        return ScratchOptions(model=self.detector, **shared)
 
     def refining(self) -> FaceOptions:
         """How faces are refined."""
         return FaceOptions(
-            model=self.model,
+            model="microsoft" if self.filling else "auto",
             strength=self.strength * self.face_strength,
             face_limit=self.face_limit,
             finder=self.face_finder,
@@ -102,8 +114,6 @@ STAGES = ("stains lifted", "damage", "holes filled", "mended", "restored", "befo
 
 FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")
 """Options that finding damage has as well."""
-
-DETECTORS = {"auto": "scratches", "microsoft": "microsoft-scratch-detection"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +157,9 @@ class Restorer:
         finds = self.options.scratches == "auto"
         refining = self.options.refining()
         refines = self.options.faces == "auto" and refining.strength > 0
-        if self.options.model == "microsoft":  # all that is missing is named at once
-            more = [DETECTORS["microsoft"]] * finds + [MODELS["microsoft"]] * refines
-            require([*published_models("attention"), *published_models(None), *more])
+        if filling := self.options.filling:  # all that is missing is named at once
+            more = [self.options.detector] * finds + [MODELS["microsoft"]] * refines
+            require([*published_models(filling), *published_models(None), *more])
         self.detector = ScratchDetector(self.options.finding()) if finds else None
         self.lifter = self.make_lifter()
         self.method = self.make_method()
@@ -157,15 +167,15 @@ class Restorer:
 
     def make_lifter(self) -> StainLifter | None:
         options = self.options
-        if options.stains == "off" or options.model == "microsoft":  # the published networks have no such step
+        if options.stains == "off" or options.filling:  # the published networks have no such step
             return None
         return StainLifter(choose_device(options.device, options.precision), strength=options.strength)
 
     def make_method(self) -> Method:
         options = self.options
         device = choose_device(options.device, options.precision)
-        if options.model == "microsoft":
-            return PublishedMethod(device, strength=options.strength)
+        if options.filling:
+            return PublishedMethod(device, strength=options.strength, filling=options.filling)
         return OurMethod(
             device, strength=options.strength, fix_fading=options.fix_fading, keep_colour=options.keep_colour
         )
@@ -226,7 +236,7 @@ class Restorer:
                 chosen[name] = Path(chosen[name]).name
         used = list(self.method.models)
         if self.detector is not None:
-            used.append(DETECTORS[self.options.model])
+            used.append(self.options.detector)
         if self.lifter is not None:
             used.append(STAINS)
         redrawn = faces is not None and faces.source_type == "compositeWithTrainedAlgorithmicMedia"

@@ -15,7 +15,7 @@ from daguerre.networks.tone import ToneCurves
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
-from daguerre.tasks.microsoft import PublishedRestorer
+from daguerre.tasks.microsoft import Filling, PublishedRestorer
 from daguerre.tasks.microsoft import models as published_models
 from daguerre.tasks.tone import ToneCorrection
 from daguerre.tiling import Window, plan_windows, run_windows
@@ -123,14 +123,15 @@ class PublishedMethod:
 
     Args:
         strength: how far to go from the photograph to the restored one, in [0, 1].
+        filling: what fills damage.
 
     Raises:
         WeightsNotFound: a network is missing.
     """
 
-    def __init__(self, device: Device, *, strength: float) -> None:
+    def __init__(self, device: Device, *, strength: float, filling: Filling) -> None:
         self.strength = strength
-        self.restorer = PublishedRestorer(device)
+        self.restorer = PublishedRestorer(device, filling=filling)
         self.models = tuple(dict.fromkeys((*published_models(None), *published_models(self.restorer.filling))))
 
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:

@@ -17,6 +17,9 @@ from daguerre.training.recipe import Recipe
 __all__ = ["AgedBatch", "AgedPictures"]
 
 
+PRINTED = 0.5  # of what is left untouched is a print as it was when new
+
+
 @dataclass(frozen=True)
 class AgedBatch:
     """Examples on the device, in [0, 1]; as `Aged` has them, (B, 3, H, W) and the mask (B, 1, H, W), 1 = damaged."""
@@ -87,9 +90,14 @@ class AgedPictures:
         return cut(picture, side or self.recipe.crop, generator)
 
     def age(self, image: Tensor, generator: torch.Generator, *, unit: float | None = None) -> Aged:
-        """Age one picture as the recipe says; `unit` as of `daguerre.training.aging.age`."""
+        """Age one picture as the recipe says; `unit` as of `daguerre.training.aging.age`.
+
+        Of those that stay untouched some are prints as they were when new, sepia among them: nothing to undo either.
+        """
         untouched, strength, unharmed = torch.rand(3, generator=generator).tolist()
         low, high = self.recipe.aging.strength
+        if untouched < PRINTED * self.recipe.aging.untouched:
+            return age(image, seed=generator, strength=0.0, unit=unit)
         if untouched < self.recipe.aging.untouched:
             return Aged(image=image, clean=image, toned=image, kinds=torch.zeros_like(image[:, :1]).byte(), record={})
         damage = unharmed >= self.recipe.aging.unharmed
