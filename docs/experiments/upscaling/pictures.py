@@ -40,7 +40,12 @@ def printed_text() -> Tensor:
     page = Image.new("RGB", (256, 144), "#f4f2ec")
     draw, top = ImageDraw.Draw(page), 6
     for size in (24, 18, 14, 12, 10):
-        draw.text((8, top), "Daguerre, Paris, 1839: 8 minutes of light", "#26221c", ImageFont.truetype(FONT, size))
+        font, line = ImageFont.truetype(FONT, size), ""
+        for word in ("Daguerre,", "Paris,", "1839:", "8", "minutes", "of", "light"):
+            if draw.textlength(f"{line} {word}", font) > 240:
+                break
+            line += f" {word}"
+        draw.text((8, top), line.strip(), "#26221c", font)
         top += round(1.45 * size) + 2
     return tensor(np.asarray(page))
 
@@ -63,17 +68,21 @@ def made(low: Tensor, model: str, **options: object) -> Tensor:
 
 
 def sheet(path: Path, rows: list[list[Tensor]], headings: list[str], zoom: int) -> None:
-    """Write rows of pictures of the same width, zoomed without smoothing, below their headings."""
+    """Write rows of pictures of the same width, zoomed without smoothing, below their headings.
+
+    Args:
+        headings: of the columns; or of every picture, row by row.
+    """
     cells = [[image(cell).resize((cell.shape[3] * zoom, cell.shape[2] * zoom), 0) for cell in row] for row in rows]
-    width = cells[0][0].width + GAP
-    page = Image.new(
-        "RGB", (width * len(headings) - GAP, LINE + sum(row[0].height + GAP for row in cells) - GAP), "white"
-    )
-    draw = ImageDraw.Draw(page)
-    for column, heading in enumerate(headings):
-        draw.text((column * width, 2), heading, "#222222", ImageFont.truetype(FONT, 13))
-    top = LINE
+    width, columns = cells[0][0].width + GAP, len(cells[0])
+    lines = [headings[first : first + columns] for first in range(0, len(headings), columns)]
+    height = LINE * len(lines) + sum(row[0].height + GAP for row in cells) - GAP
+    page = Image.new("RGB", (width * columns - GAP, height), "white")
+    draw, top = ImageDraw.Draw(page), 0
     for row in cells:
+        for column, heading in enumerate(lines.pop(0) if lines else []):
+            draw.text((column * width, top + 2), heading, "#222222", ImageFont.truetype(FONT, 13))
+            top += LINE if column == columns - 1 else 0
         for column, cell in enumerate(row):
             page.paste(cell, (column * width, top))
         top += row[0].height + GAP
@@ -102,7 +111,7 @@ def side_by_side(runs: Path, out: Path, astronaut: Tensor) -> None:
         for heading, result in zip(headings, results, strict=True):
             print(f"{name:6} {heading:10} {psnr(result, high, border=4).item():6.2f} dB")
         if name == "text":
-            sheet(out / "text.jpg", [results[:4], results[4:]], headings[:4], 1)
+            sheet(out / "text.jpg", [results[:4], results[4:]], headings, 1)
             continue
         sheet(out / "face.jpg", [[cut(result, FACE) for result in results]], headings, 1)
         for close, place, zoom in (("teeth", TEETH, 4), ("ear", EAR, 4)):

@@ -102,6 +102,9 @@ class Autoencoding:
         return network, network.state_dict()
 
 
+FLOOR = 3e-5  # mean square error below which `sound` hardly falls: 45 dB
+
+
 class Restoring(nn.Module):
     """A restoration of which only the translation learns."""
 
@@ -121,15 +124,17 @@ class Restoring(nn.Module):
 class Translation:
     """Translate the latent maps of aged photographs to those of clean ones; tones are another network's business.
 
-    Losses: those between two images; `hole`, L1 under the mask alone; `latent`, L1 between latent maps; `adversarial`
-    and `feature_matching` with a multi-scale discriminator of images.
+    Losses: those between two images; `hole`, L1 under the mask alone; `sound`, the logarithm of each example's mean
+    square error outside it, so that grain counts as much as holes and halftones, whose errors are a hundred times as
+    large; `latent`, L1 between latent maps; `adversarial` and `feature_matching` with a multi-scale discriminator of
+    images.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
         if recipe.autoencoders is None:
             raise RecipeError("a translation needs [autoencoders] with the weights `old` and `clean`")
         self.recipe, self.fabric = recipe, fabric
-        self.losses = image_losses(recipe, ("hole", "latent", *Opponent.losses)).to(fabric.device)
+        self.losses = image_losses(recipe, ("hole", "latent", "sound", *Opponent.losses)).to(fabric.device)
         self.pictures = AgedPictures(recipe, data, fabric, progress)
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
@@ -153,6 +158,11 @@ class Translation:
             wrong = ((made - batch.toned).abs() * batch.mask).sum()
             parts["hole"] = wrong / (3 * batch.mask.sum()).clamp(min=1)
             loss = loss + self.recipe.losses["hole"] * parts["hole"]
+        if "sound" in self.recipe.losses:
+            weight = (batch.mask == 0).float()
+            error = ((made - batch.toned).square() * weight).sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3))).clamp(min=1)
+            parts["sound"] = (error + FLOOR).log10().mean()
+            loss = loss + self.recipe.losses["sound"] * parts["sound"]
         if "latent" in self.recipe.losses:
             with torch.no_grad(), self.fabric.autocast():
                 wanted, _ = self.contest.trainee.bare.restoration.clean.encode(batch.toned)  # type: ignore[operator, union-attr]
