@@ -28,7 +28,8 @@ def folder(tmp_path, monkeypatch):
     """A folder with what the README's commands name."""
     (tmp_path / "scans").mkdir()
     (tmp_path / "examples").mkdir()
-    shutil.copy(ROOT / "examples" / "coffee.jpg", tmp_path / "painting.jpg")
+    for name in ("painting.jpg", "wave.jpg", "mosaic.jpg"):
+        shutil.copy(ROOT / "examples" / "coffee.jpg", tmp_path / name)
     for name in ("old.jpg", "mask.png", "examples/old.jpg"):
         shutil.copy(ROOT / "examples" / "small.jpg", tmp_path / name)
     for name in ("photo.jpg", "scans/one.jpg", "scans/two.jpg", "examples/small.jpg"):
@@ -39,8 +40,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def smaller(words):
-    """The same command with a size that takes a moment, not minutes."""
-    return ["200" if word == "6000" else word for word in words]
+    """The same command with a size, and steps, that take a moment, not minutes."""
+    quick = [{"6000": "200", "1,10,50,300": "1,2"}.get(word, word) for word in words]
+    return [*quick, "--steps", "2"] if "optimize" in words else quick
 
 
 def test_there_are_commands_and_python_to_try():
