@@ -24,7 +24,7 @@ from daguerre import weights
 from daguerre.devices import Device, choose_device
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
-from daguerre.tasks.optimize_style import Eye
+from daguerre.tasks.eye import Eye
 from daguerre.tasks.painting import Painting, Row, Style, plan_scales
 from daguerre.tasks.stylize_options import StylizeOptions, layer_weights
 

@@ -7,23 +7,9 @@ import torch
 from daguerre.devices import Device
 from daguerre.errors import DeviceError
 from daguerre.networks.vgg import VGG19
-from daguerre.tasks.optimize_style import (
-    Best,
-    Eye,
-    Losses,
-    Objective,
-    Sums,
-    Wanted,
-    blend,
-    descend,
-    descend_by_curvature,
-    gather,
-    join,
-    relative,
-    slopes_of,
-    split,
-    total_variation,
-)
+from daguerre.tasks.descent import descend, descend_by_curvature, join, slopes_of, split
+from daguerre.tasks.eye import Eye, Sums, blend, gather
+from daguerre.tasks.optimize_style import Best, Losses, Objective, Wanted, relative, total_variation
 
 AXES = torch.tensor([[1.0, 0.5, 0.2], [1.0, 0.0, -0.4], [1.0, -0.5, 0.2]])  # light, red to blue, magenta to green
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")

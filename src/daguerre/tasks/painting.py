@@ -12,18 +12,9 @@ from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.tasks.colours import read_colours
-from daguerre.tasks.optimize_style import (
-    Best,
-    Descriptor,
-    Eye,
-    Losses,
-    Objective,
-    Wanted,
-    blend,
-    descend,
-    descend_by_curvature,
-    gather,
-)
+from daguerre.tasks.descent import descend, descend_by_curvature
+from daguerre.tasks.eye import Descriptor, Eye, blend, gather
+from daguerre.tasks.optimize_style import Best, Losses, Objective, Wanted
 from daguerre.tasks.palette import axes_of, matching, visible
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.stylize_options import StylizeOptions, as_seen, composed, layer_weights

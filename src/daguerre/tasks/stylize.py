@@ -16,8 +16,8 @@ from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.eye import Eye
 from daguerre.tasks.fast_style import FastPainter, FastPainting, FastStyle, look
-from daguerre.tasks.optimize_style import Eye
 from daguerre.tasks.painting import SMALLEST_SIDE, Painting, Row, Style, mean_side
 from daguerre.tasks.palette import visible
 from daguerre.tasks.protecting import FaceGuard

@@ -13,7 +13,7 @@ from daguerre.errors import OptionError
 from daguerre.images.pixels import luma
 from daguerre.networks.vgg import VGG19_LAYERS, Pooling
 from daguerre.options import check_range, option
-from daguerre.tasks.optimize_style import Statistics
+from daguerre.tasks.eye import Statistics
 
 __all__ = ["StylizeOptions", "as_seen", "composed", "layer_weights"]
 

@@ -1,0 +1,195 @@
+"""VGG-19 made ready to look at pictures of any size, and statistics of what it sees.
+
+A picture may be looked at through windows: statistics are sums over positions, gathered over all windows.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daguerre.devices import Device
+from daguerre.errors import DeviceError
+from daguerre.networks.vgg import VGG19, VGG19_LAYERS, Pooling
+from daguerre.tiling import Window, plan_windows
+
+__all__ = ["Descriptor", "Eye", "Statistics", "Sums", "View", "add_sums", "blend", "gather", "places", "weights_of"]
+
+Statistics = Literal["gram", "moments"]
+Descriptor = tuple[Tensor, ...]
+"""Statistics of a layer's features: (Gram matrix,), or (means, covariances)."""
+
+Made = TypeVar("Made")
+
+ALIGNMENT = 32  # pixels; windows begin where VGG-19's deepest poolings do
+PROCESSOR_ALLOWANCE = 2**30  # bytes for the features of one window and their gradients
+HELD = 5  # bytes held at a time for one byte of the features of all convolutions; measured at 512 and 768 pixels
+
+
+@dataclass(frozen=True)
+class View:
+    """A window, and the larger one that its features depend on."""
+
+    core: Window
+    source: Window
+
+    def features(self, stride: int) -> tuple[slice, slice]:
+        """Rows and columns of the source's features of this stride that are the core's own."""
+        core = self.core.within(self.source)
+        return slice(core.top // stride, core.bottom // stride), slice(core.left // stride, core.right // stride)
+
+
+class Eye:
+    """VGG-19 made ready to look at pictures of any size and to be differentiated.
+
+    Args:
+        network: its pooling and padding are changed.
+        layers: names of the layers to look at.
+        pooling: of the network; the paper recommends averages, and those with soft edges (smooth) do better.
+    """
+
+    def __init__(self, network: VGG19, device: Device, layers: Sequence[str], *, pooling: Pooling = "average") -> None:
+        self.layers = sorted(set(layers), key=VGG19_LAYERS.index)
+        self.stride = {layer: stride_of(layer) for layer in self.layers}
+        # Pooling with soft edges reaches one feature further to each side than VGG-19's own, which is traced here.
+        further = self.stride[self.layers[-1]] - 1 if pooling == "smooth" else 0
+        self.halo = -(-(network.halo(self.layers[-1]) + further) // ALIGNMENT) * ALIGNMENT
+        network.soften(pooling)
+        self.network = device.place(network).requires_grad_(False)
+        self.device = device
+        values, stride = 0.0, 1
+        for module in list(network.features)[: VGG19_LAYERS.index(self.layers[-1]) + 1]:
+            stride *= 1 if isinstance(module, nn.Conv2d | nn.ReLU) else 2
+            values += module.out_channels / stride**2 if isinstance(module, nn.Conv2d) else 0
+        self.bytes_per_pixel = HELD * values * device.dtype.itemsize
+        on_gpu = device.torch_device.type == "cuda"
+        self.allowed = torch.cuda.mem_get_info(device.torch_device)[0] // 2 if on_gpu else PROCESSOR_ALLOWANCE
+
+    def views(self, height: int, width: int) -> list[View]:
+        """Cover a picture with windows that fit in the memory allowed; one if it fits whole."""
+        seen = int(math.sqrt(self.allowed / self.bytes_per_pixel))  # side of what is seen at once
+        side = max((seen - 2 * self.halo) // ALIGNMENT, 1) * ALIGNMENT
+        if height * width <= seen**2:
+            side = max(height, width)
+        return [View(core, core.grown(self.halo, height, width)) for core in plan_windows(height, width, side)]
+
+    def over(self, image: Tensor, work: Callable[[list[View]], Made]) -> Made:
+        """Do something that needs the views of `image` (1, 3, H, W), with smaller ones if they do not fit in memory.
+
+        Raises:
+            DeviceError: the smallest do not fit.
+        """
+        while True:
+            views = self.views(*image.shape[-2:])
+            with contextlib.suppress(torch.OutOfMemoryError):
+                return work(views)
+            if max(max(view.core.height, view.core.width) for view in views) <= ALIGNMENT:
+                raise DeviceError(
+                    "the device has no memory left to paint with; close other programs, or use --device cpu"
+                )
+            self.allowed //= 2
+            torch.cuda.empty_cache()
+
+    def look(self, image: Tensor, view: View) -> dict[str, Tensor]:
+        """Features of a view's core by layer, (1, C, h, w); `image` (1, 3, h, w) is its source, in [0, 1]."""
+        with self.device.autocast():
+            seen = self.network(image.contiguous(memory_format=torch.channels_last), self.layers)
+        return {layer: seen[layer][(..., *view.features(self.stride[layer]))] for layer in self.layers}
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Weighted sums over the positions of a feature map, of which all its statistics are made; they add up.
+
+    Args:
+        weight: sum of the weights, ().
+        first: sum of the features, (C,).
+        second: sum of the features' outer products with themselves, (C, C).
+    """
+
+    weight: Tensor
+    first: Tensor
+    second: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor, weights: Tensor | None) -> "Sums":
+        """Those of features (1, C, h, w), each position weighted by (1, 1, h, w), or alike."""
+        x = features.detach()[0].flatten(1)  # (C, N)
+        weighted = x if weights is None else x * weights.flatten().to(x)
+        total = x.new_tensor(float(x.shape[1])) if weights is None else weights.sum()
+        return cls(total.float(), weighted.sum(1, dtype=torch.float32), (weighted @ x.T).float())
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(self.weight + other.weight, self.first + other.first, self.second + other.second)
+
+    def describe(self, statistics: Statistics) -> Descriptor:
+        weight = self.weight.clamp_min(1e-6)
+        gram = self.second / weight
+        if statistics == "gram":
+            return (gram,)
+        mean = self.first / weight
+        return mean, gram - mean[:, None] * mean
+
+
+def gather(eye: Eye, image: Tensor, regions: Sequence[Tensor | None]) -> list[dict[str, Sums]]:
+    """Sums over a whole picture (1, 3, H, W), for each region and layer.
+
+    Args:
+        regions: how much each pixel counts, (1, 1, H, W) in [0, 1], or None where all count alike.
+    """
+
+    def work(views: list[View]) -> list[dict[str, Sums]]:
+        found: list[dict[str, Sums]] = [{} for _ in regions]
+        for view in views:
+            with torch.no_grad():
+                features = eye.look(image[(..., *view.source.slices)], view)
+            add_sums(found, features, eye, view, regions)
+        return found
+
+    return eye.over(image, work)
+
+
+def add_sums(
+    found: list[dict[str, Sums]], features: Mapping[str, Tensor], eye: Eye, view: View, regions: Sequence[Tensor | None]
+) -> None:
+    for region, sums in zip(regions, found, strict=True):
+        for layer, seen in features.items():
+            own = Sums.of(seen, weights_of(region, view, eye.stride[layer]))
+            sums[layer] = sums[layer] + own if layer in sums else own
+
+
+def weights_of(region: Tensor | None, view: View, stride: int) -> Tensor | None:
+    """What each feature of a view's core counts: the mean of the region's pixels that it stands on."""
+    if region is None:
+        return None
+    window = region[(..., *view.core.slices)]
+    if min(window.shape[-2:]) < stride:
+        return window.new_zeros(1, 1, window.shape[-2] // stride, window.shape[-1] // stride)
+    return F.avg_pool2d(window, stride)
+
+
+def blend(descriptors: Sequence[Mapping[str, Descriptor]], weights: Sequence[float]) -> dict[str, Descriptor]:
+    """The weighted mean of styles. A distance from it differs from the mean of their distances by a constant."""
+    total = sum(weights)
+    return {
+        layer: tuple(
+            torch.stack([part * (weight / total) for part, weight in zip(parts, weights, strict=True)]).sum(0)
+            for parts in zip(*(descriptor[layer] for descriptor in descriptors), strict=True)
+        )
+        for layer in descriptors[0]
+    }
+
+
+def stride_of(layer: str) -> int:
+    """Pixels from one feature of a layer to the next."""
+    return 1 << sum(name.startswith("pool") for name in VGG19_LAYERS[: VGG19_LAYERS.index(layer) + 1])
+
+
+def places(core: Window, stride: int) -> tuple[slice, slice]:
+    """Rows and columns of the features of this stride that lie in a window of the picture."""
+    return slice(core.top // stride, core.bottom // stride), slice(core.left // stride, core.right // stride)
