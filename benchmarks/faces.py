@@ -5,6 +5,11 @@
 Each face is aged at a size of 64 to 190 pixels, restored where damage is found, refined, and compared with itself
 in its aged tones. The same seed makes the same faces. `--sheet faces.png` also draws the first 24 of them, four to a
 row: aged, restored, refined, as they were. (The data's faces may be looked at, but not be published.)
+
+    python benchmarks/faces.py FOLDER-WITH-faces --whole
+
+ages them at their full 200 pixels and has the whole command restore them, tones left alone, with faces and without;
+those that the finder finds are compared within the square that it found, and as whole crops.
 """
 
 import argparse
@@ -21,6 +26,8 @@ from daguerre.evaluation.perceptual import perceptual_distance
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import silent
+from daguerre.tasks.restore import Restorer
+from daguerre.training.aging import age
 from daguerre.training.data import hold_out, load_pictures
 from daguerre.training.recipe import read_recipe
 from daguerre.training.restored_faces import RestoredFaces, framed
@@ -41,10 +48,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--model", default="faces")
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--whole", action="store_true")
     args = parser.parse_args()
     recipe = read_recipe(Path(__file__).parents[1] / "recipes" / "faces.toml")
     pictures, _ = load_pictures(args.data, ["faces"], least=190, progress=silent)
     held_out = sorted(hold_out(pictures, recipe.validation.one_in))
+    if args.whole:
+        whole([pictures[name] for name in held_out[::3]][: args.count])
+        return
     examples = RestoredFaces(recipe, Fabric(precision="32-true"), side=128)
     network = weights.load(args.model).network.eval()
     distance = perceptual_distance(weights.load("vgg19-slim").network)
@@ -71,6 +82,33 @@ def main() -> None:
         Picture.from_tensor(torch.cat(columns, 3)).save(args.sheet)
     lowest = min(row[0] for row in scores["clean, refined"])
     print(f"lowest of clean {lowest:.2f}; columns: PSNR in RGB, SSIM of Y, perceptual distance")
+
+
+def whole(faces: list[Tensor]) -> None:
+    """The whole command on faces (3, H, W) uint8, aged: what refining adds to restoring."""
+    distance = perceptual_distance(weights.load("vgg19-slim").network)
+    plain, refining = Restorer(faces="off", fix_fading="off"), Restorer(fix_fading="off")
+    scores: dict[str, list[list[float]]] = {"restored": [], "refined": []}
+    for number, face in enumerate(faces):
+        aged = age(face[None].float() / 255, seed=500 + number, strength=0.9)
+        photograph = Picture.from_tensor(aged.image)
+        made = refining(photograph)
+        if not made.faces:
+            continue
+        found = max((one.face for one in made.faces), key=lambda one: one.side)
+        square = (..., span(found.top, found.side, face.shape[1]), span(found.left, found.side, face.shape[2]))
+        versions = {"restored": plain(photograph).picture.read(), "refined": made.picture.read()}
+        with torch.inference_mode():
+            for name, image in versions.items():
+                inside = psnr(image[square], aged.toned[square], channel="rgb").item()
+                scores[name].append([inside, *compared(image, aged.toned, distance)])
+    print(f"{len(scores['refined'])} of {len(faces)} found; PSNR within the face; of the whole PSNR, SSIM, distance")
+    for name, rows in scores.items():
+        print(f"{name:<15} {'  '.join(f'{value:.4f}' for value in torch.tensor(rows).mean(0).tolist())}")
+
+
+def span(first: int, length: int, size: int) -> slice:
+    return slice(max(first, 0), min(first + length, size))
 
 
 def refined(network: torch.nn.Module, face: Tensor) -> Tensor:

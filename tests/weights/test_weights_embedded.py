@@ -12,7 +12,7 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 FILES = sorted(EMBEDDED.glob("*.safetensors"))
 MEBIBYTE = 2**20
 MOST = {"upscale": 11, "restore": 9, "faces": 5, "stylize": 5, "features": 5}
-RESTORING = ("restore", "scratches", "stains", "tone")
+RESTORING = ("restore", "scratches", "stains", "texture", "tone")
 
 
 def test_they_are_light():

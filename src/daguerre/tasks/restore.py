@@ -109,7 +109,7 @@ class RestoreOptions:
         )
 
 
-STAGES = ("stains lifted", "damage", "holes filled", "mended", "restored", "before the faces")
+STAGES = ("stains lifted", "damage", "holes filled", "cleaned", "mended", "restored", "before the faces")
 """What a photograph may be on its way, in order; of what is not needed there is none."""
 
 FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")

@@ -11,12 +11,14 @@ from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
 from daguerre.networks.compact_vae import CompactVAE
+from daguerre.networks.texture_unet import TextureUNet
 from daguerre.networks.tone import ToneCurves
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
 from daguerre.tasks.microsoft import Filling, PublishedRestorer
 from daguerre.tasks.microsoft import models as published_models
+from daguerre.tasks.texture import cleaned
 from daguerre.tasks.tone import ToneCorrection
 from daguerre.tiling import Window, plan_windows, run_windows
 
@@ -24,7 +26,8 @@ __all__ = ["FixFading", "Made", "Method", "OurMethod", "PublishedMethod"]
 
 FixFading = Literal["auto", "strong", "off"]
 
-OLD, CLEAN, TRANSLATION, TONE = "restore-vae-old", "restore-vae-clean", "restore-translation", "tone"
+OLD, CLEAN, TRANSLATION = "restore-vae-old", "restore-vae-clean", "restore-translation"
+TEXTURE, TONE = "texture", "tone"
 SIDE = 1024  # pixels of a window in which almost nothing is computed
 
 
@@ -70,14 +73,16 @@ class OurMethod:
     def __init__(self, device: Device, *, strength: float, fix_fading: FixFading, keep_colour: bool) -> None:
         self.device, self.strength = device, strength
         self.toning = {"changed": fix_fading == "strong", "keep_colour": keep_colour}
-        self.models = (OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading != "off" else []))
+        self.models = (TEXTURE, OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading != "off" else []))
         old, clean = (cast(CompactVAE, weights.load(name).network) for name in (OLD, CLEAN))
         translation = cast(CompactTranslation, weights.load(TRANSLATION).network)
         self.network = cast(LatentRestoration, device.place(LatentRestoration(old, clean, translation)))
+        self.texture = cast(TextureUNet, device.place(weights.load(TEXTURE).network))
         self.tone = cast(ToneCurves, device.place(weights.load(TONE).network)) if fix_fading != "off" else None
 
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
-        begun = photo if mask is None else fill_coarsely(photo, mask, self.network, self.device, progress)
+        filled = photo if mask is None else fill_coarsely(photo, mask, self.network, self.device, progress)
+        begun = cleaned(filled, self.texture, self.device, progress)
         tone = None
         if self.tone is not None:
             tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, **self.toning)
@@ -110,7 +115,7 @@ class OurMethod:
 
         mending.limit = mending.calm(look)
         run_windows(mending.windows(), read=read, compute=compute, write=write, step="restoring", progress=progress)
-        way = {} if begun is photo else {"holes filled": begun}
+        way = ({} if filled is photo else {"holes filled": filled}) | {"cleaned": begun}
         if between is not None:
             way["mended"] = between.picture(like=photo)
         picture = canvas.picture(like=photo)

@@ -20,6 +20,7 @@ from daguerre.training.recipe import Recipe
 
 __all__ = ["SIZES", "RestoredFaces", "framed"]
 
+TEXTURE = "texture"
 RESTORATION = ("restore-vae-old", "restore-vae-clean", "restore-translation")
 SIZES = (56, 190)  # pixels of a face's side in the photograph
 ZOOM = 0.86  # the least part of a training picture that an example shows
@@ -43,6 +44,7 @@ class RestoredFaces:
             cast(CompactVAE, old), cast(CompactVAE, clean), cast(CompactTranslation, translation)
         )
         self.restoration = restoration.to(fabric.device)
+        self.texture = weights.load(TEXTURE).network.eval().to(fabric.device)
         self.found = Finder(fabric)
 
     def example(self, number: int, faces: list[Tensor]) -> Tensor:
@@ -77,7 +79,8 @@ class RestoredFaces:
     def restored(self, image: Tensor, mask: Tensor) -> Tensor:
         with self.fabric.autocast():
             image, mask = (part.to(self.fabric.device) for part in (image, mask))
-            made = self.restoration(self.restoration.fill(image, mask), mask)
+            cleaned = self.texture(self.restoration.fill(image, mask)).float().clamp(0, 1)
+            made = self.restoration(cleaned, mask)
         return made.float().clamp(0, 1).cpu()  # type: ignore[no-any-return]
 
     def ready(self, image: Tensor, wanted: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ NETWORKS = {
     "SRVGGNetCompact": ("srvgg", "upscale"),
     "StainUNet": ("stain_unet", "stains"),
     "StyleTransformer": ("style_transformer", "stylize"),
+    "TextureUNet": ("texture_unet", "texture"),
     "ToneCurves": ("tone", "tone"),
     "ScratchUNet": ("scratch_unet", "scratches"),
     "UNetDiscriminatorSN": ("discriminators", "judge"),

@@ -16,6 +16,7 @@ from daguerre.training.steps.restoration import Autoencoding, Translation
 from daguerre.training.steps.scratches import Scratches
 from daguerre.training.steps.stains import Stains
 from daguerre.training.steps.style import Stylising
+from daguerre.training.steps.texture import Texture
 from daguerre.training.steps.tone import Tone
 from daguerre.training.steps.upscaling import Regression
 
@@ -29,8 +30,9 @@ STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
     "scratches": Scratches,
     "stains": Stains,
     "stylising": Stylising,
-    "translation": Translation,
+    "texture": Texture,
     "tone": Tone,
+    "translation": Translation,
 }
 
 

@@ -1,0 +1,40 @@
+"""The network that takes grain, noise and compression away, at full resolution."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from daguerre.networks.half_unet import HalfUNet
+from daguerre.tiling.rows import traced_halo
+
+__all__ = ["TextureUNet"]
+
+
+class TextureUNet(HalfUNet):
+    """A photograph without its grain, noise, speckle and compression, as sharp as they let it be; tones stay.
+
+    Not in Wan et al. 2020, whose translation does this as well. Ours has 64 channels at a quarter of the size, four
+    for each pixel, and of white noise it took half a decibel where non-local means take four: too few to hold what is
+    noise and what is picture.
+
+    Args:
+        features, blocks: as `HalfUNet` has them.
+    """
+
+    def __init__(self, *, features: Sequence[int] = (48, 64), blocks: int = 2) -> None:
+        super().__init__(outputs=3, features=features, blocks=blocks)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]  # it begins by changing nothing
+
+    @property
+    def halo(self) -> int:
+        """Input pixels on each side that can influence an output pixel."""
+        return traced_halo(self, multiple=self.multiple)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Clean `image` (B, 3, H, W) in [0, 1]; the result has its shape and is unclamped.
+
+        Raises:
+            ValueError: H or W is no multiple of `multiple`.
+        """
+        return image + super().forward(image)

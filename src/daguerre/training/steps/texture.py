@@ -1,0 +1,138 @@
+"""The step that trains a network to take grain, noise and compression away."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from daguerre.errors import RecipeError
+from daguerre.evaluation.metrics import psnr
+from daguerre.networks.texture_unet import TextureUNet
+from daguerre.progress import ProgressCallback
+from daguerre.training.aged import AgedPictures
+from daguerre.training.aging import texture
+from daguerre.training.networks import check_losses, start
+from daguerre.training.recipe import Recipe
+from daguerre.training.steps.restoration import FLOOR, sheet
+from daguerre.training.trainee import Average, Trainee
+
+__all__ = ["Texture", "spoil"]
+
+PLAIN = 0.5  # of the examples are new photographs whose texture alone is spoilt; the others are aged without damage
+TRIALS = 24
+SHOWN = 6
+
+
+class Texture:
+    """Give photographs back their texture: aged ones without damage, in their aged tones, and new ones.
+
+    Losses: `sound`, the logarithm of each example's mean square error, so that slight grain counts as much as a
+    halftone; `l1`.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        self.recipe, self.fabric = recipe, fabric
+        check_losses(recipe.losses, {"sound", "l1"})
+        network = start(recipe)
+        if not isinstance(network, TextureUNet):
+            raise RecipeError(f"this step trains TextureUNet, not {recipe.network.name}")
+        self.pictures = AgedPictures(recipe, data, fabric, progress)
+        self.left_out = self.pictures.left_out
+        self.labels: list[str] = []
+        self.trials = self.make_trials()
+        self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
+        self.average = Average(self.trainee.bare, recipe.ema)
+
+    def make_trials(self) -> dict[str, list[tuple[Tensor, Tensor]]]:
+        """Pictures held out, spoilt and as they should be, by what was done to them; always the same."""
+        trials: dict[str, list[tuple[Tensor, Tensor]]] = {"aged": [], "plain": [], "clean": []}
+        for number, one in enumerate(self.pictures.trials(TRIALS)):
+            generator = torch.Generator().manual_seed(number)
+            trials["aged"].append((torch.where(one.mask > 0, one.toned, one.image), one.toned))
+            trials["plain"].append((spoil(one.clean, generator), one.clean))
+            trials["clean"].append((one.clean, one.clean))
+        return trials
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A batch of spoilt images and of what they should become, (B, 3, crop, crop)."""
+        plan = self.recipe.aging
+        shares = torch.tensor([plan.shares.get(part, 1.0) for part in self.recipe.data.parts])
+        chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator).tolist()
+        pairs = []
+        for part in chosen:
+            image = self.pictures.cut(part, generator)
+            chance, plain = torch.rand(2, generator=generator).tolist()
+            if plain >= PLAIN:
+                aged = self.pictures.age(image, generator)
+                pairs.append((aged.image, aged.toned))
+            else:
+                pairs.append((image if chance < plan.untouched else spoil(image, generator), image))
+        spoilt, wanted = (self.pictures.ready(images) for images in zip(*pairs, strict=True))
+        return spoilt, wanted
+
+    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        spoilt, wanted = self.draw(generator)
+        difference = self.trainee.network(spoilt) - wanted
+        parts = {
+            "sound": (difference.square().mean((1, 2, 3)) + FLOOR).log10().mean(),
+            "l1": difference.abs().mean(),
+        }
+        loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=spoilt.new_zeros(()))
+        self.trainee.improve(loss, step)
+        self.average.follow(self.trainee.bare, step)
+        return {name: part.detach() for name, part in parts.items()}
+
+    @torch.inference_mode()
+    def clean(self, image: Tensor) -> Tensor:
+        """What the averaged network makes of an image, float32 on the processor."""
+        with self.fabric.autocast():
+            made: Tensor = self.average.network(image.to(self.fabric.device))
+        return made.float().clamp(0, 1).cpu()
+
+    def judge(self) -> dict[str, float]:
+        """Mean PSNR in RGB of aged and of plainly spoilt pictures, before and after, and what clean ones keep."""
+        scores: dict[str, float] = {}
+        for name, pairs in self.trials.items():
+            before = [psnr(image, wanted, channel="rgb").clamp(max=60) for image, wanted in pairs]
+            after = [psnr(self.clean(image), wanted, channel="rgb").clamp(max=60) for image, wanted in pairs]
+            scores |= {} if name == "clean" else {f"{name}_before": torch.cat(before).mean().item()}
+            scores[name] = torch.cat(after).mean().item()
+        return scores
+
+    def show(self) -> Tensor:
+        """Pictures held out, one a row: spoilt, cleaned, wanted."""
+        pairs = [*self.trials["aged"][: SHOWN // 2], *self.trials["plain"][: SHOWN // 2]]
+        return sheet([[image, self.clean(image), wanted] for image, wanted in pairs])
+
+    def state(self) -> dict[str, Any]:
+        return self.trainee.state("texture") | {"average": self.average.network}
+
+    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
+        return self.average.network, self.average.network.state_dict()
+
+
+def spoil(image: Tensor, generator: torch.Generator) -> Tensor:
+    """A new photograph (1, 3, H, W) with its texture spoilt, in one way or several: blur, grain, noise, compression."""
+    chances, amounts = torch.rand(2, 8, generator=generator).tolist()
+    coloured = chances[7] < 0.5
+    ways: list[tuple[float, Callable[[Tensor, float], Tensor]]] = [
+        (0.3, lambda x, a: texture.blur(x, sigma=0.3 + 1.2 * a)),
+        (0.2, lambda x, a: texture.low_resolution(x, factor=1 + 1.2 * a)),
+        (
+            0.45,
+            lambda x, a: texture.grain(
+                x, strength=0.01 + 0.08 * a, size=0.3 + 1.1 * amounts[7], coloured=coloured, generator=generator
+            ),
+        ),
+        (0.4, lambda x, a: texture.noise(x, strength=0.005 + 0.06 * a**1.5, generator=generator)),
+        (0.15, lambda x, a: texture.speckle(x, strength=0.03 + 0.15 * a, generator=generator)),
+        (0.08, lambda x, a: texture.salt_and_pepper(x, amount=0.0005 + 0.005 * a, generator=generator)),
+        (0.5, lambda x, a: texture.compress(x, quality=round(95 - 70 * a))),
+    ]
+    for (share, way), chance, amount in zip(ways, chances, amounts, strict=False):
+        if chance < share:
+            image = way(image, amount)
+    return image
