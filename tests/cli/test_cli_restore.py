@@ -63,7 +63,8 @@ def test_every_stage_is_written_without_loss(restore):
     assert sorted(path.name for path in Path("way").iterdir()) == [
         "old-2-damage.png",
         "old-3-holes-filled.png",
-        "old-4-mended.png",
+        "old-4-cleaned.png",
+        "old-5-mended.png",
     ]
 
 

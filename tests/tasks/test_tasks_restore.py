@@ -82,7 +82,7 @@ def test_the_same_twice_is_the_same_bytes(photo):
 
 def test_stages_are_kept_when_they_are_asked_for(photo, mask_file):
     restorer = Restorer(scratches=mask_file, stains="off")
-    assert list(restorer(photo, stages=True).stages) == ["damage", "holes filled", "mended"]
+    assert list(restorer(photo, stages=True).stages) == ["damage", "holes filled", "cleaned", "mended"]
     assert restorer(photo).stages == {}
 
 
