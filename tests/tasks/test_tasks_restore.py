@@ -111,6 +111,7 @@ def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
         "restore-vae-old",
         "restore-vae-clean",
         "restore-translation",
+        "texture",
         "tone",
         "stains",
         "faces",
