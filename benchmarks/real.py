@@ -34,7 +34,7 @@ def main() -> None:
             f"tones changed by {100 * tone:.1f} %, {faces} faces",
             flush=True,
         )
-    make_sheet(shown).save(arguments.sheet, overwrite=True)
+    make_sheet(shown, columns=6).save(arguments.sheet, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def main() -> None:
         before, after, matched, matched_after = torch.tensor(rows).mean(0).tolist()
         print(f"{kind:<28} {before:6.2f}  {after:8.2f}   {matched:20.2f}  {matched_after:8.2f}", flush=True)
     if arguments.sheet:
-        make_sheet(shown).save(arguments.sheet)
+        make_sheet(shown, columns=6).save(arguments.sheet)
 
 
 if __name__ == "__main__":

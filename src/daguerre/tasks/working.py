@@ -69,10 +69,14 @@ def plot_losses(history: Sequence[Row], path: Path, *, overwrite: bool = False) 
     return path
 
 
-def make_sheet(pictures: Sequence[Picture]) -> Picture:
-    """Pictures side by side on white, row by row, from left to right, at most 640 pixels each."""
+def make_sheet(pictures: Sequence[Picture], columns: int = 0) -> Picture:
+    """Pictures side by side on white, row by row, from left to right, at most 640 pixels each.
+
+    Args:
+        columns: how many to a row; unless given up to five, of more as many as there are rows.
+    """
     cells = [fitted(picture) for picture in pictures]
-    columns = len(cells) if len(cells) <= 5 else math.ceil(math.sqrt(len(cells)))
+    columns = columns or (len(cells) if len(cells) <= 5 else math.ceil(math.sqrt(len(cells))))
     height, width = (max(cell.shape[axis] for cell in cells) + GAP for axis in (2, 3))
     sheet = torch.ones(1, 3, height * math.ceil(len(cells) / columns) + GAP, width * columns + GAP)
     for number, cell in enumerate(cells):
