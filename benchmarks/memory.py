@@ -75,14 +75,14 @@ def photograph(megapixels: float, path: Path) -> Path:
 
 def upscale(megapixels: float, factor: float, kind: str, folder: Path, alone: float) -> None:
     """Upscale one picture and print a line about it."""
-    source, target = photograph(megapixels, folder / f"photo{kind}"), folder / f"result{kind}"
+    source, target = photograph(megapixels, folder / f"photo-{megapixels:g}{kind}"), folder / f"result{kind}"
     spent = watch("upscale", str(source), "-o", str(target), "--scale", f"{factor:g}", "--quiet", "--overwrite")
     tell(f"{megapixels:5g} MP {kind[1:]:4}   x{factor:<4g}", megapixels * factor**2, spent, alone)
 
 
 def restore(megapixels: float, folder: Path, alone: float, *how: str) -> None:
     """Restore one scratched picture and print a line about it."""
-    source, target = scratch(photograph(megapixels, folder / "photo.png")), folder / "result.png"
+    source, target = scratch(photograph(megapixels, folder / f"photo-{megapixels:g}.png")), folder / "result.png"
     spent = watch("restore", str(source), "-o", str(target), "--quiet", "--overwrite", *how)
     tell(f"{megapixels:5g} MP {' '.join(how[:2])}", megapixels, spent, alone)
 
