@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from daguerre.networks.half_unet import HalfUNet
-from daguerre.tiling.rows import traced_halo
 
 __all__ = ["DamageUNet"]
 
@@ -20,11 +19,6 @@ class DamageUNet(HalfUNet):
     def __init__(self, *, features: Sequence[int] = (32, 64, 64, 80), blocks: int = 1) -> None:
         super().__init__(outputs=2, features=features, blocks=blocks)
         nn.init.constant_(self.last.bias, -3.0)  # type: ignore[arg-type]  # damage is rare
-
-    @property
-    def halo(self) -> int:
-        """Input pixels on each side that can influence an output pixel."""
-        return traced_halo(self, multiple=self.multiple)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (B, 2, H, W) that pixels of `image` (B, 3, H, W) in [0, 1] are lost, and that they are stained.

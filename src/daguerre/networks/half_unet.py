@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.networks.blocks import check_size
+from daguerre.tiling.rows import traced_halo
 
 __all__ = ["HalfUNet"]
 
@@ -51,6 +52,11 @@ class HalfUNet(nn.Module):
         for block in self.modules():
             if isinstance(block, Block):
                 block.conv2.weight.data.mul_(0.1)
+
+    @property
+    def halo(self) -> int:
+        """Input pixels on each side that can influence an output pixel."""
+        return traced_halo(self, multiple=self.multiple)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, outputs, H, W) of `image` (B, inputs, H, W) in [0, 1].

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from daguerre.networks.half_unet import HalfUNet
-from daguerre.tiling.rows import traced_halo
 
 __all__ = ["TextureUNet"]
 
@@ -25,11 +24,6 @@ class TextureUNet(HalfUNet):
         super().__init__(outputs=3, features=features, blocks=blocks)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]  # it begins by changing nothing
-
-    @property
-    def halo(self) -> int:
-        """Input pixels on each side that can influence an output pixel."""
-        return traced_halo(self, multiple=self.multiple)
 
     def forward(self, image: Tensor) -> Tensor:
         """Clean `image` (B, 3, H, W) in [0, 1]; the result has its shape and is unclamped.
