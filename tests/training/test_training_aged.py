@@ -43,7 +43,7 @@ def pictures(data, **aging):
 
 def test_a_batch_depends_on_its_generator_alone(data):
     source = pictures(data)
-    first, again, other = (source.draw(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (source.draw(1, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first.image, again.image)
     assert torch.equal(first.mask, again.mask)
     assert not torch.equal(first.image, other.image)
@@ -52,7 +52,7 @@ def test_a_batch_depends_on_its_generator_alone(data):
 
 
 def test_untouched_examples_are_their_own_clean_twins(data):
-    batch = pictures(data, untouched=1.0).draw(torch.Generator().manual_seed(0))
+    batch = pictures(data, untouched=1.0).draw(1, torch.Generator().manual_seed(0))
     assert torch.equal(batch.image, batch.clean)
     assert batch.mask.sum() == 0
 

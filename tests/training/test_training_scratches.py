@@ -57,8 +57,8 @@ def step_of(data, **changes):
 def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
     worn = [path.name for path in (data / "old").iterdir()]
     step = step_of(data, batch=24, aging=AGING | {"worn": worn})
-    image, wanted, weight, real = step.draw(torch.Generator().manual_seed(0))
-    again = step.draw(torch.Generator().manual_seed(0))
+    image, wanted, weight, real = step.draw(1, torch.Generator().manual_seed(0))
+    again = step.draw(1, torch.Generator().manual_seed(0))
     assert torch.equal(image, again[0])
     assert (image.shape, wanted.shape, real.shape) == ((24, 3, 32, 32), (24, 2, 32, 32), (24, 1, 1, 1))
     assert 0 < real.sum() < 24
@@ -75,12 +75,12 @@ def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
 def test_shares_say_how_often_real_ones_are_drawn(data):
     worn = [path.name for path in (data / "old").iterdir()]
     step = step_of(data, aging={"real": ["old"], "worn": worn, "shares": {"new": 0.0, "old": 1.0}})
-    assert step.draw(torch.Generator().manual_seed(0))[3].all()
+    assert step.draw(1, torch.Generator().manual_seed(0))[3].all()
 
 
 def test_only_damage_that_worn_photographs_may_have_is_doubted(data):
     step = step_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
-    assert not step.draw(torch.Generator().manual_seed(0))[3].any()
+    assert not step.draw(1, torch.Generator().manual_seed(0))[3].any()
 
 
 def test_crops_are_cut_around_damage_or_where_there_is_none_around_what_is_taken_for_it(data, monkeypatch):

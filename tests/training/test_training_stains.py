@@ -56,7 +56,7 @@ def test_the_pool_is_the_same_every_time_and_batches_are_stained_anew(data):
     assert torch.equal(made.pool, Stains(recipe(), data, Fabric(accelerator="cpu"), silent).pool)
     assert (made.pool.shape, made.pool.dtype) == ((12, 3, 64, 64), torch.uint8)
     generator = torch.Generator().manual_seed(0)
-    first, again = made.draw(generator), made.draw(generator)
+    first, again = made.make(generator), made.make(generator)
     assert first[0].shape == first[1].shape == (6, 3, 64, 64)
     assert not torch.equal(first[0], again[0])
     changed = (first[0] != first[1]).flatten(1).any(1)

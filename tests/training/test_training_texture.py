@@ -50,7 +50,7 @@ def test_a_short_training_takes_noise_away(data, tmp_path):
 
 def test_batches_are_drawn_anew_and_the_same_by_the_same_chance(data):
     made = Texture(recipe(), data, Fabric(accelerator="cpu"), silent)
-    first, other, again = (made.draw(torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
+    first, other, again = (made.make(torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
     assert first[0].shape == first[1].shape == (4, 3, 32, 32)
     assert torch.equal(first[0], again[0])
     assert not torch.equal(first[0], other[0])

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from daguerre.progress import ProgressCallback
 from daguerre.training.aging import Aged, age
+from daguerre.training.ahead import Ahead
 from daguerre.training.data import hold_out, load_pictures, middle, turned
 from daguerre.training.recipe import Recipe
 
@@ -22,7 +23,7 @@ PRINTED = 0.5  # of what is left untouched is a print as it was when new
 
 @dataclass(frozen=True)
 class AgedBatch:
-    """Examples on the device, in [0, 1]; as `Aged` has them, (B, 3, H, W) and the mask (B, 1, H, W), 1 = damaged."""
+    """Examples in [0, 1]; as `Aged` has them, (B, 3, H, W) and the mask (B, 1, H, W), 1 = damaged."""
 
     image: Tensor
     clean: Tensor
@@ -60,6 +61,7 @@ class AgedPictures:
             self.real += training.values()
             self.worn += [Path(name).name in recipe.aging.worn for name in training]
             self.real_held_out += held_out
+        self.ahead = Ahead(self.make, recipe, fabric)
         self.halves = [[halved(picture) for picture in part] for part in self.parts]
 
     def load(
@@ -72,11 +74,30 @@ class AgedPictures:
         training = {name: picture for name, picture in pictures.items() if name not in held_out}
         return training, [pictures[name] for name in sorted(held_out)]
 
-    def draw(self, generator: torch.Generator) -> AgedBatch:
-        """A batch of the recipe's size and crop."""
+    def draw(self, step: int, generator: torch.Generator) -> AgedBatch:
+        """The batch of iteration `step`, of the recipe's size and crop."""
+        aged = self.ahead(step, generator)
+        return AgedBatch(
+            image=self.ready(aged.image),
+            clean=self.ready(aged.clean),
+            toned=self.ready(aged.toned),
+            mask=self.ready(aged.mask),
+        )
+
+    def make(self, generator: torch.Generator) -> AgedBatch:
+        """A batch, on the processor."""
+        aged = [self.age(self.cut(part, generator), generator) for part in self.choose(self.recipe.batch, generator)]
+        return AgedBatch(
+            image=torch.cat([one.image for one in aged]),
+            clean=torch.cat([one.clean for one in aged]),
+            toned=torch.cat([one.toned for one in aged]),
+            mask=torch.cat([one.mask for one in aged]),
+        )
+
+    def choose(self, count: int, generator: torch.Generator) -> list[int]:
+        """Parts of the clean pictures, as often as the recipe says."""
         shares = torch.tensor([self.recipe.aging.shares.get(part, 1.0) for part in self.recipe.data.parts])
-        chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator).tolist()
-        return self.batch([self.age(self.cut(part, generator), generator) for part in chosen])
+        return torch.multinomial(shares, count, replacement=True, generator=generator).tolist()
 
     def cut(self, part: int, generator: torch.Generator, *, side: int = 0) -> Tensor:
         """A crop (1, 3, side, side) in [0, 1] of one part, from a picture or its half; the recipe's unless said.
@@ -105,9 +126,8 @@ class AgedPictures:
 
     def draw_real(self, generator: torch.Generator) -> Tensor:
         """Crops (B, 3, crop, crop) of really old photographs, in [0, 1] on the device."""
-        return self.ready(
-            [cut(pick(self.real, generator), self.recipe.crop, generator) for _ in range(self.recipe.batch)]
-        )
+        crops = [cut(pick(self.real, generator), self.recipe.crop, generator) for _ in range(self.recipe.batch)]
+        return self.ready(torch.cat(crops))
 
     def trials(self, count: int, *, multiple: int = 8) -> list[Aged]:
         """The middles of pictures held out, spread over the parts, each aged in its own way, always the same."""
@@ -119,17 +139,9 @@ class AgedPictures:
             aged.append(age(picture[None, :, rows, columns].float() / 255, seed=seed))
         return aged
 
-    def batch(self, aged: Sequence[Aged]) -> AgedBatch:
-        """Several of one size, on the device."""
-        return AgedBatch(
-            image=self.ready([one.image for one in aged]),
-            clean=self.ready([one.clean for one in aged]),
-            toned=self.ready([one.toned for one in aged]),
-            mask=self.ready([one.mask for one in aged]),
-        )
-
-    def ready(self, images: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(images)).to(self.fabric.device).contiguous(memory_format=torch.channels_last)
+    def ready(self, images: Tensor) -> Tensor:
+        """Images on the device."""
+        return images.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
 
 
 def pick(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:

@@ -5,7 +5,6 @@ iteration takes its chance from its own seed, made of the recipe's seed, the ite
 run that is resumed goes on exactly as if it had never stopped, and no generator's state need be kept.
 """
 
-import hashlib
 import json
 import logging
 import math
@@ -26,6 +25,7 @@ from torch import Tensor
 from daguerre.devices import choose_device
 from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
 from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.training.ahead import chance
 from daguerre.training.journal import Journal, write_sheet
 from daguerre.training.recipe import Recipe, parse_recipe
 from daguerre.training.steps import Step, make_step
@@ -266,13 +266,6 @@ def launch(recipe: Recipe) -> Fabric:
     fabric.launch()
     torch.backends.cudnn.benchmark = True  # examples are all of one size, so trying out what is fastest pays
     return fabric
-
-
-def chance(seed: int, step: int, rank: int) -> torch.Generator:
-    """The source of chance of one iteration on one process; torch's own is set alike, for layers that drop out."""
-    digest = hashlib.blake2b(f"{seed} {step} {rank}".encode(), digest_size=7).digest()
-    torch.manual_seed(int.from_bytes(digest))
-    return torch.Generator().manual_seed(int.from_bytes(digest))
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from daguerre.training.recipe import Recipe
 
 __all__ = ["Autoencoding", "Translation"]
 
+TEXTURE = "texture"  # the network that takes grain away before
 TRIALS = 24  # pictures held out that a network is tried on
 SHOWN = 8  # of them, and as many real ones, on a sample sheet
 TOLD = 0.4  # of the examples come with the mask of their damage, the others with what a detector finds
@@ -63,7 +64,7 @@ class Autoencoding:
         self.labels: list[str] = []
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        made = self.pictures.draw(generator).image
+        made = self.pictures.draw(step, generator).image
         images = torch.cat([made, self.pictures.draw_real(generator)]) if self.pictures.real else made
         decoded, mean, log_variance = self.contest.network(images)
         with self.fabric.autocast():
@@ -142,11 +143,12 @@ class Translation:
         restoration = LatentRestoration(old, clean, start(recipe))  # type: ignore[arg-type]
         self.contest = Contest(recipe, fabric, Restoring(restoration))
         self.found = Finder(fabric)
+        self.texture = weights.load(TEXTURE).network.eval().to(fabric.device)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        batch = self.pictures.draw(generator)
+        batch = self.pictures.draw(step, generator)
         mask = seen(batch.mask, self.found(batch.image), generator)
-        made, translated = self.contest.network(self.fill(batch.image, mask), mask)
+        made, translated = self.contest.network(self.begin(batch.image, mask), mask)
         loss, parts = self.compare(batch, made, translated)
         return self.contest.improve(loss, parts, batch.toned, made, step)
 
@@ -171,19 +173,20 @@ class Translation:
         return loss, parts
 
     @torch.no_grad()
-    def fill(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Images with their damage filled coarsely by the averaged network, as it is done in use."""
+    def begin(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Images as they come in use: damage filled coarsely, by the averaged network, and grain taken away."""
         with self.fabric.autocast():
             filled: Tensor = self.contest.average.network.restoration.fill(image, mask)  # type: ignore[operator, union-attr]
-        return filled
+            cleaned: Tensor = self.texture(filled)
+        return cleaned.float().clamp(0, 1)
 
     @torch.inference_mode()
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
         """What the averaged network makes of an image, float32 on the processor."""
         image, mask = image.to(self.fabric.device), mask.to(self.fabric.device)
-        filled = self.fill(image, mask)
+        begun = self.begin(image, mask)
         with self.fabric.autocast():
-            made, _ = self.contest.average.network(filled, mask)
+            made, _ = self.contest.average.network(begun, mask)
         return made.float().cpu()  # type: ignore[no-any-return]
 
     def judge(self) -> dict[str, float]:

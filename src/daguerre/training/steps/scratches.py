@@ -17,6 +17,7 @@ from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures, cut
 from daguerre.training.aging import DAMAGES, Aged, age
 from daguerre.training.aging.scene import bordered, things
+from daguerre.training.ahead import Ahead
 from daguerre.training.data import middle
 from daguerre.training.folding import fold, normalise
 from daguerre.training.losses import Dice
@@ -59,6 +60,7 @@ class Scratches:
         self.pictures = AgedPictures(recipe, data, fabric, progress)
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
+        self.ahead = Ahead(self.make, recipe, fabric)
         self.dice = Dice()
         self.trials = self.make_trials()
         network = network if recipe.init else normalise(network)
@@ -75,29 +77,35 @@ class Scratches:
         rows, columns = middle(picture, self.recipe.validation.crop, self.multiple)
         return picture[None, :, rows, columns].float() / 255
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """A batch of examples.
-
-        Returns:
-            Images (B, 3, crop, crop); what is lost, and stained, in them (B, 2, crop, crop); how much that counts, of
-            the same shape; which are worn (B, 1, 1, 1).
-        """
+    def make(self, generator: torch.Generator) -> list[tuple[Aged, bool]]:
+        """Pieces to cut a batch from, on the processor, and which of them are worn."""
         plan = self.recipe.aging
         parts = [*self.recipe.data.parts, *plan.real]
         shares = torch.tensor([plan.shares.get(part, 1.0) for part in parts])
         count = -(-self.recipe.batch // EACH)
         chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
-        crops: list[Aged] = []
-        worn: list[bool] = []
+        pieces = []
         for part in chosen.tolist():
             is_real = part >= len(self.recipe.data.parts)
-            aged, is_worn = self.hurt(generator) if is_real else (self.grow_old(part, generator), False)
+            pieces.append(self.hurt(generator) if is_real else (self.grow_old(part, generator), False))
+        return pieces
+
+    def draw(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The batch of iteration `step`.
+
+        Returns:
+            Images (B, 3, crop, crop); what is lost, and stained, in them (B, 2, crop, crop); how much that counts, of
+            the same shape; which are worn (B, 1, 1, 1).
+        """
+        crops: list[Aged] = []
+        worn: list[bool] = []
+        for aged, is_worn in self.ahead(step, generator):
             look = self.worth_a_look(aged)
             crops += [crop(aged, look, self.recipe.crop, generator) for _ in range(EACH)]
             worn += [is_worn] * EACH
         crops, worn = crops[: self.recipe.batch], worn[: self.recipe.batch]
         image, wanted, weight = (
-            self.pictures.ready(group)
+            self.pictures.ready(torch.cat(group))
             for group in ([a.image for a in crops], [truth(a) for a in crops], [counts(a) for a in crops])
         )
         return image, wanted, weight, torch.tensor(worn, device=image.device).view(-1, 1, 1, 1)
@@ -136,7 +144,7 @@ class Scratches:
         return (self.find(aged.image[..., :height, :width])[0, 0] >= 0.5).nonzero()
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, wanted, weight, worn = self.draw(generator)
+        image, wanted, weight, worn = self.draw(step, generator)
         logits = self.detector.network(image).float()
         doubt = torch.where(worn & (wanted == 0), (2 * logits.detach().sigmoid() - 1).clamp(min=0), 0)
         parts = {
@@ -152,7 +160,7 @@ class Scratches:
     def find(self, image: Tensor) -> Tensor:
         """How likely each pixel of `image` (1, 3, H, W) is lost, and stained: (1, 2, H, W) in [0, 1]."""
         with self.fabric.autocast():
-            logits: Tensor = self.average.network(self.pictures.ready([image]))
+            logits: Tensor = self.average.network(self.pictures.ready(image))
         return logits.float().sigmoid().cpu()
 
     def judge(self) -> dict[str, float]:

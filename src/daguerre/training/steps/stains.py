@@ -19,6 +19,7 @@ from daguerre.training.aging.compose import USUAL
 from daguerre.training.aging.fates import TONINGS, foxed, hands, spilled, stained, taped, wet
 from daguerre.training.aging.photograph import TINTS, Photograph
 from daguerre.training.aging.tone import monochrome, sepia
+from daguerre.training.ahead import Ahead
 from daguerre.training.data import turned
 from daguerre.training.folding import fold, normalise
 from daguerre.training.networks import check_losses, start
@@ -68,6 +69,7 @@ class Stains:
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
         self.pool = self.make_pool(progress)  # (pool, 3, crop, crop) uint8
+        self.ahead = Ahead(self.make, recipe, fabric)
         self.trials = self.make_trials()
         self.trainee = Trainee(fabric, network if recipe.init else normalise(network), recipe, recipe.optimizer)
         self.average = Average(self.trainee.bare, recipe.ema)
@@ -108,8 +110,8 @@ class Stains:
         clean[len(real) :] = [self.grow_old(piece, generator) for piece in clean[len(real) :]]
         return torch.cat([spoilt(piece, generator).image for piece in clean]), torch.cat(clean)
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch (B, 3, crop, crop), stained and not, on the device."""
+    def make(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A batch (B, 3, crop, crop), stained and not, on the processor."""
         chosen = torch.randint(len(self.pool), (self.recipe.batch,), generator=generator)
         chances = torch.rand(self.recipe.batch, 2, generator=generator).tolist()
         clean, stained = [], []
@@ -117,10 +119,10 @@ class Stains:
             piece = turned(self.pool[number], int(8 * way))[None].float() / 255
             clean.append(piece)
             stained.append(piece if chance < SPOTLESS else spoilt(piece, generator).image)
-        return self.pictures.ready(stained), self.pictures.ready(clean)
+        return torch.cat(stained), torch.cat(clean)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, clean = self.draw(generator)
+        image, clean = map(self.pictures.ready, self.ahead(step, generator))
         made = self.trainee.network(image)
         stained = (((clean + TINY) / (image + TINY)).log().amax(1, keepdim=True) > SEEN).float()
         inside = (image * made[:, 1:].exp() - clean).abs() * stained
@@ -141,7 +143,7 @@ class Stains:
         """What the averaged network makes of images (n, 3, crop, crop), one by one; on the processor."""
         made = []
         for number in range(len(image)):
-            one = self.pictures.ready([image[number : number + 1]])
+            one = self.pictures.ready(image[number : number + 1])
             with self.fabric.autocast():
                 factors = gains(self.average.network(one)).exp()
             made.append((one * factors).clamp(0, 1).cpu())

@@ -14,6 +14,7 @@ from daguerre.networks.texture_unet import TextureUNet
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures
 from daguerre.training.aging import texture
+from daguerre.training.ahead import Ahead
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.restoration import FLOOR, sheet
@@ -42,6 +43,7 @@ class Texture:
         self.pictures = AgedPictures(recipe, data, fabric, progress)
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
+        self.ahead = Ahead(self.make, recipe, fabric)
         self.trials = self.make_trials()
         self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
         self.average = Average(self.trainee.bare, recipe.ema)
@@ -56,25 +58,22 @@ class Texture:
             trials["clean"].append((one.clean, one.clean))
         return trials
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch of spoilt images and of what they should become, (B, 3, crop, crop)."""
-        plan = self.recipe.aging
-        shares = torch.tensor([plan.shares.get(part, 1.0) for part in self.recipe.data.parts])
-        chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator).tolist()
+    def make(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A batch of spoilt images and of what they should become, (B, 3, crop, crop), on the processor."""
         pairs = []
-        for part in chosen:
+        for part in self.pictures.choose(self.recipe.batch, generator):
             image = self.pictures.cut(part, generator)
             chance, plain = torch.rand(2, generator=generator).tolist()
             if plain >= PLAIN:
                 aged = self.pictures.age(image, generator)
                 pairs.append((aged.image, aged.toned))
             else:
-                pairs.append((image if chance < plan.untouched else spoil(image, generator), image))
-        spoilt, wanted = (self.pictures.ready(images) for images in zip(*pairs, strict=True))
+                pairs.append((image if chance < self.recipe.aging.untouched else spoil(image, generator), image))
+        spoilt, wanted = (torch.cat(images) for images in zip(*pairs, strict=True))
         return spoilt, wanted
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        spoilt, wanted = self.draw(generator)
+        spoilt, wanted = map(self.pictures.ready, self.ahead(step, generator))
         difference = self.trainee.network(spoilt) - wanted
         parts = {
             "sound": (difference.square().mean((1, 2, 3)) + FLOOR).log10().mean(),
