@@ -23,6 +23,7 @@ from daguerre.training.trainee import Average, Trainee
 __all__ = ["Texture", "spoil"]
 
 PLAIN = 0.5  # of the examples are new photographs whose texture alone is spoilt; the others are aged without damage
+THINNED = 0.1  # of the pictures had every other pixel left out, which makes texture as harsh as noise
 TRIALS = 24
 SHOWN = 6
 
@@ -62,7 +63,7 @@ class Texture:
         """A batch of spoilt images and of what they should become, (B, 3, crop, crop), on the processor."""
         pairs = []
         for part in self.pictures.choose(self.recipe.batch, generator):
-            image = self.pictures.cut(part, generator)
+            image = self.cut(part, generator)
             chance, plain = torch.rand(2, generator=generator).tolist()
             if plain >= PLAIN:
                 aged = self.pictures.age(image, generator)
@@ -71,6 +72,15 @@ class Texture:
                 pairs.append((image if chance < self.recipe.aging.untouched else spoil(image, generator), image))
         spoilt, wanted = (torch.cat(images) for images in zip(*pairs, strict=True))
         return spoilt, wanted
+
+    def cut(self, part: int, generator: torch.Generator) -> Tensor:
+        """A crop (1, 3, crop, crop) of a clean picture."""
+        crop = self.recipe.crop
+        if torch.rand((), generator=generator) < THINNED:
+            thinned = self.pictures.cut(part, generator, side=2 * crop)[..., ::2, ::2]
+            if min(thinned.shape[2:]) == crop:
+                return thinned
+        return self.pictures.cut(part, generator)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         spoilt, wanted = map(self.pictures.ready, self.ahead(step, generator))
