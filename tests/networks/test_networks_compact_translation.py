@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from daguerre.networks.compact_translation import CellAttention, CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactVAE
+from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 
 
 @pytest.fixture
 def restoration():
     torch.manual_seed(0)
-    old, clean = (CompactVAE(features=8, blocks=1) for _ in range(2))
+    old, clean = (kind(features=8, blocks=1) for kind in (CompactEncoder, CompactVAE))
     return LatentRestoration(old, clean, CompactTranslation(features=8, before=1, after=1, cell=4)).eval()
 
 
@@ -27,7 +27,7 @@ def test_a_translation_that_changes_nothing_leaves_the_photograph_as_it_is(resto
 def test_under_the_mask_the_decoded_picture_takes_the_place_of_the_photograph(restoration):
     """But for the tints nearby, which stay: lightness, the mean of the channels, is the decoded one's."""
     image, mask = example(40, 32)
-    latent, _ = restoration.old.encode(image)
+    latent = restoration.old(image)
     decoded = restoration.clean.decode(restoration.translation(latent, mask)).mean(1, keepdim=True)
     made = restoration(image, mask).mean(1, keepdim=True)
     hurt = mask > 0

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from daguerre.networks.compact_vae import CompactVAE
+from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 
 
 @pytest.fixture
@@ -62,3 +62,11 @@ def test_sizes_that_do_not_fit_are_refused(network):
 def test_too_few_channels_are_refused():
     with pytest.raises(ValueError, match="40 latent channels do not hold the 48"):
         CompactVAE(latent=40)
+
+
+def test_the_encoder_alone_gives_the_mean(network):
+    alone = CompactEncoder.of(network)
+    assert torch.equal(alone(image(16, 20)), network.encode(image(16, 20))[0])
+    assert CompactEncoder.of(alone) is alone
+    with pytest.raises(TypeError, match="a Conv2d has no encoder"):
+        CompactEncoder.of(torch.nn.Conv2d(1, 1, 1))

@@ -4,7 +4,7 @@ import torch
 from daguerre.devices import choose_device
 from daguerre.images import Picture
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactVAE
+from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.tasks import mending as module
 from daguerre.tasks.mending import Mending, fill_coarsely
 from daguerre.tiling import Window, plan_windows
@@ -15,7 +15,7 @@ DEVICE = choose_device("cpu", "float32")
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    old, clean = (CompactVAE(features=8, blocks=1) for _ in range(2))
+    old, clean = (kind(features=8, blocks=1) for kind in (CompactEncoder, CompactVAE))
     return LatentRestoration(old, clean, CompactTranslation(features=8, before=1, after=1, cell=4)).eval()
 
 

@@ -80,6 +80,12 @@ def test_every_variant_trains_and_its_weights_load(data, tmp_path, variant):
     assert list((tmp_path / "samples").iterdir())
 
 
+def test_an_encoder_kept_alone_is_enough_for_a_translation(data, tmp_path):
+    kept = train(recipe(data, **VARIANTS["autoencoding"], keep="encoder"), data, tmp_path / "old")
+    assert weights.load(kept).header.network == "CompactEncoder"
+    train(recipe(data, autoencoders={"old": str(kept), "clean": str(data / "clean.safetensors")}), data, tmp_path)
+
+
 @pytest.mark.parametrize("variant", ["adversarial translation", "shared autoencoding"])
 def test_a_resumed_run_ends_with_the_same_bits(data, tmp_path, variant):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -108,6 +114,8 @@ def test_a_resumed_run_ends_with_the_same_bits(data, tmp_path, variant):
         ({"losses": {"l1": 1.0, "whole": 0.1}}, "did you mean 'hole'"),
         (VARIANTS["shared autoencoding"] | {"aging": {"half": 0.0}}, "name their parts in aging.real"),
         (VARIANTS["autoencoding"] | {"discriminator": LATENTS}, "go together"),
+        ({"autoencoders": {"old": "texture", "clean": "restore-vae-clean"}}, "old is a TextureUNet; it must be"),
+        ({"autoencoders": {"old": "restore-vae-old", "clean": "texture"}}, "clean is a TextureUNet; it must be"),
     ],
 )
 def test_recipes_that_make_no_sense_are_refused(data, tmp_path, changes, message):

@@ -16,6 +16,7 @@ from daguerre import weights
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture, SaveOptions
 from daguerre.networks.compact_translation import LatentRestoration
+from daguerre.networks.compact_vae import CompactEncoder
 from daguerre.progress import silent
 from daguerre.training.aged import AgedPictures
 from daguerre.training.data import middle
@@ -43,7 +44,7 @@ def main() -> None:
                 weights.load(str(args.runs / f"{kind}-{part}" / f"{kind}-{part}.safetensors")).network
                 for part in ("vae", "translation")
             )
-            restoration = LatentRestoration(old, clean, translation).eval()
+            restoration = LatentRestoration(CompactEncoder.of(old), clean, translation).eval()
             of_aged, of_real = (
                 torch.cat([spread(old, image) for image in group]) for group in ([one.image for one in aged], real)
             )

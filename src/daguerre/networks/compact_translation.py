@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.images.resample import resize_bicubic
-from daguerre.networks.compact_vae import STRIDE, CompactVAE, trunk
+from daguerre.networks.compact_vae import STRIDE, CompactEncoder, CompactVAE, trunk
 
 __all__ = ["CompactTranslation", "LatentRestoration", "halve"]
 
@@ -140,7 +140,7 @@ class LatentRestoration(nn.Module):
     place. And the mean of the tints nearby stays: to change those is not the business of a network that sees no more.
 
     Args:
-        old: autoencoder of old photographs.
+        old: encoder of old photographs.
         clean: autoencoder of clean photographs.
         translation: between their latent maps.
 
@@ -153,7 +153,7 @@ class LatentRestoration(nn.Module):
 
     scale = 1
 
-    def __init__(self, old: CompactVAE, clean: CompactVAE, translation: CompactTranslation) -> None:
+    def __init__(self, old: CompactEncoder, clean: CompactVAE, translation: CompactTranslation) -> None:
         super().__init__()
         self.old, self.clean, self.translation = old, clean, translation
         self.multiple = STRIDE
@@ -167,7 +167,7 @@ class LatentRestoration(nn.Module):
         `mask` (B, 1, H, W) is 1 where the photograph was damaged and has been filled coarsely, as `fill` does, else 0.
         The first pixel begins a cell. `limit` is the largest local size of the difference, as `activity` has it.
         """
-        latent, _ = self.old.encode(image)
+        latent = self.old(image)
         return self.compose(image, mask, latent, self.translation(latent, mask), limit)
 
     def compose(
@@ -204,7 +204,7 @@ class LatentRestoration(nn.Module):
 
     def activity(self, image: Tensor, mask: Tensor) -> Tensor:
         """How much would be changed around each pixel, as root of the mean square: (B, 1, H, W)."""
-        latent, _ = self.old.encode(image)
+        latent = self.old(image)
         difference = self.clean.decode(self.translation(latent, mask)) - self.clean.decode(latent)
         return size_around(difference, (mask == 0).to(difference.dtype))
 

@@ -8,7 +8,7 @@ from daguerre.networks.blocks import check_size
 from daguerre.networks.compact import ResidualBlock
 from daguerre.networks.halo import conv, enlarge, halo_of, unshuffle
 
-__all__ = ["STRIDE", "CompactVAE", "trunk"]
+__all__ = ["STRIDE", "CompactEncoder", "CompactVAE", "trunk"]
 
 STRIDE = 4  # picture pixels per latent place
 PIXELS = 3 * STRIDE**2  # values of the picture under one latent place
@@ -66,11 +66,9 @@ class CompactVAE(nn.Module):
         Raises:
             ValueError: H or W is no multiple of 4.
         """
-        check_size(image, STRIDE, "the autoencoder")
-        pixels = F.pixel_unshuffle(image * 2 - 1, STRIDE)  # (B, 48, H/4, W/4)
+        pixels = unshuffled(image)
         mean, log_variance = self.encoder(pixels).chunk(2, dim=1)
-        mean = mean.float() + F.pad(pixels, (0, 0, 0, 0, 0, self.latent - PIXELS))
-        return mean, (log_variance.float() + CERTAINTY).clamp(-12, 4)
+        return upon(pixels, mean), (log_variance.float() + CERTAINTY).clamp(-12, 4)
 
     def decode(self, latent: Tensor) -> Tensor:
         """The image (B, 3, H, W) in [0, 1], unclamped, of `latent` (B, latent, H/4, W/4)."""
@@ -84,3 +82,59 @@ class CompactVAE(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Encode and decode `image` (B, 3, H, W) in [0, 1], without noise."""
         return self.decode(self.encode(image)[0])
+
+
+class CompactEncoder(nn.Module):
+    """What restoration needs of the autoencoder of old photographs: the way to the mean of a latent map.
+
+    Args:
+        latent, features, blocks: as `CompactVAE` has them.
+    """
+
+    scale = 1
+    multiple = STRIDE
+
+    def __init__(self, *, latent: int = 64, features: int = 64, blocks: int = 3) -> None:
+        super().__init__()
+        self.reach = 2 * blocks + 2  # latent places
+        self.encoder = trunk(PIXELS, features, blocks, latent)
+
+    @classmethod
+    def of(cls, network: nn.Module) -> "CompactEncoder":
+        """The encoder of a `CompactVAE`; itself, if it is none but an encoder.
+
+        Raises:
+            TypeError: it is another network.
+        """
+        if isinstance(network, cls):
+            return network
+        if not isinstance(network, CompactVAE):
+            raise TypeError(f"a {type(network).__name__} has no encoder of photographs")
+        first, last = network.encoder[0], network.encoder[-1]
+        made = cls(latent=network.latent, features=first.out_channels, blocks=len(network.encoder) - 2)  # type: ignore[arg-type]
+        last_name = f"encoder.{len(network.encoder) - 1}."
+        theirs = {name: value for name, value in network.state_dict().items() if name.startswith("encoder.")}
+        made.load_state_dict(
+            {name: value[: network.latent] if name.startswith(last_name) else value for name, value in theirs.items()}
+        )
+        return made.to(last.weight.device)  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The mean (B, latent, H/4, W/4) of `image` (B, 3, H, W) in [0, 1], as `CompactVAE.encode` gives it.
+
+        Raises:
+            ValueError: H or W is no multiple of 4.
+        """
+        pixels = unshuffled(image)
+        return upon(pixels, self.encoder(pixels))
+
+
+def unshuffled(image: Tensor) -> Tensor:
+    """The pixels under each latent place, (B, 48, H/4, W/4) in [-1, 1], of `image` (B, 3, H, W) in [0, 1]."""
+    check_size(image, STRIDE, "the autoencoder")
+    return F.pixel_unshuffle(image * 2 - 1, STRIDE)
+
+
+def upon(pixels: Tensor, learnt: Tensor) -> Tensor:
+    """What is learnt (B, latent, h, w), added to the pixels (B, 48, h, w), which fill the first of its channels."""
+    return learnt.float() + F.pad(pixels, (0, 0, 0, 0, 0, learnt.shape[1] - PIXELS))

@@ -10,7 +10,7 @@ from daguerre import weights
 from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactVAE
+from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.networks.tone import ToneCurves
 from daguerre.progress import ProgressCallback
@@ -74,7 +74,8 @@ class OurMethod:
         self.device, self.strength = device, strength
         self.toning = {"changed": fix_fading == "strong", "keep_colour": keep_colour}
         self.models = (TEXTURE, OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading != "off" else []))
-        old, clean = (cast(CompactVAE, weights.load(name).network) for name in (OLD, CLEAN))
+        old = CompactEncoder.of(weights.load(OLD).network)
+        clean = cast(CompactVAE, weights.load(CLEAN).network)
         translation = cast(CompactTranslation, weights.load(TRANSLATION).network)
         self.network = cast(LatentRestoration, device.place(LatentRestoration(old, clean, translation)))
         self.texture = cast(TextureUNet, device.place(weights.load(TEXTURE).network))

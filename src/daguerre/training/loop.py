@@ -168,7 +168,7 @@ class Run:
             header = WeightsHeader(
                 name=self.recipe.name,
                 task=task_of(self.recipe.network.name),
-                network=self.recipe.network.name,
+                network=type(network).__name__,
                 arguments=self.recipe.network.arguments,
                 scale=getattr(network, "scale", 1),
                 cleans=self.recipe.header.cleans,

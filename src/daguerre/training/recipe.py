@@ -231,6 +231,8 @@ class Recipe:
         ema: decay of the running average of the weights, which is what is validated and kept.
         clip: largest norm of the gradient; 0 leaves it as it is.
         losses: how much each loss counts, by name.
+        keep: what of an autoencoder's weights is kept in the end; the encoder is all that a translation from its latent
+            space needs.
         degradation: what makes the small pictures; MATLAB's bicubic if it is not there.
         aging: what makes old photographs of the pictures, for the steps of restoration.
     """
@@ -248,6 +250,7 @@ class Recipe:
     ema: float = 0.999
     clip: float = 0.0
     losses: dict[str, float] = field(default_factory=dict)
+    keep: Literal["all", "encoder"] = "all"
     schedule: SchedulePlan = field(default_factory=SchedulePlan)
     validation: ValidationPlan = field(default_factory=ValidationPlan)
     perceptual: PerceptualPlan = field(default_factory=PerceptualPlan)
@@ -267,6 +270,8 @@ class Recipe:
         check_within("seed", self.seed, 0, 2**63 - 1)
         check_within("ema", self.ema, 0, 0.99999)
         check_within("clip", self.clip, 0, 10**9)
+        if self.keep != "all" and self.step != "autoencoding":
+            raise RecipeError(f"keep is {self.keep!r}, which the step {self.step!r} cannot heed; leave it out")
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved recipe, every default written out, in types that JSON knows."""

@@ -12,7 +12,7 @@ from daguerre import weights
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactVAE
+from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.training.aged import pick
 from daguerre.training.aging import Aged, age
 from daguerre.training.finding import Finder
@@ -41,7 +41,7 @@ class RestoredFaces:
         self.recipe, self.fabric, self.side = recipe, fabric, side
         old, clean, translation = (weights.load(name).network.eval() for name in RESTORATION)
         restoration = LatentRestoration(
-            cast(CompactVAE, old), cast(CompactVAE, clean), cast(CompactTranslation, translation)
+            CompactEncoder.of(old), cast(CompactVAE, clean), cast(CompactTranslation, translation)
         )
         self.restoration = restoration.to(fabric.device)
         self.texture = weights.load(TEXTURE).network.eval().to(fabric.device)

@@ -16,6 +16,7 @@ __all__ = ["NETWORKS", "build", "task_of"]
 
 NETWORKS = {
     "AnyStyle": ("style_transformer", "stylize"),
+    "CompactEncoder": ("compact_vae", "restore"),
     "CompactFace": ("compact_face", "faces"),
     "CompactResNet": ("compact", "upscale"),
     "CompactTranslation": ("compact_translation", "restore"),

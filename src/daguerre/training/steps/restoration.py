@@ -16,6 +16,7 @@ from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr
 from daguerre.networks.compact_translation import LatentRestoration
+from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedBatch, AgedPictures
 from daguerre.training.finding import Finder
@@ -100,6 +101,7 @@ class Autoencoding:
 
     def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
         network = self.contest.average.network.get_submodule("network")
+        network = CompactEncoder.of(network) if self.recipe.keep == "encoder" else network
         return network, network.state_dict()
 
 
@@ -117,7 +119,7 @@ class Restoring(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The restored image and the translated latent map."""
-        latent, _ = self.restoration.old.encode(image)
+        latent = self.restoration.old(image)
         translated = self.restoration.translation(latent, mask)
         return self.restoration.compose(image, mask, latent, translated), translated
 
@@ -140,7 +142,12 @@ class Translation:
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
         old, clean = (weights.load(name).network for name in (recipe.autoencoders.old, recipe.autoencoders.clean))
-        restoration = LatentRestoration(old, clean, start(recipe))  # type: ignore[arg-type]
+        for name, network, kinds in (("old", old, (CompactEncoder, CompactVAE)), ("clean", clean, (CompactVAE,))):
+            if not isinstance(network, kinds):
+                raise RecipeError(
+                    f"autoencoders.{name} is a {type(network).__name__}; it must be a {kinds[-1].__name__}"
+                )
+        restoration = LatentRestoration(CompactEncoder.of(old), clean, start(recipe))  # type: ignore[arg-type]
         self.contest = Contest(recipe, fabric, Restoring(restoration))
         self.found = Finder(fabric)
         self.texture = weights.load(TEXTURE).network.eval().to(fabric.device)
