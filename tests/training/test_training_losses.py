@@ -10,6 +10,7 @@ from daguerre.training.losses import (
     Charbonnier,
     Dice,
     FeatureMatching,
+    Grid,
     Hinge,
     LeastSquares,
     Perceptual,
@@ -47,6 +48,15 @@ def test_total_variation_counts_steps_in_both_directions():
     chequers = (torch.arange(4)[:, None] + torch.arange(6)).remainder(2).float().expand(1, 3, 4, 6)
     loss = TotalVariation()
     assert [loss(image, image).item() for image in (flat(0.3), columns, chequers)] == [0, 1, 2]
+
+
+def test_a_grid_is_what_all_cells_share():
+    columns = torch.tensor([0.0, 1.0]).repeat(16).expand(1, 3, 32, 32)
+    chance = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    assert [Grid(2)(image, image).item() for image in (flat(0.3), columns)] == [0, 0.25]
+    assert Grid(4)(columns, columns).item() == 0.25, "a finer grid is one, too"
+    assert Grid(3)(columns, columns).item() < 0.01
+    assert Grid(4)(chance, chance).item() < 0.002
 
 
 def test_dice_counts_what_two_masks_share():

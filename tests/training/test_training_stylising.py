@@ -35,7 +35,14 @@ def recipe(**changes):
         "data": {"parts": ["photos"]},
         "style": {"parts": ["styles"], "crop": 32, "one_in": 3},
         "optimizer": {"lr": 1e-2},
-        "losses": {"content": 1.0, "identity": 1.0, "palette": 5.0, "style": 1.0, "total_variation": 0.01},
+        "losses": {
+            "content": 1.0,
+            "grid": 1.0,
+            "identity": 1.0,
+            "palette": 5.0,
+            "style": 1.0,
+            "total_variation": 0.01,
+        },
         "validation": {"every": 30, "one_in": 3, "crop": 48},
     }
     return parse_recipe(table | changes)

@@ -16,6 +16,7 @@ __all__ = [
     "Charbonnier",
     "Dice",
     "FeatureMatching",
+    "Grid",
     "Hinge",
     "LeastSquares",
     "Perceptual",
@@ -80,6 +81,32 @@ class TotalVariation(nn.Module):
 
     def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
         return made.diff(dim=3).abs().mean() + made.diff(dim=2).abs().mean()
+
+
+class Grid(nn.Module):
+    """How much an image shows the grid of the maps it was enlarged from. From 0.
+
+    In squares of `BLOCKS` x `BLOCKS` cells, pixels at the same place of their cells are averaged, which leaves what the
+    cells share; the mean square of that, without its mean. What is wanted plays no part. By hand: where every other
+    column is 1 and the rest 0, 0.25; where all is alike, 0.
+
+    Args:
+        period: side of a cell in pixels.
+    """
+
+    BLOCKS = 8
+
+    def __init__(self, period: int) -> None:
+        super().__init__()
+        self.period = period
+
+    def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
+        rows, columns = (min(self.BLOCKS, side // self.period) for side in made.shape[2:])
+        height, width = rows * self.period, columns * self.period
+        squares = made.unfold(2, height, height).unfold(3, width, width)  # (B, C, y, x, height, width)
+        cells = squares.reshape(*squares.shape[:4], rows, self.period, columns, self.period)
+        shared = cells.mean((-4, -2))  # (B, C, y, x, period, period)
+        return (shared - shared.mean((-2, -1), keepdim=True)).square().mean()
 
 
 class FeatureMatching(nn.Module):

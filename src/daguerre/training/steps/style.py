@@ -14,7 +14,7 @@ from daguerre.errors import RecipeError
 from daguerre.networks.style_transformer import AnyStyle
 from daguerre.networks.vgg import VGG19, style_distance
 from daguerre.progress import Progress, ProgressCallback
-from daguerre.training.losses import TotalVariation, content_distance, gram, sorted_colours
+from daguerre.training.losses import Grid, TotalVariation, content_distance, gram, sorted_colours
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe, StylePlan
 from daguerre.training.styles import Pieces, read_parts, recolour, reduced
@@ -27,6 +27,7 @@ SMALLEST_PHOTOGRAPH = 80
 KNOWN_STYLES = 1500  # from which the statistics' means and deviations are taken
 DIRECTIONS = 6
 AREA = 8
+GRID = 4  # pixels under a place of the transformer's smallest maps
 TRIALS = 24
 SHOWN = 6
 SHOWN_SIDE = 176
@@ -47,7 +48,7 @@ class Stylising:
         if recipe.style is None:
             raise RecipeError("this step learns styles; add a [style] table with parts")
         self.plan: StylePlan = recipe.style
-        check_losses(recipe.losses, {"content", "identity", "palette", "style", "total_variation"})
+        check_losses(recipe.losses, {"content", "grid", "identity", "palette", "style", "total_variation"})
         network = start(recipe)
         if not isinstance(network, AnyStyle):
             raise RecipeError(f"this step trains AnyStyle, not {recipe.network.name}")
@@ -58,7 +59,7 @@ class Stylising:
         eye = eye.eval().requires_grad_(False).to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.eye = cast(VGG19, eye)
         self.layers = sorted({*self.plan.content_layers, *self.plan.style_layers, *network.predictor.layers})
-        self.variation = TotalVariation()
+        self.variation, self.grid = TotalVariation(), Grid(GRID)
         self.labels: list[str] = []
         photographs, held_photographs, missing = read_parts(data, recipe.data.parts, recipe.validation.one_in, progress)
         styles, held_styles, more = read_parts(data, self.plan.parts, self.plan.one_in, progress)
@@ -137,6 +138,7 @@ class Stylising:
             "identity": ((made - content).abs().mean((1, 2, 3)) * (shares[:, 1] == 1)).mean(),
             "palette": self.palette(logits, styles, content, shares, generator),
             "total_variation": self.variation(made, made),
+            "grid": self.grid(made, made),
         }
         loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=made.new_zeros(()))
         self.trainee.improve(loss, step)
