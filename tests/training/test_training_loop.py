@@ -263,7 +263,7 @@ def test_the_perceptual_loss_looks_through_the_weights_it_is_given(data, tmp_pat
         ({"losses": {"l_1": 1.0}}, "no loss 'l_1' in this step; did you mean 'l1'?"),
         (
             {"losses": {}},
-            r"\[losses\] is empty; known: adversarial, charbonnier, feature_matching, l1, perceptual, tot",
+            r"\[losses\] is empty; known: adversarial, charbonnier, feature_matching, grid, l1, perceptual, tot",
         ),
         (
             {"losses": {"adversarial": 1.0, "l1": 1.0}},

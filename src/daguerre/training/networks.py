@@ -12,6 +12,7 @@ from daguerre.training.losses import (
     L1,
     Adversarial,
     Charbonnier,
+    Grid,
     Hinge,
     LeastSquares,
     Perceptual,
@@ -85,6 +86,7 @@ def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
 
     known: dict[str, Callable[[], nn.Module]] = {
         "charbonnier": Charbonnier,
+        "grid": lambda: Grid(recipe.network.arguments.get("scale", 4)),
         "l1": L1,
         "perceptual": perceptual,
         "total_variation": TotalVariation,
