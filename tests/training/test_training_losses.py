@@ -53,10 +53,12 @@ def test_total_variation_counts_steps_in_both_directions():
 def test_a_grid_is_what_all_cells_share():
     columns = torch.tensor([0.0, 1.0]).repeat(16).expand(1, 3, 32, 32)
     chance = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    assert [Grid(2)(image, image).item() for image in (flat(0.3), columns)] == [0, 0.25]
-    assert Grid(4)(columns, columns).item() == 0.25, "a finer grid is one, too"
-    assert Grid(3)(columns, columns).item() < 0.01
-    assert Grid(4)(chance, chance).item() < 0.002
+    nothing = torch.zeros(1, 3, 32, 32)
+    assert [Grid(2)(image, nothing).item() for image in (nothing + 0.3, columns)] == [0, 0.25]
+    assert Grid(2)(columns, columns).item() == 0
+    assert Grid(4)(columns, nothing).item() == 0.25, "a finer grid is one, too"
+    assert Grid(3)(columns, nothing).item() < 0.01
+    assert Grid(4)(chance, torch.zeros_like(chance)).item() < 0.002
 
 
 def test_dice_counts_what_two_masks_share():

@@ -84,11 +84,11 @@ class TotalVariation(nn.Module):
 
 
 class Grid(nn.Module):
-    """How much an image shows the grid of the maps it was enlarged from. From 0.
+    """How much an image shows the grid of the maps it was enlarged from, and the one wanted does not. From 0.
 
-    In squares of `BLOCKS` x `BLOCKS` cells, pixels at the same place of their cells are averaged, which leaves what the
-    cells share; the mean square of that, without its mean. What is wanted plays no part. By hand: where every other
-    column is 1 and the rest 0, 0.25; where all is alike, 0.
+    Of the difference, in squares of `BLOCKS` x `BLOCKS` cells, pixels at the same place of their cells are averaged,
+    which leaves what the cells share; the mean square of that, without its mean. By hand: where every other column is
+    1 and the rest 0, against 0 everywhere, 0.25; where all is alike, 0.
 
     Args:
         period: side of a cell in pixels.
@@ -103,7 +103,7 @@ class Grid(nn.Module):
     def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
         rows, columns = (min(self.BLOCKS, side // self.period) for side in made.shape[2:])
         height, width = rows * self.period, columns * self.period
-        squares = made.unfold(2, height, height).unfold(3, width, width)  # (B, C, y, x, height, width)
+        squares = (made - wanted).unfold(2, height, height).unfold(3, width, width)  # (B, C, y, x, height, width)
         cells = squares.reshape(*squares.shape[:4], rows, self.period, columns, self.period)
         shared = cells.mean((-4, -2))  # (B, C, y, x, period, period)
         return (shared - shared.mean((-2, -1), keepdim=True)).square().mean()

@@ -138,7 +138,7 @@ class Stylising:
             "identity": ((made - content).abs().mean((1, 2, 3)) * (shares[:, 1] == 1)).mean(),
             "palette": self.palette(logits, styles, content, shares, generator),
             "total_variation": self.variation(made, made),
-            "grid": self.grid(made, made),
+            "grid": self.grid(made, torch.zeros_like(made)),
         }
         loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=made.new_zeros(()))
         self.trainee.improve(loss, step)
