@@ -28,11 +28,12 @@ from daguerre.training.trainee import Average, Trainee
 __all__ = ["Scratches"]
 
 TRIALS = 24  # pictures held out that are aged and judged
+LEAST = 192  # pixels of a side that a picture needs; pieces of those smaller than a crop are enlarged to it
 PIECE = 512  # pixels; the largest side of what is aged at once, so that damage is as large and rare as in photographs
 DRESSED = 0.7  # of the pieces have things put into their scene, up to MOST
 MOST = 8
 BORDERED = 0.3  # of the pieces of clean pictures get a border, some of them a second
-EACH = 4  # crops of each such piece
+EACH = 2  # crops of each such piece
 SCALES = (0.5, 3.0)  # by which pieces of real old photographs are resized
 SOUND = 0.6  # of these get no more damage than they have: in a drawer, too, most of what looks like a scratch is none
 ENLARGED = 0.4  # of the pieces of clean pictures are enlarged, by at most as much
@@ -57,7 +58,7 @@ class Scratches:
         check_losses(recipe.losses, {"cross_entropy", "dice"})
         network = start(recipe)
         self.multiple = int(network.multiple)  # type: ignore[arg-type]
-        self.pictures = AgedPictures(recipe, data, fabric, progress)
+        self.pictures = AgedPictures(recipe, data, fabric, progress, least=min(LEAST, recipe.crop))
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
         self.ahead = Ahead(self.make, recipe, fabric)
@@ -115,6 +116,7 @@ class Scratches:
         chance, many, size, enlarged, scale, unit, border = torch.rand(7, generator=generator).tolist()
         scale = SCALES[1] ** scale if enlarged < ENLARGED else 1.0
         piece = self.pictures.cut(part, generator, side=max(math.ceil(PIECE / scale), self.recipe.crop))
+        scale = max(scale, self.recipe.crop / min(piece.shape[-2:]))
         piece = enlarge(piece, scale)
         if chance < DRESSED:
             count, reach = 1 + int(MOST * many), (0.05 + 0.25 * size) * min(piece.shape[-2:])
