@@ -5,7 +5,7 @@ import pytest
 from onnx_files import write_convolutions
 
 import daguerre.tasks.face_finding as module
-from daguerre.errors import OptionError
+from daguerre.errors import MissingExtra, OptionError
 from daguerre.images import Picture
 from daguerre.tasks.face_finding import Boxes, Face, FaceFinder, YuNet, in_reading_order, merged
 
@@ -30,6 +30,15 @@ def test_a_face_is_found_where_it_is(astronaut):
 
 def test_the_order_of_the_search_is_no_matter(astronaut):
     assert find(Picture.from_array(astronaut)) == find(Picture.from_array(astronaut))
+
+
+def test_an_opencv_without_cascades_is_named_with_the_ways_out(monkeypatch):
+    import cv2
+
+    monkeypatch.delattr(cv2, "CascadeClassifier")
+    module.cascade.cache_clear()
+    with pytest.raises(MissingExtra, match=r"OpenCV .* finds no faces by itself; install 'opencv-python-headless<5'"):
+        FaceFinder(min_size=70, confidence=0.5)
 
 
 def test_no_face_is_found_in_a_cup_of_coffee():

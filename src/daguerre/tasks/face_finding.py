@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from daguerre.errors import OptionError
+from daguerre.errors import MissingExtra, OptionError
 from daguerre.images import Picture
 from daguerre.images.pixels import luma, to_levels
 from daguerre.tasks.resized import read_resized
@@ -67,10 +67,14 @@ class FaceFinder:
     Args:
         min_size: least side of a face, in pixels of the picture.
         confidence: least score.
+
+    Raises:
+        MissingExtra: this OpenCV has no cascades.
     """
 
     def __init__(self, *, min_size: int, confidence: float) -> None:
         self.min_size, self.confidence = min_size, confidence
+        cascade(FRONTAL[0])  # better refused now than after an hour's work
 
     def __call__(self, picture: Picture) -> list[Face]:
         """The faces of a picture, in reading order of their middles."""
@@ -214,8 +218,18 @@ def search_turned(name: str, grey: NDArray[Any], least: int, degrees: float) -> 
 
 @functools.cache
 def cascade(name: str) -> Any:
+    """One of OpenCV's cascades.
+
+    Raises:
+        MissingExtra: this OpenCV has none any more.
+    """
     import cv2  # takes a fifth of a second, which no other task should pay
 
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise MissingExtra(
+            f"OpenCV {cv2.__version__} finds no faces by itself; install 'opencv-python-headless<5', give --finder a "
+            "file of YuNet's, or restore with --faces off"
+        )
     return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / name))
 
 
