@@ -14,14 +14,10 @@ RECIPE = parse_recipe(
         "name": "tiny",
         "step": "regression",
         "steps": 7,
-        "batch": 2,
-        "crop": 16,
         "seed": 3,
-        "network": {"name": "CompactResNet", "arguments": {"scale": 2, "features": 4, "blocks": 1}},
+        "network": {"name": "SRCNN"},
         "data": {"parts": ["."]},
         "optimizer": {"lr": 1e-2},
-        "losses": {"l1": 1.0},
-        "validation": {"every": 2, "crop": 20},
     }
 )
 

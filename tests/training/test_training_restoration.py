@@ -114,6 +114,7 @@ def test_a_resumed_run_ends_with_the_same_bits(data, tmp_path, variant):
         ({"losses": {"l1": 1.0, "whole": 0.1}}, "did you mean 'hole'"),
         (VARIANTS["shared autoencoding"] | {"aging": {"half": 0.0}}, "name their parts in aging.real"),
         (VARIANTS["autoencoding"] | {"discriminator": LATENTS}, "go together"),
+        ({"keep": "encoder"}, "keep is 'encoder', which the step 'translation' cannot heed"),
         ({"autoencoders": {"old": "texture", "clean": "restore-vae-clean"}}, "old is a TextureUNet; it must be"),
         ({"autoencoders": {"old": "restore-vae-old", "clean": "texture"}}, "clean is a TextureUNet; it must be"),
     ],
