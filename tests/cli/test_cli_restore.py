@@ -38,7 +38,8 @@ def test_a_photograph_is_restored_beside_itself_and_stays(restore):
     ran = restore("old.jpg")
     assert (ran.status, ran.out) == (0, "")
     assert ran.err.startswith("old-restored.jpg  ")
-    assert "% was damaged, tones changed by" in ran.err
+    assert "% was damaged, " in ran.err
+    assert "tones changed by" in ran.err
     assert Picture.open("old-restored.jpg").height == 60
     assert Path("old.jpg").read_bytes() == before
 
@@ -125,6 +126,15 @@ def test_who_has_a_pale_photograph_is_told_what_to_do_if_it_has_faded(restore):
     assert "pale:" not in restore("usual.png", *others).err
 
 
+def test_how_blurred_it_was_is_said(restore):
+    draw("old.png")
+    ran = restore("old.png", "--blur", "1.5", "--faces", "off")
+    assert ran.status == 0
+    assert "blurred by 1.5 pixels, tones changed by" in ran.err
+    said = json.loads(restore("old.png", "-o", "off.png", "--blur", "off", "--faces", "off", "--json").out)
+    assert said["blur_pixels"] == 0
+
+
 def test_what_was_stained_is_said_and_lightened_unless_told_otherwise(restore):
     down, across = np.mgrid[0:256, 0:320]
     light = 150 + 50 * np.sin(down / 40) * np.sin(across / 30)
@@ -154,6 +164,8 @@ REFUSED = {
     "a.png other/a.jpg --stages way": "a-1-stains-lifted.png is read, or written for something else",
     "a.png --strength 2": "strength is 2",
     "a.png --fix-fading on": "strong",
+    "a.png --blur soft": "blur is 'soft'; write auto, off, or a number of pixels",
+    "a.png --blur 5": "blur is 5; it must lie between 0 and 4",
     "missing.png": "missing.png: no such file or folder",
 }
 

@@ -13,6 +13,7 @@ from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.resized import read_resized
 from daguerre.tasks.restore import RestoreOptions, Restorer
 from daguerre.tasks.stains import Lightened
+from daguerre.training.aging import texture
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +127,27 @@ def test_options_that_make_no_sense_are_refused():
         RestoreOptions(strength=2)
     with pytest.raises(OptionError, match="sensitivity is -1"):
         RestoreOptions(sensitivity=-1)
-    for choice in ({"fix_fading": "strong"}, {"fix_fading": "off"}, {"keep_colour": True}):
-        with pytest.raises(OptionError, match="leave out fix-fading and keep-colour"):
+    for choice in ({"fix_fading": "strong"}, {"fix_fading": "off"}, {"keep_colour": True}, {"blur": "1"}):
+        with pytest.raises(OptionError, match="leave out blur, fix-fading and keep-colour"):
             RestoreOptions(model="microsoft", **choice)
+    with pytest.raises(OptionError, match=r"blur is 'soft'; write auto, off, or a number of pixels such as 1\.5"):
+        RestoreOptions(blur="soft")
+    for wrong in ("9", "-1", "nan"):
+        with pytest.raises(OptionError, match="it must lie between 0 and 4"):
+            RestoreOptions(blur=wrong)
+
+
+def test_a_blurred_photograph_is_sharpened_unless_told_otherwise_and_a_sharp_one_only_if_told():
+    sharp = torch.from_numpy(data.coffee()[100:300, 150:350].copy()).permute(2, 0, 1)[None] / 255
+    soft = Picture.from_tensor(texture.blur(sharp, sigma=1.5))
+    others = {"fix_fading": "off", "faces": "off"}
+    restored, left = (Restorer(blur=blur, **others)(soft) for blur in ("auto", "off"))
+    assert restored.blur == pytest.approx(1.5, rel=0.2)
+    assert restored.step.measured["blur_pixels"] == restored.blur
+    assert left.blur == Restorer(**others)(Picture.from_tensor(sharp)).blur == 0
+    assert Restorer(blur="1.25", **others)(Picture.from_tensor(sharp)).blur == 1.25
+    scores = [psnr(one.read(), sharp, channel="rgb").item() for one in (restored.picture, left.picture)]
+    assert scores[0] > scores[1] + 0.5
 
 
 def test_masks_that_do_not_fit_are_refused(photo, tmp_path):

@@ -25,11 +25,12 @@ def network():
     return made
 
 
-def test_the_result_does_not_depend_on_the_windows(network, monkeypatch):
+@pytest.mark.parametrize("blur", [0.0, 1.7])
+def test_the_result_does_not_depend_on_the_windows(network, monkeypatch, blur):
     picture = Picture.from_array(photo(150, 131, bits=16))
-    whole = cleaned(picture, network, DEVICE).array()
+    whole = cleaned(picture, network, DEVICE, blur=blur).array()
     monkeypatch.setattr(module, "window_side", lambda *_, **__: 30)
-    parts = cleaned(picture, network, DEVICE).array()
+    parts = cleaned(picture, network, DEVICE, blur=blur).array()
     assert (whole != picture.array()).any()
     assert np.abs(whole.astype(int) - parts).max() <= 1
 

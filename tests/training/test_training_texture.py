@@ -7,9 +7,10 @@ from PIL import Image
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.progress import silent
+from daguerre.training.aging import Aged, age, texture
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.steps.texture import Texture, spoil
+from daguerre.training.steps.texture import Blur, Texture, deconvolved, spoil
 
 
 def recipe(**changes):
@@ -56,13 +57,44 @@ def test_batches_are_drawn_anew_and_the_same_by_the_same_chance(data):
     assert not torch.equal(first[0], other[0])
 
 
+def test_a_blur_is_as_wide_as_it_is_and_a_slight_one_is_undone():
+    image = torch.rand(1, 3, 48, 48)
+    assert Blur().wide == 0
+    assert Blur(sigma=1.3).wide == 1.3
+    assert Blur(factor=2.0).wide == pytest.approx(0.92)
+    assert Blur(sigma=1.0, factor=2.0).wide == pytest.approx(1.36, abs=0.01)
+    assert torch.equal(Blur(sigma=0.5).left(image), image)
+    assert torch.equal(Blur(sigma=1.3).left(image), texture.blur(image, sigma=1.3))
+
+
+def test_what_blurred_an_aged_photograph_is_known():
+    image = torch.rand(1, 3, 48, 48)
+    for seed in range(20):
+        aged = age(image, seed=seed, kind="snapshot", strength=1.5)
+        sigmas = [step["sigma"] for step in aged.record["steps"] if step["step"] == "blur"]
+        assert [Blur.of(aged).sigma] == sigmas
+    assert Blur.of(Aged(image, image, image, image[:, :1].byte(), {})) == Blur()
+
+
+def test_what_was_blurred_and_deconvolved_is_near_to_what_it_was():
+    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image = torch.nn.functional.interpolate(coarse, (64, 64), mode="bicubic").clamp(0, 1)
+    apart = [
+        (deconvolved(image, torch.Generator().manual_seed(seed)) - image).square().mean().sqrt().item()
+        for seed in range(8)
+    ]
+    assert 0 < min(apart) < max(apart) < 0.08
+    assert len(set(apart)) == 8
+
+
 def test_spoilt_textures_keep_their_tones():
     image = torch.full((1, 3, 64, 64), 0.5)
     for seed in range(8):
-        spoilt = spoil(image, torch.Generator().manual_seed(seed))
+        spoilt, wanted = spoil(image, torch.Generator().manual_seed(seed))
+        torch.testing.assert_close(wanted, image)
         assert spoilt.shape == image.shape
         assert abs(spoilt.mean().item() - 0.5) < 0.02
-    assert len({spoil(image, torch.Generator().manual_seed(seed)).std().item() for seed in range(8)}) > 4
+    assert len({spoil(image, torch.Generator().manual_seed(seed))[0].std().item() for seed in range(8)}) > 4
 
 
 def test_another_network_is_refused(data, tmp_path):

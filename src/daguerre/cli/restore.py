@@ -39,6 +39,8 @@ def restore(
     $ daguerre restore old.jpg --fix-fading off        the tones stay
     $ daguerre restore old.jpg --scratches off         nothing is filled
     $ daguerre restore old.jpg --stains off            spots and water lines stay
+    $ daguerre restore old.jpg --blur off              what is soft stays soft
+    $ daguerre restore old.jpg --blur 1.5              blurred, but with sharp dust
     $ daguerre restore old.jpg --faces off             faces as the rest
     $ daguerre restore old.jpg --mask-out mask.png     and what was filled ...
     $ daguerre restore old.jpg --scratches mask.png    ... or should be
@@ -86,6 +88,7 @@ def restore(
         said = {
             "damaged_percent": round(100 * restored.damaged, 2),
             "stained_percent": round(100 * restored.stained, 1),
+            "blur_pixels": restored.blur,
             "tone_change_percent": round(100 * restored.tone_change, 1),
             "pale_percent": round(100 * restored.pale, 1),
             "faces": [plain(face) for face in restored.faces],
@@ -104,6 +107,7 @@ def stage_files(job: Job, folder: Path) -> dict[str, Path]:
 def describe(said: dict[str, Any]) -> str:
     line = f"{said['damaged_percent']} % was damaged, "
     line += f"{said['stained_percent']} % stained, " if said["stained_percent"] else ""
+    line += f"blurred by {said['blur_pixels']} pixels, " if said["blur_pixels"] else ""
     line += f"tones changed by {said['tone_change_percent']} %"
     line += f" ({said['hint']})" if "hint" in said else ""
     return line + (f", {describe_faces(said)}" if said["faces"] else "")

@@ -12,11 +12,12 @@ from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.blur import WIDEST
 from daguerre.tasks.faces import MODELS, FaceOptions, FaceRefiner, RefinedFace
 from daguerre.tasks.microsoft import Filling, require
 from daguerre.tasks.microsoft import models as published_models
 from daguerre.tasks.provenance import Step
-from daguerre.tasks.restoring import FixFading, Method, OurMethod, PublishedMethod
+from daguerre.tasks.restoring import FixFading, Made, Method, OurMethod, PublishedMethod
 from daguerre.tasks.result import Result
 from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part, read_mask
 from daguerre.tasks.stains import MODEL as STAINS
@@ -50,6 +51,12 @@ class RestoreOptions:
         "auto",
         "auto lightens what stains, water lines and old tape have darkened on prints without colour, off leaves it",
     )
+    blur: str = option(
+        "auto",
+        "auto undoes blur where not one edge of the photograph is sharp, off leaves it; or how wide it is in pixels, "
+        "such as 1.5",
+        metavar="auto|off|PIXELS",
+    )
     fix_fading: FixFading = option(
         "auto",
         "undo fading, yellowing, casts and uneven light: auto with care, for a picture may be pale by nature; strong "
@@ -71,16 +78,33 @@ class RestoreOptions:
         check_range("face_strength", self.face_strength, 0, 1)
         if self.scratches.lower() in ("", "auto", "off") and self.given_mask:
             raise OptionError(f"scratches is {self.scratches!r}; write auto, off, or the name of a mask's file")
-        if self.filling and (self.fix_fading != "auto" or self.keep_colour):
+        if self.filling and (self.fix_fading != "auto" or self.keep_colour or self.blur != "auto"):
             raise OptionError(
-                "the published networks set tones as they were trained to; leave out fix-fading and keep-colour"
+                "the published networks undo blur and set tones as they were trained to; leave out blur, "
+                "fix-fading and keep-colour"
             )
-        self.finding(), self.refining()  # refuse what makes no sense to them
+        self.blur_pixels, self.finding(), self.refining()  # refuse what makes no sense to them
 
     @property
     def given_mask(self) -> bool:
         """Whether a person says where the damage is."""
         return self.scratches not in ("auto", "off")
+
+    @property
+    def blur_pixels(self) -> float | None:
+        """Deviation in pixels of the Gaussian to undo; nothing if it is to be measured.
+
+        Raises:
+            OptionError: `blur` is neither auto, off, nor a number of pixels.
+        """
+        if self.blur == "auto":
+            return None
+        try:
+            pixels = float(self.blur.replace("off", "0"))
+        except ValueError:
+            raise OptionError(f"blur is {self.blur!r}; write auto, off, or a number of pixels such as 1.5") from None
+        check_range("blur", pixels, 0, WIDEST)
+        return pixels
 
     @property
     def filling(self) -> Filling | None:
@@ -127,6 +151,7 @@ class Restored(Result):
         stained: part of it that was stained and has been lightened, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
+        blur: deviation in pixels of the Gaussian that it was blurred with and no longer is; 0 if it was sharp.
         faces: those that were found, and what was done to each.
         step: the record of what was done that a saved file carries.
         stages: the photograph on its way, by name, in order, if they were asked for.
@@ -137,6 +162,7 @@ class Restored(Result):
     tone_change: float
     stained: float = 0.0
     pale: float = 0.0
+    blur: float = 0.0
     faces: tuple[RefinedFace, ...] = ()
     stages: dict[str, Picture] = field(default_factory=dict)
 
@@ -177,7 +203,11 @@ class Restorer:
         if options.filling:
             return PublishedMethod(device, strength=options.strength, filling=options.filling)
         return OurMethod(
-            device, strength=options.strength, fix_fading=options.fix_fading, keep_colour=options.keep_colour
+            device,
+            strength=options.strength,
+            blur=options.blur_pixels,
+            fix_fading=options.fix_fading,
+            keep_colour=options.keep_colour,
         )
 
     def __call__(
@@ -205,8 +235,9 @@ class Restorer:
             stained=lightened.stained,
             tone_change=made.tone_change,
             pale=made.pale,
+            blur=made.blur,
             faces=refined.faces if refined else (),
-            step=self.step(damaged, lightened.stained, made.tone_change, refined.step if refined else None),
+            step=self.step(damaged, lightened.stained, made, refined.step if refined else None),
             stages=way | ({"before the faces": made.picture} if refined and refined.refined else {}) if stages else {},
         )
 
@@ -220,7 +251,7 @@ class Restorer:
             return self.detector(photo, progress=progress)
         return None if self.options.scratches == "off" else read_mask(self.options.scratches, photo)
 
-    def step(self, damaged: float, stained: float, tone_change: float, faces: Step | None) -> Step:
+    def step(self, damaged: float, stained: float, made: Made, faces: Step | None) -> Step:
         """What to record of a result: the options that differ from the defaults, but not where it was computed.
 
         Args:
@@ -240,12 +271,13 @@ class Restorer:
         if self.lifter is not None:
             used.append(STAINS)
         redrawn = faces is not None and faces.source_type == "compositeWithTrainedAlgorithmicMedia"
-        parts = {"damaged": damaged, "stained": stained, "tone_change": tone_change}
+        parts = {"damaged": damaged, "stained": stained, "tone_change": made.tone_change}
         return Step(
             task="restore",
             options=chosen,
             models={name: weights.checksum(name) for name in used} | dict(faces.models if faces else {}),
             measured={f"{name}_percent": round(100 * part, 2) for name, part in parts.items()}
+            | {"blur_pixels": made.blur}
             | dict(faces.measured if faces else {}),
             source_type="compositeWithTrainedAlgorithmicMedia" if damaged or redrawn else "algorithmicallyEnhanced",
         )

@@ -14,6 +14,7 @@ from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.networks.tone import ToneCurves
 from daguerre.progress import ProgressCallback
+from daguerre.tasks.blur import measure_blur
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
 from daguerre.tasks.microsoft import Filling, PublishedRestorer
@@ -39,12 +40,14 @@ class Made:
         picture: the result.
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far the darkest and the lightest tones still are from black and white, in [0, 1]; 0 if nobody looked.
+        blur: deviation in pixels of the Gaussian that was undone; 0 if none was.
         stages: the photograph on its way, by name.
     """
 
     picture: Picture
     tone_change: float = 0.0
     pale: float = 0.0
+    blur: float = 0.0
     stages: dict[str, Picture] = field(default_factory=dict)
 
 
@@ -63,6 +66,7 @@ class OurMethod:
 
     Args:
         strength: how far to go from the photograph to the restored one, in [0, 1].
+        blur: deviation in pixels of the Gaussian to undo; measured unless given.
         fix_fading: also set the tones right; strong if they have surely changed.
         keep_colour: of the tones, the lightness alone.
 
@@ -70,8 +74,10 @@ class OurMethod:
         WeightsNotFound: a network is missing.
     """
 
-    def __init__(self, device: Device, *, strength: float, fix_fading: FixFading, keep_colour: bool) -> None:
-        self.device, self.strength = device, strength
+    def __init__(
+        self, device: Device, *, strength: float, blur: float | None, fix_fading: FixFading, keep_colour: bool
+    ) -> None:
+        self.device, self.strength, self.blur = device, strength, blur
         self.toning = {"changed": fix_fading == "strong", "keep_colour": keep_colour}
         self.models = (TEXTURE, OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading != "off" else []))
         old = CompactEncoder.of(weights.load(OLD).network)
@@ -83,7 +89,7 @@ class OurMethod:
 
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
         filled = photo if mask is None else fill_coarsely(photo, mask, self.network, self.device, progress)
-        begun = cleaned(filled, self.texture, self.device, progress)
+        begun, blur = self.clean(filled, progress)
         tone = None
         if self.tone is not None:
             tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, **self.toning)
@@ -121,7 +127,13 @@ class OurMethod:
             way["mended"] = between.picture(like=photo)
         picture = canvas.picture(like=photo)
         found = {"tone_change": tone.change, "pale": tone.pale} if tone else {}
-        return Made(picture=picture, stages=way if stages else {}, **found)
+        return Made(picture=picture, blur=blur, stages=way if stages else {}, **found)
+
+    def clean(self, photo: Picture, progress: ProgressCallback) -> tuple[Picture, float]:
+        """A photograph without its grain and its blur, and how wide that was."""
+        begun = cleaned(photo, self.texture, self.device, progress)
+        blur = measure_blur(begun) if self.blur is None else self.blur
+        return (cleaned(begun, self.texture, self.device, progress, blur=blur) if blur else begun), blur
 
 
 class PublishedMethod:

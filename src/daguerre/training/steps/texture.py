@@ -1,6 +1,8 @@
 """The step that trains a network to take grain, noise and compression away."""
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +14,65 @@ from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.progress import ProgressCallback
+from daguerre.tasks.blur import sharpened
 from daguerre.training.aged import AgedPictures
-from daguerre.training.aging import texture
+from daguerre.training.aging import Aged, texture
 from daguerre.training.ahead import Ahead
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.restoration import FLOOR, sheet
 from daguerre.training.trainee import Average, Trainee
 
-__all__ = ["Texture", "spoil"]
+__all__ = ["Blur", "Texture", "deconvolved", "spoil"]
 
 PLAIN = 0.5  # of the examples are new photographs whose texture alone is spoilt; the others are aged without damage
+SHARPENED = 0.2  # of the others were blurred and then deconvolved, as far as they were blurred, but for UNSURE of it
+FEW, UNSURE = 0.6, 0.12  # pixels from which a blur is to stay, for it is undone apart from this; how well it is known
+SHRUNK = 0.46  # pixels: shrunk by a factor, edges become as soft as by a Gaussian of so many times the factor
 THINNED = 0.1  # of the pictures had every other pixel left out, which makes texture as harsh as noise
 TRIALS = 24
 SHOWN = 6
 
 
+@dataclass(frozen=True)
+class Blur:
+    """How a picture lost its sharpness.
+
+    Args:
+        sigma: deviation in pixels of the Gaussian it was blurred with.
+        factor: by which it was shrunk, and enlarged again.
+    """
+
+    sigma: float = 0.0
+    factor: float = 1.0
+
+    @classmethod
+    def of(cls, aged: Aged) -> "Blur":
+        """That of an aged photograph."""
+        done = {step["step"]: step for step in aged.record.get("steps", [])}
+        sigma = done.get("blur", {}).get("sigma", 0.0)
+        return cls(sigma=sigma, factor=done.get("low_resolution", {}).get("factor", 1.0))
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Blur an image alike."""
+        soft = texture.blur(image, sigma=self.sigma)
+        return texture.low_resolution(soft, factor=self.factor) if self.factor > 1 else soft
+
+    @property
+    def wide(self) -> float:
+        """Deviation in pixels of the Gaussian that makes edges as soft."""
+        return math.hypot(self.sigma, SHRUNK * self.factor if self.factor > 1 else 0.0)
+
+    def left(self, image: Tensor) -> Tensor:
+        """What a network should leave of an image that lost its sharpness so."""
+        return self(image) if self.wide >= FEW else image
+
+
 class Texture:
     """Give photographs back their texture: aged ones without damage, in their aged tones, and new ones.
+
+    What is blurred is to stay so, for it is measured and deconvolved when it has been cleaned; what deconvolution
+    leaves is cleaned, too.
 
     Losses: `sound`, the logarithm of each example's mean square error, so that slight grain counts as much as a
     halftone; `l1`.
@@ -51,11 +94,14 @@ class Texture:
 
     def make_trials(self) -> dict[str, list[tuple[Tensor, Tensor]]]:
         """Pictures held out, spoilt and as they should be, by what was done to them; always the same."""
-        trials: dict[str, list[tuple[Tensor, Tensor]]] = {"aged": [], "plain": [], "clean": []}
+        names = ("aged", "plain", "sharpened", "clean")
+        trials: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
         for number, one in enumerate(self.pictures.trials(TRIALS)):
             generator = torch.Generator().manual_seed(number)
-            trials["aged"].append((torch.where(one.mask > 0, one.toned, one.image), one.toned))
-            trials["plain"].append((spoil(one.clean, generator), one.clean))
+            wanted = Blur.of(one).left(one.toned)
+            trials["aged"].append((torch.where(one.mask > 0, one.toned, one.image), wanted))
+            trials["plain"].append(spoil(one.clean, generator))
+            trials["sharpened"].append((deconvolved(one.clean, generator), one.clean))
             trials["clean"].append((one.clean, one.clean))
         return trials
 
@@ -67,9 +113,13 @@ class Texture:
             chance, plain = torch.rand(2, generator=generator).tolist()
             if plain >= PLAIN:
                 aged = self.pictures.age(image, generator)
-                pairs.append((aged.image, aged.toned))
+                pairs.append((aged.image, Blur.of(aged).left(aged.toned)))
+            elif chance < self.recipe.aging.untouched:
+                pairs.append((image, image))
+            elif chance > 1 - SHARPENED:
+                pairs.append((deconvolved(image, generator), image))
             else:
-                pairs.append((image if chance < self.recipe.aging.untouched else spoil(image, generator), image))
+                pairs.append(spoil(image, generator))
         spoilt, wanted = (torch.cat(images) for images in zip(*pairs, strict=True))
         return spoilt, wanted
 
@@ -113,7 +163,7 @@ class Texture:
 
     def show(self) -> Tensor:
         """Pictures held out, one a row: spoilt, cleaned, wanted."""
-        pairs = [*self.trials["aged"][: SHOWN // 2], *self.trials["plain"][: SHOWN // 2]]
+        pairs = [pair for name in ("aged", "plain", "sharpened") for pair in self.trials[name][: SHOWN // 3]]
         return sheet([[image, self.clean(image), wanted] for image, wanted in pairs])
 
     def state(self) -> dict[str, Any]:
@@ -123,13 +173,16 @@ class Texture:
         return self.average.network, self.average.network.state_dict()
 
 
-def spoil(image: Tensor, generator: torch.Generator) -> Tensor:
-    """A new photograph (1, 3, H, W) with its texture spoilt, in one way or several: blur, grain, noise, compression."""
+def spoil(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A new photograph (1, 3, H, W) with its texture spoilt, in one way or several, and what it should become."""
     chances, amounts = torch.rand(2, 8, generator=generator).tolist()
     coloured = chances[7] < 0.5
+    blur = Blur(
+        sigma=0.3 + 2.2 * amounts[0] ** 1.5 if chances[0] < 0.3 else 0.0,
+        factor=1 + 1.5 * amounts[1] if chances[1] < 0.2 else 1.0,
+    )
+    spoilt = blur(image)
     ways: list[tuple[float, Callable[[Tensor, float], Tensor]]] = [
-        (0.3, lambda x, a: texture.blur(x, sigma=0.3 + 1.2 * a)),
-        (0.2, lambda x, a: texture.low_resolution(x, factor=1 + 1.2 * a)),
         (
             0.45,
             lambda x, a: texture.grain(
@@ -141,7 +194,21 @@ def spoil(image: Tensor, generator: torch.Generator) -> Tensor:
         (0.08, lambda x, a: texture.salt_and_pepper(x, amount=0.0005 + 0.005 * a, generator=generator)),
         (0.5, lambda x, a: texture.compress(x, quality=round(95 - 70 * a))),
     ]
-    for (share, way), chance, amount in zip(ways, chances, amounts, strict=False):
+    for (share, way), chance, amount in zip(ways, chances[2:], amounts[2:], strict=False):
         if chance < share:
-            image = way(image, amount)
-    return image
+            spoilt = way(spoilt, amount)
+    return spoilt, blur.left(image)
+
+
+def deconvolved(image: Tensor, generator: torch.Generator) -> Tensor:
+    """A new photograph (1, 3, H, W) after blurring, slight grain and compression, and deconvolution."""
+    small, grainy, compressed, much, size, quality = torch.rand(6, generator=generator).tolist()
+    blur = Blur(sigma=0.7 + 1.8 * much) if small < 0.75 else Blur(factor=1.5 + much)
+    spoilt = blur(image)
+    if grainy < 0.6:
+        strength = 0.015 * torch.rand((), generator=generator).item()
+        spoilt = texture.grain(spoilt, strength=strength, size=1.2 * size, generator=generator)
+    if compressed < 0.6:
+        spoilt = texture.compress(spoilt, quality=round(100 - 45 * quality))
+    known = blur.wide * math.exp(UNSURE * torch.randn((), generator=generator).item())
+    return sharpened(spoilt, known).clamp(0, 1)

@@ -1,0 +1,120 @@
+"""How blurred a photograph is as a whole, measured at the sharpest edges in it; and the same undone."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre.images import Picture
+from daguerre.images.pixels import luma
+from daguerre.tasks.colours import read_colours
+from daguerre.tiling import Window, plan_windows
+
+__all__ = ["WIDEST", "edge_ratios", "measure_blur", "reach_of", "sharpened"]
+
+SIDE = 1024  # pixels of a window
+AGAIN = 1.0  # pixels: deviation of the Gaussian that it is blurred with once more
+REACH = 5  # pixels on each side that a ratio depends on
+PLAIN = 0.02  # slope of an edge then, in lightness per pixel, from which it counts
+SHARPEST = 0.9  # of the edges are less sharp than those that tell
+FEWEST = 100  # edges that there must be
+STEPS, MOST = 600, 6.0  # of the histogram
+# What is found is three quarters of a Gaussian's deviation (21 photographs, blurred by 0.8 to 2.5 pixels: 0.63, 0.75,
+# 0.88, 1.18, 1.49, 1.91 in the middle, with grain, noise or compression cleaned before it little less), for a line is
+# steeper than an edge. Sharp ones come to 0.29 to 0.65, blurred by 1.2 pixels to 0.76 to 1.20.
+SEEN, SHARP = 0.75, 0.66
+# Of deconvolution, cleaned before and after. Four photographs blurred by 1.2 pixels come from 29.8 dB to 32.6, 33.2,
+# 33.6 and 34.3 by 2, 3, 4 and 6 rounds; compressed (80) as well from 29.1 to 30.6, 30.7, 30.7 and 30.6; with a
+# little noise from 28.3 to 30.1, 29.9, 29.6 and 28.9; with grain from 26.2 to 27.8, 27.7, 27.6 and 27.3, 27.5 by none.
+ROUNDS = 3
+WIDEST = 4.0  # pixels: the widest blur that is undone
+
+
+def measure_blur(photo: Picture) -> float:
+    """How a photograph without noise is blurred: the Gaussian's deviation in pixels, at most WIDEST; 0 if it is sharp.
+
+    Every edge is blurred once more, and how much less steep it then is tells how steep it was: by a factor of
+    sqrt(1 + (1/s)^2) if it was a step blurred by s pixels (Zhuo and Sim 2011, "Defocus map estimation from a single
+    image"). What is out of focus is soft in a sharp photograph, too; where all is blurred nothing is sharp. So the
+    sharpest tenth of the edges tells, and where that is sharp the photograph is. It is read window by window, and the
+    answer does not depend on the windows.
+
+    Raises:
+        UnreadablePicture: the file is damaged.
+    """
+    counts = torch.zeros(STEPS, dtype=torch.float64)
+    for window in plan_windows(photo.height, photo.width, SIDE):
+        source = window.grown(REACH, photo.height, photo.width)
+        ratios = edge_ratios(luma(read_colours(photo, source)[0]), window.within(source))
+        counts += torch.histc(ratios, bins=STEPS, min=0, max=MOST).double()
+    if counts.sum() < FEWEST:
+        return 0.0
+    place = int((counts.cumsum(0) < SHARPEST * counts.sum()).sum())
+    ratio = (place + 0.5) * MOST / STEPS
+    measured = AGAIN / max(ratio**2 - 1, 1e-3) ** 0.5
+    return min(round(measured / SEEN, 2), WIDEST) if measured > SHARP else 0.0
+
+
+def edge_ratios(light: Tensor, window: Window) -> Tensor:
+    """How much steeper each edge is than after blurring once more: (n,), clamped to the histogram.
+
+    Args:
+        light: (1, 1, h, w) in [0, 1].
+        window: where in it edges count.
+    """
+    soft = gaussian(light, AGAIN)
+    (down, across), (soft_down, soft_across) = slopes(light), slopes(soft)
+    steep = torch.hypot(soft_down, soft_across)
+    around = F.pad(steep, (1, 1, 1, 1))
+    upright = steep >= torch.maximum(around[..., 1:-1, :-2], around[..., 1:-1, 2:])
+    level = steep >= torch.maximum(around[..., :-2, 1:-1], around[..., 2:, 1:-1])
+    edge = torch.where(soft_across.abs() >= soft_down.abs(), upright, level) & (steep > PLAIN)
+    along = (down * soft_down + across * soft_across) / steep.square().clamp(min=1e-12)
+    rows, columns = window.slices
+    return along[..., rows, columns][edge[..., rows, columns]].clamp(0, MOST - 1e-3)
+
+
+def sharpened(image: Tensor, blur: float) -> Tensor:
+    """An image deconvolved by Van Cittert's iteration: what it lacks where it is blurred again is added, three times.
+
+    Van Cittert 1931, "Zum Einfluß der Spaltbreite auf die Intensitätsverteilung in Spektrallinien". Stopped so early
+    it undoes most of what a blur took from edges, and lets noise grow to at most four times what it was.
+
+    Args:
+        image: (1, C, h, w), without noise.
+        blur: deviation in pixels of the Gaussian that it is blurred with, above 0.
+
+    Returns:
+        (1, C, h, w), unclamped; what lies `reach_of(blur)` pixels from the border does not depend on what is beyond.
+    """
+    made = image
+    for _ in range(ROUNDS):
+        made = made + image - gaussian(made, blur)
+    return made
+
+
+def reach_of(blur: float) -> int:
+    """Pixels on each side that sharpening depends on."""
+    return ROUNDS * math.ceil(3 * blur)
+
+
+def gaussian(image: Tensor, sigma: float) -> Tensor:
+    """Blur (1, C, h, w) once more; shifted sums, which a processor is faster at than convolving."""
+    reach = math.ceil(3 * sigma)
+    taps = [math.exp(-0.5 * (x / sigma) ** 2) for x in range(reach + 1)]
+    whole = 2 * sum(taps) - taps[0]
+    for dim, margin in ((2, (0, 0, reach, reach)), (3, (reach, reach, 0, 0))):
+        wide, size = F.pad(image, margin, mode="replicate"), image.shape[dim]
+        image = image * (taps[0] / whole)
+        for x in range(1, reach + 1):
+            beside = wide.narrow(dim, reach - x, size) + wide.narrow(dim, reach + x, size)
+            image = torch.add(image, beside, alpha=taps[x] / whole)
+    return image
+
+
+def slopes(light: Tensor) -> tuple[Tensor, Tensor]:
+    """Lightness per pixel downwards and to the right, by the pixels before and after."""
+    wide = F.pad(light, (1, 1, 1, 1), mode="replicate")
+    down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2
+    return down, (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2

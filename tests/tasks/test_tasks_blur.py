@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+import daguerre.tasks.blur as module
+from daguerre.evaluation.metrics import psnr
+from daguerre.images import Picture
+from daguerre.tasks.blur import measure_blur, reach_of, sharpened
+from daguerre.training.aging import texture
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = ["astronaut", "coffee"]
+
+
+def blurred(name, sigma):
+    return texture.blur(Picture.open(EXAMPLES / f"{name}.jpg").read(), sigma=sigma)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sharp_photograph_is_sharp(name):
+    assert measure_blur(Picture.open(EXAMPLES / f"{name}.jpg")) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("sigma", [1.3, 2.0, 2.5])
+def test_a_blur_is_measured_to_a_fifth_of_its_width(name, sigma):
+    assert measure_blur(Picture.from_tensor(blurred(name, sigma))) == pytest.approx(sigma, rel=0.2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_out_of_focus_does_not_make_a_photograph_blurred(name):
+    image = blurred(name, 0)
+    third = image.shape[3] // 3
+    image[..., third:] = blurred(name, 2.0)[..., third:]
+    assert measure_blur(Picture.from_tensor(image)) == 0
+
+
+def test_the_answer_does_not_depend_on_the_windows(monkeypatch):
+    picture = Picture.from_tensor(blurred("coffee", 1.5), bits=16)
+    whole = measure_blur(picture)
+    monkeypatch.setattr(module, "SIDE", 64)
+    assert measure_blur(picture) == whole > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("sigma", [0.8, 1.3, 2.0])
+def test_a_blur_that_is_known_is_mostly_undone(name, sigma):
+    soft, sharp = blurred(name, sigma), blurred(name, 0)
+    before, after = (psnr(image.clamp(0, 1), sharp, channel="rgb").item() for image in (soft, sharpened(soft, sigma)))
+    assert after > before + 1.5
+
+
+def test_nothing_beyond_its_reach_is_sharpened():
+    image = torch.rand(1, 3, 120, 60, generator=torch.Generator().manual_seed(0))
+    changed = image.clone()
+    changed[..., 80:, :] = 0
+    apart = (sharpened(image, 2.3) - sharpened(changed, 2.3)).abs().amax((0, 1, 3))
+    first = int(apart.nonzero()[0])
+    assert 80 - reach_of(2.3) <= first < 80
+
+
+def test_without_edges_nobody_can_tell():
+    assert measure_blur(Picture.from_tensor(torch.full((1, 3, 200, 200), 0.5))) == 0
+
+
+def test_black_and_white_is_measured_as_well():
+    grey = blurred("coffee", 2.0).mean(1, keepdim=True)
+    assert measure_blur(Picture.from_tensor(grey)) == pytest.approx(2.0, rel=0.2)
