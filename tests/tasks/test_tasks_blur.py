@@ -6,7 +6,7 @@ import torch
 import daguerre.tasks.blur as module
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
-from daguerre.tasks.blur import measure_blur, reach_of, sharpened
+from daguerre.tasks.blur import excess, measure_blur, reach_of, sharpened
 from daguerre.training.aging import texture
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -49,6 +49,12 @@ def test_a_blur_that_is_known_is_mostly_undone(name, sigma):
     soft, sharp = blurred(name, sigma), blurred(name, 0)
     before, after = (psnr(image.clamp(0, 1), sharp, channel="rgb").item() for image in (soft, sharpened(soft, sigma)))
     assert after > before + 1.5
+
+
+def test_a_photograph_is_made_as_sharp_as_photographs_are_and_no_sharper():
+    assert excess(0) == excess(0.5) == excess(0.7) == 0
+    assert 0 < excess(0.9) < 0.6
+    assert excess(2.0) == pytest.approx(1.87, abs=0.01)
 
 
 def test_nothing_beyond_its_reach_is_sharpened():

@@ -92,7 +92,7 @@ class RestoreOptions:
 
     @property
     def blur_pixels(self) -> float | None:
-        """Deviation in pixels of the Gaussian to undo; nothing if it is to be measured.
+        """How the photograph is blurred, the Gaussian's deviation in pixels; nothing if it is to be measured.
 
         Raises:
             OptionError: `blur` is neither auto, off, nor a number of pixels.
@@ -151,7 +151,7 @@ class Restored(Result):
         stained: part of it that was stained and has been lightened, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
-        blur: deviation in pixels of the Gaussian that it was blurred with and no longer is; 0 if it was sharp.
+        blur: deviation in pixels of the Gaussian that it was blurred with; 0 if it was sharp.
         faces: those that were found, and what was done to each.
         step: the record of what was done that a saved file carries.
         stages: the photograph on its way, by name, in order, if they were asked for.

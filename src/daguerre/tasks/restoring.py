@@ -14,7 +14,7 @@ from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.networks.tone import ToneCurves
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.blur import measure_blur
+from daguerre.tasks.blur import excess, measure_blur
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
 from daguerre.tasks.microsoft import Filling, PublishedRestorer
@@ -40,7 +40,7 @@ class Made:
         picture: the result.
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far the darkest and the lightest tones still are from black and white, in [0, 1]; 0 if nobody looked.
-        blur: deviation in pixels of the Gaussian that was undone; 0 if none was.
+        blur: deviation in pixels of the Gaussian that it was blurred with; 0 if it was sharp, or nobody looked.
         stages: the photograph on its way, by name.
     """
 
@@ -66,7 +66,7 @@ class OurMethod:
 
     Args:
         strength: how far to go from the photograph to the restored one, in [0, 1].
-        blur: deviation in pixels of the Gaussian to undo; measured unless given.
+        blur: deviation in pixels of the Gaussian that photographs are blurred with; measured unless given.
         fix_fading: also set the tones right; strong if they have surely changed.
         keep_colour: of the tones, the lightness alone.
 
@@ -133,7 +133,8 @@ class OurMethod:
         """A photograph without its grain and its blur, and how wide that was."""
         begun = cleaned(photo, self.texture, self.device, progress)
         blur = measure_blur(begun) if self.blur is None else self.blur
-        return (cleaned(begun, self.texture, self.device, progress, blur=blur) if blur else begun), blur
+        undone = excess(blur)
+        return (cleaned(begun, self.texture, self.device, progress, blur=undone) if undone else begun), blur
 
 
 class PublishedMethod:
