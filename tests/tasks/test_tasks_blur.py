@@ -57,8 +57,20 @@ def test_a_photograph_is_made_as_sharp_as_photographs_are_and_no_sharper():
     assert excess(2.0) == pytest.approx(1.87, abs=0.01)
 
 
+def test_what_is_sharper_than_the_blur_is_left():
+    image = blurred("coffee", 2.0)
+    scratched = image.clone()
+    scratched[..., 100:102, 40:300] = 1.0
+    made = sharpened(scratched, 2.0) - scratched
+    around = (..., slice(99, 103), slice(50, 290))
+    elsewhere = (..., slice(102 + reach_of(2.0), 200), slice(50, 290))
+    assert made[around].abs().amax() < 0.02
+    torch.testing.assert_close(made[elsewhere], (sharpened(image, 2.0) - image)[elsewhere])
+
+
 def test_nothing_beyond_its_reach_is_sharpened():
-    image = torch.rand(1, 3, 120, 60, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(1, 3, 120, 60, generator=torch.Generator().manual_seed(0))
+    image = texture.blur(noise, sigma=2.3)
     changed = image.clone()
     changed[..., 80:, :] = 0
     apart = (sharpened(image, 2.3) - sharpened(changed, 2.3)).abs().amax((0, 1, 3))
