@@ -28,7 +28,7 @@ SEEN, SHARP = 0.75, 0.66
 # 33.6 and 34.3 by 2, 3, 4 and 6 rounds; compressed (80) as well from 29.1 to 30.6, 30.7, 30.7 and 30.6; with a
 # little noise from 28.3 to 30.1, 29.9, 29.6 and 28.9; with grain from 26.2 to 27.8, 27.7, 27.6 and 27.3, 27.5 by none.
 ROUNDS = 3
-# What three rounds leave of what is missing tells how fine it is. Of 95 % of four photographs blurred by 1, 1.2, 1.6 and
+# What three rounds leave of what is missing tells how fine it is. Of 95 % of four photographs blurred by 1, 1.2, 1.6,
 # 2 pixels they leave less than 0.24, 0.33, 0.39 and 0.41, compressed less than 0.35 to 0.47; of 95 % of scratches 1.5
 # pixels wide across them more than 0.34, 0.52, 0.68 and 0.76. From LEFT to LESS above that less and less is sharpened.
 LEFT, LESS, AROUND = (0.25, 0.15), 0.17, 1.5  # LEFT: without blur, and more for each pixel of it

@@ -55,7 +55,7 @@ class StylizeOptions:
     steps: int = option(300, "steps in all; more come closer to the style")
     scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")
     content_weight: float = option(1.0, "how much the photograph's arrangement counts")
-    style_weight: float = option(3.0, "how much the style counts")
+    style_weight: float = option(4.0, "how much the style counts")
     variation_weight: float = option(10.0, "how much smoothness counts")
     content_layers: tuple[str, ...] = option(
         ("relu4_2",), "layers of VGG-19 that hold the photograph's arrangement, each perhaps with a weight: relu4_2=2"
@@ -70,7 +70,7 @@ class StylizeOptions:
     optimizer: Literal["adam", "lbfgs"] = option(
         "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
     )
-    rate: float = option(0.004, "how far a step of adam may change a pixel, of 1; wider areas move further")
+    rate: float = option(0.006, "how far a step of adam may change a pixel, of 1; wider areas move further")
     seed: int = option(0, "which noise to start from")
     features: str = option(
         "vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file", file=True
