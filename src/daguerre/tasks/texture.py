@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
+from daguerre.images.deconvolution import reach_of, sharpened
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.blur import reach_of, sharpened
 from daguerre.tasks.colours import read_colours
 from daguerre.tiling import Window, plan_windows, run_windows, window_side
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr
+from daguerre.images.deconvolution import sharpened
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.blur import sharpened
 from daguerre.training.aged import AgedPictures
 from daguerre.training.aging import Aged, texture
 from daguerre.training.ahead import Ahead
