@@ -53,8 +53,8 @@ class RestoreOptions:
     )
     blur: str = option(
         "auto",
-        "auto undoes blur where not one edge of the photograph is sharp, off leaves it; or how wide it is in pixels, "
-        "such as 1.5",
+        "auto undoes blur where the edges of the photograph are soft without exception, off leaves it; or how wide it "
+        "is in pixels, such as 1.5; 0.7 is usual and stays",
         metavar="auto|off|PIXELS",
     )
     fix_fading: FixFading = option(

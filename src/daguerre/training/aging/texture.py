@@ -7,8 +7,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from daguerre.images.deconvolution import gaussian
 from daguerre.images.resample import resize_bicubic
 from daguerre.training.aging.fields import places, white_noise
 from daguerre.training.jpeg import jpeg
@@ -25,17 +25,7 @@ def blur(image: Tensor, *, sigma: float) -> Tensor:
     Args:
         sigma: deviation in pixels, from 0.
     """
-    if sigma <= 0:
-        return image
-    channels = image.shape[1]
-    for axis in (-2, -1):
-        reach = min(math.ceil(3 * sigma), image.shape[axis] - 1)
-        x = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
-        kernel = torch.exp(-0.5 * (x / sigma) ** 2)
-        kernel = (kernel / kernel.sum()).view((-1, 1) if axis == -2 else (1, -1)).expand(channels, 1, -1, -1)
-        pad = (0, 0, reach, reach) if axis == -2 else (reach, reach, 0, 0)
-        image = F.conv2d(F.pad(image, pad, mode="reflect"), kernel, groups=channels)
-    return image
+    return gaussian(image, sigma) if sigma > 0 else image
 
 
 def grain(
