@@ -4,12 +4,12 @@ from daguerre.networks.texture_unet import TextureUNet
 
 
 def test_it_begins_by_changing_nothing():
-    image = torch.rand(2, 3, 16, 20)
+    image = torch.rand(2, 3, 16, 24)
     assert torch.equal(TextureUNet()(image), image)
 
 
 def test_it_is_small_enough_to_ship():
-    assert sum(parameter.numel() for parameter in TextureUNet().parameters()) < 350_000
+    assert sum(parameter.numel() for parameter in TextureUNet().parameters()) < 750_000
 
 
 def test_nothing_beyond_the_halo_matters_and_something_within_does():

@@ -5,7 +5,8 @@ import torch
 
 import daguerre.tasks.blur as module
 from daguerre.images import Picture
-from daguerre.tasks.blur import excess, measure_blur
+from daguerre.images.deconvolution import excess
+from daguerre.tasks.blur import measure_blur
 from daguerre.training.aging import texture
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -130,6 +130,7 @@ def blurred(image: Tensor) -> Tensor:
 
 
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)  # first made while a picture is restored, it must serve training, too
 def gaussian(side: int) -> Tensor:
     """The matrix (side, side) that blurs an axis."""
     place = torch.arange(side, dtype=torch.float32)

@@ -32,7 +32,7 @@ class StainUNet(HalfUNet):
         features, blocks: as `HalfUNet` has them.
     """
 
-    def __init__(self, *, side: int = 512, features: Sequence[int] = (32, 48, 64, 96, 128), blocks: int = 1) -> None:
+    def __init__(self, *, side: int = 512, features: Sequence[int] = (24, 32, 48, 72, 96), blocks: int = 1) -> None:
         super().__init__(inputs=5, outputs=4, features=features, blocks=blocks)
         self.side, deep = side, features[-1]
         self.summary = nn.Sequential(nn.Linear(2 * deep, deep), nn.LeakyReLU(0.1), nn.Linear(deep, deep))

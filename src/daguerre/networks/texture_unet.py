@@ -21,7 +21,7 @@ class TextureUNet(HalfUNet):
         features, blocks: as `HalfUNet` has them.
     """
 
-    def __init__(self, *, features: Sequence[int] = (48, 64), blocks: int = 2) -> None:
+    def __init__(self, *, features: Sequence[int] = (48, 64, 80), blocks: int = 2) -> None:
         super().__init__(outputs=3, features=features, blocks=blocks)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]  # it begins by changing nothing

@@ -1,6 +1,4 @@
-"""How blurred a photograph is as a whole, measured at the sharpest edges in it, and how much of that to undo."""
-
-import math
+"""How blurred a photograph is as a whole, measured at the sharpest edges in it."""
 
 import torch
 from torch import Tensor
@@ -12,7 +10,7 @@ from daguerre.images.pixels import luma
 from daguerre.tasks.colours import read_colours
 from daguerre.tiling import Window, plan_windows
 
-__all__ = ["WIDEST", "excess", "measure_blur"]
+__all__ = ["WIDEST", "measure_blur"]
 
 SIDE = 1024  # pixels of a window
 AGAIN = 1.0  # pixels: deviation of the Gaussian that it is blurred with once more
@@ -26,11 +24,6 @@ STEPS, MOST = 600, 6.0  # of the histogram
 # steeper than an edge. Sharp ones come to 0.29 to 0.65, blurred by 1.2 pixels to 0.76 to 1.20.
 SEEN, SHARP = 0.75, 0.66
 WIDEST = 4.0  # pixels: the widest blur that is undone
-# Lenses and scanners leave some blur in all photographs, and what lies beyond that alone is undone. 29 of 365 new
-# photographs measure 0.88 to 1.3 pixels: 14 of these keep 41.2 dB if all is undone, 41.7, 42.6 and 46.0 dB beyond 0.5,
-# 0.7 and 0.8; four blurred by 1.2 pixels come from 29.7 to 32.6, 32.4, 32.1 and 31.8 dB, shrunk by two from 31.3 to
-# 31.2, 31.5, 31.6 and 31.6.
-USUAL = 0.7
 
 
 def measure_blur(photo: Picture) -> float:
@@ -75,11 +68,6 @@ def edge_ratios(light: Tensor, window: Window) -> Tensor:
     along = (down * soft_down + across * soft_across) / steep.square().clamp(min=1e-12)
     rows, columns = window.slices
     return along[..., rows, columns][edge[..., rows, columns]].clamp(0, MOST - 1e-3)
-
-
-def excess(blur: float) -> float:
-    """Deviation of the Gaussian to undo, so that what is blurred by `blur` becomes as sharp as photographs are."""
-    return math.sqrt(max(blur**2 - USUAL**2, 0.0))
 
 
 def slopes(light: Tensor) -> tuple[Tensor, Tensor]:

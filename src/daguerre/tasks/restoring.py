@@ -9,12 +9,13 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
+from daguerre.images.deconvolution import excess
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
 from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.networks.tone import ToneCurves
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.blur import excess, measure_blur
+from daguerre.tasks.blur import measure_blur
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
 from daguerre.tasks.microsoft import Filling, PublishedRestorer

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre import weights
+from daguerre.images.deconvolution import excess, sharpened
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
@@ -17,6 +18,7 @@ from daguerre.training.aged import pick
 from daguerre.training.aging import Aged, age
 from daguerre.training.finding import Finder
 from daguerre.training.recipe import Recipe
+from daguerre.training.steps.texture import SHRUNK, UNSURE, Blur
 
 __all__ = ["SIZES", "RestoredFaces", "framed"]
 
@@ -28,6 +30,7 @@ TURN = 12.0  # degrees to each side that some are turned by
 SOFT = 2.3  # times that some have less resolution than pixels
 DAMAGED = 0.12  # most of a face that is damaged
 UNRESTORED = 0.15  # of the examples have not been restored before
+MEASURED, BLURRED = 0.6, 0.88  # of the others come from photographs that are as blurred; pixels from which it is undone
 
 
 class RestoredFaces:
@@ -51,21 +54,23 @@ class RestoredFaces:
         """A face as it comes to the network, and as it should become: (2, 3, side, side) uint8."""
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + number)
         chance, size, soft, neutral = torch.rand(4, generator=generator).tolist()
-        side = round(math.exp(math.log(SIZES[0]) + size * math.log(SIZES[1] / SIZES[0])) / 4) * 4
+        side = round(math.exp(math.log(SIZES[0]) + size * math.log(SIZES[1] / SIZES[0])) / 8) * 8
         sharp = resize_bicubic(framed(pick(faces, generator), generator), side, side).clamp(0, 1)
         untouched = self.recipe.aging.untouched
         if chance < untouched:
             sharp = luma(sharp).repeat(1, 3, 1, 1) if neutral < 0.4 else sharp
-            twin = self.restored(sharp, torch.zeros_like(sharp[:, :1])) if chance < untouched / 2 else sharp
+            twin = self.restored(sharp, torch.zeros_like(sharp[:, :1]), 0.0) if chance < untouched / 2 else sharp
             return self.ready(twin, sharp)
         low, high = self.recipe.aging.strength
         aged, wanted = self.age(sharp, soft, generator, low + (high - low) * torch.rand((), generator=generator).item())
-        left = chance > 1 - UNRESTORED
-        return self.ready(aged.image if left else self.restored(aged.image, self.found(aged.image)), wanted)
+        if chance > 1 - UNRESTORED:
+            return self.ready(aged.image, wanted)
+        blur = self.measured(aged, self.softness(soft), generator)
+        return self.ready(self.restored(aged.image, self.found(aged.image), blur), wanted)
 
     def age(self, sharp: Tensor, soft: float, generator: torch.Generator, strength: float) -> tuple[Aged, Tensor]:
         """The face aged, softened before, and what is wanted of it: in its aged tones, but as sharp as it was."""
-        least = max(round(sharp.shape[2] / max(1.0, SOFT * (1.3 * soft - 0.3))), 16)
+        least = max(round(sharp.shape[2] / self.softness(soft)), 16)
         small = resize_bicubic(sharp, least, least)
         softened = resize_bicubic(small, *sharp.shape[2:]).clamp(0, 1) if least < sharp.shape[2] else sharp
         while True:
@@ -75,11 +80,24 @@ class RestoredFaces:
                 return aged, age(sharp, seed=seed, strength=strength).toned
             strength *= 0.8
 
+    def softness(self, soft: float) -> float:
+        """Of how many pixels one is made, from a draw in [0, 1]; three in ten faces have all."""
+        return max(1.0, SOFT * (1.3 * soft - 0.3))
+
+    def measured(self, aged: Aged, softness: float, generator: torch.Generator) -> float:
+        """What would be measured of the blur of the photograph that a face comes from, in pixels; 0 if it is sharp."""
+        chance, wrong = torch.rand((), generator=generator).item(), torch.randn((), generator=generator).item()
+        wide = math.hypot(Blur.of(aged).wide, SHRUNK * softness if softness > 1 else 0.0) * math.exp(UNSURE * wrong)
+        return wide if chance < MEASURED and wide >= BLURRED else 0.0
+
     @torch.inference_mode()
-    def restored(self, image: Tensor, mask: Tensor) -> Tensor:
+    def restored(self, image: Tensor, mask: Tensor, blur: float) -> Tensor:
+        """What `restore` makes of a face: cleaned, its blur undone and cleaned again, and translated."""
         with self.fabric.autocast():
             image, mask = (part.to(self.fabric.device) for part in (image, mask))
             cleaned = self.texture(self.restoration.fill(image, mask)).float().clamp(0, 1)
+            if blur:
+                cleaned = self.texture(sharpened(cleaned, excess(blur)).clamp(0, 1)).float().clamp(0, 1)
             made = self.restoration(cleaned, mask)
         return made.float().clamp(0, 1).cpu()  # type: ignore[no-any-return]
 
