@@ -33,7 +33,7 @@ from daguerre.training.data import hold_out, load_pictures
 from daguerre.training.recipe import read_recipe
 from daguerre.training.restored_faces import RestoredFaces, framed
 
-SIDES = (64, 96, 128, 160, 188)
+SIDES = (64, 96, 128, 160, 192)
 SEED = 99
 SHEET = 24  # faces on a sheet
 
@@ -71,7 +71,7 @@ def main() -> None:
             sharp = resize_bicubic(framed(pictures[held_out[number]], generator), side, side).clamp(0, 1)
             soft = torch.rand((), generator=generator).item()
             aged, wanted = examples.age(sharp, soft, generator, 0.9)
-            restored = examples.restored(aged.image, examples.found(aged.image))
+            restored = examples.restored(aged.image, examples.found(aged.image), blur=0.0)
             versions = {"aged": aged.image, "restored": restored, "refined": refined(network, restored)}
             shown.append(torch.cat([large(made) for made in (*versions.values(), wanted)], 3))
             for name, made in versions.items():

@@ -8,9 +8,10 @@ from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.progress import silent
 from daguerre.training.aging import Aged, age, texture
+from daguerre.training.blurred import Blur
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.steps.texture import Blur, Texture, deconvolved, spoil
+from daguerre.training.steps.texture import Texture, deconvolved, spoil
 
 
 def recipe(**changes):

@@ -16,9 +16,9 @@ from daguerre.networks.compact_translation import CompactTranslation, LatentRest
 from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.training.aged import pick
 from daguerre.training.aging import Aged, age
+from daguerre.training.blurred import SHRUNK, UNSURE, Blur
 from daguerre.training.finding import Finder
 from daguerre.training.recipe import Recipe
-from daguerre.training.steps.texture import SHRUNK, UNSURE, Blur
 
 __all__ = ["SIZES", "RestoredFaces", "framed"]
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,56 +15,21 @@ from daguerre.images.deconvolution import sharpened
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures
-from daguerre.training.aging import Aged, texture
+from daguerre.training.aging import texture
 from daguerre.training.ahead import Ahead
+from daguerre.training.blurred import UNSURE, Blur
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.steps.restoration import FLOOR, sheet
 from daguerre.training.trainee import Average, Trainee
 
-__all__ = ["Blur", "Texture", "deconvolved", "spoil"]
+__all__ = ["Texture", "deconvolved", "spoil"]
 
 PLAIN = 0.5  # of the examples are new photographs whose texture alone is spoilt; the others are aged without damage
 SHARPENED = 0.2  # of the others were blurred and then deconvolved, as far as they were blurred, but for UNSURE of it
-FEW, UNSURE = 0.6, 0.12  # pixels from which a blur is to stay, for it is undone apart from this; how well it is known
-SHRUNK = 0.46  # pixels: shrunk by a factor, edges become as soft as by a Gaussian of so many times the factor
 THINNED = 0.1  # of the pictures had every other pixel left out, which makes texture as harsh as noise
 TRIALS = 24
 SHOWN = 6
-
-
-@dataclass(frozen=True)
-class Blur:
-    """How a picture lost its sharpness.
-
-    Args:
-        sigma: deviation in pixels of the Gaussian it was blurred with.
-        factor: by which it was shrunk, and enlarged again.
-    """
-
-    sigma: float = 0.0
-    factor: float = 1.0
-
-    @classmethod
-    def of(cls, aged: Aged) -> "Blur":
-        """That of an aged photograph."""
-        done = {step["step"]: step for step in aged.record.get("steps", [])}
-        sigma = done.get("blur", {}).get("sigma", 0.0)
-        return cls(sigma=sigma, factor=done.get("low_resolution", {}).get("factor", 1.0))
-
-    def __call__(self, image: Tensor) -> Tensor:
-        """Blur an image alike."""
-        soft = texture.blur(image, sigma=self.sigma)
-        return texture.low_resolution(soft, factor=self.factor) if self.factor > 1 else soft
-
-    @property
-    def wide(self) -> float:
-        """Deviation in pixels of the Gaussian that makes edges as soft."""
-        return math.hypot(self.sigma, SHRUNK * self.factor if self.factor > 1 else 0.0)
-
-    def left(self, image: Tensor) -> Tensor:
-        """What a network should leave of an image that lost its sharpness so."""
-        return self(image) if self.wide >= FEW else image
 
 
 class Texture:
