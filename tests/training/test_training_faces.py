@@ -1,15 +1,22 @@
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from lightning.fabric import Fabric
 from PIL import Image
 
 import daguerre.training.steps.faces as module
 from daguerre import weights
 from daguerre.errors import RecipeError
+from daguerre.images.deconvolution import gaussian
 from daguerre.networks.vgg import VGG19
 from daguerre.training import restored_faces
+from daguerre.training.aging import Aged
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
+from daguerre.training.restored_faces import RestoredFaces
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 FACE = {"name": "CompactFace", "arguments": {"side": 32, "widths": [4, 4], "blocks": [1, 1]}}
@@ -88,3 +95,24 @@ def test_an_example_is_the_same_whenever_it_is_made(data, tmp_path):
 def test_recipes_that_do_not_fit_are_refused(data, changes, problem):
     with pytest.raises(RecipeError, match=problem):
         train(recipe(data, **changes), data, data / "run")
+
+
+def test_faces_of_blurred_photographs_come_sharper_to_it(data):
+    examples = RestoredFaces(recipe(data), Fabric(accelerator="cpu"), 32)
+    light = torch.linspace(0, 1, 64).mul(40).sin().mul(0.4).add(0.5)
+    sharp = (light[:, None] * light).expand(1, 3, 64, 64).contiguous()
+    soft, nothing = gaussian(sharp, 1.5), torch.zeros(1, 1, 64, 64)
+    left, undone = (examples.restored(soft, nothing, blur) for blur in (0.0, 1.5))
+    assert (undone - sharp).square().mean() < 0.8 * (left - sharp).square().mean()
+
+
+def test_blur_is_undone_where_it_would_be_measured():
+    nothing, record = torch.zeros(1, 3, 8, 8), {"steps": [{"step": "blur", "sigma": 2.0}]}
+    aged = Aged(nothing, nothing, nothing, nothing[:, :1].byte(), record)
+    sharp = replace(aged, record={})
+    measure = partial(RestoredFaces.measured, None)
+    found = [measure(aged, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200)]
+    undone = [blur for blur in found if blur]
+    assert 0.5 < len(undone) / len(found) < 0.7
+    assert 1.9 < sum(undone) / len(undone) < 2.1
+    assert not any(measure(sharp, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200))
