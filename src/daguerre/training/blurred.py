@@ -9,7 +9,8 @@ from daguerre.training.aging import Aged, texture
 
 __all__ = ["SHRUNK", "UNSURE", "Blur"]
 
-FEW, UNSURE = 0.6, 0.12  # pixels from which a network is to leave a blur, for it is undone apart; how well it is known
+FEW = 0.6  # pixels from which a network is to leave a blur, for it is undone apart from this
+UNSURE = 0.12  # how well blur is known, as a part of it
 SHRUNK = 0.46  # pixels: shrunk by a factor, edges become as soft as by a Gaussian of so many times the factor
 
 
