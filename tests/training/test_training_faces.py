@@ -1,5 +1,4 @@
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from daguerre.training import restored_faces
 from daguerre.training.aging import Aged
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.restored_faces import RestoredFaces
+from daguerre.training.restored_faces import RestoredFaces, measured
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 FACE = {"name": "CompactFace", "arguments": {"side": 32, "widths": [4, 4], "blocks": [1, 1]}}
@@ -110,9 +109,8 @@ def test_blur_is_undone_where_it_would_be_measured():
     nothing, record = torch.zeros(1, 3, 8, 8), {"steps": [{"step": "blur", "sigma": 2.0}]}
     aged = Aged(nothing, nothing, nothing, nothing[:, :1].byte(), record)
     sharp = replace(aged, record={})
-    measure = partial(RestoredFaces.measured, None)
-    found = [measure(aged, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200)]
+    found = [measured(aged, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200)]
     undone = [blur for blur in found if blur]
     assert 0.5 < len(undone) / len(found) < 0.7
     assert 1.9 < sum(undone) / len(undone) < 2.1
-    assert not any(measure(sharp, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200))
+    assert not any(measured(sharp, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200))

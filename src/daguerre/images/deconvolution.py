@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from daguerre.images.pixels import luma
 
-__all__ = ["excess", "gaussian", "reach_of", "sharpened"]
+__all__ = ["BLURRED", "excess", "gaussian", "reach_of", "sharpened"]
 
 # Without the next rule, cleaned before and after: four photographs blurred by 1.2 pixels come from 29.8 to 32.6, 33.2,
 # 33.6 and 34.3 dB by 2, 3, 4 and 6 rounds; compressed (80) as well from 29.1 to 30.6, 30.7, 30.7 and 30.6; with a
@@ -24,6 +24,7 @@ LEFT, LESS, AROUND = (0.25, 0.15), 0.17, 1.5  # LEFT: without blur, and more for
 # 0.7 and 0.8; four blurred by 1.2 pixels come from 29.7 to 32.6, 32.4, 32.1 and 31.8 dB, shrunk by two from 31.3 to
 # 31.2, 31.5, 31.6 and 31.6.
 USUAL = 0.7
+BLURRED = 0.88  # pixels from which a photograph counts as blurred
 
 
 def excess(blur: float) -> float:

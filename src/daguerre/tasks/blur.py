@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.images import Picture
-from daguerre.images.deconvolution import gaussian
+from daguerre.images.deconvolution import BLURRED, gaussian
 from daguerre.images.pixels import luma
 from daguerre.tasks.colours import read_colours
 from daguerre.tiling import Window, plan_windows
@@ -22,7 +22,7 @@ STEPS, MOST = 600, 6.0  # of the histogram
 # What is found is three quarters of a Gaussian's deviation (21 photographs, blurred by 0.8 to 2.5 pixels: 0.63, 0.75,
 # 0.88, 1.18, 1.49, 1.91 in the middle, with grain, noise or compression cleaned before it little less), for a line is
 # steeper than an edge. Sharp ones come to 0.29 to 0.65, blurred by 1.2 pixels to 0.76 to 1.20.
-SEEN, SHARP = 0.75, 0.66
+SEEN = 0.75
 WIDEST = 4.0  # pixels: the widest blur that is undone
 
 
@@ -48,7 +48,7 @@ def measure_blur(photo: Picture) -> float:
     place = int((counts.cumsum(0) < SHARPEST * counts.sum()).sum())
     ratio = (place + 0.5) * MOST / STEPS
     measured = AGAIN / max(ratio**2 - 1, 1e-3) ** 0.5
-    return min(round(measured / SEEN, 2), WIDEST) if measured > SHARP else 0.0
+    return min(round(measured / SEEN, 2), WIDEST) if measured > SEEN * BLURRED else 0.0
 
 
 def edge_ratios(light: Tensor, window: Window) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre import weights
-from daguerre.images.deconvolution import excess, sharpened
+from daguerre.images.deconvolution import BLURRED, excess, sharpened
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
@@ -20,7 +20,7 @@ from daguerre.training.blurred import SHRUNK, UNSURE, Blur
 from daguerre.training.finding import Finder
 from daguerre.training.recipe import Recipe
 
-__all__ = ["SIZES", "RestoredFaces", "framed"]
+__all__ = ["SIZES", "RestoredFaces", "framed", "measured"]
 
 TEXTURE = "texture"
 RESTORATION = ("restore-vae-old", "restore-vae-clean", "restore-translation")
@@ -30,7 +30,7 @@ TURN = 12.0  # degrees to each side that some are turned by
 SOFT = 2.3  # times that some have less resolution than pixels
 DAMAGED = 0.12  # most of a face that is damaged
 UNRESTORED = 0.15  # of the examples have not been restored before
-MEASURED, BLURRED = 0.6, 0.88  # of the others come from photographs that are as blurred; pixels from which it is undone
+MEASURED = 0.6  # of the others come from photographs that are as blurred as they are
 
 
 class RestoredFaces:
@@ -65,12 +65,12 @@ class RestoredFaces:
         aged, wanted = self.age(sharp, soft, generator, low + (high - low) * torch.rand((), generator=generator).item())
         if chance > 1 - UNRESTORED:
             return self.ready(aged.image, wanted)
-        blur = self.measured(aged, self.softness(soft), generator)
+        blur = measured(aged, softness(soft), generator)
         return self.ready(self.restored(aged.image, self.found(aged.image), blur), wanted)
 
     def age(self, sharp: Tensor, soft: float, generator: torch.Generator, strength: float) -> tuple[Aged, Tensor]:
         """The face aged, softened before, and what is wanted of it: in its aged tones, but as sharp as it was."""
-        least = max(round(sharp.shape[2] / self.softness(soft)), 16)
+        least = max(round(sharp.shape[2] / softness(soft)), 16)
         small = resize_bicubic(sharp, least, least)
         softened = resize_bicubic(small, *sharp.shape[2:]).clamp(0, 1) if least < sharp.shape[2] else sharp
         while True:
@@ -79,16 +79,6 @@ class RestoredFaces:
             if aged.mask.mean() <= DAMAGED:
                 return aged, age(sharp, seed=seed, strength=strength).toned
             strength *= 0.8
-
-    def softness(self, soft: float) -> float:
-        """Of how many pixels one is made, from a draw in [0, 1]; three in ten faces have all."""
-        return max(1.0, SOFT * (1.3 * soft - 0.3))
-
-    def measured(self, aged: Aged, softness: float, generator: torch.Generator) -> float:
-        """What would be measured of the blur of the photograph that a face comes from, in pixels; 0 if it is sharp."""
-        chance, wrong = torch.rand((), generator=generator).item(), torch.randn((), generator=generator).item()
-        wide = math.hypot(Blur.of(aged).wide, SHRUNK * softness if softness > 1 else 0.0) * math.exp(UNSURE * wrong)
-        return wide if chance < MEASURED and wide >= BLURRED else 0.0
 
     @torch.inference_mode()
     def restored(self, image: Tensor, mask: Tensor, blur: float) -> Tensor:
@@ -104,6 +94,22 @@ class RestoredFaces:
     def ready(self, image: Tensor, wanted: Tensor) -> Tensor:
         twins = resize_bicubic(torch.cat([image, wanted]), self.side, self.side)
         return twins.clamp(0, 1).mul(255).round().byte()
+
+
+def softness(soft: float) -> float:
+    """How many times less resolution than pixels a face has, from a draw in [0, 1]; more than half have as much."""
+    return max(1.0, SOFT * (1.3 * soft - 0.3))
+
+
+def measured(aged: Aged, factor: float, generator: torch.Generator) -> float:
+    """What would be measured of the blur of the photograph that a face comes from, in pixels; 0 if it is sharp.
+
+    Args:
+        factor: by which the face was softened before it was aged.
+    """
+    chance, wrong = torch.rand((), generator=generator).item(), torch.randn((), generator=generator).item()
+    wide = math.hypot(Blur.of(aged).wide, SHRUNK * factor if factor > 1 else 0.0) * math.exp(UNSURE * wrong)
+    return wide if chance < MEASURED and wide >= BLURRED else 0.0
 
 
 def framed(face: Tensor, generator: torch.Generator) -> Tensor:
