@@ -42,7 +42,9 @@ WAYS: dict[str, Callable[[Tensor], Tensor]] = {
     "blurred by 0.8": lambda image: texture.blur(image, sigma=0.8),
     "blurred by 1.2": lambda image: texture.blur(image, sigma=1.2),
     "blurred by 2": lambda image: texture.blur(image, sigma=2.0),
+    "shrunk by 1.5": lambda image: texture.low_resolution(image, factor=1.5),
     "shrunk by 2": lambda image: texture.low_resolution(image, factor=2.0),
+    "shrunk by 3": lambda image: texture.low_resolution(image, factor=3.0),
 }
 SHOWN, PIECES = "blurred by 2, alone", 3
 
@@ -55,7 +57,7 @@ def main() -> None:
     restorer, leaving = (Restorer(fix_fading="off", faces="off", blur=blur) for blur in ("auto", "off"))
     photographs = [small(Picture.open(path).read()) for path in sorted(arguments.folder.iterdir()) if path.is_file()]
     columns: list[list[Picture]] = []
-    print(f"{'':<36} measured  before  blur off  restored  unsharp mask")
+    print(f"{'':<36} blur  finest  before  blur off  restored  unsharp mask")
     for besides, spoil in BESIDES.items():
         for way, blur in WAYS.items():
             name, rows = f"{way}, {besides}", []
@@ -66,11 +68,14 @@ def main() -> None:
                 images = [spoilt, leaving(photograph).picture.read(), restored.picture.read()]
                 images += [spoilt + amount * (spoilt - texture.blur(spoilt, sigma=1.2)) for amount in AMOUNTS]
                 scores = [psnr(image.clamp(0, 1), clean, channel="rgb").clamp(max=60).item() for image in images]
-                rows.append([restored.blur, *scores])
+                rows.append([restored.blur, restored.finest, *scores])
                 if name == SHOWN and number < PIECES:
                     columns.append([middle(image) for image in (spoilt, images[2], clean)])
-            width, before, off, after, *masked = torch.tensor(rows).mean(0).tolist()
-            print(f"{name:<36} {width:8.2f}  {before:6.2f}  {off:8.2f}  {after:8.2f}  {max(masked):12.2f}", flush=True)
+            width, finest, before, off, after, *masked = torch.tensor(rows).mean(0).tolist()
+            print(
+                f"{name:<36} {width:4.2f}  {finest:6.2f}  {before:6.2f}  {off:8.2f}  {after:8.2f}  {max(masked):12.2f}",
+                flush=True,
+            )
     if arguments.sheet:
         make_sheet([picture for row in zip(*columns, strict=True) for picture in row], columns=len(columns)).save(
             arguments.sheet, overwrite=True

@@ -122,6 +122,18 @@ def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
     assert json.dumps(step["measured"])
 
 
+def test_an_enlarged_photograph_is_made_finer_unless_told_otherwise_and_what_did_it_is_recorded():
+    sharp = torch.from_numpy(data.coffee()[100:300, 150:350].copy()).permute(2, 0, 1)[None] / 255
+    enlarged = Picture.from_tensor(texture.low_resolution(sharp, factor=2))
+    restored, left = (Restorer(blur=blur, fix_fading="off", faces="off")(enlarged) for blur in ("auto", "off"))
+    assert (restored.finest, left.finest) == (2, 1)
+    assert restored.step.measured["finest_pixels"] == 2
+    assert "compact-x2" in restored.step.models
+    assert "compact-x2" not in left.step.models
+    scores = [psnr(one.picture.read(), sharp, channel="rgb").item() for one in (restored, left)]
+    assert scores[0] > scores[1] + 1
+
+
 def test_options_that_make_no_sense_are_refused():
     with pytest.raises(OptionError, match="strength is 2; it must lie between 0 and 1"):
         RestoreOptions(strength=2)

@@ -89,6 +89,7 @@ def restore(
             "damaged_percent": round(100 * restored.damaged, 2),
             "stained_percent": round(100 * restored.stained, 1),
             "blur_pixels": restored.blur,
+            "finest_pixels": restored.finest,
             "tone_change_percent": round(100 * restored.tone_change, 1),
             "pale_percent": round(100 * restored.pale, 1),
             "faces": [plain(face) for face in restored.faces],
@@ -108,6 +109,7 @@ def describe(said: dict[str, Any]) -> str:
     line = f"{said['damaged_percent']} % was damaged, "
     line += f"{said['stained_percent']} % stained, " if said["stained_percent"] else ""
     line += f"blurred by {said['blur_pixels']} pixels, " if said["blur_pixels"] else ""
+    line += f"nothing in it was finer than {said['finest_pixels']} pixels, " if said["finest_pixels"] > 1 else ""
     line += f"tones changed by {said['tone_change_percent']} %"
     line += f" ({said['hint']})" if "hint" in said else ""
     return line + (f", {describe_faces(said)}" if said["faces"] else "")

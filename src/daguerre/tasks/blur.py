@@ -10,7 +10,7 @@ from daguerre.images.pixels import luma
 from daguerre.tasks.colours import read_colours
 from daguerre.tiling import Window, plan_windows
 
-__all__ = ["WIDEST", "measure_blur"]
+__all__ = ["WIDEST", "measure_blur", "measure_edges"]
 
 SIDE = 1024  # pixels of a window
 AGAIN = 1.0  # pixels: deviation of the Gaussian that it is blurred with once more
@@ -29,11 +29,24 @@ WIDEST = 4.0  # pixels: the widest blur that is undone
 def measure_blur(photo: Picture) -> float:
     """How a photograph without noise is blurred: the Gaussian's deviation in pixels, at most WIDEST; 0 if it is sharp.
 
+    Raises:
+        UnreadablePicture: the file is damaged.
+    """
+    edges = measure_edges(photo)
+    return edges if edges >= BLURRED else 0.0
+
+
+def measure_edges(photo: Picture) -> float:
+    """How wide the sharpest edges of a photograph without noise are, as steps blurred by a Gaussian.
+
     Every edge is blurred once more, and how much less steep it then is tells how steep it was: by a factor of
     sqrt(1 + (1/s)^2) if it was a step blurred by s pixels (Zhuo and Sim 2011, "Defocus map estimation from a single
     image"). What is out of focus is soft in a sharp photograph, too; where all is blurred nothing is sharp. So the
     sharpest tenth of the edges tells, and where that is sharp the photograph is. It is read window by window, and the
     answer does not depend on the windows.
+
+    Returns:
+        The Gaussian's deviation in pixels, at most WIDEST; 0 if there are hardly any edges.
 
     Raises:
         UnreadablePicture: the file is damaged.
@@ -48,7 +61,7 @@ def measure_blur(photo: Picture) -> float:
     place = int((counts.cumsum(0) < SHARPEST * counts.sum()).sum())
     ratio = (place + 0.5) * MOST / STEPS
     measured = AGAIN / max(ratio**2 - 1, 1e-3) ** 0.5
-    return min(round(measured / SEEN, 2), WIDEST) if measured > SEEN * BLURRED else 0.0
+    return min(round(float(measured) / SEEN, 2), WIDEST)
 
 
 def edge_ratios(light: Tensor, window: Window) -> Tensor:

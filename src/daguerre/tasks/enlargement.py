@@ -22,7 +22,7 @@ from daguerre.devices import Device
 from daguerre.images.resample import resample_axis, support
 from daguerre.tiling import Window
 
-__all__ = ["Enlargement", "run_network"]
+__all__ = ["Axis", "Enlargement", "Span", "box", "run_network"]
 
 REACH = 8  # input pixels G looks to each side; its weights fall to a third from one to the next
 
@@ -50,6 +50,18 @@ class Axis:
         """Apply S: from result samples `held` to input samples `wanted`."""
         return resample(piece, dim, self.out_size, self.size, held, wanted)
 
+    def enlarged_from(self, wanted: Span) -> Span:
+        """Input samples that U makes result samples from."""
+        return Span(*support(self.size, self.out_size, self.out_size / self.size, *wanted))
+
+    def shrunk_from(self, wanted: Span) -> Span:
+        """Result samples that S makes input samples from."""
+        return Span(*support(self.out_size, self.size, self.size / self.out_size, *wanted))
+
+    def around(self, wanted: Span) -> Span:
+        """Input samples that G makes input samples from."""
+        return Span(max(wanted.start - REACH, 0), min(wanted.stop + REACH, self.size))
+
     def sharpen(self, piece: Tensor, dim: int, held: Span, wanted: Span) -> Tensor:
         """Apply G: from input samples `held` to input samples `wanted`, mirrored at the ends of the axis."""
         kernel = inverse_kernel(self.out_size / self.size)
@@ -76,12 +88,12 @@ class Reach:
 
 def plan_reach(axis: Axis, result: Span, *, halo: int, multiple: int, project: bool) -> Reach:
     """Work backwards from samples of the result to the input samples they depend on."""
-    correction = Span(*support(axis.size, axis.out_size, axis.out_size / axis.size, *result))
-    residual = Span(max(correction.start - REACH, 0), min(correction.stop + REACH, axis.size))
+    correction = axis.enlarged_from(result)
+    residual = axis.around(correction)
     draft = result
     if project:
-        needed = support(axis.out_size, axis.size, axis.size / axis.out_size, *residual)
-        draft = Span(min(needed[0], result.start), max(needed[1], result.stop))
+        needed = axis.shrunk_from(residual)
+        draft = Span(min(needed.start, result.start), max(needed.stop, result.stop))
     full = axis.size * axis.scale
     detail = draft if full == axis.out_size else Span(*support(full, axis.out_size, axis.out_size / full, *draft))
     # Sizes that are no multiple of the network's are padded at the far end only, so every window starts at a multiple.

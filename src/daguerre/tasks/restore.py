@@ -53,8 +53,9 @@ class RestoreOptions:
     )
     blur: str = option(
         "auto",
-        "auto undoes blur where the edges of the photograph are soft without exception, off leaves it; or how wide it "
-        "is in pixels, such as 1.5; 0.7 is usual and stays",
+        "auto undoes blur where the edges of the photograph are soft without exception, and makes finer what was "
+        "enlarged from a small picture; off leaves both; or how wide the blur is in pixels, such as 1.5; 0.7 is usual "
+        "and stays",
         metavar="auto|off|PIXELS",
     )
     fix_fading: FixFading = option(
@@ -152,6 +153,7 @@ class Restored(Result):
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
         blur: deviation in pixels of the Gaussian that it was blurred with; 0 if it was sharp.
+        finest: pixels of the finest detail that it held: 2, 3 or 4 if it was enlarged, or as soft as if; else 1.
         faces: those that were found, and what was done to each.
         step: the record of what was done that a saved file carries.
         stages: the photograph on its way, by name, in order, if they were asked for.
@@ -163,6 +165,7 @@ class Restored(Result):
     stained: float = 0.0
     pale: float = 0.0
     blur: float = 0.0
+    finest: int = 1
     faces: tuple[RefinedFace, ...] = ()
     stages: dict[str, Picture] = field(default_factory=dict)
 
@@ -236,6 +239,7 @@ class Restorer:
             tone_change=made.tone_change,
             pale=made.pale,
             blur=made.blur,
+            finest=made.finest,
             faces=refined.faces if refined else (),
             step=self.step(damaged, lightened.stained, made, refined.step if refined else None),
             stages=way | ({"before the faces": made.picture} if refined and refined.refined else {}) if stages else {},
@@ -265,7 +269,7 @@ class Restorer:
         for name in ("scratches", "face_finder"):
             if name in chosen:
                 chosen[name] = Path(chosen[name]).name
-        used = list(self.method.models)
+        used = list(made.models)
         if self.detector is not None:
             used.append(self.options.detector)
         if self.lifter is not None:
@@ -277,7 +281,7 @@ class Restorer:
             options=chosen,
             models={name: weights.checksum(name) for name in used} | dict(faces.models if faces else {}),
             measured={f"{name}_percent": round(100 * part, 2) for name, part in parts.items()}
-            | {"blur_pixels": made.blur}
+            | {"blur_pixels": made.blur, "finest_pixels": made.finest}
             | dict(faces.measured if faces else {}),
             source_type="compositeWithTrainedAlgorithmicMedia" if damaged or redrawn else "algorithmicallyEnhanced",
         )

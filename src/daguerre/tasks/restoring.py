@@ -9,17 +9,19 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
-from daguerre.images.deconvolution import excess
+from daguerre.images.deconvolution import BLURRED, excess
 from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
 from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.networks.texture_unet import TextureUNet
 from daguerre.networks.tone import ToneCurves
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.blur import measure_blur
+from daguerre.tasks.blur import measure_edges
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
 from daguerre.tasks.microsoft import Filling, PublishedRestorer
 from daguerre.tasks.microsoft import models as published_models
+from daguerre.tasks.resolution import MODELS as RESOLUTION
+from daguerre.tasks.resolution import is_soft, measure_enlargement, remade
 from daguerre.tasks.texture import cleaned
 from daguerre.tasks.tone import ToneCorrection
 from daguerre.tiling import Window, plan_windows, run_windows
@@ -39,24 +41,25 @@ class Made:
 
     Args:
         picture: the result.
+        models: names of the networks that took part.
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far the darkest and the lightest tones still are from black and white, in [0, 1]; 0 if nobody looked.
         blur: deviation in pixels of the Gaussian that it was blurred with; 0 if it was sharp, or nobody looked.
+        finest: pixels of the finest detail that it held: 2, 3 or 4 if it was enlarged, or as soft as if; else 1.
         stages: the photograph on its way, by name.
     """
 
     picture: Picture
+    models: tuple[str, ...]
     tone_change: float = 0.0
     pale: float = 0.0
     blur: float = 0.0
+    finest: int = 1
     stages: dict[str, Picture] = field(default_factory=dict)
 
 
 class Method(Protocol):
     """Restores photographs whose damage is known."""
-
-    models: tuple[str, ...]
-    """Names of the networks that take part."""
 
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
         """Restore a photograph; `mask` is white where it is damaged, nothing if nobody looked."""
@@ -67,7 +70,8 @@ class OurMethod:
 
     Args:
         strength: how far to go from the photograph to the restored one, in [0, 1].
-        blur: deviation in pixels of the Gaussian that photographs are blurred with; measured unless given.
+        blur: deviation in pixels of the Gaussian that photographs are blurred with; unless given it is measured, and
+            their resolution with it.
         fix_fading: also set the tones right; strong if they have surely changed.
         keep_colour: of the tones, the lightness alone.
 
@@ -90,7 +94,7 @@ class OurMethod:
 
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
         filled = photo if mask is None else fill_coarsely(photo, mask, self.network, self.device, progress)
-        begun, blur = self.clean(filled, progress)
+        begun, blur, finest = self.clean(filled, progress)
         tone = None
         if self.tone is not None:
             tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, **self.toning)
@@ -128,14 +132,26 @@ class OurMethod:
             way["mended"] = between.picture(like=photo)
         picture = canvas.picture(like=photo)
         found = {"tone_change": tone.change, "pale": tone.pale} if tone else {}
-        return Made(picture=picture, blur=blur, stages=way if stages else {}, **found)
+        models = (*self.models, *([RESOLUTION[finest]] if finest > 1 else []))
+        return Made(picture=picture, models=models, blur=blur, finest=finest, stages=way if stages else {}, **found)
 
-    def clean(self, photo: Picture, progress: ProgressCallback) -> tuple[Picture, float]:
-        """A photograph without its grain and its blur, and how wide that was."""
+    def clean(self, photo: Picture, progress: ProgressCallback) -> tuple[Picture, float, int]:
+        """A photograph without its grain and its blur, how wide that was, and how many pixels its finest detail."""
         begun = cleaned(photo, self.texture, self.device, progress)
-        blur = measure_blur(begun) if self.blur is None else self.blur
+        if self.blur is not None:
+            return self.unblur(begun, self.blur, progress), self.blur, 1
+        edges = measure_edges(begun)
+        if (factor := measure_enlargement(begun, edges)) > 1:
+            return remade(begun, factor, self.device, progress, exact=True), 0.0, factor
+        blur = edges if edges >= BLURRED else 0.0
+        begun = self.unblur(begun, blur, progress)
+        if is_soft(begun):
+            return remade(begun, 2, self.device, progress, exact=False), blur, 2
+        return begun, blur, 1
+
+    def unblur(self, photo: Picture, blur: float, progress: ProgressCallback) -> Picture:
         undone = excess(blur)
-        return (cleaned(begun, self.texture, self.device, progress, blur=undone) if undone else begun), blur
+        return cleaned(photo, self.texture, self.device, progress, blur=undone) if undone else photo
 
 
 class PublishedMethod:
@@ -157,11 +173,12 @@ class PublishedMethod:
     def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
         made = self.restorer(photo, mask, progress=progress)
         if self.strength == 1:
-            return Made(picture=made)
+            return Made(picture=made, models=self.models)
         canvas = Canvas(photo.height, photo.width, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
         for window in plan_windows(photo.height, photo.width, SIDE):
             before, alpha = read_colours(photo, window)
             canvas.write(window, torch.lerp(before, made.read(window), self.strength))
             if alpha is not None:
                 canvas.write_alpha(window, alpha)
-        return Made(picture=canvas.picture(like=photo), stages={"restored": made} if stages else {})
+        stage = {"restored": made} if stages else {}
+        return Made(picture=canvas.picture(like=photo), models=self.models, stages=stage)
