@@ -1,10 +1,11 @@
-"""How blurred photographs are measured to be, and what restoring makes of them.
+"""How blurred and how enlarged photographs are measured to be, and what restoring makes of them.
 
     python benchmarks/blur.py held-out      clean and sharp photographs, best ones that nothing was trained on
 
 Photographs with a shorter side of at most 384 pixels, blurred alone, compressed besides, and with grain; PSNR in RGB as
 they are, restored with `--blur off` and as `daguerre restore` does it, and by an unsharp mask whose amount is the best
-there is for each row. `--sheet blur.png` draws pieces of the first: blurred by 2 pixels, restored, as they were.
+there is for each row. `--sheet blur.png` draws pieces of the first: blurred by 2 pixels, and shrunk by 3 and enlarged;
+restored; as they were.
 """
 
 import argparse
@@ -46,7 +47,7 @@ WAYS: dict[str, Callable[[Tensor], Tensor]] = {
     "shrunk by 2": lambda image: texture.low_resolution(image, factor=2.0),
     "shrunk by 3": lambda image: texture.low_resolution(image, factor=3.0),
 }
-SHOWN, PIECES = "blurred by 2, alone", 3
+SHOWN, PIECES = ("blurred by 2, alone", "shrunk by 3, alone"), 2
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def main() -> None:
                 images += [spoilt + amount * (spoilt - texture.blur(spoilt, sigma=1.2)) for amount in AMOUNTS]
                 scores = [psnr(image.clamp(0, 1), clean, channel="rgb").clamp(max=60).item() for image in images]
                 rows.append([restored.blur, restored.finest, *scores])
-                if name == SHOWN and number < PIECES:
+                if name in SHOWN and number < PIECES:
                     columns.append([middle(image) for image in (spoilt, images[2], clean)])
             width, finest, before, off, after, *masked = torch.tensor(rows).mean(0).tolist()
             print(
