@@ -7,7 +7,7 @@ from daguerre.images import Picture
 from daguerre.networks.stain_unet import StainUNet
 from daguerre.tasks import resized
 from daguerre.tasks import stains as module
-from daguerre.tasks.stains import StainLifter, has_colour
+from daguerre.tasks.stains import StainLifter
 
 DEVICE = choose_device("cpu", "float32")
 
@@ -98,18 +98,6 @@ def test_a_picture_in_colour_is_left():
     levels = np.random.default_rng(0).integers(0, 200, (80, 70, 3), np.uint8)
     photo = Picture.from_array(levels)
     assert lifter(Whole())(photo).picture is photo
-
-
-def test_a_large_stain_is_no_colour_but_a_lawn_is():
-    def tinted(*tint):
-        made = drawn(80, 96).read()
-        made[..., :30] *= torch.tensor(tint).view(3, 1, 1)
-        return made
-
-    assert not has_colour(tinted(1.0, 1.0, 1.0))
-    assert not has_colour(tinted(1.0, 0.7, 0.4))
-    assert has_colour(tinted(0.4, 1.0, 0.4))
-    assert has_colour(torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(1)))
 
 
 def test_what_may_be_stained_or_not_is_left():

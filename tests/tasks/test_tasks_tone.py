@@ -84,6 +84,12 @@ def test_a_kept_colour_is_the_same_tint_in_another_lightness(network):
     torch.testing.assert_close(after[fits], tint[fits], rtol=0, atol=0.02)
 
 
+def test_a_print_in_one_tint_gets_no_other(network):
+    made = corrected(Picture.from_tensor(sepia(40, 50)), network)
+    assert (made[:, 0] >= made[:, 2] - 1 / 255).all()
+    assert (made - sepia(40, 50)).abs().mean() > 0.01
+
+
 def test_relit_pixels_have_the_lightness_wanted_and_keep_their_hue():
     """By hand: (0.2, 0.1, 0.1) has lightness 0.1299; at twice that it is (0.4, 0.2, 0.2)."""
     image = torch.tensor([0.2, 0.1, 0.1]).view(1, 3, 1, 1)

@@ -11,10 +11,11 @@ from daguerre import weights
 from daguerre.devices import Device
 from daguerre.images import Canvas, Picture
 from daguerre.images.resample import resample_axis, support
-from daguerre.networks.stain_unet import StainUNet, gains, unusual
+from daguerre.networks.stain_unet import StainUNet, gains
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.colours import read_colours
 from daguerre.tasks.resized import read_resized
+from daguerre.tasks.tint import has_colour
 from daguerre.tiling import Window, plan_windows, run_windows
 
 __all__ = ["Lightened", "StainLifter"]
@@ -25,12 +26,6 @@ SMALL = 64  # pixels of the shorter side below which there is no telling
 # From where to where it must be likely that a place is stained before it is lightened, and wholly.
 DOUBTFUL, SURE = 0.9, 0.98
 LEAST = 0.02  # natural logarithm of the smallest factor that is more than a network's unrest
-# A print without colour has one usual tint for each lightness; half of its pixels are no further from it than COLOURED,
-# and it may have brown spots, but hardly any green or blue ones: nearly all pixels are no colder than COLD. Of 21 new
-# photographs one has so little colour, of 62 real old ones, half of them stained on purpose, 57.
-COLOURED, COLD, HARDLY = 0.01, 0.045, 0.97
-TINTS = 96  # pixels of the copy's sides in which that is measured
-TRIMS = 6  # times that the usual tints are found anew
 SEEN = 0.05  # of what is changed by such a factor one may say that it was stained
 
 
@@ -115,21 +110,6 @@ class StainLifter:
         sure = (made[:, :1].sigmoid() - DOUBTFUL) / (SURE - DOUBTFUL)
         factors: Tensor = gains(made) * sure.clamp(0, 1) - LEAST
         return factors.clamp(min=0)
-
-
-def has_colour(image: Tensor) -> bool:
-    """Whether `image` (1, 3, H, W) is more than a print in one tint, stained perhaps.
-
-    The usual tints are found in the half of the pixels that are nearest to them, again and again, so that a large stain
-    does not count.
-    """
-    small = F.interpolate(image, size=(TINTS, TINTS), mode="bilinear", antialias=True)
-    odd = unusual(small)
-    for _ in range(TRIMS):
-        apart = odd.abs().amax(1, keepdim=True)
-        odd = unusual(small, (apart <= apart.median()).to(small))
-    cold = torch.maximum(odd[:, 1], -odd[:, 0])  # bluer, or less red
-    return bool(odd.abs().amax(1).median() > COLOURED or cold.quantile(HARDLY) > COLD)
 
 
 def enlarged(factors: Tensor, window: Window, photo: Picture) -> Tensor:

@@ -11,6 +11,7 @@ from daguerre.images.pixels import luma
 from daguerre.networks.tone import ToneCurves, apply_curves, blend_curves, extremes, stretched_curves
 from daguerre.options import check_range
 from daguerre.tasks.resized import read_resized
+from daguerre.tasks.tint import Tint
 from daguerre.tiling import Window
 
 __all__ = ["ToneCorrection"]
@@ -35,6 +36,7 @@ class ToneCorrection:
         curves: as `ToneCurves` gives them, (1, 3, K, cells, cells); for lightness alone (1, 1, K, cells, cells).
         change: mean absolute difference that it makes, in [0, 1].
         pale: how far the darkest and the lightest tones then are from black and white, both together, in [0, 1].
+        tint: of a print without colour. Curves of three channels would turn sepia blue or green here and there.
     """
 
     height: int
@@ -42,6 +44,7 @@ class ToneCorrection:
     curves: Tensor
     change: float
     pale: float
+    tint: Tint | None = None
 
     @classmethod
     @torch.inference_mode()
@@ -74,9 +77,11 @@ class ToneCorrection:
         if keep_colour or picture.grey:
             copy = luma(copy).expand(-1, 3, -1, -1)
         image, places = copy.to(device.torch_device), (torch.arange(network.side) + 0.5) / network.side
+        tint = Tint.of(copy)
 
         def correct(curves: Tensor) -> tuple[Tensor, float]:
             made = apply_curves(copy, curves, places, places)
+            made = tint.kept(copy, made) if tint else made
             return made, (made - copy).abs().mean().item()
 
         far = STRONG if changed else FAR * min(correct(network(image).cpu())[1] / PLAIN, 1)
@@ -84,7 +89,7 @@ class ToneCorrection:
         made, change = correct(curves)
         dark, light = extremes(made)
         pale = (dark + 1 - light).mean().item()
-        return cls(picture.height, picture.width, curves[:, :1] if keep_colour else curves, change, pale)
+        return cls(picture.height, picture.width, curves[:, :1] if keep_colour else curves, change, pale, tint)
 
     def __call__(self, window: Window, image: Tensor) -> Tensor:
         """Correct the pixels `image` (1, 3, h, w) in [0, 1] of a window; gives (1, 3, h, w) in [0, 1]."""
@@ -92,7 +97,8 @@ class ToneCorrection:
         columns = (torch.arange(window.left, window.right) + 0.5) / self.width
         curves = self.curves.to(image)
         if curves.shape[1] == image.shape[1]:
-            return apply_curves(image, curves, rows, columns)
+            made = apply_curves(image, curves, rows, columns)
+            return self.tint.kept(image, made) if self.tint else made
         light = luma(image)
         return relit(image, light, apply_curves(light, curves, rows, columns))
 
