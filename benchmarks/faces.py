@@ -8,9 +8,9 @@ row: aged, restored, refined, as they were. (The data's faces may be looked at, 
 
     python benchmarks/faces.py FOLDER-WITH-faces --whole
 
-ages them at their full 200 pixels and has the whole command restore them, tones left alone, with faces and without;
-those that the finder finds are compared within the square that it found, and as whole crops. Most of the data's faces
-are soft themselves, so undoing blur leads away from them; `--blur off` does not.
+ages them at their full 200 pixels, or at `--side 100`, as in groups, and has the whole command restore them, tones left
+alone, with faces and without; those that the finder finds are compared within the square that it found, and as whole
+crops. Most of the data's faces are soft themselves, so undoing blur leads away from them; `--blur off` does not.
 """
 
 import argparse
@@ -51,12 +51,13 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--blur", default="auto")
+    parser.add_argument("--side", type=int, default=200)
     args = parser.parse_args()
     recipe = read_recipe(Path(__file__).parents[1] / "recipes" / "faces.toml")
     pictures, _ = load_pictures(args.data, ["faces"], least=190, progress=silent)
     held_out = sorted(hold_out(pictures, recipe.validation.one_in))
     if args.whole:
-        whole([pictures[name] for name in held_out[::3]][: args.count], args.blur)
+        whole([pictures[name] for name in held_out[::3]][: args.count], args.side, args.blur)
         return
     examples = RestoredFaces(recipe, Fabric(precision="32-true"), side=128)
     network = weights.load(args.model).network.eval()
@@ -86,20 +87,21 @@ def main() -> None:
     print(f"lowest of clean {lowest:.2f}; columns: PSNR in RGB, SSIM of Y, perceptual distance")
 
 
-def whole(faces: list[Tensor], blur: str) -> None:
-    """The whole command on faces (3, H, W) uint8, aged: what refining adds to restoring."""
+def whole(faces: list[Tensor], side: int, blur: str) -> None:
+    """The whole command on faces (3, H, W) uint8, reduced to `side` pixels and aged: what refining adds."""
     distance = perceptual_distance(weights.load("vgg19-slim").network)
     refining = Restorer(fix_fading="off", blur=blur)
     plain = Restorer(refining.options, faces="off")
     scores: dict[str, list[list[float]]] = {"restored": [], "refined": []}
     for number, face in enumerate(faces):
-        aged = age(face[None].float() / 255, seed=500 + number, strength=0.9)
+        sharp = resize_bicubic(face[None].float() / 255, side, side).clamp(0, 1)
+        aged = age(sharp, seed=500 + number, strength=0.9)
         photograph = Picture.from_tensor(aged.image)
         made = refining(photograph)
         if not made.faces:
             continue
         found = max((one.face for one in made.faces), key=lambda one: one.side)
-        square = (..., span(found.top, found.side, face.shape[1]), span(found.left, found.side, face.shape[2]))
+        square = (..., span(found.top, found.side, side), span(found.left, found.side, side))
         versions = {"restored": plain(photograph).picture.read(), "refined": made.picture.read()}
         with torch.inference_mode():
             for name, image in versions.items():

@@ -143,11 +143,11 @@ class OurMethod:
         edges = measure_edges(begun)
         if (factor := measure_enlargement(begun, edges)) > 1:
             return remade(begun, factor, self.device, progress, exact=True), 0.0, factor
-        blur = edges if edges >= BLURRED else 0.0
-        begun = self.unblur(begun, blur, progress)
+        if edges >= BLURRED:
+            return self.unblur(begun, edges, progress), edges, 1
         if is_soft(begun):
-            return remade(begun, 2, self.device, progress, exact=False), blur, 2
-        return begun, blur, 1
+            return remade(begun, 2, self.device, progress, exact=False), 0.0, 2
+        return begun, 0.0, 1
 
     def unblur(self, photo: Picture, blur: float, progress: ProgressCallback) -> Picture:
         undone = excess(blur)

@@ -66,5 +66,5 @@ class Tint:
             amount: Tensor = (tint * axis).sum(1, keepdim=True).clamp(min=0)
             return amount * axis
 
-        left = (new.norm(dim=1, keepdim=True) / own.norm(dim=1, keepdim=True).clamp(min=1e-6)).clamp(max=1)
+        left: Tensor = (new.norm(dim=1, keepdim=True) / own.norm(dim=1, keepdim=True).clamp(min=1e-6)).clamp(max=1)
         return (light + along(new) + left * (own - along(own))).clamp(0, 1)
