@@ -45,6 +45,20 @@ def test_no_face_is_found_in_a_cup_of_coffee():
     assert find(Picture.open(EXAMPLES / "coffee.jpg")) == []
 
 
+def test_where_votes_are_few_eyes_decide(astronaut, monkeypatch):
+    picture = Picture.from_array(astronaut)
+    monkeypatch.setattr(module, "CERTAIN", 1.0)
+    assert len(find(picture)) == 1  # has eyes
+    blind = astronaut.copy()
+    (face,) = find(picture)
+    rows = slice(face.top + face.side // 5, face.top + face.side // 2)
+    blind[rows, face.left : face.left + face.side] = blind[rows, face.left : face.left + face.side].mean((0, 1))
+    monkeypatch.setattr(module, "merged", lambda boxes: [((face.left, face.top, face.side), 30)])
+    assert find(Picture.from_array(blind)) == []
+    monkeypatch.setattr(module, "CERTAIN", 0.5)
+    assert len(find(Picture.from_array(blind))) == 1
+
+
 def test_a_face_below_the_size_asked_for_is_left_alone(astronaut):
     assert find(Picture.from_array(astronaut), min_size=160) == []
 

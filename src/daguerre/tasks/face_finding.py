@@ -30,6 +30,12 @@ TURNS = (-22.0, 22.0)  # degrees by which the picture is turned for heads that a
 SAME = 0.35  # part of two boxes' union that they share, from which they are of one face
 YUNET = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"  # SHA-256 of its file of March 2023
 HALF = 12.0  # votes that make a score of 1/2
+# Where votes are few, eyes are looked for as well. Of what was found in 106 real old photographs that had been restored,
+# 123 faces and 16 places that are none, 121 and 6 are left.
+CERTAIN = 0.75  # score from which votes are enough
+EYES = ("haarcascade_eye.xml", "haarcascade_eye_tree_eyeglasses.xml")
+SEEN = 6  # times that an eye must be seen
+LARGE = (128, 176)  # pixels of a face in which eyes are looked for
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,8 @@ class FaceFinder:
     """Finds faces that look at the camera, aside, or are slightly turned.
 
     Every cascade fires several times around a face and seldom more than once elsewhere. So each firing is a vote,
-    those of all cascades for one place are counted together, and a face needs enough of them
-    (Viola and Jones 2001; the cascades are OpenCV's).
+    those of all cascades for one place are counted together, and a face needs enough of them; if they are not many,
+    cascades for eyes must agree (Viola and Jones 2001; the cascades are OpenCV's).
 
     On a picture whose longer side has more than 1200 pixels the search is on a reduced copy, so that faces of less than
     a 46th of that side are not found, whatever `min_size` says.
@@ -80,11 +86,12 @@ class FaceFinder:
         """The faces of a picture, in reading order of their middles."""
         copy, share = reduced(picture)
         least = max(LEAST, round(0.8 * self.min_size * share))
-        found = []
-        for (x, y, side), votes in merged(fired(to_levels(luma(copy), 8)[..., 0], least)):
+        grey, found = to_levels(luma(copy), 8)[..., 0], []
+        for (x, y, side), votes in merged(fired(grey, least)):
             score = votes / (votes + HALF)
             face = Face(round(x / share), round(y / share), round(side / share), round(score, 3))
-            if face.score >= self.confidence and face.side >= 0.9 * self.min_size:
+            wanted = face.score >= self.confidence and face.side >= 0.9 * self.min_size
+            if wanted and (score >= CERTAIN or eyes_seen(grey, x, y, side) >= SEEN):
                 found.append(face)
         return in_reading_order(found)
 
@@ -214,6 +221,24 @@ def search_turned(name: str, grey: NDArray[Any], least: int, degrees: float) -> 
         if 0 <= middle_x < width and 0 <= middle_y < height:
             boxes.append((middle_x - side / 2, middle_y - side / 2, side))
     return boxes
+
+
+def eyes_seen(grey: NDArray[Any], x: float, y: float, side: float) -> int:
+    """How often eyes are seen in the upper two thirds of a square, enlarged in two ways, and in its mirror image."""
+    import cv2
+
+    edge = round(side / 20)
+    rows, columns = (
+        np.arange(round(at) - edge, round(at + side) + edge).clip(0, most - 1)
+        for at, most in zip((y, x), grey.shape, strict=True)
+    )
+    face, seen = grey[np.ix_(rows, columns)], 0
+    for large in LARGE:
+        enlarged = cv2.equalizeHist(cv2.resize(face, (large, large), interpolation=cv2.INTER_CUBIC))[: large * 2 // 3]
+        sizes = {"minSize": (large // 8, large // 8), "maxSize": (large * 3 // 8, large * 3 // 8)}
+        for view in (enlarged, np.ascontiguousarray(enlarged[:, ::-1])):
+            seen += sum(len(cascade(name).detectMultiScale(view, 1.05, 1, **sizes)) for name in EYES)
+    return seen
 
 
 @functools.cache
