@@ -1,6 +1,7 @@
 """Low resolution: the smaller picture that a photograph was enlarged from, found in it and enlarged again."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from daguerre.tasks.colours import read_colours
 from daguerre.tasks.enlargement import Axis, Enlargement, Span, box
 from daguerre.tiling import Window, plan_windows, run_windows, window_side
 
-__all__ = ["MODELS", "is_soft", "measure_enlargement", "remade", "smaller"]
+__all__ = ["MODELS", "Resolution", "measure_resolution", "remade", "smaller"]
 
 MODELS = {2: "compact-x2", 3: "compact-x4", 4: "compact-x4"}
 """What enlarges a smaller picture again, by how many times; faithful ones, which invent nothing."""
@@ -30,8 +31,20 @@ PER_PIXEL, CUT = 20.0, 6.0
 SOFT = 10.5
 
 
-def measure_enlargement(photo: Picture, edges: float) -> int:
-    """By how much a photograph without noise was enlarged, 2, 3 or 4; 1 if by none of them.
+class Resolution(NamedTuple):
+    """How fine a photograph is.
+
+    Args:
+        finest: pixels of the finest detail that it holds: 2, 3 or 4 if it was enlarged, 2 if it is as soft; else 1.
+        enlarged: whether bicubic enlargement, or one like it, made it.
+    """
+
+    finest: int
+    enlarged: bool
+
+
+def measure_resolution(photo: Picture, edges: float) -> Resolution:
+    """How fine a photograph without noise is.
 
     What was shrunk and enlarged again holds nothing finer than its smaller self, everything up to there, and nothing
     like as abrupt an end has what a lens or a shaking hand has blurred.
@@ -42,16 +55,14 @@ def measure_enlargement(photo: Picture, edges: float) -> int:
     Raises:
         UnreadablePicture: the file is damaged.
     """
-    if not is_soft(photo):  # true of anything enlarged, and soon known
-        return 1
-    beyond = {factor: emptiness(photo, factor) - PER_PIXEL * edges / factor for factor in MODELS}
-    factor = max(beyond, key=lambda factor: beyond[factor])
-    return factor if beyond[factor] >= CUT else 1
-
-
-def is_soft(photo: Picture) -> bool:
-    """Whether a photograph holds next to nothing that half its size would not hold."""
-    return emptiness(photo, 2) >= SOFT
+    half = emptiness(photo, 2)
+    if half < SOFT:  # anything enlarged is soft, and most photographs are not
+        return Resolution(1, enlarged=False)
+    empty = {2: half, 3: emptiness(photo, 3), 4: emptiness(photo, 4)}
+    beyond = {factor: empty[factor] - PER_PIXEL * edges / factor for factor in empty}
+    finest = max(beyond, key=lambda factor: beyond[factor])
+    enlarged = beyond[finest] >= CUT
+    return Resolution(finest if enlarged else 2, enlarged)
 
 
 def emptiness(photo: Picture, factor: int) -> float:

@@ -21,7 +21,7 @@ from daguerre.tasks.mending import Mending, fill_coarsely, read_damage
 from daguerre.tasks.microsoft import Filling, PublishedRestorer
 from daguerre.tasks.microsoft import models as published_models
 from daguerre.tasks.resolution import MODELS as RESOLUTION
-from daguerre.tasks.resolution import is_soft, measure_enlargement, remade
+from daguerre.tasks.resolution import measure_resolution, remade
 from daguerre.tasks.texture import cleaned
 from daguerre.tasks.tone import ToneCorrection
 from daguerre.tiling import Window, plan_windows, run_windows
@@ -141,13 +141,12 @@ class OurMethod:
         if self.blur is not None:
             return self.unblur(begun, self.blur, progress), self.blur, 1
         edges = measure_edges(begun)
-        if (factor := measure_enlargement(begun, edges)) > 1:
-            return remade(begun, factor, self.device, progress, exact=True), 0.0, factor
-        if edges >= BLURRED:
+        finest, enlarged = measure_resolution(begun, edges)
+        if edges >= BLURRED and not enlarged:
             return self.unblur(begun, edges, progress), edges, 1
-        if is_soft(begun):
-            return remade(begun, 2, self.device, progress, exact=False), 0.0, 2
-        return begun, 0.0, 1
+        if finest > 1:
+            begun = remade(begun, finest, self.device, progress, exact=enlarged)
+        return begun, 0.0, finest
 
     def unblur(self, photo: Picture, blur: float, progress: ProgressCallback) -> Picture:
         undone = excess(blur)
