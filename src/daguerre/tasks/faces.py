@@ -46,7 +46,7 @@ class FaceOptions:
     min_size: int = option(
         40, "leave faces alone that are smaller than so many pixels; a 46th of the picture's longer side is the least"
     )
-    confidence: float = option(0.5, "how sure a face must be, from 0 to 1")
+    confidence: float = option(0.4, "how sure a face must be, from 0 to 1")
     only: str = option("", "refine only the faces of these numbers", metavar="1,3")
     skip: str = option("", "refine all faces but those of these numbers", metavar="2")
     boxes: str = option(
