@@ -5,12 +5,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.images import Picture
-from daguerre.images.deconvolution import BLURRED, gaussian
+from daguerre.images.deconvolution import gaussian
 from daguerre.images.pixels import luma
 from daguerre.tasks.colours import read_colours
 from daguerre.tiling import Window, plan_windows
 
-__all__ = ["WIDEST", "measure_blur", "measure_edges"]
+__all__ = ["WIDEST", "measure_edges"]
 
 SIDE = 1024  # pixels of a window
 AGAIN = 1.0  # pixels: deviation of the Gaussian that it is blurred with once more
@@ -26,16 +26,6 @@ SEEN = 0.75
 WIDEST = 4.0  # pixels: the widest blur that is undone
 
 
-def measure_blur(photo: Picture) -> float:
-    """How a photograph without noise is blurred: the Gaussian's deviation in pixels, at most WIDEST; 0 if it is sharp.
-
-    Raises:
-        UnreadablePicture: the file is damaged.
-    """
-    edges = measure_edges(photo)
-    return edges if edges >= BLURRED else 0.0
-
-
 def measure_edges(photo: Picture) -> float:
     """How wide the sharpest edges of a photograph without noise are, as steps blurred by a Gaussian.
 
@@ -46,7 +36,8 @@ def measure_edges(photo: Picture) -> float:
     answer does not depend on the windows.
 
     Returns:
-        The Gaussian's deviation in pixels, at most WIDEST; 0 if there are hardly any edges.
+        The Gaussian's deviation in pixels, at most WIDEST; 0 if there are hardly any edges. From
+        `daguerre.images.deconvolution.BLURRED` on the photograph counts as blurred.
 
     Raises:
         UnreadablePicture: the file is damaged.

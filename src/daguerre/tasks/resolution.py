@@ -27,7 +27,7 @@ SIDE = 1024  # pixels of a window in which almost nothing is computed
 # ones none comes to more than 5.1.
 PER_PIXEL, CUT = 20.0, 6.0
 # What has this emptiness at 2 profits. Sharp photographs come to 0 to 6 dB, of 116 new ones none to more than 10.0, of
-# 274 old ones one in 20.
+# 274 old ones one in 23.
 SOFT = 10.5
 
 
