@@ -28,6 +28,7 @@ ALLOWED = {
     ("tables", "daguerre.errors"),
     ("tables", "daguerre.options"),
     ("training", "daguerre.evaluation.metrics"),
+    ("training", "daguerre.tasks"),  # what is trained on what restoring leaves is shown just that
     ("evaluation", "daguerre.tasks"),
     ("evaluation", "daguerre.training.aging"),
 }

@@ -1,32 +1,33 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
 from PIL import Image
 
 import daguerre.training.steps.faces as module
 from daguerre import weights
 from daguerre.errors import RecipeError
-from daguerre.images.deconvolution import gaussian
+from daguerre.evaluation.metrics import psnr
+from daguerre.images.resample import resize_bicubic
 from daguerre.networks.vgg import VGG19
+from daguerre.tasks.face_finding import Face
 from daguerre.training import restored_faces
-from daguerre.training.aging import Aged
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.restored_faces import RestoredFaces, measured
+from daguerre.training.restored_faces import RestoredFaces, found
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 FACE = {"name": "CompactFace", "arguments": {"side": 32, "widths": [4, 4], "blocks": [1, 1]}}
 JUDGE = {"name": "MultiScaleDiscriminator", "arguments": {"features": 2, "layers": 1, "scales": 1}}
 
 
+class Plain:
+    device = torch.device("cpu")
+
+
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """Drawn faces, a narrow network that looks at them, and few and small examples."""
     monkeypatch.setattr(restored_faces, "SIZES", (24, 40))
-    monkeypatch.setattr(module, "SIZES", (24, 40))
     monkeypatch.setattr(module, "TRIALS", 3)
     (tmp_path / "faces").mkdir()
     for i in range(4):
@@ -71,13 +72,8 @@ def test_it_trains_against_a_discriminator(data):
 
 
 def test_an_example_is_the_same_whenever_it_is_made(data, tmp_path):
-    class Plain:
-        device, autocast = torch.device("cpu"), staticmethod(lambda: torch.autocast("cpu", enabled=False))
-
     faces = [torch.randint(0, 255, (3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))]
-    first, again, other = (
-        restored_faces.RestoredFaces(recipe(data), Plain, 32).example(number, faces) for number in (5, 5, 6)
-    )
+    first, again, other = (RestoredFaces(recipe(data), Plain, 32).example(number, faces) for number in (5, 5, 6))
     assert first.shape == (2, 3, 32, 32)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -96,21 +92,28 @@ def test_recipes_that_do_not_fit_are_refused(data, changes, problem):
         train(recipe(data, **changes), data, data / "run")
 
 
-def test_faces_of_blurred_photographs_come_sharper_to_it(data):
-    examples = RestoredFaces(recipe(data), Fabric(accelerator="cpu"), 32)
-    light = torch.linspace(0, 1, 64).mul(40).sin().mul(0.4).add(0.5)
-    sharp = (light[:, None] * light).expand(1, 3, 64, 64).contiguous()
-    soft, nothing = gaussian(sharp, 1.5), torch.zeros(1, 1, 64, 64)
-    left, undone = (examples.restored(soft, nothing, blur) for blur in (0.0, 1.5))
-    assert (undone - sharp).square().mean() < 0.8 * (left - sharp).square().mean()
+def test_a_face_is_cut_out_by_where_it_is_found_in_what_was_restored(data, monkeypatch):
+    examples = RestoredFaces(recipe(data), Plain, 32)
+    made = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    whole = examples.cut(made, 1 - made)
+    assert (whole.float().sum(0) - 255).abs().max() <= 1  # both are cut alike
+    seen = []
+
+    def find(picture):
+        seen.append((picture.height, picture.width))
+        return [Face(10, 10, 4), Face(20, 18, 30, 0.5), Face(0, 0, 60)]
+
+    examples.find = find
+    part = examples.cut(made, 1 - made)
+    assert seen == [(60, 60)]
+    assert found(find, made) == Face(10, 8, 30, 0.5)
+    assert not torch.equal(part, whole)
 
 
-def test_blur_is_undone_where_it_would_be_measured():
-    nothing, record = torch.zeros(1, 3, 8, 8), {"steps": [{"step": "blur", "sigma": 2.0}]}
-    aged = Aged(nothing, nothing, nothing, nothing[:, :1].byte(), record)
-    sharp = replace(aged, record={})
-    found = [measured(aged, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200)]
-    undone = [blur for blur in found if blur]
-    assert 0.5 < len(undone) / len(found) < 0.7
-    assert 1.9 < sum(undone) / len(undone) < 2.1
-    assert not any(measured(sharp, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200))
+def test_where_no_face_is_found_all_is_shown(data):
+    examples = RestoredFaces(recipe(data), Plain, 32)
+    examples.find = lambda picture: []
+    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    shown = examples.cut(image, image)[:1].float() / 255
+    assert (shown - resize_bicubic(image, 32, 32)).abs().max() < 0.2
+    assert psnr(shown, resize_bicubic(image, 32, 32).clamp(0, 1), channel="rgb") > 25

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resample_axis, support
-from daguerre.tasks.face_finding import soft_ellipse
+from daguerre.tasks.face_finding import Face, soft_ellipse
+from daguerre.tasks.resized import read_resized
 from daguerre.tiling import Window
 
-__all__ = ["Frame", "changed", "common", "cut", "missing_grain"]
+__all__ = ["Frame", "Sight", "changed", "common", "cut", "missing_grain"]
 
 FULL = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
 NOISE = 256  # pixels of a square of grain, which is repeated
@@ -59,6 +60,49 @@ class Frame:
                 made, dim, length / size, size=size, out_size=length, start=start, stop=stop, offset=first
             )
         return made + self.grain * noise(window) if self.grain else made
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The square of the picture that a network sees of a face.
+
+    Args:
+        top, left, side: of the square, in pixels of the picture; it may reach over the border.
+        inside: the part of it within the picture.
+        image: (1, 3, h, h) at the network's size; beyond the border it goes on as it ends there.
+        rows, columns: those of `image` that lie within the picture.
+    """
+
+    top: float
+    left: float
+    side: float
+    inside: Window
+    image: Tensor
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def of(cls, photo: Picture, face: Face, frame: tuple[float, float, float], size: int) -> "Sight":
+        """What a network that takes `size` pixels sees of a face.
+
+        Args:
+            frame: left, top and side of the square, in sides of the face's.
+        """
+        x, y, part = frame
+        top, left, side = face.top + y * face.side, face.left + x * face.side, part * face.side
+        first_row, first_column = max(math.floor(top), 0), max(math.floor(left), 0)
+        last_row, last_column = (
+            min(math.ceil(start + side), length) for start, length in ((top, photo.height), (left, photo.width))
+        )
+        inside = Window(first_row, first_column, last_row - first_row, last_column - first_column)
+        share = size / side
+        height, width = (min(max(round(length * share), 1), size) for length in (inside.height, inside.width))
+        seen = read_resized(cut(photo, inside), height, width)[0]
+        above = min(max(round((first_row - top) * share), 0), size - height)
+        before = min(max(round((first_column - left) * share), 0), size - width)
+        margin = (before, size - width - before, above, size - height - above)
+        image = F.pad(seen, margin, mode="replicate")
+        return cls(top, left, side, inside, image, slice(above, above + height), slice(before, before + width))
 
 
 def cut(photo: Picture, window: Window) -> Picture:

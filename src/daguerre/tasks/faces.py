@@ -1,6 +1,5 @@
 """Refine the faces of a photograph: what blur, grain and low resolution took from each is added, and nothing else."""
 
-import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
@@ -18,14 +16,13 @@ from daguerre.networks.compact_face import CompactFace
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.face_finding import Boxes, Face, FaceFinder, Finder, YuNet
-from daguerre.tasks.face_frame import Frame, changed, common, cut, missing_grain
+from daguerre.tasks.face_frame import Frame, Sight, changed, common, missing_grain
 from daguerre.tasks.provenance import Step
-from daguerre.tasks.resized import read_resized
 from daguerre.tasks.result import Result
 from daguerre.tasks.upscale import as_picture
 from daguerre.tiling import Window, plan_windows, run_windows
 
-__all__ = ["FaceOptions", "FaceRefiner", "Refined", "RefinedFace", "refine_faces"]
+__all__ = ["OUR_FRAME", "FaceOptions", "FaceRefiner", "Refined", "RefinedFace", "refine_faces"]
 
 SIDE = 512  # pixels of a window
 MODELS = {"auto": "faces", "microsoft": "microsoft-face-256"}
@@ -185,27 +182,16 @@ class FaceRefiner:
     @torch.inference_mode()
     def refine(self, photo: Picture, face: Face) -> Frame:
         """What the network adds to a face."""
-        x, y, side = self.frame
-        top, left, length = face.top + y * face.side, face.left + x * face.side, side * face.side
-        first_row, first_column = max(math.floor(top), 0), max(math.floor(left), 0)
-        last_row, last_column = (
-            min(math.ceil(start + length), size) for start, size in ((top, photo.height), (left, photo.width))
-        )
-        inside = Window(first_row, first_column, last_row - first_row, last_column - first_column)
-        share = self.side / length
-        height, width = (min(max(round(n * share), 1), self.side) for n in (inside.height, inside.width))
-        seen = read_resized(cut(photo, inside), height, width)[0]
-        above = min(max(round((first_row - top) * share), 0), self.side - height)
-        before = min(max(round((first_column - left) * share), 0), self.side - width)
-        margin = (before, self.side - width - before, above, self.side - height - above)
-        whole = F.pad(seen, margin, mode="replicate").to(self.device.torch_device)
+        sight = Sight.of(photo, face, self.frame, self.side)
+        whole = sight.image.to(self.device.torch_device)
         with self.device.autocast():
             made = self.network(whole.contiguous(memory_format=torch.channels_last)).float()
             if self.ours:  # and its mirror image: 0.07 dB on 60 faces held out
                 made = (made + self.network(whole.flip(-1).contiguous(memory_format=torch.channels_last)).flip(-1)) / 2
-        detail = (made - whole).cpu()[..., above : above + height, before : before + width]
-        grain = missing_grain(photo, inside, detail) if self.options.strength else 0.0
-        return Frame(top, left, length, inside, self.options.strength * detail, self.options.strength * grain)
+        detail = (made - whole).cpu()[..., sight.rows, sight.columns]
+        grain = missing_grain(photo, sight.inside, detail) if self.options.strength else 0.0
+        strength = self.options.strength
+        return Frame(sight.top, sight.left, sight.side, sight.inside, strength * detail, strength * grain)
 
     def blend(self, photo: Picture, frames: list[Frame], progress: ProgressCallback) -> Picture:
         """The photograph with the faces changed, the last of them on top."""

@@ -1,127 +1,123 @@
-"""Faces made old and restored again by what ships: what their refinement has to deal with."""
+"""Faces made old, restored as `daguerre restore` does it, and found as it finds them: what their refinement sees.
+
+Needs libvips and OpenCV's cascades, which no other training does, so it is imported when faces are trained.
+"""
 
 import math
-from typing import cast
+from dataclasses import replace
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 from torch.nn import functional as F
 
-from daguerre import weights
-from daguerre.images.deconvolution import BLURRED, excess, sharpened
+from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
-from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
+from daguerre.tasks.face_finding import Face, FaceFinder
+from daguerre.tasks.face_frame import Sight
+from daguerre.tasks.faces import OUR_FRAME
+from daguerre.tasks.restore import Restorer
 from daguerre.training.aged import pick
-from daguerre.training.aging import Aged, age
-from daguerre.training.blurred import SHRUNK, UNSURE, Blur
-from daguerre.training.finding import Finder
+from daguerre.training.aging import age
 from daguerre.training.recipe import Recipe
 
-__all__ = ["SIZES", "RestoredFaces", "framed", "measured"]
+__all__ = ["SIZES", "RestoredFaces", "found", "turned"]
 
-TEXTURE = "texture"
-RESTORATION = ("restore-vae-old", "restore-vae-clean", "restore-translation")
-SIZES = (56, 190)  # pixels of a face's side in the photograph
-ZOOM = 0.86  # the least part of a training picture that an example shows
-TURN = 12.0  # degrees to each side that some are turned by
-SOFT = 2.3  # times that some have less resolution than pixels
+SIZES = (64, 200)  # pixels of a face's side in the photograph
+TURNED = 0.3  # of the faces are inclined
+TURN = 12.0  # degrees to each side, at most
+SOFT = 2.0  # times that some have less resolution than pixels
 DAMAGED = 0.12  # most of a face that is damaged
-UNRESTORED = 0.15  # of the examples have not been restored before
-MEASURED = 0.6  # of the others come from photographs that are as blurred as they are
+UNRESTORED = 0.1  # of the examples have not been restored before
+UNDONE = 0.55  # of the others had their blur undone where it was measured; from few faces can it be
+MARGIN = 0.25  # of a face's side that is mirrored around it before it is looked for
+CONFIDENCE = 0.3
+LIKELY = (0.6, 1.15)  # sides of the picture that the square of its face may have
 
 
 class RestoredFaces:
-    """Makes examples: a face at a size of a photograph, aged, restored where damage is found, brought to one size.
+    """Makes examples: a face at a size of a photograph, aged, restored, found, and cut out as the network sees it.
 
     Args:
         side: of the examples in pixels.
     """
 
     def __init__(self, recipe: Recipe, fabric: Fabric, side: int) -> None:
-        self.recipe, self.fabric, self.side = recipe, fabric, side
-        old, clean, translation = (weights.load(name).network.eval() for name in RESTORATION)
-        restoration = LatentRestoration(
-            CompactEncoder.of(old), cast(CompactVAE, clean), cast(CompactTranslation, translation)
-        )
-        self.restoration = restoration.to(fabric.device)
-        self.texture = weights.load(TEXTURE).network.eval().to(fabric.device)
-        self.found = Finder(fabric)
+        self.recipe, self.side = recipe, side
+        device = str(fabric.device)
+        self.restorers = {
+            blur: Restorer(faces="off", fix_fading="off", blur=blur, device=device) for blur in ("auto", "off")
+        }
+        self.find = FaceFinder(min_size=SIZES[0] // 2, confidence=CONFIDENCE)
 
     def example(self, number: int, faces: list[Tensor]) -> Tensor:
         """A face as it comes to the network, and as it should become: (2, 3, side, side) uint8."""
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + number)
-        chance, size, soft, neutral = torch.rand(4, generator=generator).tolist()
-        side = round(math.exp(math.log(SIZES[0]) + size * math.log(SIZES[1] / SIZES[0])) / 8) * 8
-        sharp = resize_bicubic(framed(pick(faces, generator), generator), side, side).clamp(0, 1)
+        chance, size, soft, neutral, blurred = torch.rand(5, generator=generator).tolist()
+        side = round(math.exp(math.log(SIZES[0]) + size * math.log(SIZES[1] / SIZES[0])))
+        wanted = resize_bicubic(turned(pick(faces, generator), generator), side, side).clamp(0, 1)
         untouched = self.recipe.aging.untouched
         if chance < untouched:
-            sharp = luma(sharp).repeat(1, 3, 1, 1) if neutral < 0.4 else sharp
-            twin = self.restored(sharp, torch.zeros_like(sharp[:, :1]), 0.0) if chance < untouched / 2 else sharp
-            return self.ready(twin, sharp)
-        low, high = self.recipe.aging.strength
-        aged, wanted = self.age(sharp, soft, generator, low + (high - low) * torch.rand((), generator=generator).item())
-        if chance > 1 - UNRESTORED:
-            return self.ready(aged.image, wanted)
-        blur = measured(aged, softness(soft), generator)
-        return self.ready(self.restored(aged.image, self.found(aged.image), blur), wanted)
+            made = wanted = luma(wanted).repeat(1, 3, 1, 1) if neutral < 0.4 else wanted
+            restored = chance < untouched / 2
+        else:
+            low, high = self.recipe.aging.strength
+            strength = low + (high - low) * torch.rand((), generator=generator).item()
+            made, wanted = self.age(wanted, soft, generator, strength)
+            restored = chance < 1 - UNRESTORED
+        if restored:
+            made = self.restorers["auto" if blurred < UNDONE else "off"](Picture.from_tensor(made)).picture.read()
+        return self.cut(made, wanted)
 
-    def age(self, sharp: Tensor, soft: float, generator: torch.Generator, strength: float) -> tuple[Aged, Tensor]:
-        """The face aged, softened before, and what is wanted of it: in its aged tones, but as sharp as it was."""
-        least = max(round(sharp.shape[2] / softness(soft)), 16)
+    def age(self, sharp: Tensor, soft: float, generator: torch.Generator, strength: float) -> tuple[Tensor, Tensor]:
+        """The face aged, softened before, and what is wanted of it: in its aged tones, but as sharp as it was.
+
+        Args:
+            soft: a number in [0, 1]; above a quarter the more the softer.
+        """
+        factor = max(1.0, SOFT * (1.3 * soft - 0.3))
+        least = max(round(sharp.shape[2] / factor), 16)
         small = resize_bicubic(sharp, least, least)
         softened = resize_bicubic(small, *sharp.shape[2:]).clamp(0, 1) if least < sharp.shape[2] else sharp
         while True:
             seed = int(torch.randint(2**31, (), generator=generator))
             aged = age(softened, seed=seed, strength=strength)
             if aged.mask.mean() <= DAMAGED:
-                return aged, age(sharp, seed=seed, strength=strength).toned
+                return aged.image, age(sharp, seed=seed, strength=strength).toned
             strength *= 0.8
 
-    @torch.inference_mode()
-    def restored(self, image: Tensor, mask: Tensor, blur: float) -> Tensor:
-        """What `restore` makes of a face: cleaned, its blur undone and cleaned again, and translated."""
-        with self.fabric.autocast():
-            image, mask = (part.to(self.fabric.device) for part in (image, mask))
-            cleaned = self.texture(self.restoration.fill(image, mask)).float().clamp(0, 1)
-            if blur:
-                cleaned = self.texture(sharpened(cleaned, excess(blur)).clamp(0, 1)).float().clamp(0, 1)
-            made = self.restoration(cleaned, mask)
-        return made.float().clamp(0, 1).cpu()  # type: ignore[no-any-return]
-
-    def ready(self, image: Tensor, wanted: Tensor) -> Tensor:
-        twins = resize_bicubic(torch.cat([image, wanted]), self.side, self.side)
-        return twins.clamp(0, 1).mul(255).round().byte()
+    def cut(self, made: Tensor, wanted: Tensor) -> Tensor:
+        """A face and what is wanted of it as the network sees them, by where it is found in the first."""
+        face = found(self.find, made) or usual(made.shape[2])
+        twins = [Sight.of(Picture.from_tensor(image), face, OUR_FRAME, self.side).image for image in (made, wanted)]
+        return torch.cat(twins).clamp(0, 1).mul(255).round().byte()
 
 
-def softness(soft: float) -> float:
-    """How many times less resolution than pixels a face has, from a draw in [0, 1]; more than half have as much."""
-    return max(1.0, SOFT * (1.3 * soft - 0.3))
+def found(finder: FaceFinder, image: Tensor) -> Face | None:
+    """The face that fills an image (1, 3, h, h), if the finder sees it there, or in what a mirror shows around it."""
+    side, margin = image.shape[2], round(MARGIN * image.shape[2])
+    wide = Picture.from_tensor(F.pad(image, (margin,) * 4, mode="reflect"))
+    likely = [face for face in finder(wide) if LIKELY[0] * side < face.side < LIKELY[1] * side]
+    if not likely:
+        return None
+    face = max(likely, key=lambda face: face.side)
+    return replace(face, left=face.left - margin, top=face.top - margin)
 
 
-def measured(aged: Aged, factor: float, generator: torch.Generator) -> float:
-    """What would be measured of the blur of the photograph that a face comes from, in pixels; 0 if it is sharp.
-
-    Args:
-        factor: by which the face was softened before it was aged.
-    """
-    chance, wrong = torch.rand((), generator=generator).item(), torch.randn((), generator=generator).item()
-    wide = math.hypot(Blur.of(aged).wide, SHRUNK * factor if factor > 1 else 0.0) * math.exp(UNSURE * wrong)
-    return wide if chance < MEASURED and wide >= BLURRED else 0.0
+def usual(side: int) -> Face:
+    """Where the face of an image usually lies: the network sees the whole image."""
+    left, top, part = OUR_FRAME
+    return Face(round(-left * side / part), round(-top * side / part), round(side / part))
 
 
-def framed(face: Tensor, generator: torch.Generator) -> Tensor:
-    """A square piece (1, 3, h, h) in [0, 1] of a face (3, H, H) uint8: nearly all of it, sometimes a little turned."""
-    zoom, x, y, often, turn = torch.rand(5, generator=generator).tolist()
+def turned(face: Tensor, generator: torch.Generator) -> Tensor:
+    """A face (3, h, h) uint8 as (1, 3, h, h) in [0, 1], sometimes inclined."""
+    often, turn = torch.rand(2, generator=generator).tolist()
     image = face[None].float() / 255
-    if often < 0.3:
-        angle = math.radians(TURN * (2 * turn - 1))
-        spun = torch.tensor([[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0]])
-        grid = F.affine_grid(spun[None], list(image.shape), align_corners=False)
-        image = F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(0, 1)
-    height, width = image.shape[2:]
-    side = int(min(height, width) * (ZOOM + (1 - ZOOM) * zoom))
-    top, left = int(y * (height - side + 1)), int(x * (width - side + 1))
-    return image[..., top : top + side, left : left + side]
+    if often >= TURNED:
+        return image
+    angle = math.radians(TURN * (2 * turn - 1))
+    spun = torch.tensor([[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0]])
+    grid = F.affine_grid(spun[None], list(image.shape), align_corners=False)
+    return F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(0, 1)

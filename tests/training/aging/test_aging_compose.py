@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from daguerre.training.aging import DAMAGES, KINDS, Aged, age, tone
+from daguerre.training.aging import DAMAGES, KINDS, Aged, age, texture, tone
 from daguerre.training.aging.photograph import Photograph
 
 
@@ -152,3 +152,25 @@ def test_a_portrait_that_was_printed_to_end_in_white_is_nothing_to_undo():
     printed = [one for one in ending if any(step.get("white") for step in one.record["steps"])]
     assert 0 < len(printed) < 12
     assert all(one.clean[..., 0, 0].mean() > 0.6 > 0.3 > one.clean[..., 32, 32].mean() for one in printed)
+
+
+def test_damage_that_grain_and_fading_hide_is_in_no_mask_but_missing_paper_is():
+    for damage, left in (("scratch", 0.0), ("tear", 1.0)):
+        old = Photograph(torch.full((1, 3, 32, 32), 0.5), torch.Generator().manual_seed(0), 1.0)
+        old.hurt(damage, lambda image, *, generator: (image + 0.06, torch.ones_like(image[:, :1])))
+        assert old.seen().eq(1 + DAMAGES.index(damage)).all()
+        old.spoil(texture.noise, strength=0.1, generator=old.generator)
+        old.shift(tone.fade, lift=0.3, dull=0.3, wash=0.0)
+        assert (old.image - old.sound).mean() == pytest.approx(0.06 * 0.4, abs=0.01)
+        assert old.seen().gt(0).float().mean() == left
+
+
+def test_a_photograph_ages_alike_with_and_without_its_damage():
+    old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
+    old.hurt("scratch", lambda image, *, generator: (image, torch.ones_like(image[:, :1])))
+    old.image = old.image.clone()
+    old.make(tone.monochrome)
+    old.spoil(texture.grain, strength=0.1, size=1.0, generator=old.generator)
+    old.shift(tone.silver_mirroring, strength=0.5, generator=old.generator)
+    assert torch.equal(old.image, old.sound)
+    assert not torch.equal(old.image, old.toned)

@@ -45,7 +45,7 @@ class Aged:
         toned: `clean` with the changes of tone alone, fading, stain, uneven light, silver mirroring: what is wanted of
             a restoration that leaves the tones to another, (1, 3, H, W).
         kinds: the damage of each pixel, (1, 1, H, W) uint8: 0 none, else 1 + its place in `DAMAGES`; the last one done,
-            but no tint over what is lost.
+            but no tint over what is lost, and none where it is no longer seen, as a scratch in a negative under grain.
         record: what was done, in order, with its parameters, as JSON has it.
     """
 
@@ -104,7 +104,7 @@ def age(
         kind = old.pick(USUAL)
     KINDS[kind](old)
     record = {"kind": kind, "strength": strength, "steps": old.steps}
-    return Aged(image=old.image, clean=old.clean, toned=old.toned, kinds=old.kinds, record=record)
+    return Aged(image=old.image, clean=old.clean, toned=old.toned, kinds=old.seen(), record=record)
 
 
 def studio(p: Photograph) -> None:

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from daguerre.training.aging.marks import SEEN
+
 __all__ = ["DAMAGES", "TINTS", "Photograph"]
 
 T = TypeVar("T")
@@ -16,9 +18,14 @@ DAMAGES = ("scratch", "dust", "fibre", "writing", "crease", "tear", "hole", "sta
 TINTS = DAMAGES[-3:]
 """Those that leave the picture visible below them; where another is, it is lost."""
 
+PAPER_GONE = tuple(DAMAGES.index(name) + 1 for name in ("tear", "hole"))
+"""Those that are damage whatever they look like."""
+
 
 class Photograph:
     """One picture (1, 3, H, W) in [0, 1], its clean twin, its clean twin in the aged tones, and its damage.
+
+    `sound` is a third twin, which ages as the photograph does, grain and all, but is never hurt.
 
     Args:
         strength: what every amount and every chance is multiplied by.
@@ -35,7 +42,7 @@ class Photograph:
         damage: bool = True,
         unit: float | None = None,
     ) -> None:
-        self.image = self.clean = self.toned = image
+        self.image = self.sound = self.clean = self.toned = image
         self.kinds = torch.zeros_like(image[:, :1], dtype=torch.uint8)
         self.generator, self.strength, self.damage = generator, strength, damage
         self.steps: list[dict[str, Any]] = []
@@ -76,12 +83,13 @@ class Photograph:
     def make(self, change: Callable[..., Tensor], **how: Any) -> None:
         """Change what the photograph was when new: nothing to restore."""
         self.note(change, how)
-        self.image, self.clean, self.toned = (change(twin, **how) for twin in (self.image, self.clean, self.toned))
+        self.clean, self.toned = change(self.clean, **how), change(self.toned, **how)
+        self.apply(change, how)
 
     def spoil(self, change: Callable[..., Tensor], **how: Any) -> None:
         """Change the texture."""
         self.note(change, how)
-        self.image = change(self.image, **how)
+        self.apply(change, how)
 
     def shift(self, change: Callable[..., Tensor], **how: Any) -> None:
         """Change the tones, of the photograph and of its toned twin alike."""
@@ -90,7 +98,18 @@ class Photograph:
         self.toned = change(self.toned, **how)
         if "generator" in how:
             self.generator.set_state(before)
-        self.image = change(self.image, **how)
+        self.apply(change, how)
+
+    def apply(self, change: Callable[..., Tensor], how: dict[str, Any]) -> None:
+        """Change the photograph and its sound twin alike."""
+        before, hurt = self.generator.get_state(), self.sound is not self.image
+        made = change(self.sound, **how)
+        if hurt:
+            self.generator.set_state(before)
+            self.image = change(self.image, **how)
+        else:
+            self.image = made
+        self.sound = made
 
     def hurt(self, damage: str, change: Callable[..., tuple[Tensor, Tensor]], **how: Any) -> None:
         """Damage the photograph, and mark where."""
@@ -101,6 +120,16 @@ class Photograph:
         if damage in TINTS:
             mask = mask * ~lost(self.kinds)  # a stain does not bring back what is lost below it
         self.kinds = torch.where(mask > 0, DAMAGES.index(damage) + 1, self.kinds)
+
+    def seen(self) -> Tensor:
+        """`kinds`, but none where damage has faded, or gone under in grain, so far that nobody sees it.
+
+        Seen is what is `SEEN` or more away from the sound twin.
+        """
+        plain = (self.image - self.sound).abs().amax(1, keepdim=True) >= SEEN
+        for kind in PAPER_GONE:
+            plain |= self.kinds == kind
+        return torch.where(plain, self.kinds, 0)
 
     def note(self, change: Callable[..., Any], how: dict[str, Any]) -> None:
         said = {name: list(value) if isinstance(value, tuple) else value for name, value in how.items()}

@@ -18,7 +18,6 @@ from daguerre.training.losses import Perceptual
 from daguerre.training.networks import image_losses, start
 from daguerre.training.opponent import Contest, Opponent
 from daguerre.training.recipe import Recipe
-from daguerre.training.restored_faces import SIZES, RestoredFaces
 from daguerre.training.steps.restoration import sheet
 
 __all__ = ["Faces"]
@@ -38,6 +37,8 @@ class Faces:
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        from daguerre.training.restored_faces import SIZES, RestoredFaces
+
         self.recipe, self.fabric = recipe, fabric
         self.losses = image_losses(recipe, Opponent.losses).to(fabric.device)
         network = start(recipe)
