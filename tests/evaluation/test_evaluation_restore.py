@@ -133,6 +133,23 @@ def test_errors_and_finds_are_told_apart_by_kind_of_damage(folder: Path):
     assert groups["scratch"]["aged"]["psnr_rgb"] < 30
 
 
+def test_lost_pixels_of_all_pictures_are_counted_together_too(folder: Path):
+    """A finder that sees the left half of each picture alone."""
+
+    def half(example: Example) -> Answer:
+        found = example.aged.lost.clone()
+        found[..., found.shape[3] // 2 :] = 0
+        return Answer(example.aged.clean, found)
+
+    evaluation = measure(folder, AgeOptions(kind="ruin"), versions=3, restorers={"half": half, "nothing": nothing})
+    (together,) = evaluation.breakdowns["damage found in"].values()
+    assert set(together) == {"half"}  # nobody looked for any in the other
+    assert together["half"]["precision"] == 1
+    assert 0.1 < together["half"]["recall"] < 0.9
+    own = [scores["half"]["recall"] for scores in evaluation.scores.values()]
+    assert min(own) <= together["half"]["recall"] <= max(own)
+
+
 def example_of(kinds: list[int]) -> Aged:
     damage = torch.tensor([[[kinds]]], dtype=torch.uint8)
     image = torch.zeros(1, 3, 1, len(kinds))
@@ -154,6 +171,7 @@ def test_reports_show_the_breakdowns_and_json_stays_strict(folder: Path):
         "picture",
         "kind of photograph",
         "kind of damage",
+        "damage found in",
     ]
 
     def refuse(constant: str) -> None:

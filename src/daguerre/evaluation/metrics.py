@@ -22,6 +22,8 @@ __all__ = [
     "MaskScores",
     "affine_tone_match",
     "consistency",
+    "count_finds",
+    "find_rates",
     "luma",
     "mask_scores",
     "psnr",
@@ -200,20 +202,28 @@ def mask_scores(
         ValueError: shapes differ.
     """
     maps, truths = ([x] if isinstance(x, Tensor) else x for x in (predicted, truth))
-    right = reached = every_find = every_damage = 0
+    finds = torch.zeros(4, dtype=torch.int64)
     for made, wanted in zip(maps, truths, strict=True):
         if made.shape != wanted.shape:
             raise ValueError(f"masks differ in shape: {tuple(made.shape)} and {tuple(wanted.shape)}")
-        found, damaged = made >= threshold, wanted >= 0.5
-        right += int((found & dilate(damaged, tolerance)).sum())
-        reached += int((damaged & dilate(found, tolerance)).sum())
-        every_find += int(found.sum())
-        every_damage += int(damaged.sum())
+        finds += count_finds(made >= threshold, wanted >= 0.5, tolerance=tolerance)
+    values, positives = torch.cat([m.flatten() for m in maps]), torch.cat([t.flatten() >= 0.5 for t in truths])
+    return MaskScores(**find_rates(finds), auc=area_under_curve(values, positives))
+
+
+def count_finds(found: Tensor, damaged: Tensor, *, tolerance: int) -> Tensor:
+    """Of boolean masks (B, 1, H, W): finds that are right, all, damaged pixels that were found, all; (4,) int64."""
+    right, reached = found & dilate(damaged, tolerance), damaged & dilate(found, tolerance)
+    return torch.stack([mask.sum() for mask in (right, found, reached, damaged)]).cpu()
+
+
+def find_rates(finds: Tensor) -> dict[str, float]:
+    """Precision, recall and F1 of counts, or sums of counts, from `count_finds`; as `MaskScores` has them."""
+    right, every_find, reached, every_damage = finds.tolist()
     precision = right / every_find if every_find else 1.0
     recall = reached / every_damage if every_damage else 1.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    values, positives = torch.cat([m.flatten() for m in maps]), torch.cat([t.flatten() >= 0.5 for t in truths])
-    return MaskScores(precision=precision, recall=recall, f1=f1, auc=area_under_curve(values, positives))
+    return {"precision": precision, "recall": recall, "f1": f1}
 
 
 def area_under_curve(value: Tensor, positive: Tensor) -> float:

@@ -21,7 +21,17 @@ from daguerre.evaluation.comparison import (
     means,
     pictures_in,
 )
-from daguerre.evaluation.metrics import affine_tone_match, area_under_curve, decibels, dilate, mask_scores, psnr, ssim
+from daguerre.evaluation.metrics import (
+    affine_tone_match,
+    area_under_curve,
+    count_finds,
+    decibels,
+    dilate,
+    find_rates,
+    mask_scores,
+    psnr,
+    ssim,
+)
 from daguerre.evaluation.perceptual import Distance
 from daguerre.images import Picture
 from daguerre.options import check_range, option
@@ -133,6 +143,8 @@ def evaluate_restore(
             look(example.name, sights(example.aged, answers), evaluation.scores[example.name])
     evaluation.breakdowns["kind of photograph"] = by_kind(evaluation)
     evaluation.breakdowns["kind of damage"] = damages.scores()
+    if found := damages.found():
+        evaluation.breakdowns["damage found in"] = found
     return evaluation
 
 
@@ -236,10 +248,15 @@ def measure_finds(answer: Answer, aged: Aged) -> dict[str, float]:
     if answer.found is None:
         return dict.fromkeys(DETECTION, math.nan)
     stained = aged.mask > aged.lost
-    found = mask_scores(answer.found.masked_fill(stained, 0), aged.lost, tolerance=TOLERANCE)
+    found = mask_scores(unstained(answer.found, aged), aged.lost, tolerance=TOLERANCE)
     likely = answer.found if answer.likely is None else answer.likely
     auc = area_under_curve(likely[~stained], aged.lost[~stained] > 0)
     return {"precision": found.precision, "recall": found.recall, "f1": found.f1, "auc": auc}
+
+
+def unstained(found: Tensor, aged: Aged) -> Tensor:
+    """What was found, without what is only stained, which counts neither way."""
+    return found.masked_fill(aged.mask > aged.lost, 0)
 
 
 def tone_matched(image: Tensor, clean: Tensor) -> Tensor:
@@ -260,6 +277,7 @@ class Damages:
     def __init__(self) -> None:
         self.pictures = [0] * (len(DAMAGES) + 1)
         self.sums: dict[str, Tensor] = {}  # by model: for each kind of damage, pixels, squared errors, pixels found
+        self.finds: dict[str, Tensor] = {}  # by model: what `count_finds` counts
 
     def add(self, aged: Aged, answers: Mapping[str, Answer]) -> None:
         kinds = aged.kinds.flatten().long()
@@ -271,6 +289,13 @@ class Damages:
             columns = torch.stack([torch.ones_like(errors[0]), *errors, reached(answer, aged).flatten().double()], 1)
             sums = columns.new_zeros(len(DAMAGES) + 1, columns.shape[1]).index_add_(0, kinds, columns)
             self.sums[name] = self.sums[name] + sums if name in self.sums else sums
+            if answer.found is not None:
+                finds = count_finds(unstained(answer.found, aged) > 0, aged.lost > 0, tolerance=TOLERANCE)
+                self.finds[name] = self.finds[name] + finds if name in self.finds else finds
+
+    def found(self) -> dict[str, Scores]:
+        """How well lost pixels were found, those of all pictures taken together; nothing if nobody looked."""
+        return {"all pixels": {model: find_rates(finds) for model, finds in self.finds.items()}} if self.finds else {}
 
     def scores(self) -> dict[str, Scores]:
         """PSNR of the pixels of each kind of damage, plain and tone-matched, and the part of them that was found."""
@@ -330,6 +355,7 @@ def protocol(options: EvaluateRestoreOptions, ageing: AgeOptions, distances: Map
         *describe_distances(distances),
         f"precision, recall, F1: of the pixels found, and of those lost, by damage that leaves nothing of the picture; "
         f"{TOLERANCE} px apart at most; stains, water lines and tape count neither way. AUC: the chance that a lost "
-        "pixel was thought more likely damaged than a sound one.",
+        "pixel was thought more likely damaged than a sound one. The means are of the pictures' own scores; in all "
+        "pixels a torn picture counts more than one with a few specks.",
         "By kind of damage: the pixels under it alone, of all pictures; in brackets in how many pictures it is.",
     ]
