@@ -22,7 +22,7 @@ from daguerre.tasks.restore import Restored, Restorer
 from daguerre.tasks.working import make_sheet
 
 PIECE = 220  # pixels of a piece's side
-FACE, AROUND, FACES = 192, 1.5, 28  # pixels of a face on its sheet; sides of its square that are shown; how many
+FACE, AROUND, FACES = 192, 1.5, 24  # pixels of a face on its sheet; sides of its square that are shown; how many
 
 
 def main() -> None:
