@@ -7,7 +7,7 @@ from torch import Tensor
 
 from daguerre.training.aging import Aged, texture
 
-__all__ = ["SHRUNK", "UNSURE", "Blur"]
+__all__ = ["UNSURE", "Blur"]
 
 FEW = 0.6  # pixels from which a network is to leave a blur, for it is undone apart from this
 UNSURE = 0.12  # how well blur is known, as a part of it
