@@ -92,7 +92,7 @@ def test_recipes_that_do_not_fit_are_refused(data, changes, problem):
         train(recipe(data, **changes), data, data / "run")
 
 
-def test_a_face_is_cut_out_by_where_it_is_found_in_what_was_restored(data, monkeypatch):
+def test_a_face_is_cut_out_by_where_it_is_found_in_what_was_restored(data):
     examples = RestoredFaces(recipe(data), Plain, 32)
     made = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     whole = examples.cut(made, 1 - made)
