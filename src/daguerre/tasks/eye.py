@@ -118,11 +118,19 @@ class Sums:
 
     @classmethod
     def of(cls, features: Tensor, weights: Tensor | None) -> "Sums":
-        """Those of features (1, C, h, w), each position weighted by (1, 1, h, w), or alike."""
+        """Those of features (1, C, h, w), each position weighted by (1, 1, h, w), or alike.
+
+        Products are of what differs from the mean, which is added in float32: of a feature that is always strong and
+        hardly varies, bfloat16's three digits would leave no variance, or a negative one.
+        """
         x = features.detach()[0].flatten(1)  # (C, N)
-        weighted = x if weights is None else x * weights.flatten().to(x)
-        total = x.new_tensor(float(x.shape[1])) if weights is None else weights.sum()
-        return cls(total.float(), weighted.sum(1, dtype=torch.float32), (weighted @ x.T).float())
+        weight = x.new_tensor(float(x.shape[1])) if weights is None else weights.sum()
+        weight, w = weight.float(), None if weights is None else weights.flatten().to(x)
+        first = (x if w is None else x * w).sum(1, dtype=torch.float32)
+        mean = first / weight.clamp_min(1e-6)
+        apart = (x - mean[:, None]).to(x)
+        second = ((apart if w is None else apart * w) @ apart.T).float()
+        return cls(weight, first, second + first[:, None] * mean)
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(self.weight + other.weight, self.first + other.first, self.second + other.second)

@@ -41,6 +41,20 @@ class Losses:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Slope:
+    """How the weighted style loss changes with the features x of a region and layer: matrix (x - mean) + constant.
+
+    Args:
+        matrix: (C, C).
+        mean, constant: (C,). The mean is taken away first, for bfloat16's sake; see `Sums.of`.
+    """
+
+    matrix: Tensor
+    mean: Tensor
+    constant: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What a region of the picture should look like.
 
@@ -134,10 +148,13 @@ class Objective:
         leaf = image[(..., *view.source.slices)].detach().clone().requires_grad_()
         return leaf, self.eye.look(leaf, view)
 
-    def style(self, found: Sequence[Mapping[str, Sums]]) -> tuple[float, list[dict[str, Sums]]]:
-        """The style loss, and how the weighted loss changes with the sums of each region and layer."""
+    def style(self, found: Sequence[Mapping[str, Sums]]) -> tuple[float, list[dict[str, Slope]]]:
+        """The style loss, and how the weighted loss changes with the features of each region and layer.
+
+        For sums p = F m and P = F diag(m) F^T the gradient is ((dP + dP^T) F + dp) diag(m).
+        """
         loss = 0.0
-        slopes: list[dict[str, Sums]] = []
+        slopes: list[dict[str, Slope]] = []
         for wanted, sums in zip(self.wanted, found, strict=True):
             slopes.append({})
             for layer, share in self.style_layers.items():
@@ -146,20 +163,19 @@ class Objective:
                 part = wanted.share * share * relative(described, wanted.descriptors[layer])
                 torch.autograd.backward(self.weights[1] * part)
                 loss += part.item()
-                missing = torch.zeros_like(first) if first.grad is None else first.grad
-                slopes[-1][layer] = Sums(sums[layer].weight, missing, cast(Tensor, second.grad))
+                matrix = cast(Tensor, second.grad) + cast(Tensor, second.grad).T
+                mean = sums[layer].first / sums[layer].weight.clamp_min(1e-6)
+                constant = matrix @ mean + (0 if first.grad is None else first.grad)
+                slopes[-1][layer] = Slope(matrix=matrix, mean=mean, constant=constant)
         return loss, slopes
 
-    def style_seed(self, features: Tensor, layer: str, view: View, slopes: Sequence[Mapping[str, Sums]]) -> Tensor:
-        """Gradient of the style loss with respect to features (1, C, h, w) of a view.
-
-        For sums p = F m and P = F diag(m) F^T it is (dP + dP^T) F diag(m) + dp m.
-        """
+    def style_seed(self, features: Tensor, layer: str, view: View, slopes: Sequence[Mapping[str, Slope]]) -> Tensor:
+        """Gradient of the style loss with respect to features (1, C, h, w) of a view."""
         x = features.detach()[0].flatten(1)  # (C, N)
         total = torch.zeros_like(x)
         for wanted, slope in zip(self.wanted, slopes, strict=True):
             own = slope[layer]
-            seed = (own.second + own.second.T).to(x) @ x + own.first.to(x)[:, None]
+            seed = own.matrix.to(x) @ (x - own.mean[:, None]).to(x) + own.constant.to(x)[:, None]
             weights = weights_of(wanted.region, view, self.eye.stride[layer])
             total += seed if weights is None else seed * weights.flatten().to(x)
         return total.view_as(features)
