@@ -28,6 +28,7 @@ Made = TypeVar("Made")
 
 ALIGNMENT = 32  # pixels; windows begin where VGG-19's deepest poolings do
 PROCESSOR_ALLOWANCE = 2**30  # bytes for the features of one window and their gradients
+LEAST = 1e-6  # weight that is divided by at least
 HELD = 5  # bytes held at a time for one byte of the features of all convolutions; measured at 512 and 768 pixels
 
 
@@ -127,7 +128,7 @@ class Sums:
         weight = x.new_tensor(float(x.shape[1])) if weights is None else weights.sum()
         weight, w = weight.float(), None if weights is None else weights.flatten().to(x)
         first = (x if w is None else x * w).sum(1, dtype=torch.float32)
-        mean = first / weight.clamp_min(1e-6)
+        mean = first / weight.clamp_min(LEAST)
         apart = (x - mean[:, None]).to(x)
         second = ((apart if w is None else apart * w) @ apart.T).float()
         return cls(weight, first, second + first[:, None] * mean)
@@ -135,13 +136,15 @@ class Sums:
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(self.weight + other.weight, self.first + other.first, self.second + other.second)
 
+    @property
+    def mean(self) -> Tensor:
+        return self.first / self.weight.clamp_min(LEAST)
+
     def describe(self, statistics: Statistics) -> Descriptor:
-        weight = self.weight.clamp_min(1e-6)
-        gram = self.second / weight
+        gram = self.second / self.weight.clamp_min(LEAST)
         if statistics == "gram":
             return (gram,)
-        mean = self.first / weight
-        return mean, gram - mean[:, None] * mean
+        return self.mean, gram - self.mean[:, None] * self.mean
 
 
 def gather(eye: Eye, image: Tensor, regions: Sequence[Tensor | None]) -> list[dict[str, Sums]]:

@@ -164,7 +164,7 @@ class Objective:
                 torch.autograd.backward(self.weights[1] * part)
                 loss += part.item()
                 matrix = cast(Tensor, second.grad) + cast(Tensor, second.grad).T
-                mean = sums[layer].first / sums[layer].weight.clamp_min(1e-6)
+                mean = sums[layer].mean
                 constant = matrix @ mean + (0 if first.grad is None else first.grad)
                 slopes[-1][layer] = Slope(matrix=matrix, mean=mean, constant=constant)
         return loss, slopes
