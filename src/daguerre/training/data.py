@@ -21,6 +21,7 @@ __all__ = ["PROCESSOR", "Crops", "hold_out", "load_pictures", "middle", "near", 
 log = logging.getLogger(__name__)
 
 PROCESSOR = torch.device("cpu")
+CELL = 64  # side of one picture on a sheet, in pixels
 ROOM = 0.25  # of a GPU's free memory may hold pictures
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -29,7 +30,7 @@ SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 def load_pictures(
     data: Path, parts: Iterable[str], *, least: int, progress: ProgressCallback
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Decode every picture in some parts of a data folder.
+    """Decode every picture in some parts of a data folder; files called `sheet-*` are grids of 64-pixel pictures.
 
     Args:
         data: the data folder.
@@ -55,7 +56,7 @@ def load_pictures(
         if min(picture.shape[1:]) < least:
             left_out.append(f"{name}: {picture.shape[1]} x {picture.shape[2]} pixels, {least} are needed")
             continue
-        pictures[name] = picture
+        pictures |= dict(on_sheet(name, picture)) if PurePosixPath(name).name.startswith("sheet-") else {name: picture}
         progress(Progress(step="reading pictures", done=len(pictures), total=len(pictures)))
     for line in left_out:
         log.warning("left out %s", line)
@@ -63,6 +64,13 @@ def load_pictures(
         reason = f"; the first of {len(left_out)} left out is {left_out[0]}" if left_out else ""
         raise DataError(f"no picture to train with in {', '.join(parts)} below {str(data)!r}{reason}")
     return pictures, left_out
+
+
+def on_sheet(name: str, sheet: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The pictures of a grid (3, H, W), row by row, by name."""
+    cells = sheet.unfold(1, CELL, CELL).unfold(2, CELL, CELL)  # (3, rows, columns, CELL, CELL)
+    for number, cell in enumerate(cells.permute(1, 2, 0, 3, 4).flatten(0, 1)):
+        yield f"{name}#{number}", cell.contiguous()
 
 
 Read = Callable[[], bytes]

@@ -8,17 +8,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.progress import ProgressCallback
-from daguerre.training.data import load_pictures, turned
+from daguerre.training.data import CELL, load_pictures, turned
 
 __all__ = ["LabelledCrops", "class_words", "load_labelled"]
-
-CELL = 64  # side of one picture on a sheet, in pixels
 
 
 def load_labelled(
     data: Path, parts: Iterable[str], *, progress: ProgressCallback
 ) -> tuple[dict[str, tuple[str, Tensor]], list[str]]:
-    """Decode pictures whose folder is their label; files called `sheet-*` are grids of 64-pixel pictures.
+    """Decode pictures whose folder is their label, as `load_pictures` does.
 
     Returns:
         Label and picture (3, H, W) uint8 by name; and one line for every file that was left out, with the reason.
@@ -26,17 +24,8 @@ def load_labelled(
     Raises:
         DataError: a part is missing, or there is no picture.
     """
-    files, left_out = load_pictures(data, parts, least=CELL, progress=progress)
-    labelled = {}
-    for name, picture in files.items():
-        path = PurePosixPath(name)
-        if path.name.startswith("sheet-"):
-            cells = picture.unfold(1, CELL, CELL).unfold(2, CELL, CELL)  # (3, rows, columns, CELL, CELL)
-            for i, cell in enumerate(cells.permute(1, 2, 0, 3, 4).flatten(0, 1)):
-                labelled[f"{name}#{i}"] = (path.parent.name, cell.contiguous())
-        else:
-            labelled[name] = (path.parent.name, picture)
-    return labelled, left_out
+    pictures, left_out = load_pictures(data, parts, least=CELL, progress=progress)
+    return {name: (PurePosixPath(name).parent.name, picture) for name, picture in pictures.items()}, left_out
 
 
 def class_words(data: Path, parts: Iterable[str]) -> dict[str, str]:
