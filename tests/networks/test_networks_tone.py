@@ -31,7 +31,7 @@ def middles(count):
 
 
 def test_the_network_that_ships_has_this_many_parameters():
-    assert sum(p.numel() for p in ToneCurves().parameters()) == 286_704
+    assert sum(p.numel() for p in ToneCurves().parameters()) == 304_584
 
 
 def test_curves_are_the_identity_at_initialisation():
@@ -55,6 +55,25 @@ def test_grey_copies_get_equal_curves_and_coloured_ones_do_not():
     of_grey, of_coloured = network()(image)
     assert torch.equal(of_grey, of_grey[:1].expand(3, -1, -1, -1))
     assert not torch.allclose(of_coloured, of_coloured[:1].expand(3, -1, -1, -1), atol=0.01)
+
+
+def test_corners_of_an_even_picture_can_get_other_curves_than_its_middle():
+    made, even = network(), torch.full((1, 3, 32, 32), 0.4)
+    assert torch.allclose(made(even), made(even)[..., :1, :1].expand(-1, -1, -1, 4, 4), atol=1e-6)
+    torch.nn.init.normal_(made.places.weight, std=3)
+    curves = made(even)
+    assert (curves[..., 0, 0] - curves[..., 1, 1]).abs().max() > 0.01
+
+
+def test_slopes_say_how_even_areas_darken_and_edges_do_not_count():
+    made = network()
+    across = torch.exp(-torch.linspace(0, 1, 32)).expand(1, 3, 32, 32)  # e times as dark at the right
+    down, sideways = made.slopes(0.9 * across + 0.1 * across.amin()).view(2, 4, 4)
+    assert down.abs().max() < 0.05
+    assert (sideways[:, 1:-1].max(), sideways[:, 1:-1].min()) < (-0.8, -0.8)
+    edge = torch.full((1, 3, 32, 32), 0.3)
+    edge[..., 12:] = 0.8
+    assert made.slopes(edge).abs().max() < 0.05
 
 
 def test_grey_pixels_stay_grey_to_rounding_under_equal_curves():
@@ -157,6 +176,7 @@ def test_composed_curves_are_read_between_their_knots():
 
 def test_every_parameter_has_a_gradient():
     made = network()
+    torch.nn.init.normal_(made.lift.weight)  # what is behind it is not seen before
     image = drawn()
     apply_curves(image, made(image), middles(32), middles(32)).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.parameters())

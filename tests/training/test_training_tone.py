@@ -17,7 +17,7 @@ def recipe(**changes):
     table = {
         "name": "tone",
         "step": "tone",
-        "steps": 60,
+        "steps": 150,
         "batch": 8,
         "crop": 64,
         "ema": 0.5,
@@ -27,7 +27,7 @@ def recipe(**changes):
         "aging": {"pool": 24, "strength": [1.0, 1.0], "untouched": 0.0},
         "optimizer": {"lr": 3e-3},
         "losses": {"l1": 1.0, "smooth": 0.0001},
-        "validation": {"every": 60, "one_in": 4},
+        "validation": {"every": 150, "one_in": 4},
     }
     return parse_recipe(table | changes)
 
@@ -43,7 +43,7 @@ def data(tmp_path_factory):
     return folder
 
 
-def test_sixty_steps_undo_some_of_the_fading(data, tmp_path):
+def test_a_short_training_undoes_some_of_the_fading(data, tmp_path):
     loaded = weights.load(train(recipe(), data, tmp_path))
     scores = loaded.header.scores
     assert loaded.header.task == "tone"
@@ -51,16 +51,41 @@ def test_sixty_steps_undo_some_of_the_fading(data, tmp_path):
     assert loaded.network.side == 32
 
 
-def test_the_pool_is_the_same_every_time(data):
-    first, again = (Tone(recipe(aging={"pool": 4}), data, Fabric(accelerator="cpu"), silent).pool for _ in range(2))
+def examples(data, seed=0, **aging):
+    step = Tone(recipe(aging=aging), data, Fabric(accelerator="cpu"), silent)
+    return step.make(torch.Generator().manual_seed(seed))
+
+
+def test_examples_depend_on_the_source_of_chance_alone(data):
+    first, again, other = (examples(data, seed) for seed in (0, 0, 1))
     assert torch.equal(first, again)
-    assert (first.shape, first.dtype) == ((4, 3, 3, 32, 32), torch.uint8)
+    assert not torch.equal(first, other)
+    assert (first.shape, first.dtype) == ((8, 3, 3, 32, 32), torch.uint8)
     assert not torch.equal(first[:, 0], first[:, 2])
 
 
 def test_examples_that_nothing_happened_to_are_three_equal_twins(data):
-    pool = Tone(recipe(aging={"pool": 4, "untouched": 1.0}), data, Fabric(accelerator="cpu"), silent).pool
-    assert torch.equal(pool, pool[:, :1].expand(-1, 3, -1, -1, -1))
+    made = examples(data, untouched=1.0)
+    assert torch.equal(made, made[:, :1].expand(-1, 3, -1, -1, -1))
+
+
+def test_pictures_as_small_as_the_copy_change_their_tones_alone(tmp_path):
+    for i in range(9):
+        noise = np.random.default_rng(i).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{i}.png")
+    plan = recipe(network={"name": "ToneCurves", "arguments": {"side": 64, "features": 4}})
+    step = Tone(plan, tmp_path, Fabric(accelerator="cpu"), silent)
+    made = step.make(torch.Generator().manual_seed(0))
+    assert torch.equal(made[:, 0], made[:, 1])
+
+
+def test_large_pictures_are_kept_no_larger_than_needed(tmp_path):
+    Image.new("RGB", (300, 400)).save(tmp_path / "0.png")
+    Image.new("RGB", (80, 90)).save(tmp_path / "1.png")
+    Image.new("RGB", (80, 90)).save(tmp_path / "2.png")
+    plan = recipe(validation={"every": 150, "one_in": 10**9})  # the least checksum alone is held out
+    sizes = {tuple(p.shape[1:]) for p in Tone(plan, tmp_path, Fabric(accelerator="cpu"), silent).parts[0]}
+    assert sizes <= {(128, 96), (90, 80)}
 
 
 def test_a_frame_is_part_of_the_picture_and_never_enlarged():

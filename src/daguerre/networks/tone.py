@@ -9,6 +9,8 @@ __all__ = ["ToneCurves", "apply_curves", "blend_curves", "extremes", "stretched_
 LUMA = (0.299, 0.587, 0.114)
 TAIL = 0.005  # of the pixels are darker than what counts as a channel's darkest tone, and as many lighter
 RIM = 0.02  # of the range is left to these
+EVEN = 0.2  # of a copy is taken for even where it is judged how that darkens
+FIELDS = 4  # of light over the parts of a picture, that are guessed from it
 KNOTS = 64  # segments of a stretched curve
 STEEPEST = 3.0  # natural logarithm of how much steeper or flatter one segment can be than another's due share
 
@@ -35,8 +37,10 @@ class ToneCurves(nn.Module):
     A lattice of curves, as HDRnet's bilateral grid of affine maps (Gharbi et al. 2017, https://arxiv.org/abs/1707.02880,
     section 3), for each channel and each of `cells` x `cells` parts of the picture.
     Differs from HDRnet: curves take the place of affine maps, so that results cannot leave [0, 1]; parts blend by
-    cubic B-splines, which leave no kinks in a sky; and histograms of the whole copy are shown to the network as they
-    are, because black point, white point and casts are plain in them.
+    cubic B-splines, which leave no kinks in a sky; histograms of the whole copy are shown to the network as they are,
+    because black point, white point and casts are plain in them; and so is where each pixel lies, and how even areas
+    darken from place to place, by which corners that a lens darkened are told from shadow (after Zheng et al. 2008,
+    Single-image vignetting correction using radial gradient symmetry).
 
     A curve rises in straight segments from (0, 0) to (1, 1), whatever the weights: nothing is clipped, and the order of
     tones stays. All are the identity at initialisation. Of a copy whose channels are equal, the three curves are equal.
@@ -62,6 +66,10 @@ class ToneCurves(nn.Module):
             raise ValueError(f"side is {side}; it must be a multiple of 16")
         self.side, self.cells, self.segments, self.bins = side, cells, segments, bins
         wide = 4 * features
+        self.places = nn.Conv2d(3, features, 1, stride=2, bias=False)
+        self.tilt = nn.Linear(2 * cells**2, wide, bias=False)
+        self.field = nn.Linear(2 * cells**2, FIELDS * cells**2)
+        self.lift = nn.Conv2d(FIELDS, wide, 1, bias=False)
         self.body = nn.Sequential(
             same(3, features, 2),
             nn.LeakyReLU(0.1),
@@ -80,6 +88,8 @@ class ToneCurves(nn.Module):
         for head in (self.whole, self.parts):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+        for late in (self.places, self.tilt, self.lift):
+            nn.init.zeros_(late.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """Curves of `image` (B, 3, side, side) in [0, 1].
@@ -89,17 +99,43 @@ class ToneCurves(nn.Module):
             [0, 1], rising along the third axis.
         """
         batch = len(image)
-        local = self.body(image - 0.5)  # (B, 4 features, side / 8, side / 8)
+        y, x = torch.meshgrid(*[torch.linspace(-1, 1, self.side, device=image.device).to(image)] * 2, indexing="ij")
+        first = self.body[0](image - 0.5) + self.places(torch.stack([x.square(), y.square(), y])[None])
+        local = self.body[1:](first)  # (B, 4 features, side / 8, side / 8)
         spread = torch.cat([local.mean((2, 3)), local.amax((2, 3))], 1)
-        about = self.summary(torch.cat([self.histograms(image), spread], 1))  # (B, 4 features)
+        slopes = self.slopes(image)
+        about = self.summary[0](torch.cat([self.histograms(image), spread], 1)) + self.tilt(slopes)
+        about = self.summary[1:](about)  # (B, 4 features)
         cells = F.adaptive_avg_pool2d(local, self.cells)
         joined = torch.cat([cells, about[..., None, None].expand_as(cells)], 1)
-        steepness = self.whole(about)[..., None, None] + self.parts(F.leaky_relu(self.merge(joined), 0.1))
+        merged = self.merge(joined) + self.lift(self.field(slopes).unflatten(1, (FIELDS, self.cells, self.cells)))
+        steepness = self.whole(about)[..., None, None] + self.parts(F.leaky_relu(merged, 0.1))
         steepness = steepness.view(batch, 3, self.segments, self.cells, self.cells)
         grey = (image == image[:, :1]).flatten(1).all(1).view(batch, 1, 1, 1, 1)
         steepness = torch.where(grey, steepness.mean(1, keepdim=True), steepness).float()
         rises = (STEEPEST * torch.tanh(steepness / STEEPEST)).softmax(2)
         return F.pad(rises.cumsum(2), (0, 0, 0, 0, 1, 0)).clamp(max=1)
+
+    def slopes(self, image: Tensor) -> Tensor:
+        """How the logarithm of lightness changes along each cell, down and across, where it changes least.
+
+        Edges hardly count: what lights a scene unevenly, or darkens corners, shows in its even areas.
+
+        Returns:
+            (B, 2 * cells * cells) in [-4, 4].
+        """
+        light = (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        black = 0.9 * light.flatten(1).quantile(TAIL, dim=1).view(-1, 1, 1, 1).clamp(max=0.9)
+        bright = ((light - black) / (1 - black)).clamp(min=0.02).log()
+        bright = F.avg_pool2d(F.pad(bright, (2, 2, 2, 2), mode="replicate"), 2, 1)  # (B, 1, side + 3, side + 3)
+        bright = F.avg_pool2d(bright, 2, 1)  # (B, 1, side + 2, side + 2)
+        down = (bright[..., 2:, 1:-1] - bright[..., :-2, 1:-1]) / 2
+        across = (bright[..., 1:-1, 2:] - bright[..., 1:-1, :-2]) / 2
+        steep = (down.square() + across.square()).sqrt()
+        usual = steep.flatten(1).quantile(EVEN, dim=1).view(-1, 1, 1, 1).clamp(min=1e-4)
+        weight = (1 + (steep / usual).square()) ** -2
+        means = F.adaptive_avg_pool2d(torch.cat([down * weight, across * weight, weight], 1), self.cells)
+        return (self.side * means[:, :2] / means[:, 2:].clamp(min=1e-3)).clamp(-4, 4).flatten(1)
 
     def histograms(self, image: Tensor) -> Tensor:
         """Square roots of how often each tone occurs in red, green, blue and lightness: (B, 4 bins)."""

@@ -110,8 +110,8 @@ class AgedPictures:
             picture = pick(self.parts[part], generator)
         return cut(picture, side or self.recipe.crop, generator)
 
-    def age(self, image: Tensor, generator: torch.Generator, *, unit: float | None = None) -> Aged:
-        """Age one picture as the recipe says; `unit` as of `daguerre.training.aging.age`.
+    def age(self, image: Tensor, generator: torch.Generator, *, damage: bool = True, unit: float | None = None) -> Aged:
+        """Age one picture as the recipe says; `damage` and `unit` as of `daguerre.training.aging.age`.
 
         Of those that stay untouched some are prints as they were when new, sepia among them: nothing to undo either.
         """
@@ -121,7 +121,7 @@ class AgedPictures:
             return age(image, seed=generator, strength=0.0, unit=unit)
         if untouched < self.recipe.aging.untouched:
             return Aged(image=image, clean=image, toned=image, kinds=torch.zeros_like(image[:, :1]).byte(), record={})
-        damage = unharmed >= self.recipe.aging.unharmed
+        damage = damage and unharmed >= self.recipe.aging.unharmed
         return age(image, seed=generator, strength=low + (high - low) * strength, damage=damage, unit=unit)
 
     def draw_real(self, generator: torch.Generator) -> Tensor:

@@ -14,9 +14,10 @@ from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr, tone_matched_psnr
 from daguerre.images.resample import resize_bicubic
 from daguerre.networks.tone import ToneCurves, apply_curves
-from daguerre.progress import Progress, ProgressCallback
+from daguerre.progress import ProgressCallback
 from daguerre.training.aged import AgedPictures, pick
 from daguerre.training.aging import Aged, age
+from daguerre.training.ahead import Ahead
 from daguerre.training.networks import check_losses, start
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainee import Average, Trainee
@@ -25,6 +26,7 @@ __all__ = ["Tone"]
 
 LEAST = 64  # pixels of a side below which a picture tells nothing about tones
 FRAME = 0.5  # the least part of a picture's side that an example shows
+SPARE = 1.5  # pictures are kept with a shorter side of that many crops, so that frames are quickly reduced
 TRIALS = 40  # pictures held out that are tried
 SHOWN = 8
 
@@ -32,9 +34,10 @@ SHOWN = 8
 class Tone:
     """Say from a reduced copy of a whole aged photograph by which curves it becomes as it was when new.
 
-    Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, `aging.pool` of them
-    before the training begins; pictures that are no larger than the reduced copy change their tones alone. The curves
-    are tried on the twin without grain and damage, so that these are not mistaken for tones.
+    Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, each drawn once: of
+    10,000 that were drawn again and again the network learnt the pictures. Pictures that are no larger than the reduced
+    copy change their tones alone. The curves are tried on the twin without grain and damage, so that these are not
+    mistaken for tones.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -46,26 +49,31 @@ class Tone:
         self.side = network.side
         self.pictures = AgedPictures(recipe, data, fabric, progress, least=LEAST)
         self.left_out = self.pictures.left_out
+        self.parts = [[self.kept(picture) for picture in part] for part in self.pictures.parts]
         self.labels: list[str] = []
-        self.pool = self.make_pool(progress)  # (pool, 3 twins, 3, side, side) uint8
+        self.ahead = Ahead(self.make, recipe, fabric)
         self.trials = self.make_trials()
         self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
         self.average = Average(self.trainee.bare, recipe.ema)
 
-    def make_pool(self, progress: ProgressCallback) -> Tensor:
-        """Examples to draw from, the same for every run of a recipe."""
-        generator = torch.Generator().manual_seed(self.recipe.seed)
+    def kept(self, picture: Tensor) -> Tensor:
+        """A picture (3, H, W) uint8, no larger than examples need."""
+        side = round(SPARE * self.recipe.crop)
+        if min(picture.shape[1:]) <= side:
+            return picture
+        return shrunk(picture[None].float() / 255, side)[0].mul(255).round().byte()
+
+    def make(self, generator: torch.Generator) -> Tensor:
+        """Examples on the processor: (batch, 3 twins, 3, side, side) uint8."""
         shares = torch.tensor([self.recipe.aging.shares.get(part, 1.0) for part in self.recipe.data.parts])
-        examples: list[Tensor] = []
-        while len(examples) < self.recipe.aging.pool:
-            part = int(torch.multinomial(shares, 1, generator=generator))
-            whole = framed(pick(self.pictures.parts[part], generator), self.recipe.crop, generator)
-            aged = self.pictures.age(whole, generator)
-            if min(whole.shape[-2:]) <= self.side:  # grain and scratches would be far too large in it
-                aged = replace(aged, image=aged.toned)
-            examples.append(self.reduced(aged))
-            progress(Progress(step="ageing pictures", done=len(examples), total=self.recipe.aging.pool))
-        return torch.stack(examples)
+        parts = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator)
+        return torch.stack([self.example(part, generator) for part in parts.tolist()])
+
+    def example(self, part: int, generator: torch.Generator) -> Tensor:
+        whole = framed(pick(self.parts[part], generator), self.recipe.crop, generator)
+        small = min(whole.shape[-2:]) <= self.side  # grain and scratches would be far too large in it
+        aged = self.pictures.age(whole, generator, damage=not small)
+        return self.reduced(replace(aged, image=aged.toned) if small else aged)
 
     def make_trials(self) -> list[Tensor]:
         """The largest pictures held out, each aged in two ways and not at all."""
@@ -93,8 +101,7 @@ class Tone:
         return apply_curves(toned, self.average.network(image), places, places)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        chosen = torch.randint(len(self.pool), (self.recipe.batch,), generator=generator)
-        batch = self.ready(self.pool[chosen])
+        batch = self.ready(self.ahead(step, generator))
         ways = torch.rand(2, self.recipe.batch, 1, 1, 1, 1, generator=generator).to(batch.device)
         batch = torch.where(ways[0] < 0.5, batch.flip(-1), batch)
         batch = torch.where(ways[1] < 0.25, batch.transpose(-1, -2), batch)
