@@ -48,9 +48,9 @@ class Scratches:
     The network is normalised while it trains from nothing, which is folded into its convolutions in the end.
 
     Real old photographs are mostly sound, and full of what looks like scratches to a network that never saw any: rails,
-    wheels, hats, window bars. Yet they have specks and scratches that no one marked, most of all those that the recipe
-    calls worn. So a pixel of one of them that was not damaged here counts the less, the more the network takes it for
-    damage: 1 - p, of worn ones (1 - p)² (after Reed et al. 2015, https://arxiv.org/abs/1412.6596).
+    wheels, hats, window bars. In those that the recipe calls worn, damage that no one marked is real too. So a sound
+    pixel of one of these counts the less, the more certainly the network takes it for damage (after Reed et al. 2015,
+    https://arxiv.org/abs/1412.6596).
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -78,8 +78,8 @@ class Scratches:
         rows, columns = middle(picture, self.recipe.validation.crop, self.multiple)
         return picture[None, :, rows, columns].float() / 255
 
-    def make(self, generator: torch.Generator) -> list[tuple[Aged, int]]:
-        """Pieces to cut a batch from, on the processor, and each one's age: 0 new, 1 really old, 2 worn as well."""
+    def make(self, generator: torch.Generator) -> list[tuple[Aged, bool]]:
+        """Pieces to cut a batch from, on the processor, and which of them are worn."""
         plan = self.recipe.aging
         parts = [*self.recipe.data.parts, *plan.real]
         shares = torch.tensor([plan.shares.get(part, 1.0) for part in parts])
@@ -88,7 +88,7 @@ class Scratches:
         pieces = []
         for part in chosen.tolist():
             is_real = part >= len(self.recipe.data.parts)
-            pieces.append(self.hurt(generator) if is_real else (self.grow_old(part, generator), 0))
+            pieces.append(self.hurt(generator) if is_real else (self.grow_old(part, generator), False))
         return pieces
 
     def draw(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -96,20 +96,20 @@ class Scratches:
 
         Returns:
             Images (B, 3, crop, crop); what is lost, and stained, in them (B, 2, crop, crop); how much that counts, of
-            the same shape; their ages (B, 1, 1, 1), as `make` has them.
+            the same shape; which are worn (B, 1, 1, 1).
         """
         crops: list[Aged] = []
-        ages: list[int] = []
-        for aged, years in self.ahead(step, generator):
+        worn: list[bool] = []
+        for aged, is_worn in self.ahead(step, generator):
             look = self.worth_a_look(aged)
             crops += [crop(aged, look, self.recipe.crop, generator) for _ in range(EACH)]
-            ages += [years] * EACH
-        crops, ages = crops[: self.recipe.batch], ages[: self.recipe.batch]
+            worn += [is_worn] * EACH
+        crops, worn = crops[: self.recipe.batch], worn[: self.recipe.batch]
         image, wanted, weight = (
             self.pictures.ready(torch.cat(group))
             for group in ([a.image for a in crops], [truth(a) for a in crops], [counts(a) for a in crops])
         )
-        return image, wanted, weight, torch.tensor(ages, device=image.device).view(-1, 1, 1, 1)
+        return image, wanted, weight, torch.tensor(worn, device=image.device).view(-1, 1, 1, 1)
 
     def grow_old(self, part: int, generator: torch.Generator) -> Aged:
         """A large piece of a clean picture, aged; often with things in it that are easily mistaken for damage."""
@@ -126,8 +126,8 @@ class Scratches:
                 piece = bordered(piece, generator=generator)
         return self.pictures.age(piece, generator, unit=scale**unit)
 
-    def hurt(self, generator: torch.Generator) -> tuple[Aged, int]:
-        """A large piece of a real old photograph, resized, some with damage added; and its age as `make` has it."""
+    def hurt(self, generator: torch.Generator) -> tuple[Aged, bool]:
+        """A large piece of a real old photograph, resized, some with damage added; and whether that was worn."""
         low, high = self.recipe.aging.strength
         strength, size, unit, chance = torch.rand(4, generator=generator).tolist()
         number = int(torch.randint(len(self.pictures.real), (), generator=generator))
@@ -136,7 +136,7 @@ class Scratches:
         image = enlarge(cut(picture, math.ceil(PIECE / scale), generator), scale)
         strength = low + (high - low) * strength if chance > SOUND else 0.0
         aged = age(image, seed=generator, kind="damaged", strength=strength, unit=max(scale, 1.0) ** unit)
-        return aged, 1 + self.pictures.worn[number]
+        return aged, self.pictures.worn[number]
 
     def worth_a_look(self, aged: Aged) -> Tensor:
         """Damage, or where there is none, what is taken for it: rows and columns (n, 2)."""
@@ -146,9 +146,9 @@ class Scratches:
         return (self.find(aged.image[..., :height, :width])[0, 0] >= 0.5).nonzero()
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, wanted, weight, ages = self.draw(step, generator)
+        image, wanted, weight, worn = self.draw(step, generator)
         logits = self.detector.network(image).float()
-        doubt = torch.where(wanted == 0, 1 - (1 - logits.detach().sigmoid()) ** ages, 0)
+        doubt = torch.where(worn & (wanted == 0), (2 * logits.detach().sigmoid() - 1).clamp(min=0), 0)
         parts = {
             "cross_entropy": F.binary_cross_entropy_with_logits(logits, wanted, weight * (1 - doubt)),
             "dice": self.dice(logits.sigmoid() * (1 - doubt), wanted),
