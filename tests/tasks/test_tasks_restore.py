@@ -198,7 +198,7 @@ def test_strength_holds_for_faces_too():
 
 
 def test_a_faded_print_comes_back_further_if_its_owner_says_so_and_a_clean_one_hardly_changes_unless():
-    clean = Picture.from_tensor(read_resized(Picture.from_array(data.coffee()), 200, 300)[0])
+    clean = Picture.from_tensor(read_resized(Picture.from_array(data.astronaut()), 200, 200)[0])
     lifts, gains = torch.tensor([0.3, 0.12, 0.2]).view(1, 3, 1, 1), torch.tensor([0.65, 0.6, 0.58]).view(1, 3, 1, 1)
     faded = Picture.from_tensor(lifts + gains * clean.read())
     others = {"scratches": "off", "faces": "off"}

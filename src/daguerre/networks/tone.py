@@ -183,7 +183,7 @@ def apply_curves(image: Tensor, curves: Tensor, rows: Tensor, columns: Tensor) -
     return made.clamp(0, 1)
 
 
-def stretched_curves(network: ToneCurves, image: Tensor, far: float) -> Tensor:
+def stretched_curves(network: ToneCurves, image: Tensor, far: float, share: float = 1.0) -> Tensor:
     """Curves that `network` finds after each channel's darkest and lightest tones have moved towards black and white.
 
     That undoes whatever was lost evenly, in the whole and in single channels, and needs not to be learnt.
@@ -191,13 +191,14 @@ def stretched_curves(network: ToneCurves, image: Tensor, far: float) -> Tensor:
     Args:
         image: (B, 3, side, side) in [0, 1].
         far: part of the way that the ends move, in [0, 1].
+        share: part of the network's change that is made after it, in [0, 1].
 
     Returns:
         The two steps in one: (B, 3, KNOTS + 1, cells, cells), as `ToneCurves` gives its own.
     """
     low, high = extremes(image)
     low, high = far * low, 1 - far * (1 - high)
-    curves = network(stretch(image.flatten(2), low, high).view_as(image))
+    curves = blend_curves(network(stretch(image.flatten(2), low, high).view_as(image)), share)
     steps = torch.linspace(0, 1, KNOTS + 1, device=image.device).expand(*image.shape[:2], -1)
     return compose(curves, stretch(steps, low, high))
 
