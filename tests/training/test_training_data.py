@@ -231,3 +231,19 @@ def test_every_place_and_all_eight_ways_come_up():
 def test_the_middle_starts_and_ends_on_the_grid():
     rows, columns = middle(torch.empty(3, 101, 50), 64, 4)
     assert (rows, columns) == (slice(16, 80), slice(0, 48))
+
+
+def test_a_sheet_is_cut_into_its_pictures_unless_it_is_none_or_they_are_too_small(tmp_path):
+    grid = np.repeat(np.repeat(np.arange(6, dtype=np.uint8).reshape(2, 3) * 10, 64, 0), 64, 1)
+    Image.fromarray(grid).save(tmp_path / "sheet-a.png")
+    Image.new("RGB", (100, 128)).save(tmp_path / "sheet-b.png")
+    pictures, left_out = load_pictures(tmp_path, ["."], least=64, progress=silent)
+    assert [(name, tuple(picture.shape)) for name, picture in pictures.items()] == [
+        *[(f"sheet-a.png#{i}", (3, 64, 64)) for i in range(6)],
+        ("sheet-b.png", (3, 128, 100)),
+    ]
+    assert [picture.float().mean().item() for picture in pictures.values()] == [0, 10, 20, 30, 40, 50, 0]
+    assert left_out == []
+    pictures, left_out = load_pictures(tmp_path, ["."], least=65, progress=silent)
+    assert list(pictures) == ["sheet-b.png"]
+    assert left_out == ["sheet-a.png: 64 x 64 pixels, 65 are needed"]

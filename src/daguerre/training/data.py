@@ -30,7 +30,9 @@ SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 def load_pictures(
     data: Path, parts: Iterable[str], *, least: int, progress: ProgressCallback
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Decode every picture in some parts of a data folder; files called `sheet-*` are grids of 64-pixel pictures.
+    """Decode every picture in some parts of a data folder.
+
+    A file called `sheet-*` whose sides are multiples of 64 pixels is a grid of pictures of that size.
 
     Args:
         data: the data folder.
@@ -53,10 +55,12 @@ def load_pictures(
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, ImageCms.PyCMSError) as error:
             left_out.append(f"{name}: {error}")
             continue
-        if min(picture.shape[1:]) < least:
-            left_out.append(f"{name}: {picture.shape[1]} x {picture.shape[2]} pixels, {least} are needed")
+        found = dict(on_sheet(name, picture)) if is_sheet(name, picture) else {name: picture}
+        height, width = next(iter(found.values())).shape[1:]
+        if min(height, width) < least:
+            left_out.append(f"{name}: {height} x {width} pixels, {least} are needed")
             continue
-        pictures |= dict(on_sheet(name, picture)) if PurePosixPath(name).name.startswith("sheet-") else {name: picture}
+        pictures |= found
         progress(Progress(step="reading pictures", done=len(pictures), total=len(pictures)))
     for line in left_out:
         log.warning("left out %s", line)
@@ -64,6 +68,10 @@ def load_pictures(
         reason = f"; the first of {len(left_out)} left out is {left_out[0]}" if left_out else ""
         raise DataError(f"no picture to train with in {', '.join(parts)} below {str(data)!r}{reason}")
     return pictures, left_out
+
+
+def is_sheet(name: str, picture: Tensor) -> bool:
+    return PurePosixPath(name).name.startswith("sheet-") and not any(side % CELL for side in picture.shape[1:])
 
 
 def on_sheet(name: str, sheet: Tensor) -> Iterator[tuple[str, Tensor]]:
