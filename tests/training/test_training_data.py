@@ -209,6 +209,13 @@ def test_without_a_scale_pictures_are_their_own_twins():
     assert torch.equal(low, high)
 
 
+def test_a_picture_is_drawn_as_often_as_it_is_large():
+    small, large = (torch.full((3, 8, width), value, dtype=torch.uint8) for width, value in ((8, 0), (24, 1)))
+    crops = Crops([small, large], scale=1, progress=lambda _: None)
+    drawn, _ = crops.draw(4000, 8, torch.Generator().manual_seed(0))
+    assert drawn[:, 0, 0, 0].float().mean().item() == pytest.approx(0.75, abs=0.03)
+
+
 def test_the_generator_decides_alone():
     crops = Crops(pixels(drawn(60, 60, 1), drawn(50, 50, 2)), scale=2, progress=silent)
     first, again, other = (crops.draw(4, 16, torch.Generator().manual_seed(seed))[1] for seed in (5, 5, 6))

@@ -13,6 +13,8 @@ from daguerre.errors import Cancelled, DaguerreError, DataError, OutputExists, R
 from daguerre.networks.discriminators import UNetDiscriminatorSN
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import Progress
+from daguerre.training import pairs
+from daguerre.training.data import Crops
 from daguerre.training.loop import train
 from daguerre.training.recipe import Recipe, parse_recipe
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -133,6 +135,17 @@ def test_the_discriminator_judges_real_and_made_pictures_together(data, tmp_path
     monkeypatch.setattr(UNetDiscriminatorSN, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
     train(recipe(**ADVERSARIAL, steps=1), data, tmp_path)
     assert seen == [4, 4]
+
+
+def test_pictures_are_learnt_from_at_every_size_that_a_recipe_names(data, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pairs, "Crops", lambda pictures, **named: seen.append(pictures) or Crops(pictures, **named))
+    train(recipe(data={"parts": ["."], "sizes": [1.0, 0.5, 0.1]}), data, tmp_path)
+    training, trials = seen
+    assert [picture.shape for picture in training] == 3 * [(3, 36, 40)] + 3 * [(3, 18, 20)], "and not where too small"
+    assert [picture.shape for picture in trials] == [(3, 36, 40)]
+    with pytest.raises(DataError, match=r"no picture has 16 pixels at any size of data.sizes; make crop smaller"):
+        train(recipe(data={"parts": ["."], "sizes": [0.1]}), data, tmp_path / "none")
 
 
 def test_the_seed_matters(data, tmp_path):

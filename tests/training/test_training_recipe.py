@@ -82,16 +82,25 @@ def test_resolved_recipe_survives_json():
         ("validation.crop", 8, "validation.crop is 8; it must lie between 20 and"),
         ("data.parts", ["/there"], "data.parts holds '/there'; name folders or tar files below the data folder"),
         ("data.parts", ["../there"], "data.parts holds '../there'"),
+        ("data.sizes", [1.0, 2.0], "data.sizes is 2; it must lie between 0.01 and 1"),
         ("degradation", {"first": {"blur": 7}}, "blur is 7; it must lie between 0 and 1"),
         ("degradation", {"first": {"noise": [30, 1]}}, "noise goes from 30 to 1; it must go upwards"),
         ("aging", {"strength": [2.0, 1.0]}, "aging.strength goes from 2 to 1"),
         ("ema", 1.0, "ema is 1; it must lie between 0 and 0.99999"),
         ("validation.every", 0, "validation.every is 0; it must lie between 1 and"),
+        ("teachers", {"weights": []}, r"teachers.weights is empty; name weights, or leave \[teachers\] out"),
+        ("teachers", {"weights": ["a"], "share": 2.0}, "teachers.share is 2; it must lie between 0 and 1"),
     ],
 )
 def test_what_cannot_be_followed_is_named(path, value, message):
     with pytest.raises(RecipeError, match=message):
         parse_recipe(changed(path, value))
+
+
+@pytest.mark.parametrize("more", [{"step": "texture"}, {"degradation": {}}])
+def test_teachers_where_they_cannot_be_asked_are_named(more):
+    with pytest.raises(RecipeError, match=r"\[teachers\] go with the step 'regression' alone"):
+        parse_recipe(SMALL | {"teachers": {"weights": ["compact-x4"]}} | more)
 
 
 def test_a_missing_key_is_named():

@@ -1,5 +1,6 @@
 """Training pictures: found in folders and tar files, decoded once, kept in memory as 8-bit, cut at random."""
 
+import bisect
 import io
 import logging
 import tarfile
@@ -16,7 +17,18 @@ from daguerre.errors import DataError
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 
-__all__ = ["PROCESSOR", "Crops", "hold_out", "load_pictures", "middle", "near", "shrink"]
+__all__ = [
+    "PROCESSOR",
+    "Crops",
+    "hold_out",
+    "load_pictures",
+    "middle",
+    "near",
+    "resized",
+    "shrink",
+    "turned",
+    "turned_back",
+]
 
 log = logging.getLogger(__name__)
 
@@ -162,8 +174,12 @@ def hold_out(names: Iterable[str], one_in: int) -> set[str]:
 def shrink(picture: Tensor, scale: int) -> Tensor:
     """The exact low-resolution twin of a picture (3, H, W) uint8 whose sides are multiples of `scale`."""
     _, height, width = picture.shape
-    low = resize_bicubic(picture[None].float(), height // scale, width // scale)[0]
-    return low.round_().clamp_(0, 255).byte()
+    return resized(picture, height // scale, width // scale)
+
+
+def resized(picture: Tensor, height: int, width: int) -> Tensor:
+    """A picture (3, H, W) uint8 with other sides, by MATLAB's bicubic."""
+    return resize_bicubic(picture[None].float(), height, width)[0].round_().clamp_(0, 255).byte()
 
 
 def near(pictures: Sequence[Tensor], device: torch.device) -> list[Tensor]:
@@ -194,16 +210,24 @@ def trimmed(picture: Tensor, multiple: int) -> Tensor:
 class Crops:
     """Random crops of pictures, mirrored and turned, each with its low-resolution twin.
 
-    The twins are made once and from whole pictures, so that no crop's border shows in them.
+    The twins are made once and from whole pictures, so that no crop's border shows in them. A picture is drawn as often
+    as it is large, so small ones are not learnt by heart.
 
     Args:
         pictures: (3, H, W) uint8.
         scale: side of a picture over that of its twin; 1 where no twin is wanted: pictures are their own.
         device: where crops are cut.
+        wish: makes of a twin and its picture what is to be cut instead of the picture, as large as it.
     """
 
     def __init__(
-        self, pictures: Iterable[Tensor], *, scale: int, progress: ProgressCallback, device: torch.device = PROCESSOR
+        self,
+        pictures: Iterable[Tensor],
+        *,
+        scale: int,
+        progress: ProgressCallback,
+        device: torch.device = PROCESSOR,
+        wish: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         self.scale = scale
         high = [trimmed(picture, scale) for picture in pictures]
@@ -211,7 +235,13 @@ class Crops:
         for picture in high:
             low.append(picture if scale == 1 else shrink(picture, scale))
             progress(Progress(step="shrinking pictures", done=len(low), total=len(high)))
+        if wish is not None:
+            for i, twin in enumerate(low):
+                high[i] = wish(twin, high[i])
+                progress(Progress(step="asking the teachers", done=i + 1, total=len(high)))
         self.high, self.low = near(high, device), near(low, device)
+        pixels = torch.tensor([picture.shape[1] * picture.shape[2] for picture in low], dtype=torch.float64)
+        self.until = (pixels.cumsum(0) / pixels.sum()).tolist()
 
     def draw(self, batch: int, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Cut crops at random.
@@ -221,12 +251,12 @@ class Crops:
             side: of the crops, in pixels; a multiple of `scale`, at most the shortest side of a picture.
 
         Returns:
-            Low (batch, 3, side / scale, side / scale) and high (batch, 3, side, side), uint8.
+            Low (batch, 3, side / scale, side / scale), uint8, and high (batch, 3, side, side), uint8 or as wished.
         """
         low: list[Tensor] = []
         high: list[Tensor] = []
         for which, y, x, turn in torch.rand(batch, 4, generator=generator, dtype=torch.float64).tolist():
-            i = int(which * len(self.high))
+            i = bisect.bisect(self.until, which)
             _, height, width = self.low[i].shape
             small = side // self.scale
             top, left = int(y * (height - small + 1)), int(x * (width - small + 1))
@@ -243,3 +273,12 @@ def turned(piece: Tensor, way: int) -> Tensor:
     if way & 2:
         piece = piece.flip(-2)
     return piece.transpose(-1, -2) if way & 4 else piece
+
+
+def turned_back(piece: Tensor, way: int) -> Tensor:
+    """What `turned` made of one of the eight ways, as it was."""
+    if way & 4:
+        piece = piece.transpose(-1, -2)
+    if way & 2:
+        piece = piece.flip(-2)
+    return piece.flip(-1) if way & 1 else piece

@@ -7,12 +7,13 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daguerre.errors import RecipeError
+from daguerre.errors import DataError, RecipeError
 from daguerre.evaluation.metrics import psnr, ssim
 from daguerre.progress import ProgressCallback
-from daguerre.training.data import Crops, hold_out, load_pictures, middle
+from daguerre.training.data import Crops, hold_out, load_pictures, middle, resized
 from daguerre.training.degradations import degrade
 from daguerre.training.recipe import Recipe
+from daguerre.training.teachers import Teachers
 
 __all__ = ["Pairs"]
 
@@ -21,6 +22,8 @@ SHOWN = 4  # pictures on a sample sheet
 
 class Pairs:
     """Training batches and trials of a recipe, shrunk bicubically, or degraded as the recipe says.
+
+    Where the recipe has teachers, high crops in batches are what they wish for; trials never are.
 
     Args:
         scale: side of a large picture over that of its small version.
@@ -37,9 +40,22 @@ class Pairs:
         pictures, self.left_out = load_pictures(data, recipe.data.parts, least=recipe.crop, progress=progress)
         held_out = hold_out(pictures, recipe.validation.one_in)
         made_beforehand = scale if recipe.degradation is None else 1
-        training = [pictures[name] for name in pictures if name not in held_out]
-        self.crops = Crops(training, scale=made_beforehand, progress=progress, device=fabric.device)
+        training = self.sized([pictures[name] for name in pictures if name not in held_out])
+        wish = Teachers(recipe.teachers, scale, fabric).wish if recipe.teachers else None
+        self.crops = Crops(training, scale=made_beforehand, progress=progress, device=fabric.device, wish=wish)
         self.trials = self.make_trials([pictures[name] for name in sorted(held_out)], progress)
+
+    def sized(self, pictures: list[Tensor]) -> list[Tensor]:
+        """The pictures at every size of the recipe at which a crop can still be cut."""
+        all_sizes = []
+        for size in self.recipe.data.sizes:
+            for picture in pictures:
+                height, width = (round(side * size) for side in picture.shape[1:])
+                if min(height, width) >= self.recipe.crop:
+                    all_sizes.append(picture if size == 1 else resized(picture, height, width))
+        if not all_sizes:
+            raise DataError(f"no picture has {self.recipe.crop} pixels at any size of data.sizes; make crop smaller")
+        return all_sizes
 
     def make_trials(self, pictures: list[Tensor], progress: ProgressCallback) -> list[tuple[Tensor, Tensor]]:
         """Low and high (1, 3, h, w) in [0, 1]: the middles of pictures that are never trained on, always the same."""
@@ -56,7 +72,7 @@ class Pairs:
         return trials
 
     def ready(self, images: Tensor) -> Tensor:
-        """uint8 to [0, 1] on the device."""
+        """[0, 255] to [0, 1] on the device."""
         return images.to(self.fabric.device).float().div_(255).contiguous(memory_format=torch.channels_last)
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:

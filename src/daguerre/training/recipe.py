@@ -25,6 +25,7 @@ __all__ = [
     "Recipe",
     "SchedulePlan",
     "StylePlan",
+    "TeachersPlan",
     "ValidationPlan",
     "parse_recipe",
     "read_recipe",
@@ -44,12 +45,20 @@ class NetworkPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class DataPlan:
-    """Which folders or tar files below the data folder are used; folders are searched to the bottom."""
+    """Which pictures are used.
+
+    Args:
+        parts: folders or tar files below the data folder; folders are searched to the bottom.
+        sizes: where networks that enlarge learn, each picture is there once for each of these, reduced so much.
+    """
 
     parts: tuple[str, ...]
+    sizes: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         check_parts("data.parts", self.parts)
+        for size in self.sizes:
+            check_within("data.sizes", size, 0.01, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +219,26 @@ class InitPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TeachersPlan:
+    """Trained networks whose answers are learnt in place of the large pictures.
+
+    They are asked once for every picture, eight times each, before the first step.
+
+    Args:
+        weights: by name or file.
+        share: how much of what is wanted is their answer; the rest is the large picture itself.
+    """
+
+    weights: tuple[str, ...]
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.weights:
+            raise RecipeError("teachers.weights is empty; name weights, or leave [teachers] out")
+        check_within("teachers.share", self.share, 0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeaderPlan:
     """What the weights file says about itself besides the recipe and the scores."""
 
@@ -235,6 +264,7 @@ class Recipe:
             space needs.
         degradation: what makes the small pictures; MATLAB's bicubic if it is not there.
         aging: what makes old photographs of the pictures, for the steps of restoration.
+        teachers: networks to learn from, for regression alone.
     """
 
     name: str
@@ -259,6 +289,7 @@ class Recipe:
     aging: AgingPlan = field(default_factory=AgingPlan)
     autoencoders: AutoencodersPlan | None = None
     style: StylePlan | None = None
+    teachers: TeachersPlan | None = None
     init: InitPlan | None = None
     header: HeaderPlan = field(default_factory=HeaderPlan)
 
@@ -272,6 +303,8 @@ class Recipe:
         check_within("clip", self.clip, 0, 10**9)
         if self.keep != "all" and self.step != "autoencoding":
             raise RecipeError(f"keep is {self.keep!r}, which the step {self.step!r} cannot heed; leave it out")
+        if self.teachers is not None and (self.step != "regression" or self.discriminator or self.degradation):
+            raise RecipeError("[teachers] go with the step 'regression' alone, without discriminator and degradation")
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved recipe, every default written out, in types that JSON knows."""
