@@ -150,7 +150,7 @@ def test_the_protocol_names_border_luma_and_how_small_pictures_were_made(tmp_pat
         assert words in said
 
 
-def test_models_are_run_as_they_are_unless_asked_to_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_models_are_run_as_they_are_unless_asked_to_agree_or_in_eight_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     save(tmp_path / "a.png", drawn(40, 40))
     made = []
 
@@ -168,7 +168,12 @@ def test_models_are_run_as_they_are_unless_asked_to_agree(tmp_path: Path, monkey
     monkeypatch.setattr(module, "Upscaler", Upscaler)
     options = EvaluateUpscaleOptions(high=tmp_path, scale=2, models=("bicubic", "some-x2"))
     assert list(evaluate_upscale(options).scores["a.png"]) == ["bicubic", "some-x2"]
-    assert [(m["model"], m["scale"], m["agree"]) for m in made] == [("some-x2", 2, "off")]
+    better = EvaluateUpscaleOptions(high=tmp_path, scale=2, models=("some-x2",), agree=True, ensemble=True)
+    said = " ".join(evaluate_upscale(better).protocol)
+    assert "made to agree" in said
+    assert "eight turns" in said
+    told = [(m["model"], m["scale"], m["agree"], m["ensemble"]) for m in made]
+    assert told == [("some-x2", 2, "off", False), ("some-x2", 2, "on", True)]
     with pytest.raises(DaguerreError, match="no such weights"):
         evaluate_upscale(EvaluateUpscaleOptions(high=tmp_path, scale=2, models=("unheard-of",)))
 

@@ -3,9 +3,10 @@ import torch
 from lightning.fabric import Fabric
 from PIL import Image
 
+from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.compact import CompactResNet, enlarge_bicubic
-from daguerre.training.data import Crops, turned, turned_back
+from daguerre.training.data import Crops
 from daguerre.training.loop import train
 from daguerre.training.recipe import TeachersPlan, parse_recipe
 from daguerre.training.teachers import Teachers
@@ -31,11 +32,6 @@ def fabric() -> Fabric:
 
 def levels(*shape: int) -> torch.Tensor:
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-
-
-def test_every_way_is_turned_back():
-    piece = levels(3, 5, 7)
-    assert all(torch.equal(turned_back(turned(piece, way), way), piece) for way in range(8))
 
 
 def test_an_answer_is_the_mean_of_all_teachers_in_eight_ways(tmp_path, fabric):
@@ -103,8 +99,6 @@ def test_a_network_comes_to_answer_as_its_teacher_does(tmp_path):
         "validation": {"every": 100, "crop": 24},
         "teachers": {"weights": [str(tmp_path / "t.safetensors")]},
     }
-    from daguerre import weights
-
     learnt = weights.load(train(parse_recipe(table), tmp_path, tmp_path / "run"))
     low = torch.full((1, 3, 8, 8), 180 / 255)
     with torch.no_grad():

@@ -45,6 +45,7 @@ class EvaluateUpscaleOptions:
     scale: int = option(4, "how many times larger the large pictures are")
     models: tuple[str, ...] = option((), "names from `daguerre models`, or weights files; bicubic is always measured")
     agree: bool = option(False, "make results, shrunk again, agree with the small picture before measuring")
+    ensemble: bool = option(False, "average over eight flips and turns")
     lpips: bool = option(False, "also measure LPIPS, if its package and weights are there")
     device: str = device_option()
     precision: Precision = precision_option()
@@ -211,6 +212,7 @@ def load_models(options: EvaluateUpscaleOptions) -> dict[str, Upscale]:
             model=name,
             scale=options.scale,
             agree="on" if options.agree else "off",
+            ensemble=options.ensemble,
             device=options.device,
             precision=options.precision,
         )
@@ -231,6 +233,7 @@ def protocol(options: EvaluateUpscaleOptions, distances: Mapping[str, Distance])
     return [
         small,
         *(["Results were made to agree with the small picture before measuring."] if options.agree else []),
+        *(["Models were asked in eight turns and flips, and the mean was measured."] if options.ensemble else []),
         f"PSNR and SSIM: results rounded to 8 bits, {scale} pixels on each side not counted; Y is that of BT.601 in "
         "studio swing (16 to 235); PSNR in dB on [0, 255]; SSIM under an 11 x 11 Gaussian, sigma 1.5, where it fits.",
         *describe_distances(distances),

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from daguerre.devices import Device
 from daguerre.images.resample import resample_axis, support
+from daguerre.networks.turns import average_turns
 from daguerre.tiling import Window
 
 __all__ = ["Axis", "Enlargement", "Span", "box", "run_network"]
@@ -210,7 +211,8 @@ def run_network(network: nn.Module, image: Tensor, device: Device, *, ensemble: 
     if down or right:
         mode = "reflect" if down < height and right < width else "replicate"
         image = F.pad(image, (0, right, 0, down), mode=mode)
-    made = average_turns(network, image, device) if ensemble else run_once(network, image, device)
+    once = functools.partial(run_once, network, device=device)
+    made = average_turns(once, image) if ensemble else once(image)
     return made[..., : height * scale, : width * scale]
 
 
@@ -218,17 +220,6 @@ def run_once(network: nn.Module, image: Tensor, device: Device) -> Tensor:
     """What `network` makes of `image`, in float32."""
     with device.autocast():
         return network(image.contiguous(memory_format=torch.channels_last)).float()  # type: ignore[no-any-return]
-
-
-def average_turns(network: nn.Module, image: Tensor, device: Device) -> Tensor:
-    """Mean of what `network` makes of the eight flips and turns of `image`, each turned back."""
-    total = torch.zeros((), device=image.device)
-    for flip in (False, True):
-        for turn in range(4):
-            view = torch.rot90(image.flip(-1) if flip else image, turn, (-2, -1))
-            made = torch.rot90(run_once(network, view, device), -turn, (-2, -1))
-            total = total + (made.flip(-1) if flip else made)
-    return total / 8
 
 
 @functools.lru_cache(maxsize=64)

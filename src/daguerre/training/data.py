@@ -26,8 +26,6 @@ __all__ = [
     "near",
     "resized",
     "shrink",
-    "turned",
-    "turned_back",
 ]
 
 log = logging.getLogger(__name__)
@@ -273,12 +271,3 @@ def turned(piece: Tensor, way: int) -> Tensor:
     if way & 2:
         piece = piece.flip(-2)
     return piece.transpose(-1, -2) if way & 4 else piece
-
-
-def turned_back(piece: Tensor, way: int) -> Tensor:
-    """What `turned` made of one of the eight ways, as it was."""
-    if way & 4:
-        piece = piece.transpose(-1, -2)
-    if way & 2:
-        piece = piece.flip(-2)
-    return piece.flip(-1) if way & 1 else piece

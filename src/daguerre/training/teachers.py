@@ -1,17 +1,17 @@
 """Trained networks whose answers another learns, beside the truth or instead of it."""
 
+from functools import partial
+
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from daguerre import weights
 from daguerre.errors import RecipeError
-from daguerre.training.data import turned, turned_back
+from daguerre.networks.turns import average_turns
 from daguerre.training.recipe import TeachersPlan
 
 __all__ = ["Teachers"]
-
-WAYS = range(8)  # to mirror and turn a picture
 
 
 class Teachers:
@@ -19,7 +19,7 @@ class Teachers:
 
     What no network can know of a small picture is noise to the one that learns from the large one; an answer holds only
     what can be known, so more of every step goes into that. The mean over the eight ways is better than the answer
-    of any network in it (Timofte et al. 2016, https://arxiv.org/abs/1511.02228), even the learner's own.
+    of any network in it, even the learner's own.
     Learning from answers: Hinton et al. 2015, https://arxiv.org/abs/1503.02531.
 
     Raises:
@@ -28,7 +28,7 @@ class Teachers:
 
     def __init__(self, plan: TeachersPlan, scale: int, fabric: Fabric) -> None:
         self.share, self.fabric = plan.share, fabric
-        self.networks = []
+        self.networks: list[nn.Module] = []
         for name in plan.weights:
             loaded = weights.load(name)
             if loaded.header.task != "upscale" or loaded.header.scale != scale:
@@ -52,11 +52,9 @@ class Teachers:
     @torch.no_grad()
     def answer(self, low: Tensor) -> Tensor:
         """The mean of all answers to a small picture (1, 3, h, w) in [0, 1], float32."""
-        total = torch.zeros((), device=low.device)
-        for way in WAYS:
-            seen = turned(low, way).contiguous(memory_format=torch.channels_last)
-            for network in self.networks:
-                with self.fabric.autocast():
-                    made = network(seen)
-                total = total + turned_back(made.float(), way)
-        return total / (len(WAYS) * len(self.networks))
+        return torch.stack([average_turns(partial(self.ask, network), low) for network in self.networks]).mean(0)
+
+    def ask(self, network: nn.Module, low: Tensor) -> Tensor:
+        with self.fabric.autocast():
+            made: Tensor = network(low.contiguous(memory_format=torch.channels_last))
+        return made.float()
