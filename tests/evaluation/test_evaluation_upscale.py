@@ -150,7 +150,7 @@ def test_the_protocol_names_border_luma_and_how_small_pictures_were_made(tmp_pat
         assert words in said
 
 
-def test_models_are_run_as_they_are_unless_asked_to_agree_or_in_eight_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_models_are_run_as_they_are_unless_told_to_agree_or_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     save(tmp_path / "a.png", drawn(40, 40))
     made = []
 
