@@ -6,6 +6,7 @@ from PIL import Image
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.compact import CompactResNet, enlarge_bicubic
+from daguerre.networks.rrdbnet import RRDBNet
 from daguerre.training.data import Crops
 from daguerre.training.loop import train
 from daguerre.training.recipe import TeachersPlan, parse_recipe
@@ -56,6 +57,17 @@ def test_an_answer_turns_with_the_picture(tmp_path, fabric):
     low = levels(1, 3, 6, 9) / 255
     assert not torch.allclose(network(low.flip(3)).flip(3), network(low), atol=1e-2), "alone it does not"
     torch.testing.assert_close(teachers.answer(low.flip(3)).flip(3), teachers.answer(low), atol=1e-5, rtol=0)
+
+
+def test_teachers_are_asked_about_sizes_that_they_do_not_take(tmp_path, fabric):
+    arguments = {"scale": 2, "features": 4, "blocks": 1, "growth": 2}
+    torch.manual_seed(0)
+    network = RRDBNet(**arguments).eval()
+    assert network.multiple == 2
+    header = WeightsHeader(name="t", task="upscale", network="RRDBNet", arguments=arguments, scale=2)
+    write(tmp_path / "t.safetensors", network.state_dict(), header)
+    teachers = Teachers(TeachersPlan(weights=(str(tmp_path / "t.safetensors"),)), 2, fabric)
+    assert teachers.wish(levels(3, 7, 9), levels(3, 14, 18)).shape == (3, 14, 18)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

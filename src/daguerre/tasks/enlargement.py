@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from daguerre.devices import Device
 from daguerre.images.resample import resample_axis, support
-from daguerre.networks.turns import average_turns
+from daguerre.networks.running import average_turns, run_any_size
 from daguerre.tiling import Window
 
 __all__ = ["Axis", "Enlargement", "Span", "box", "run_network"]
@@ -205,15 +204,9 @@ class Enlargement:
 
 def run_network(network: nn.Module, image: Tensor, device: Device, *, ensemble: bool = False) -> Tensor:
     """Run a generator on (1, 3, H, W) in [0, 1]; sizes that are no multiple of the network's are mirrored up to one."""
-    scale, multiple = int(network.scale), int(network.multiple)  # type: ignore[arg-type]
-    height, width = image.shape[-2:]
-    down, right = -height % multiple, -width % multiple
-    if down or right:
-        mode = "reflect" if down < height and right < width else "replicate"
-        image = F.pad(image, (0, right, 0, down), mode=mode)
     once = functools.partial(run_once, network, device=device)
-    made = average_turns(once, image) if ensemble else once(image)
-    return made[..., : height * scale, : width * scale]
+    every = functools.partial(average_turns, once) if ensemble else once
+    return run_any_size(network, every, image)
 
 
 def run_once(network: nn.Module, image: Tensor, device: Device) -> Tensor:

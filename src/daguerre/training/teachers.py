@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from daguerre import weights
 from daguerre.errors import RecipeError
-from daguerre.networks.turns import average_turns
+from daguerre.networks.running import average_turns, run_any_size
 from daguerre.training.recipe import TeachersPlan
 
 __all__ = ["Teachers"]
@@ -52,7 +52,8 @@ class Teachers:
     @torch.no_grad()
     def answer(self, low: Tensor) -> Tensor:
         """The mean of all answers to a small picture (1, 3, h, w) in [0, 1], float32."""
-        return torch.stack([average_turns(partial(self.ask, network), low) for network in self.networks]).mean(0)
+        ways = [(network, partial(average_turns, partial(self.ask, network))) for network in self.networks]
+        return torch.stack([run_any_size(network, every_way, low) for network, every_way in ways]).mean(0)
 
     def ask(self, network: nn.Module, low: Tensor) -> Tensor:
         with self.fabric.autocast():
