@@ -11,7 +11,7 @@ from daguerre.weights.store import EMBEDDED
 RECIPES = Path(__file__).parents[2] / "recipes"
 FILES = sorted(EMBEDDED.glob("*.safetensors"))
 MEBIBYTE = 2**20
-MOST = {"upscale": 11, "restore": 9, "faces": 5, "stylize": 5, "features": 5}
+MOST = {"upscale": 12, "restore": 9, "faces": 5, "stylize": 5, "features": 5}
 RESTORING = ("restore", "scratches", "stains", "texture", "tone")
 
 

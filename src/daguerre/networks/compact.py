@@ -26,7 +26,7 @@ class CompactResNet(nn.Module):
 
     The blocks are EDSR's (Lim et al. 2017, https://arxiv.org/abs/1707.02921, fig. 2c), the sub-pixel convolution is
     ESPCN's (Shi et al. 2016, https://arxiv.org/abs/1609.05158).
-    Differs from EDSR: 8 or 12 blocks of 48 channels instead of 32 of 256; one sub-pixel convolution straight to the
+    Differs from EDSR: 8 or 16 blocks of 48 channels instead of 32 of 256; one sub-pixel convolution straight to the
     result instead of convolutions at twice and four times the size, which cost more than the whole trunk; the network
     learns only what bicubic enlargement lacks. The last convolution of every block is initialised at a tenth, that of
     the network at a hundredth, activations leak and the input is centred: training starts at bicubic quality and
