@@ -97,6 +97,11 @@ def test_what_cannot_be_followed_is_named(path, value, message):
         parse_recipe(changed(path, value))
 
 
+def test_sizes_that_a_step_cannot_heed_are_named():
+    with pytest.raises(RecipeError, match=r"data.sizes go with the step 'regression' alone, not with 'texture'"):
+        parse_recipe(SMALL | {"step": "texture", "data": {"parts": ["photos"], "sizes": [0.5]}})
+
+
 @pytest.mark.parametrize("more", [{"step": "texture"}, {"degradation": {}}])
 def test_teachers_where_they_cannot_be_asked_are_named(more):
     with pytest.raises(RecipeError, match=r"\[teachers\] go with the step 'regression' alone"):

@@ -24,7 +24,7 @@ def recipe(**changes):
         "precision": "float32",
         "network": {"name": "ToneCurves", "arguments": arguments},
         "data": {"parts": ["."]},
-        "aging": {"pool": 24, "strength": [1.0, 1.0], "untouched": 0.0},
+        "aging": {"strength": [1.0, 1.0], "untouched": 0.0},
         "optimizer": {"lr": 6e-3},
         "losses": {"l1": 1.0, "smooth": 0.0001},
         "validation": {"every": 80, "one_in": 4},

@@ -303,6 +303,8 @@ class Recipe:
         check_within("clip", self.clip, 0, 10**9)
         if self.keep != "all" and self.step != "autoencoding":
             raise RecipeError(f"keep is {self.keep!r}, which the step {self.step!r} cannot heed; leave it out")
+        if self.data.sizes != (1.0,) and self.step != "regression":
+            raise RecipeError(f"data.sizes go with the step 'regression' alone, not with {self.step!r}; leave them out")
         if self.teachers is not None and (self.step != "regression" or self.discriminator or self.degradation):
             raise RecipeError("[teachers] go with the step 'regression' alone, without discriminator and degradation")
 
