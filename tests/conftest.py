@@ -1,4 +1,4 @@
-"""Being here puts this folder on the import path: `from parity.fill import filled_state, fixture`."""
+"""What all tests share."""
 
 import signal
 
@@ -17,7 +17,7 @@ def desk(tmp_path, monkeypatch):
     """An empty folder to work in, and small random networks: compact-x4, compact-x2, vivid-x4, small-x2, flat-x1."""
     import torch
 
-    from daguerre.networks.compact import CompactResNet
+    from daguerre.networks.compact_resnet import CompactResNet
     from daguerre.weights import WeightsHeader
     from daguerre.weights.checkpoint import write
 

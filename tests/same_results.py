@@ -1,7 +1,7 @@
 """Results of every command on the examples, as SHA-256: `python tests/same_results.py FILE.json [DAGUERRE]`.
 
-Writes FILE.json if there is none, else compares with it. A change of the code that should change no result is checked by
-running this before and after, with the same machine and the same torch; DAGUERRE is the command to run.
+Writes FILE.json if there is none, else compares with it. A change of the code that should change no result is
+checked by running this before and after, on the same machine with the same torch; DAGUERRE is the command to run.
 """
 
 import hashlib
@@ -32,14 +32,15 @@ COMMANDS = {
     "upscale-16": "upscale deep.png -o out.png --scale 2",
     "upscale-rrdb": "upscale tiny.png -o out.png --model rrdb-x4-gan",
     "stylize": "stylize chelsea.jpg --style coffee.jpg -o out.png",
-    "stylize-mix": "stylize chelsea.jpg --style coffee.jpg rocket.jpg --share 2 1 --strength 0.6 --colours luminance -o out.png",
+    "stylize-mix": "stylize chelsea.jpg --style coffee.jpg rocket.jpg --share 2 1 --strength 0.6 --colours luminance"
+    " -o out.png",
     "stylize-faces": "stylize astronaut.jpg --style coffee.jpg --protect-faces 0.7 -o out.png",
     "stylize-optimize": "stylize small.jpg --style coffee.jpg --method optimize --steps 12 --stages 1,5 -o out.png",
     "stylize-lbfgs": "stylize small.jpg --style coffee.jpg --method optimize --steps 4 --optimizer lbfgs -o out.png",
     "run": "run small.jpg --steps restore,upscale,stylize --scale 2 --style coffee.jpg -o out.png --stages stages",
     "age": "age astronaut.jpg --kind studio --seed 12 -o out.png",
     "age-snapshot": "age coffee.jpg --kind snapshot --seed 3 -o out.png",
-    "evaluate-upscale": "evaluate upscale --high high --scale 4 --models compact-x4 -o scores.csv",
+    "evaluate-upscale": "evaluate upscale --high high --scale 4 --models compact-x4 --csv scores.csv",
     "evaluate-restore": "evaluate restore --high high --versions 1",
 }
 
@@ -69,7 +70,9 @@ def digest(path: Path) -> str:
 
     if path.suffix in (".png", ".tif", ".jpg"):
         image = pyvips.Image.new_from_file(str(path))
-        return hashlib.sha256(f"{image.width} {image.height} {image.format}".encode() + image.write_to_memory()).hexdigest()
+        return hashlib.sha256(
+            f"{image.width} {image.height} {image.format}".encode() + image.write_to_memory()
+        ).hexdigest()
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -29,12 +29,12 @@ ALLOWED = {
     ("tables", "daguerre.options"),
     ("training", "daguerre.evaluation.metrics"),
     # Faces are trained on what restoring leaves, shown as refining sees it; nothing else in training may need libvips.
-    ("training", "daguerre.tasks.face_finding"),
-    ("training", "daguerre.tasks.face_frame"),
-    ("training", "daguerre.tasks.faces"),
-    ("training", "daguerre.tasks.restore"),
+    ("training", "daguerre.tasks.faces.detection"),
+    ("training", "daguerre.tasks.faces.crops"),
+    ("training", "daguerre.tasks.faces.refiner"),
+    ("training", "daguerre.tasks.restoration.restorer"),
     ("evaluation", "daguerre.tasks"),
-    ("evaluation", "daguerre.training.aging"),
+    ("evaluation", "daguerre.degradation.aging"),
 }
 
 
@@ -78,8 +78,8 @@ def test_imports_point_down(path):
 
 
 def test_an_import_that_points_up_would_be_found():
-    assert offences("networks", "def f():\n    from daguerre.tasks.upscale import Upscaler") == [
-        "daguerre.tasks.upscale"
+    assert offences("networks", "def f():\n    from daguerre.tasks.upscaling.upscaler import Upscaler") == [
+        "daguerre.tasks.upscaling.upscaler"
     ]
     assert offences("weights", "from daguerre import tasks, errors") == ["daguerre.tasks"]
     assert offences("tiling", "from daguerre.images import Picture") == ["daguerre.images"]

@@ -15,12 +15,12 @@ from daguerre.errors import DaguerreError
 
 if TYPE_CHECKING:
     from daguerre.images import Picture, SaveOptions
-    from daguerre.tasks.faces import FaceOptions, FaceRefiner, Refined, refine_faces
+    from daguerre.tasks.faces.refiner import FaceOptions, FaceRefiner, Refined, refine_faces
     from daguerre.tasks.pipeline import Chained, Pipeline
-    from daguerre.tasks.restore import Restored, RestoreOptions, Restorer, restore
-    from daguerre.tasks.style_vector import StyleVector
-    from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer, stylize
-    from daguerre.tasks.upscale import Upscaled, UpscaleOptions, Upscaler, upscale
+    from daguerre.tasks.restoration.restorer import Restored, RestoreOptions, Restorer, restore
+    from daguerre.tasks.stylization.style_vector import StyleVector
+    from daguerre.tasks.stylization.stylizer import Stylized, StylizeOptions, Stylizer, stylize
+    from daguerre.tasks.upscaling.upscaler import Upscaled, UpscaleOptions, Upscaler, upscale
 
 __all__ = [
     "Chained",
@@ -50,26 +50,26 @@ __all__ = [
 
 HOMES = {
     "Chained": "daguerre.tasks.pipeline",
-    "FaceOptions": "daguerre.tasks.faces",
-    "FaceRefiner": "daguerre.tasks.faces",
+    "FaceOptions": "daguerre.tasks.faces.refiner",
+    "FaceRefiner": "daguerre.tasks.faces.refiner",
     "Picture": "daguerre.images",
     "Pipeline": "daguerre.tasks.pipeline",
-    "Refined": "daguerre.tasks.faces",
-    "RestoreOptions": "daguerre.tasks.restore",
-    "Restored": "daguerre.tasks.restore",
-    "Restorer": "daguerre.tasks.restore",
+    "Refined": "daguerre.tasks.faces.refiner",
+    "RestoreOptions": "daguerre.tasks.restoration.restorer",
+    "Restored": "daguerre.tasks.restoration.restorer",
+    "Restorer": "daguerre.tasks.restoration.restorer",
     "SaveOptions": "daguerre.images",
-    "StyleVector": "daguerre.tasks.style_vector",
-    "StylizeOptions": "daguerre.tasks.stylize",
-    "Stylized": "daguerre.tasks.stylize",
-    "Stylizer": "daguerre.tasks.stylize",
-    "UpscaleOptions": "daguerre.tasks.upscale",
-    "Upscaled": "daguerre.tasks.upscale",
-    "Upscaler": "daguerre.tasks.upscale",
-    "refine_faces": "daguerre.tasks.faces",
-    "restore": "daguerre.tasks.restore",
-    "stylize": "daguerre.tasks.stylize",
-    "upscale": "daguerre.tasks.upscale",
+    "StyleVector": "daguerre.tasks.stylization.style_vector",
+    "StylizeOptions": "daguerre.tasks.stylization.stylizer",
+    "Stylized": "daguerre.tasks.stylization.stylizer",
+    "Stylizer": "daguerre.tasks.stylization.stylizer",
+    "UpscaleOptions": "daguerre.tasks.upscaling.upscaler",
+    "Upscaled": "daguerre.tasks.upscaling.upscaler",
+    "Upscaler": "daguerre.tasks.upscaling.upscaler",
+    "refine_faces": "daguerre.tasks.faces.refiner",
+    "restore": "daguerre.tasks.restoration.restorer",
+    "stylize": "daguerre.tasks.stylization.stylizer",
+    "upscale": "daguerre.tasks.upscaling.upscaler",
 }
 
 

@@ -7,9 +7,9 @@ import zipfile
 
 import torch
 
-from daguerre.networks.latent_translation import LatentTranslation
-from daguerre.networks.photo_vae import PhotoVAE
-from daguerre.networks.scratch_unet import ScratchUNet
+from daguerre.networks.bringing_old_photos.scratch_unet import ScratchUNet
+from daguerre.networks.bringing_old_photos.translation import LatentTranslation
+from daguerre.networks.bringing_old_photos.vae import PhotoVAE
 
 FOLDER = "Global/checkpoints"
 VAE = "restoration/VAE_A_quality/latest_net_G.pth"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
+from daguerre.degradation.aging import age
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture, SaveOptions
 from daguerre.images.resample import resize_bicubic
-from daguerre.tasks.restore import Restorer
-from daguerre.training.aging import age
+from daguerre.tasks.restoration.restorer import Restorer
 
 ROOT = Path(__file__).parents[3]
 KINDS = ("snapshot", "studio", "colour-print")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from torch import Tensor
 
+from daguerre.degradation.aging import age
 from daguerre.images import Picture, SaveOptions
 from daguerre.images.resample import resize_bicubic
-from daguerre.tasks.restore import Restorer
-from daguerre.tasks.working import make_sheet
-from daguerre.training.aging import age
+from daguerre.tasks.restoration.restorer import Restorer
+from daguerre.tasks.stylization.loss_report import make_sheet
 
 ROOT = Path(__file__).parents[3]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(ROOT))
 
-from tones import CASTS, cast  # noqa: E402
+from benchmarks.quality.tones import CASTS, cast  # noqa: E402
 
 AGED = {"astronaut": ("studio", 3), "chelsea": ("studio", 6), "coffee": ("snapshot", 2), "rocket": ("colour-print", 8)}
 LARGE, SMALL = 342, 198  # pixels of a cell's side

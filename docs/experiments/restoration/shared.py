@@ -18,8 +18,8 @@ from daguerre.images import Picture, SaveOptions
 from daguerre.networks.compact_translation import LatentRestoration
 from daguerre.networks.compact_vae import CompactEncoder
 from daguerre.progress import silent
-from daguerre.training.aged import AgedPictures
-from daguerre.training.data import middle
+from daguerre.training.data.aged_photos import AgedPictures
+from daguerre.training.data.pictures import middle
 from daguerre.training.recipe import read_recipe
 
 KINDS = ("synthetic", "shared")

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 
 from daguerre.images import Picture, SaveOptions
 from daguerre.images.resample import resize_bicubic
-from daguerre.tasks.painting import Painting, Row, Style
-from daguerre.tasks.stylize import StylizeOptions, Stylizer
-from daguerre.tasks.working import make_sheet
+from daguerre.tasks.stylization.loss_report import make_sheet
+from daguerre.tasks.stylization.optimization import Painting, Row, Style
+from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"

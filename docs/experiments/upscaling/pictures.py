@@ -19,7 +19,7 @@ from torch import Tensor
 from daguerre import Upscaler
 from daguerre.evaluation.metrics import consistency, psnr
 from daguerre.evaluation.upscale import enlarge, shrink
-from daguerre.tasks.upscale import UpscaleOptions
+from daguerre.tasks.upscaling.upscaler import UpscaleOptions
 
 FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 GAP, LINE = 6, 20

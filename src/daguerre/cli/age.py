@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import tyro
 from torch import Tensor
 
-from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.flags import parse
+from daguerre.degradation.aging import AgeOptions, refusal
+from daguerre.degradation.aging import age as aged
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Canvas, Picture, SaveOptions, check_target
+from daguerre.images.visible import read_colours
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.colours import read_colours
 from daguerre.tasks.provenance import Step, add_step
 from daguerre.tiling import Window
-from daguerre.training.aging import AgeOptions, refusal
-from daguerre.training.aging import age as aged
 
 __all__ = ["run"]
 

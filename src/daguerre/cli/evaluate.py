@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from daguerre.cli.arguments import choose
+from daguerre.cli.flags import choose
 from daguerre.cli.terminal import errors, shown_progress
+from daguerre.degradation.aging import AgeOptions
 from daguerre.errors import OptionError
 from daguerre.evaluation.comparison import Evaluation
 from daguerre.evaluation.reports import ContactSheet, as_json, as_tables, write_csv
@@ -16,7 +17,6 @@ from daguerre.evaluation.restore import EvaluateRestoreOptions, evaluate_restore
 from daguerre.evaluation.upscale import EvaluateUpscaleOptions, evaluate_upscale
 from daguerre.files import check_free
 from daguerre.options import check_range, option
-from daguerre.training.aging import AgeOptions
 
 __all__ = ["run"]
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.batch import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.flags import parse
 from daguerre.cli.terminal import errors, naming
 from daguerre.errors import DaguerreError, OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.face_finding import Finder
-from daguerre.tasks.faces import FaceOptions, FaceRefiner, RefinedFace
+from daguerre.tasks.faces.detection import Finder
+from daguerre.tasks.faces.refiner import FaceOptions, FaceRefiner, RefinedFace
 
 __all__ = ["run"]
 

@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from daguerre import weights
-from daguerre.cli.arguments import choose
+from daguerre.cli.flags import choose
 from daguerre.cli.terminal import shown_progress
 from daguerre.errors import OptionError
 from daguerre.weights import ModelEntry

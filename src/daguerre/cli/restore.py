@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.arguments import parse
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.faces import describe as describe_faces
 from daguerre.cli.faces import plain
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.restore import STAGES, RestoreOptions, Restorer
+from daguerre.tasks.restoration.restorer import STAGES, RestoreOptions, Restorer
 
 __all__ = ["run"]
 

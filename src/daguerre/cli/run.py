@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.arguments import flags_of_several, parse
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.faces import counted
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.flags import flags_of_several, parse
 from daguerre.cli.terminal import errors
 from daguerre.devices import Precision
 from daguerre.errors import OptionError
@@ -19,7 +19,7 @@ from daguerre.progress import ProgressCallback
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.pipeline_file import read_steps, write_steps
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
-from daguerre.tasks.restore import RestoreOptions
+from daguerre.tasks.restoration.restorer import RestoreOptions
 
 __all__ = ["run"]
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.scratches import ScratchDetector, ScratchOptions, damaged_part
+from daguerre.tasks.restoration.damage_detection import ScratchDetector, ScratchOptions, damaged_part
 from daguerre.tiling import plan_windows
 
 __all__ = ["run"]

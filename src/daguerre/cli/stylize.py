@@ -10,18 +10,18 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.flags import parse
 from daguerre.cli.terminal import errors
 from daguerre.errors import OptionError
 from daguerre.files import check_free
 from daguerre.images import Picture, SaveOptions, check_target
-from daguerre.images.film import check_film, write_film
+from daguerre.images.animation import check_film, write_film
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.labels import check_labels, guess_labels
-from daguerre.tasks.stylize import Stylized, StylizeOptions, Stylizer
-from daguerre.tasks.working import check_plot, make_sheet, plot_losses, write_losses
+from daguerre.tasks.stylization.classification import check_labels, guess_labels
+from daguerre.tasks.stylization.loss_report import check_plot, make_sheet, plot_losses, write_losses
+from daguerre.tasks.stylization.stylizer import Stylized, StylizeOptions, Stylizer
 
 __all__ = ["run"]
 

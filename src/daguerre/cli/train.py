@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from daguerre.cli.arguments import parse
+from daguerre.cli.flags import parse
 from daguerre.cli.terminal import shown_progress
 from daguerre.errors import MissingExtra
 from daguerre.training.recipe import read_recipe

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.arguments import parse
-from daguerre.cli.pictures import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.upscale import UpscaleOptions, Upscaler
+from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
 
 __all__ = ["run"]
 

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from daguerre.degradation.aging import DAMAGES, Aged, AgeOptions, age, refusal
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import DaguerreError, DataError, OptionError
 from daguerre.evaluation.comparison import (
@@ -36,8 +37,7 @@ from daguerre.evaluation.perceptual import Distance
 from daguerre.images import Picture
 from daguerre.options import check_range, option
 from daguerre.progress import Progress, ProgressCallback, silent
-from daguerre.tasks.restore import Restorer
-from daguerre.training.aging import DAMAGES, Aged, AgeOptions, age, refusal
+from daguerre.tasks.restoration.restorer import Restorer
 
 __all__ = ["Answer", "EvaluateRestoreOptions", "Example", "Restore", "evaluate_restore", "examples"]
 

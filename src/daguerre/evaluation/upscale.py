@@ -26,7 +26,7 @@ from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.options import check_range, option
 from daguerre.progress import Progress, ProgressCallback, silent
-from daguerre.tasks.upscale import Upscaler
+from daguerre.tasks.upscaling.upscaler import Upscaler
 
 __all__ = ["EvaluateUpscaleOptions", "Upscale", "evaluate_upscale", "shrink"]
 

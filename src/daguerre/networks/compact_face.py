@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.networks.blocks import check_size
-from daguerre.networks.compact import ResidualBlock
+from daguerre.networks.compact_resnet import ResidualBlock
 
 __all__ = ["CompactFace"]
 

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.networks.blocks import check_size
-from daguerre.networks.compact import ResidualBlock
-from daguerre.networks.halo import conv, enlarge, halo_of, unshuffle
+from daguerre.networks.compact_resnet import ResidualBlock
+from daguerre.networks.receptive_field import conv, enlarge, halo_of, unshuffle
 
 __all__ = ["STRIDE", "CompactEncoder", "CompactVAE", "trunk"]
 

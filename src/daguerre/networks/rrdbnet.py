@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daguerre.networks.halo import conv, enlarge, halo_of, unshuffle
+from daguerre.networks.receptive_field import conv, enlarge, halo_of, unshuffle
 
 __all__ = ["RRDBNet"]
 

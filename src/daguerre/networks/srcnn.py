@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.images.resample import resize_bicubic
-from daguerre.networks.halo import bicubic, conv, halo_of
+from daguerre.networks.receptive_field import bicubic, conv, halo_of
 
 __all__ = ["SRCNN"]
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daguerre.networks.halo import conv, enlarge, halo_of
+from daguerre.networks.receptive_field import conv, enlarge, halo_of
 
 __all__ = ["SRVGGNetCompact"]
 

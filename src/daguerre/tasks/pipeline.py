@@ -12,7 +12,7 @@ from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.tasks.pipeline_file import read_steps
 from daguerre.tasks.provenance import Step, add_step
 from daguerre.tasks.registry import TASKS, TaskOptions, make_worker
-from daguerre.tasks.upscale import as_picture
+from daguerre.tasks.upscaling.upscaler import as_picture
 
 __all__ = ["Chained", "Pipeline"]
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from daguerre.config import build, read_table
 from daguerre.errors import DaguerreError, RecipeError
 from daguerre.files import check_free, whole
 from daguerre.options import with_paths
-from daguerre.tables import build, read_table
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
 
 __all__ = ["read_steps", "write_steps"]

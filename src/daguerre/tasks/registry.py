@@ -13,10 +13,10 @@ from daguerre.tasks.provenance import Step
 __all__ = ["TASKS", "TaskOptions", "Worker", "make_worker", "options_of"]
 
 TASKS = {
-    "restore": ("daguerre.tasks.restore", "RestoreOptions", "Restorer"),
-    "faces": ("daguerre.tasks.faces", "FaceOptions", "FaceRefiner"),
-    "upscale": ("daguerre.tasks.upscale", "UpscaleOptions", "Upscaler"),
-    "stylize": ("daguerre.tasks.stylize", "StylizeOptions", "Stylizer"),
+    "restore": ("daguerre.tasks.restoration.restorer", "RestoreOptions", "Restorer"),
+    "faces": ("daguerre.tasks.faces.refiner", "FaceOptions", "FaceRefiner"),
+    "upscale": ("daguerre.tasks.upscaling.upscaler", "UpscaleOptions", "Upscaler"),
+    "stylize": ("daguerre.tasks.stylization.stylizer", "StylizeOptions", "Stylizer"),
 }
 """Module, options and worker of every task."""
 

@@ -1,6 +1,6 @@
 """Windows with halos: run networks over pictures of any size, with the same answer, in bounded memory."""
 
-from daguerre.tiling.budget import window_side
+from daguerre.tiling.memory import window_side
 from daguerre.tiling.rows import Rows, Streaming, streamed
 from daguerre.tiling.run import run_windows
 from daguerre.tiling.windows import Window, plan_windows

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from daguerre.errors import DeviceError
-from daguerre.tiling.statistics import Moments
+from daguerre.tiling.moments import Moments
 
 __all__ = ["Rows", "Streaming", "streamed", "traced_halo"]
 

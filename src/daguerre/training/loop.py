@@ -25,10 +25,10 @@ from torch import Tensor
 from daguerre.devices import choose_device
 from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
 from daguerre.progress import Progress, ProgressCallback, silent
-from daguerre.training.ahead import chance
-from daguerre.training.journal import Journal, write_sheet
+from daguerre.training.logger import Journal, write_sheet
+from daguerre.training.prefetch import chance
 from daguerre.training.recipe import Recipe, parse_recipe
-from daguerre.training.steps import Step, make_step
+from daguerre.training.trainers import Step, make_step
 from daguerre.weights.checkpoint import WeightsHeader, write
 from daguerre.weights.registry import task_of
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from daguerre.config import build, read_table
+from daguerre.degradation.real_esrgan import Degradation
 from daguerre.devices import Precision
 from daguerre.errors import RecipeError
-from daguerre.tables import build, read_table
-from daguerre.training.degradations import Degradation
 from daguerre.training.ranges import check_span, check_within
 
 __all__ = [
@@ -66,7 +66,7 @@ class AgingPlan:
     """How clean pictures are made old, and where really old ones lie.
 
     Args:
-        strength: least and greatest strength of `daguerre.training.aging.age`.
+        strength: least and greatest strength of `daguerre.degradation.aging.age`.
         untouched: part of the examples that are left as they are, to learn to leave clean pictures alone.
         unharmed: part of the others that change in tone and texture alone, without scratches, tears and the like.
         shares: how often each of the data's parts is drawn from; alike unless said.
@@ -254,7 +254,7 @@ class Recipe:
 
     Args:
         name: name of the weights.
-        step: what one iteration does; a name in `daguerre.training.steps`.
+        step: what one iteration does; a name in `daguerre.training.trainers`.
         steps, batch: iterations, and examples in each on every process.
         crop: side of a training example in pixels of the wanted result.
         ema: decay of the running average of the weights, which is what is validated and kept.

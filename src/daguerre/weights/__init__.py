@@ -9,7 +9,7 @@ weights.interpolate("realesr-general-wdn-x4", "realesr-general-x4", 0.5).network
 from daguerre.weights.catalog import ModelEntry
 from daguerre.weights.checkpoint import WeightsHeader
 from daguerre.weights.download import fetch
-from daguerre.weights.loaded import Loaded
+from daguerre.weights.model import Loaded
 from daguerre.weights.store import (
     available,
     checksum,

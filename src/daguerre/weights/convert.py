@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from daguerre.errors import UnknownArchitecture
-from daguerre.networks.face_spade import fold_spectral_norm
+from daguerre.networks.bringing_old_photos.face_generator import fold_spectral_norm
 from daguerre.networks.style_transformer import magenta_state
 
 __all__ = ["Detected", "detect", "rename"]

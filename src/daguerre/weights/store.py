@@ -17,7 +17,7 @@ from daguerre.options import nearest
 from daguerre.weights.archive import extract, find_member, opened
 from daguerre.weights.catalog import ModelEntry, catalog
 from daguerre.weights.checkpoint import read, read_header, write
-from daguerre.weights.loaded import Loaded, blend, load_file
+from daguerre.weights.model import Loaded, blend, load_file
 
 __all__ = [
     "adopt",

@@ -1,0 +1,99 @@
+"""How blurred and how enlarged photographs are measured to be, and what restoring makes of them.
+
+    python -m benchmarks.quality.blur held-out      clean and sharp photographs, best ones that nothing was trained on
+
+Photographs with a shorter side of at most 384 pixels, blurred alone, compressed besides, and with grain; PSNR in RGB as
+they are, restored with `--blur off` and as `daguerre restore` does it, and by an unsharp mask whose amount is the best
+there is for each row. `--sheet blur.png` draws pieces of the first: blurred by 2 pixels, and shrunk by 3 and enlarged;
+restored; as they were.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from daguerre.degradation.aging import texture
+from daguerre.evaluation.metrics import psnr
+from daguerre.images import Picture
+from daguerre.images.resample import resize_bicubic
+from daguerre.tasks.restoration.restorer import Restorer
+from daguerre.tasks.stylization.loss_report import make_sheet
+
+SIDE = 384
+AMOUNTS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+CROP = 220  # pixels of the sheet's pieces
+
+Spoil = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def grainy(image: Tensor, chance: torch.Generator) -> Tensor:
+    return texture.compress(texture.grain(image, strength=0.04, size=0.8, generator=chance), quality=80)
+
+
+BESIDES: dict[str, Spoil] = {
+    "alone": lambda image, _: image,
+    "JPEG (quality 80)": lambda image, _: texture.compress(image, quality=80),
+    "grain (0.04), JPEG": grainy,
+}
+WAYS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sharp": lambda image: image,
+    "blurred by 0.8": lambda image: texture.blur(image, sigma=0.8),
+    "blurred by 1.2": lambda image: texture.blur(image, sigma=1.2),
+    "blurred by 2": lambda image: texture.blur(image, sigma=2.0),
+    "shrunk by 1.5": lambda image: texture.low_resolution(image, factor=1.5),
+    "shrunk by 2": lambda image: texture.low_resolution(image, factor=2.0),
+    "shrunk by 3": lambda image: texture.low_resolution(image, factor=3.0),
+}
+SHOWN, PIECES = ("blurred by 2, alone", "shrunk by 3, alone"), 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sheet", type=Path)
+    arguments = parser.parse_args()
+    restorer, leaving = (Restorer(fix_fading="off", faces="off", blur=blur) for blur in ("auto", "off"))
+    photographs = [small(Picture.open(path).read()) for path in sorted(arguments.folder.iterdir()) if path.is_file()]
+    columns: list[list[Picture]] = []
+    print(f"{'':<36} blur  finest  before  blur off  restored  unsharp mask")
+    for besides, spoil in BESIDES.items():
+        for way, blur in WAYS.items():
+            name, rows = f"{way}, {besides}", []
+            for number, clean in enumerate(photographs):
+                spoilt = spoil(blur(clean), torch.Generator().manual_seed(number))
+                photograph = Picture.from_tensor(spoilt)
+                restored = restorer(photograph)
+                images = [spoilt, leaving(photograph).picture.read(), restored.picture.read()]
+                images += [spoilt + amount * (spoilt - texture.blur(spoilt, sigma=1.2)) for amount in AMOUNTS]
+                scores = [psnr(image.clamp(0, 1), clean, channel="rgb").clamp(max=60).item() for image in images]
+                rows.append([restored.blur, restored.finest, *scores])
+                if name in SHOWN and number < PIECES:
+                    columns.append([middle(image) for image in (spoilt, images[2], clean)])
+            width, finest, before, off, after, *masked = torch.tensor(rows).mean(0).tolist()
+            print(
+                f"{name:<36} {width:4.2f}  {finest:6.2f}  {before:6.2f}  {off:8.2f}  {after:8.2f}  {max(masked):12.2f}",
+                flush=True,
+            )
+    if arguments.sheet:
+        make_sheet([picture for row in zip(*columns, strict=True) for picture in row], columns=len(columns)).save(
+            arguments.sheet, overwrite=True
+        )
+
+
+def small(image: Tensor) -> Tensor:
+    share = min(SIDE / min(image.shape[2:]), 1)
+    return resize_bicubic(image, *(round(side * share) for side in image.shape[2:])).clamp(0, 1)
+
+
+def middle(image: Tensor) -> Picture:
+    """A piece from the upper middle, twice as large, without smoothing."""
+    top, left = (image.shape[2] - CROP) // 3, (image.shape[3] - CROP) // 2
+    piece = image[..., top : top + CROP, left : left + CROP]
+    return Picture.from_tensor(piece.repeat_interleave(2, 2).repeat_interleave(2, 3).clamp(0, 1))
+
+
+if __name__ == "__main__":
+    main()

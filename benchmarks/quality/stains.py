@@ -1,0 +1,67 @@
+"""How much of what stains take away comes back, by kind of stain, and what unstained photographs keep.
+
+    python -m benchmarks.quality.stains held-out            clean photographs, best ones that nothing was trained on
+
+Each photograph is aged as a print without colour but without stains, then stained once in every way. PSNR in RGB of the
+pixels that are stained, before and after, and of those that are not, against the same print without the stain.
+"""
+
+import argparse
+import zlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from daguerre.degradation.aging import KINDS
+from daguerre.degradation.aging.events import foxed, spilled, stained, taped, wet
+from daguerre.devices import choose_device
+from daguerre.evaluation.metrics import psnr
+from daguerre.images import Picture
+from daguerre.tasks.restoration.stain_removal import StainLifter
+from daguerre.training.trainers.stain_removal import COLOURLESS, Spotless, spoilt
+
+WAYS = {"foxing": foxed, "stains": stained, "drops": spilled, "water": wet, "tape": taped}
+BEST = 60.0  # decibels; what is better counts as much
+
+
+def of_pixels(image: Tensor, clean: Tensor, where: Tensor) -> Tensor:
+    """PSNR of some of the pixels."""
+    square = (image - clean).square().mean(1, keepdim=True)[where].mean()
+    return (-10 * square.log10()).clamp(max=BEST)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    lifter = StainLifter(choose_device("auto", "auto"))
+    scores: dict[str, list[list[Tensor]]] = {}
+    kept: dict[str, list[Tensor]] = {}
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        new = Picture.open(file).read()
+        generator = torch.Generator().manual_seed(zlib.crc32(file.stem.encode()))
+        old = Spotless(new, generator, 1.0)
+        KINDS[old.pick(COLOURLESS)](old)
+        clean = old.image
+        for name, image in (("new", new), ("old", clean)):
+            same = lifter(Picture.from_tensor(image, bits=16)).picture.read()
+            kept.setdefault(name, []).append(psnr(same, image, channel="rgb").clamp(max=BEST).mean())
+        for name, way in WAYS.items():
+            photograph = spoilt(clean, generator, {way: 1.0}, unit=None)
+            image, where = photograph.image, photograph.kinds > 0
+            made = lifter(Picture.from_tensor(image, bits=16)).picture.read()
+            if where.any() and not where.all():
+                scores.setdefault(name, []).append(
+                    [of_pixels(x, clean, place) for x, place in ((image, where), (made, where), (made, ~where))]
+                )
+    print(f"{'':<16}{'stained: so':>12}{'lightened':>12}{'elsewhere':>12}")
+    for name, rows in scores.items():
+        print(f"{name:<16}" + "".join(f"{torch.stack(column).mean():>12.2f}" for column in zip(*rows, strict=True)))
+    for age, values in kept.items():
+        low = min(values)
+        print(f"{age} and unstained: {torch.stack(values).mean():.1f} dB kept, the worst {low:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What becomes of the tones of clean photographs: laid under a cast, aged, as they are, or printed and toned when new.
+
+    python -m benchmarks.quality.tones held-out            clean photographs, best ones that nothing was trained on
+
+PSNR in RGB of copies reduced to 64 pixels, of the tones alone: the correction is found in the aged copy and tried on
+its twin without grain and damage.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.degradation.aging import age
+from daguerre.degradation.aging.noise import Colour
+from daguerre.devices import choose_device
+from daguerre.evaluation.metrics import psnr
+from daguerre.images import Picture
+from daguerre.images.resample import resize_bicubic
+from daguerre.networks.tone_curves import ToneCurves, extremes, stretch
+from daguerre.tasks.restoration import tone_correction as tone
+from daguerre.tiling import Window
+
+# Of each channel: what white and black become, and its exponent.
+CASTS = {
+    "magenta": ((0.95, 0.72, 0.78), (0.30, 0.12, 0.20), (0.9, 1.1, 1.0)),
+    "red": ((0.97, 0.75, 0.60), (0.40, 0.15, 0.10), (0.8, 1.0, 1.0)),
+    "yellow": ((0.95, 0.88, 0.60), (0.20, 0.15, 0.05), (1.0, 1.0, 1.1)),
+    "blue": ((0.70, 0.80, 0.95), (0.10, 0.15, 0.25), (1.0, 1.0, 1.0)),
+    "pale": ((0.80, 0.78, 0.72), (0.30, 0.30, 0.30), (1.0, 1.0, 1.0)),
+}
+VERSIONS = 6  # of each aged photograph
+DEVICE = choose_device("cpu", "float32")
+
+Way = Callable[[Tensor, Tensor], Tensor]
+"""Finds a correction in one image (1, 3, 64, 64) and gives another corrected."""
+
+
+def nothing(_seen: Tensor, image: Tensor) -> Tensor:
+    return image
+
+
+def ends_alone(seen: Tensor, image: Tensor) -> Tensor:
+    """Each channel's darkest and lightest tones made black and white, as a scanner's software does."""
+    return stretch(image.flatten(2), *extremes(seen)).view_as(image)
+
+
+def by_network(network: ToneCurves, *, changed: bool = False, far: float = tone.FAR) -> Way:
+    def correct(seen: Tensor, image: Tensor) -> Tensor:
+        with patch.object(tone, "FAR", far):
+            found = tone.ToneCorrection.estimate(Picture.from_tensor(seen, bits=16), network, DEVICE, changed=changed)
+        return found(Window(0, 0, *image.shape[2:]), image)
+
+    return correct
+
+
+def cast(image: Tensor, white: Colour, black: Colour, exponent: Colour) -> Tensor:
+    light, dark, power = (torch.tensor(values).view(1, 3, 1, 1) for values in (white, black, exponent))
+    return dark + (light - dark) * image**power
+
+
+def reduced(image: Tensor) -> Tensor:
+    return resize_bicubic(image, 64, 64).clamp(0, 1)
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    examples: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}  # seen, to be corrected, wanted
+    for number, file in enumerate(sorted(path for path in folder.iterdir() if path.is_file())):
+        image = Picture.open(file).read()
+        clean = reduced(image)
+        examples.setdefault("as it is", []).append((clean, clean, clean))
+        for name, how in CASTS.items():
+            faded = cast(clean, *how)
+            examples.setdefault(name, []).append((faded, faded, clean))
+        share = 256 / min(image.shape[2:])
+        height, width = (round(share * side) for side in image.shape[2:])
+        image = resize_bicubic(image, height, width).clamp(0, 1)
+        for version in range(VERSIONS):
+            new = age(image, seed=2000 * version + number, kind=("studio", "snapshot")[version % 2], strength=0)
+            toned = reduced(new.clean)
+            examples.setdefault("as printed", []).append((toned, toned, toned))
+            old = age(image, seed=1000 * version + number)
+            examples.setdefault("aged", []).append((reduced(old.image), reduced(old.toned), reduced(old.clean)))
+    network = weights.load("tone").network.eval()
+    assert isinstance(network, ToneCurves)
+    ways = {
+        "before": nothing,
+        "ends alone": ends_alone,
+        "network alone": by_network(network, far=0.0),
+        "auto": by_network(network),
+        "strong": by_network(network, changed=True),
+    }
+    print(f"{'':<14}" + "".join(f"{name:>10}" for name in examples))
+    for name, way in ways.items():
+        means = [
+            torch.cat(
+                [psnr(way(seen, image), clean, channel="rgb").clamp(max=60) for seen, image, clean in group]
+            ).mean()
+            for group in examples.values()
+        ]
+        print(f"{name:<14}" + "".join(f"{value:>10.2f}" for value in means))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The networks that Wan et al. published, as their weights have them."""

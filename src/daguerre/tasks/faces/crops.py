@@ -1,0 +1,157 @@
+"""What a network sees of a face in a photograph, what it adds there, and the grain that goes with it."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre.images import Picture
+from daguerre.images.pixels import luma
+from daguerre.images.resample import resample_axis, support
+from daguerre.images.resize import read_resized
+from daguerre.tasks.faces.detection import Face, soft_ellipse
+from daguerre.tiling import Window
+
+__all__ = ["Frame", "Sight", "changed", "common", "cut", "missing_grain"]
+
+FULL = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
+NOISE = 256  # pixels of a square of grain, which is repeated
+GRAIN = 0.04  # most grain that is put back
+GRAIN_SEED = 1839
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The square of the picture that a network sees of a face, and what it adds to it.
+
+    Args:
+        inside: the part of the square within the picture.
+        detail: (1, 3, h, w): what is added to `inside`, at the network's size.
+        grain: standard deviation of the grain that is added to it.
+    """
+
+    top: float
+    left: float
+    side: float
+    inside: Window
+    detail: Tensor
+    grain: float = 0.0
+
+    def touches(self, window: Window) -> bool:
+        rows = self.inside.top < window.bottom and window.top < self.inside.bottom
+        return rows and self.inside.left < window.right and window.left < self.inside.right
+
+    def weight(self, window: Window) -> Tensor:
+        """How far each pixel of a window belongs to the face: an ellipse with a soft border, (1, 1, h, w) in [0, 1]."""
+        half = self.side / 2
+        return soft_ellipse(window, (self.top + half, self.left + half), (half, half), FULL)
+
+    def change(self, window: Window) -> Tensor:
+        """What is added in a window within `inside`: (1, 3, h, w)."""
+        made, inner = self.detail, window.within(self.inside)
+        spans = ((-2, inner.top, inner.bottom, self.inside.height), (-1, inner.left, inner.right, self.inside.width))
+        for dim, start, stop, length in spans:
+            size = made.shape[dim]
+            first, last = support(size, length, length / size, start, stop)
+            made = made.narrow(dim, first, last - first)
+            made = resample_axis(
+                made, dim, length / size, size=size, out_size=length, start=start, stop=stop, offset=first
+            )
+        return made + self.grain * noise(window) if self.grain else made
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The square of the picture that a network sees of a face.
+
+    Args:
+        top, left, side: of the square, in pixels of the picture; it may reach over the border.
+        inside: the part of it within the picture.
+        image: (1, 3, h, h) at the network's size; beyond the border it goes on as it ends there.
+        rows, columns: those of `image` that lie within the picture.
+    """
+
+    top: float
+    left: float
+    side: float
+    inside: Window
+    image: Tensor
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def of(cls, photo: Picture, face: Face, frame: tuple[float, float, float], size: int) -> "Sight":
+        """What a network that takes `size` pixels sees of a face.
+
+        Args:
+            frame: left, top and side of the square, in sides of the face's.
+        """
+        x, y, part = frame
+        top, left, side = face.top + y * face.side, face.left + x * face.side, part * face.side
+        first_row, first_column = max(math.floor(top), 0), max(math.floor(left), 0)
+        last_row, last_column = (
+            min(math.ceil(start + side), length) for start, length in ((top, photo.height), (left, photo.width))
+        )
+        inside = Window(first_row, first_column, last_row - first_row, last_column - first_column)
+        share = size / side
+        height, width = (min(max(round(length * share), 1), size) for length in (inside.height, inside.width))
+        seen = read_resized(cut(photo, inside), height, width)[0]
+        above = min(max(round((first_row - top) * share), 0), size - height)
+        before = min(max(round((first_column - left) * share), 0), size - width)
+        margin = (before, size - width - before, above, size - height - above)
+        image = F.pad(seen, margin, mode="replicate")
+        return cls(top, left, side, inside, image, slice(above, above + height), slice(before, before + width))
+
+
+def cut(photo: Picture, window: Window) -> Picture:
+    """A part of a picture as a picture; its pixels are decoded when they are read."""
+    part = photo.image.crop(window.left, window.top, window.width, window.height)
+    return Picture(part, bits=photo.bits, colour=photo.colour, metadata=photo.metadata, path=photo.path)
+
+
+def common(a: Window, b: Window) -> Window:
+    """The rectangle that two windows share."""
+    top, left = max(a.top, b.top), max(a.left, b.left)
+    return Window(top, left, min(a.bottom, b.bottom) - top, min(a.right, b.right) - left)
+
+
+def changed(frame: Frame) -> float:
+    """Mean absolute change within a face, in [0, 1]."""
+    height, width = frame.detail.shape[2:]
+    scale = frame.inside.height / height
+    top, left = (frame.top - frame.inside.top) / scale, (frame.left - frame.inside.left) / scale
+    small = Frame(top, left, frame.side / scale, Window(0, 0, height, width), frame.detail)
+    weight = small.weight(small.inside)
+    return float((frame.detail.abs() * weight).mean(1).sum() / weight.sum().clamp(min=1e-6))
+
+
+def missing_grain(photo: Picture, inside: Window, detail: Tensor) -> float:
+    """How much grain a face has lost against what is around it, as a standard deviation; 0 where it has not."""
+    if detail.shape[2] < inside.height or detail.shape[3] < inside.width:
+        return 0.0  # what is larger than the network keeps its own grain
+    around = cut(photo, inside.grown(max(inside.height, inside.width) // 4, photo.height, photo.width))
+    image = luma(around.read())
+    frame = Frame(0, 0, 1, inside, detail)
+    face = luma(photo.read(inside))
+    before, after, beside = roughness(face), roughness(face + luma(frame.change(inside))), roughness(image)
+    goal = min(before, beside)
+    return min(math.sqrt(max(goal**2 - after**2, 0.0)), GRAIN)
+
+
+def roughness(image: Tensor) -> float:
+    """Standard deviation of grain in (1, 1, H, W): of the calmest fifth of its places of 8 x 8 pixels."""
+    fine = image - F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
+    if min(image.shape[2:]) < 16:
+        return 0.0
+    power = F.avg_pool2d(fine.square(), 8).flatten()
+    return float(power.quantile(0.2).sqrt()) * 9 / math.sqrt(72)  # a mean of 3 x 3 takes a ninth of white noise's power
+
+
+def noise(window: Window) -> Tensor:
+    """Grain (1, 1, h, w) of deviation 1 that hangs on the place in the picture alone, the same in all channels."""
+    generator = torch.Generator().manual_seed(GRAIN_SEED)
+    square = torch.randn(NOISE, NOISE, generator=generator)
+    rows, columns = torch.arange(window.top, window.bottom) % NOISE, torch.arange(window.left, window.right) % NOISE
+    return square[rows[:, None], columns][None, None]

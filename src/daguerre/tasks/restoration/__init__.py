@@ -1,0 +1,1 @@
+"""Restoring: one file a stage, in the order of `pipeline`."""

@@ -1,0 +1,1 @@
+"""Stylizing: feed-forward and by optimization."""

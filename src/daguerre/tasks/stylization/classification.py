@@ -1,0 +1,52 @@
+"""What a network takes a picture for."""
+
+import torch
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.errors import OptionError
+from daguerre.images import Picture
+from daguerre.images.resize import read_resized
+from daguerre.networks.vgg import VGG19
+
+__all__ = ["check_labels", "guess_labels"]
+
+
+def guess_labels(picture: Picture, features: str = "vgg19-slim", count: int = 5) -> list[tuple[str, float]]:
+    """The likeliest labels of a picture with their probabilities, by a VGG-19 that was trained to tell them.
+
+    The whole picture is looked at, shrunk to the size of the pictures that the network was trained on.
+
+    Args:
+        features: the network's name, or a weights file.
+
+    Raises:
+        OptionError: those weights name no labels.
+    """
+    loaded, network = labelling(features)
+    trained = int((loaded.header.recipe or {}).get("crop", 224))
+    share = trained / min(picture.height, picture.width)
+    image, _ = read_resized(picture, *(max(round(side * share), 1) for side in (picture.height, picture.width)))
+    with torch.inference_mode():
+        chances: Tensor = network.classify(image).softmax(dim=1)[0]
+    best = chances.topk(min(count, len(chances)))
+    return [
+        (loaded.header.labels[place], round(chance, 4))
+        for chance, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
+
+
+def check_labels(features: str) -> None:
+    """Make sure that weights name labels.
+
+    Raises:
+        OptionError: they do not.
+    """
+    labelling(features)
+
+
+def labelling(features: str) -> tuple[weights.Loaded, VGG19]:
+    loaded = weights.load(features)
+    if not isinstance(loaded.network, VGG19) or loaded.network.head is None or not loaded.header.labels:
+        raise OptionError(f"{features} names no labels; those of vgg19-slim do")
+    return loaded, loaded.network

@@ -1,0 +1,66 @@
+"""Keep the faces of a painted photograph recognisable: there it stays, in part, the photograph."""
+
+import torch
+from torch import Tensor
+
+from daguerre.images import Canvas, Picture
+from daguerre.images.resize import read_resized
+from daguerre.images.visible import read_colours
+from daguerre.tasks.faces.detection import Face, FaceFinder, soft_ellipse
+from daguerre.tiling import Window, plan_windows
+
+__all__ = ["FaceGuard", "face_weight"]
+
+SIDE = 1024  # pixels of a window
+LEAST = 32  # pixels of the smallest face
+HEAD = (0.45, 0.85, 0.65)  # middle of a head below the top of its face's square, half its height and width, in sides
+FULL = 0.7  # of the way from a head's middle to its border, up to which it is protected in full
+
+
+class FaceGuard:
+    """Blends the faces of paintings of one photograph with the photograph's, softly towards their borders.
+
+    Args:
+        photo: the photograph, in which the faces are looked for.
+        amount: from 0, the painting, to 1, where faces stay as they were.
+    """
+
+    def __init__(self, photo: Picture, amount: float) -> None:
+        self.photo, self.amount = photo, amount
+        self.faces = FaceFinder(min_size=LEAST, confidence=0.5)(photo) if amount else []
+
+    def __call__(self, painted: Picture) -> Picture:
+        """A painting of the photograph's size, blended."""
+        if not self.faces:
+            return painted
+        grey = painted.grey and self.photo.grey
+        canvas = Canvas(painted.height, painted.width, bits=painted.bits, grey=grey, alpha=painted.alpha)
+        for window in plan_windows(painted.height, painted.width, SIDE):
+            original = read_colours(self.photo, window)[0]
+            canvas.write(window, torch.lerp(painted.read(window), original, self.weight(window)))
+            if painted.alpha:
+                canvas.write_alpha(window, painted.read_alpha(window))
+        return canvas.picture(like=painted)
+
+    def small(self, painted: Tensor) -> Tensor:
+        """A reduced painting (1, 3, h, w) in [0, 1], blended."""
+        if not self.faces:
+            return painted
+        height, width = painted.shape[-2:]
+        original, _ = read_resized(self.photo, height, width)
+        return torch.lerp(painted, original, self.weight(Window(0, 0, height, width), width / self.photo.width))
+
+    def weight(self, window: Window, share: float = 1.0) -> Tensor:
+        """How far each pixel of a window is the photograph's: (1, 1, h, w) in [0, 1]; `share` is the picture's size."""
+        return self.amount * torch.stack([face_weight(face, window, share) for face in self.faces]).amax(0)
+
+
+def face_weight(face: Face, window: Window, share: float = 1.0) -> Tensor:
+    """How far each pixel of a window belongs to the head around a face: (1, 1, h, w) in [0, 1].
+
+    Args:
+        share: size of the picture that the window is of, by that in which the face was found.
+    """
+    below, height, width = (part * face.side * share for part in HEAD)
+    middle = (share * face.top + below, share * (face.left + face.side / 2))
+    return soft_ellipse(window, middle, (height, width), FULL)

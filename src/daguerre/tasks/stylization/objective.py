@@ -1,0 +1,252 @@
+"""Style transfer by optimisation: change a picture until VGG-19 sees the content's features and the style's statistics.
+
+Gatys, Ecker and Bethge 2016, "Image style transfer using convolutional neural networks" (CVPR).
+Differs from the paper: every loss is relative to what it is compared with, so that weights mean the same at any size
+and any width of the network; means and covariances instead of Gram matrices, which are an option; Adam, or L-BFGS, on a
+pyramid instead of L-BFGS on pixels; convolutions repeat the border instead of putting zeros there.
+
+A picture may be looked at through windows. Everything that is minimised depends on sums over positions: those are
+gathered over all windows first, then the gradient is made window by window. It is that of the whole picture.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from daguerre.networks.vgg import style_distance
+from daguerre.tasks.stylization.vgg_statistics import (
+    Descriptor,
+    Eye,
+    Statistics,
+    Sums,
+    View,
+    add_sums,
+    places,
+    weights_of,
+)
+
+__all__ = ["Best", "Losses", "Objective", "Wanted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """What a picture was worth at one step, before that step.
+
+    Args:
+        content: mean over layers of |F - F'|² / |F'|², F' the features of the content. From 0.
+        style: mean over layers of |G - G'|² / |G'|², G' the style's Gram matrices, in the norm that
+            `vgg.style_distance` explains. From 0. For means and covariances the sum of both.
+        variation: mean of the squared differences of neighbouring pixels, down and across. In [0, 2].
+        total: their weighted sum.
+    """
+
+    content: float
+    style: float
+    variation: float
+    total: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slope:
+    """How the weighted style loss changes with the features x of a region and layer: matrix (x - mean) + constant.
+
+    Args:
+        matrix: (C, C).
+        mean, constant: (C,). The mean is taken away first, for bfloat16's sake; see `Sums.of`.
+    """
+
+    matrix: Tensor
+    mean: Tensor
+    constant: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a region of the picture should look like.
+
+    Args:
+        descriptors: of its style, by layer.
+        region: how much each pixel counts, (1, 1, H, W), or None for the whole picture.
+        share: part of the picture that the region makes up, in (0, 1].
+    """
+
+    descriptors: Mapping[str, Descriptor]
+    region: Tensor | None = None
+    share: float = 1.0
+
+
+class Objective:
+    """What is minimised, for pictures of one size; call it for the losses and the gradient.
+
+    Args:
+        content: the photograph, (1, 3, H, W) in [0, 1].
+        wanted: the style of each region.
+        content_layers, style_layers: how much each layer counts; the sum does not matter.
+        weights: of the content, style and variation losses.
+    """
+
+    def __init__(
+        self,
+        eye: Eye,
+        content: Tensor,
+        wanted: Sequence[Wanted],
+        *,
+        content_layers: Mapping[str, float],
+        style_layers: Mapping[str, float],
+        weights: tuple[float, float, float],
+        statistics: Statistics = "gram",
+    ) -> None:
+        self.eye, self.wanted, self.statistics = eye, list(wanted), statistics
+        self.content_layers, self.style_layers = shares(content_layers), shares(style_layers)
+        self.weights = weights
+        self.content = eye.over(content, lambda views: self.remember(content, views))
+        self.energy = {layer: float(x.float().square().sum()) + 1e-12 for layer, x in self.content.items()}
+
+    def remember(self, content: Tensor, views: Sequence[View]) -> dict[str, Tensor]:
+        """The content's features, whole, in the number format that the network computes in."""
+        found: dict[str, Tensor] = {}
+        for view in views:
+            with torch.no_grad():
+                features = self.eye.look(content[(..., *view.source.slices)], view)
+            for layer in self.content_layers:
+                seen, stride = features[layer], self.eye.stride[layer]
+                if layer not in found:
+                    size = (side // stride for side in content.shape[-2:])
+                    found[layer] = seen.new_empty(1, seen.shape[1], *size)
+                found[layer][(..., *places(view.core, stride))] = seen
+        return found
+
+    def __call__(self, image: Tensor) -> tuple[Losses, Tensor]:
+        """Losses of `image` (1, 3, H, W) and their gradient with respect to it, which are the same for any windows."""
+        return self.eye.over(image, lambda views: self.evaluate(image, views))
+
+    def evaluate(self, image: Tensor, views: Sequence[View]) -> tuple[Losses, Tensor]:
+        regions = [wanted.region for wanted in self.wanted]
+        sums: list[dict[str, Sums]] = [{} for _ in regions]
+        held = None
+        for view in views:
+            # The only view of a small picture is kept for the gradient, those of a large one are looked at again.
+            with torch.set_grad_enabled(len(views) == 1):
+                held = self.see(image, view)
+            add_sums(sums, held[1], self.eye, view, regions)
+        style, slopes = self.style(sums)
+        content = 0.0
+        variation, gradient = total_variation(image)
+        gradient *= self.weights[2]
+        for view in views:
+            leaf, features = held if held is not None and len(views) == 1 else self.see(image, view)
+            seeds = {layer: torch.zeros_like(seen) for layer, seen in features.items()}
+            for layer in self.style_layers:
+                seeds[layer] += self.style_seed(features[layer], layer, view, slopes)
+            for layer, share in self.content_layers.items():
+                apart = (
+                    features[layer].detach() - self.content[layer][(..., *places(view.core, self.eye.stride[layer]))]
+                )
+                content += share * float(apart.float().square().sum()) / self.energy[layer]
+                seeds[layer] += apart * (2 * self.weights[0] * share / self.energy[layer])
+            torch.autograd.backward(list(features.values()), list(seeds.values()))
+            gradient[(..., *view.source.slices)] += cast(Tensor, leaf.grad)
+        total = sum(weight * loss for weight, loss in zip(self.weights, (content, style, variation), strict=True))
+        return Losses(content=content, style=style, variation=variation, total=total), gradient
+
+    def see(self, image: Tensor, view: View) -> tuple[Tensor, dict[str, Tensor]]:
+        """A view's source as the start of a gradient, and the features of its core."""
+        leaf = image[(..., *view.source.slices)].detach().clone().requires_grad_()
+        return leaf, self.eye.look(leaf, view)
+
+    def style(self, found: Sequence[Mapping[str, Sums]]) -> tuple[float, list[dict[str, Slope]]]:
+        """The style loss, and how the weighted loss changes with the features of each region and layer.
+
+        For sums p = F m and P = F diag(m) F^T the gradient is ((dP + dP^T) F + dp) diag(m).
+        """
+        loss = 0.0
+        slopes: list[dict[str, Slope]] = []
+        for wanted, sums in zip(self.wanted, found, strict=True):
+            slopes.append({})
+            for layer, share in self.style_layers.items():
+                first, second = (part.clone().requires_grad_() for part in (sums[layer].first, sums[layer].second))
+                described = Sums(sums[layer].weight, first, second).describe(self.statistics)
+                part = wanted.share * share * relative(described, wanted.descriptors[layer])
+                torch.autograd.backward(self.weights[1] * part)
+                loss += part.item()
+                matrix = cast(Tensor, second.grad) + cast(Tensor, second.grad).T
+                mean = sums[layer].mean
+                constant = matrix @ mean + (0 if first.grad is None else first.grad)
+                slopes[-1][layer] = Slope(matrix=matrix, mean=mean, constant=constant)
+        return loss, slopes
+
+    def style_seed(self, features: Tensor, layer: str, view: View, slopes: Sequence[Mapping[str, Slope]]) -> Tensor:
+        """Gradient of the style loss with respect to features (1, C, h, w) of a view."""
+        x = features.detach()[0].flatten(1)  # (C, N)
+        total = torch.zeros_like(x)
+        for wanted, slope in zip(self.wanted, slopes, strict=True):
+            own = slope[layer]
+            seed = own.matrix.to(x) @ (x - own.mean[:, None]).to(x) + own.constant.to(x)[:, None]
+            weights = weights_of(wanted.region, view, self.eye.stride[layer])
+            total += seed if weights is None else seed * weights.flatten().to(x)
+        return total.view_as(features)
+
+
+class Best:
+    """An objective that keeps the picture with the least loss among those it was asked about.
+
+    That costs one more picture beside the ten or so that a step holds.
+    """
+
+    def __init__(self, objective: Callable[[Tensor], tuple[Losses, Tensor]]) -> None:
+        self.objective = objective
+        self.found: tuple[Losses, Tensor] | None = None
+
+    def __call__(self, image: Tensor) -> tuple[Losses, Tensor]:
+        losses, gradient = self.objective(image)
+        if self.found is None:
+            self.found = losses, image.clone()
+        elif losses.total < self.found[0].total:
+            self.found = losses, self.found[1].copy_(image)
+        return losses, gradient
+
+    def among(self, image: Tensor) -> tuple[Losses, Tensor]:
+        """The best so far, once `image` was looked at, too."""
+        self(image)
+        return cast(tuple[Losses, Tensor], self.found)
+
+
+def shares(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights scaled to sum 1, without those that are 0."""
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+def relative(found: Descriptor, wanted: Descriptor) -> Tensor:
+    """How far statistics lie from those wanted, |found - wanted|² / |wanted|² for every part, and their sum.
+
+    Of matrices in the norm that `vgg.style_distance` explains.
+    """
+    parts = [
+        style_distance(ours, theirs)
+        if theirs.ndim == 2
+        else (ours - theirs).square().sum() / (theirs.square().sum() + 1e-12)
+        for ours, theirs in zip(found, wanted, strict=True)
+    ]
+    return torch.stack(parts).sum()
+
+
+def total_variation(image: Tensor) -> tuple[float, Tensor]:
+    """Mean squared difference of neighbouring pixels, down and across, and its gradient.
+
+    By hand: columns of 0 and 1 in turn have 1.
+    """
+    gradient = torch.zeros_like(image)
+    loss = 0.0
+    for axis in (2, 3):
+        if image.shape[axis] < 2:
+            continue
+        difference = image.diff(dim=axis)
+        loss += float(difference.square().mean())
+        difference *= 2 / difference.numel()
+        gradient.narrow(axis, 1, image.shape[axis] - 1).add_(difference)
+        gradient.narrow(axis, 0, image.shape[axis] - 1).sub_(difference)
+    return loss, gradient

@@ -1,0 +1,294 @@
+"""Paint a photograph in the style of other pictures."""
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.devices import choose_device
+from daguerre.errors import OptionError, PictureError
+from daguerre.images import Picture
+from daguerre.images.colour_transfer import visible
+from daguerre.images.pixels import luma
+from daguerre.images.resize import read_resized
+from daguerre.networks.vgg import VGG19
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.result import Result
+from daguerre.tasks.stylization.face_protection import FaceGuard
+from daguerre.tasks.stylization.feed_forward import FastPainter, FastPainting, FastStyle, look
+from daguerre.tasks.stylization.optimization import SMALLEST_SIDE, Painting, Row, Style, mean_side
+from daguerre.tasks.stylization.options import StylizeOptions, layer_weights
+from daguerre.tasks.stylization.style_vector import SUFFIX, StyleVector, mixed
+from daguerre.tasks.stylization.vgg_statistics import Eye
+from daguerre.tasks.upscaling.upscaler import as_picture
+
+__all__ = ["StylizeOptions", "Stylized", "Stylizer", "stylize"]
+
+Source = Picture | Path | str | np.ndarray
+Look = Source | StyleVector
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stylized(Result):
+    """A result, and how it came about.
+
+    Args:
+        picture: the painted photograph.
+        history: the losses of every step.
+        stages: what it looked like after the steps asked for.
+        frames: small images (1, 3, h, w) of its making, from beginning to end, if asked for.
+        step: the record of what was done that a saved file carries.
+    """
+
+    history: list[Row]
+    stages: dict[int, Picture]
+    frames: list[Tensor]
+
+    def save_stage(self, stage: int, path: Path | str, **how: Any) -> Path:
+        """Save what it looked like after a step, with a record that says after which."""
+        picture, step = self.stages[stage], replace(self.step, measured={"steps": float(stage)})
+        return picture.save(path, xmp=add_step(picture.xmp, step), **how)
+
+
+def never() -> bool:
+    return False
+
+
+class Stylizer:
+    """Paints photographs in one style, or one mixture of styles.
+
+    Args:
+        options: how; single options may be given by name instead or on top.
+        styles: the style, or several, as pictures, arrays or vectors instead of the files that the options name.
+
+    Raises:
+        PictureError: a style that cannot be read, or has no style in it.
+        OptionError: options that contradict each other, or the number of styles.
+        WeightsError: the features' weights cannot be had, or are no VGG-19.
+    """
+
+    def __init__(
+        self, options: StylizeOptions | None = None, *, styles: Look | Sequence[Look] = (), **changes: Any
+    ) -> None:
+        self.options = replace(options or StylizeOptions(), **changes)
+        several = styles if isinstance(styles, Sequence) and not isinstance(styles, str) else [styles]
+        sources = several or self.options.style
+        looks = [look_of(style) for style in sources]
+        if not looks:
+            raise OptionError("name at least one picture whose style to take, for example: --style painting.jpg")
+        for name in ("share", "mask"):
+            if (given := len(getattr(self.options, name))) not in (0, len(looks)):
+                raise OptionError(f"{name} has {given} values for {len(looks)} styles; give one for each")
+        shares = self.options.share or (1.0,) * len(looks)
+        masks: Sequence[Picture | None] = [Picture.open(mask) for mask in self.options.mask] or [None] * len(looks)
+        self.names = [name_of(source, look) for source, look in zip(sources, looks, strict=True)]
+        wanted = [FastStyle(*parts) for parts in zip(looks, self.names, shares, masks, strict=True)]
+        for one in wanted:
+            check_style(one)
+        self.styles = [one for one in wanted if one.share > 0]
+        self.check_method()
+
+    def check_method(self) -> None:
+        """Refuse what the method cannot do with these styles, before any picture is painted.
+
+        Raises:
+            OptionError: says which style.
+        """
+        for style in self.styles:
+            if not isinstance(style.look, StyleVector):
+                continue
+            if self.options.method == "optimize":
+                raise OptionError(f"{style.name} is a style vector, which serves one pass only; give a picture")
+            if self.options.colours == "match":
+                raise OptionError(f"{style.name} is a style vector, which cannot be recoloured; use luminance instead")
+            self.painter.check(style.look, style.name)
+        pictures = any(isinstance(style.look, Picture) for style in self.styles)
+        if self.options.method == "fast" and (pictures or self.options.strength < 1):
+            self.painter.check_predictor()
+
+    @functools.cached_property
+    def painter(self) -> FastPainter:
+        return FastPainter(self.options.model, choose_device(self.options.device, self.options.precision))
+
+    def vector(self) -> StyleVector:
+        """The style, or the mixture of styles, as the numbers that one pass paints by.
+
+        Raises:
+            OptionError: several places have each its own, or each photograph; or the model cannot look at pictures.
+        """
+        if self.options.mask or self.options.colours == "match":
+            raise OptionError("with --mask or --colours match there is no one style vector to save; leave them out")
+        looks = [look(style, self.options, self.painter, None) for style in self.styles]
+        return mixed(looks, [style.share for style in self.styles])
+
+    @functools.cached_property
+    def eye(self) -> Eye:
+        loaded = weights.load(self.options.features)
+        if not isinstance(loaded.network, VGG19):
+            raise OptionError(f"{self.options.features} is a {loaded.header.network}; stylising needs a VGG19")
+        layers = layer_weights("", [*self.options.content_layers, *self.options.style_layers])
+        device = choose_device(self.options.device, self.options.precision)
+        return Eye(loaded.network, device, list(layers), pooling=self.options.pooling)
+
+    def __call__(
+        self,
+        source: Source,
+        *,
+        stages: Collection[int] = (),
+        frames: int = 0,
+        enough: Callable[[], bool] = never,
+        progress: ProgressCallback = silent,
+    ) -> Stylized:
+        """Paint a photograph.
+
+        Args:
+            source: a picture, a file, or an array as `Picture.from_array` takes it.
+            stages: steps after which to keep the picture.
+            frames: how many small images of its making to keep.
+            enough: asked after every step; once it says True, the picture is the best so far at the size painted last.
+
+        Raises:
+            PictureError: too small, or unreadable.
+            OptionError: a stage after the last step, or of what has no steps.
+        """
+        content = as_picture(source)
+        check_content(content)
+        guard = FaceGuard(content, self.options.protect_faces)
+        if self.options.method == "fast":
+            if stages or frames:
+                raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
+            painted = FastPainting(content, self.styles, self.options, self.painter).picture(progress)
+            return Stylized(picture=guard(painted), history=[], stages={}, frames=[], step=self.step({}))
+        if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
+            raise OptionError(
+                f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
+            )
+        begun = None
+        if self.options.start == "fast":
+            begun = FastPainting(content, self.styles, self.options, self.painter).begun
+        styles = [Style(picture_of(style), style.share, style.mask) for style in self.styles]
+        painting = Painting(content, styles, self.options, self.eye, begun)
+        kept: dict[int, Picture] = {}
+        film: list[Tensor] = []
+        shots = film_steps(self.options.steps, frames)
+        for row in painting.steps(progress):
+            if row.step in stages:
+                kept[row.step] = guard(painting.picture())
+            if row.step in shots:
+                film.append(guard.small(painting.frame()))
+            if enough():
+                break
+        losses = painting.finish()
+        measured = {
+            "steps": float(len(painting.history)),
+            "content_loss": round(losses.content, 4),
+            "style_loss": round(losses.style, 4),
+        }
+        return Stylized(
+            picture=guard(painting.picture()),
+            history=painting.history,
+            stages=kept,
+            frames=film,
+            step=self.step(measured),
+        )
+
+    def step(self, measured: dict[str, float]) -> Step:
+        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
+        options = {
+            f.name: getattr(self.options, f.name)
+            for f in fields(self.options)
+            if getattr(self.options, f.name) != f.default and f.name != "device"
+        }
+        options["style"] = self.names
+        for name in ("model", "features"):
+            if name in options:
+                options[name] = Path(str(options[name])).name
+        if self.options.mask:
+            options["mask"] = [path.name for path in self.options.mask]
+        fast = self.options.method == "fast"
+        networks = [self.options.model] if fast or self.options.start == "fast" else []
+        networks += [] if fast else [self.options.features]
+        return Step(
+            task=self.options.task,
+            options=options,
+            models={Path(name).name: weights.checksum(name) for name in networks},
+            measured=measured,
+            source_type="compositeWithTrainedAlgorithmicMedia",
+        )
+
+
+def film_steps(steps: int, frames: int) -> set[int]:
+    """At most `frames` of the steps, closer together at the beginning, where more happens; the last is among them."""
+    return {max(round(steps * ((number + 1) / frames) ** 2), 1) for number in range(frames)}
+
+
+def look_of(style: Look) -> Picture | StyleVector:
+    """A style's picture, or its vector."""
+    if isinstance(style, StyleVector):
+        return style
+    if isinstance(style, Path | str) and Path(style).suffix.lower() == SUFFIX:
+        return StyleVector.read(Path(style))
+    return as_picture(style)
+
+
+def name_of(source: Look, look: Picture | StyleVector) -> str:
+    """What to call a style: the name of its file."""
+    if isinstance(source, Path | str):
+        return Path(source).name
+    if isinstance(look, StyleVector):
+        return look.name or "a style vector without a name"
+    return look.path.name if look.path else "a picture without a name"
+
+
+def picture_of(style: FastStyle) -> Picture:
+    assert isinstance(style.look, Picture)  # optimisation takes no others
+    return style.look
+
+
+def check_content(content: Picture) -> None:
+    """Refuse a photograph in which there is nothing to paint."""
+    name = name_of(content, content)
+    if min(content.height, content.width) < SMALLEST_SIDE:
+        size = f"{content.width} x {content.height}"
+        raise PictureError(f"{name} has {size} pixels, too few to paint; each side needs {SMALLEST_SIDE}")
+    if not visible(*read_resized(content, *mean_side(content, 512))).numel():
+        raise PictureError(f"{name} is fully transparent, so there is nothing to paint")
+
+
+def check_style(style: FastStyle) -> None:
+    """Refuse a picture in which there is no style, and a mask that hides it."""
+    if isinstance(style.look, Picture):
+        check_look(style.look, style.name)
+    if style.mask is not None and luma(read_resized(style.mask, *mean_side(style.mask, 512))[0]).max() < 1 / 255:
+        raise OptionError(
+            f"the mask {name_of(style.mask, style.mask)} is black all over, so {style.name} would be nowhere"
+        )
+
+
+def check_look(picture: Picture, name: str) -> None:
+    """Refuse a picture in which there is no style."""
+    if min(picture.height, picture.width) < SMALLEST_SIDE:
+        size = f"{picture.width} x {picture.height}"
+        raise PictureError(f"{name} has {size} pixels, too few for a style; each side needs {SMALLEST_SIDE}")
+    seen = visible(*read_resized(picture, *mean_side(picture, 512)))
+    if not seen.numel():
+        raise PictureError(f"{name} is fully transparent, so there is no style in it; take another picture")
+    if seen.flatten(2).std(dim=2, correction=0).max() < 1 / 255:
+        raise PictureError(f"{name} has one colour all over, so there is no style in it; take another picture")
+
+
+def stylize(source: Source, style: Look | Sequence[Look], **options: Any) -> Picture:
+    """Paint a photograph: `stylize("photo.jpg", "painting.jpg", strength=0.7).save("painted.jpg")`.
+
+    Args:
+        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        style: the picture whose style to take, or several.
+        options: fields of `StylizeOptions`.
+    """
+    return Stylizer(styles=style, **options)(source).picture

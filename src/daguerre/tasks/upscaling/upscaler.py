@@ -1,0 +1,301 @@
+"""Upscale a picture of any size by any factor."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from daguerre import weights
+from daguerre.devices import Precision, choose_device, device_option, precision_option
+from daguerre.errors import OptionError
+from daguerre.images import Canvas, Picture
+from daguerre.images.visible import read_colours
+from daguerre.options import check_range, option
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.provenance import Step
+from daguerre.tasks.result import Result
+from daguerre.tasks.upscaling.back_projection import Enlargement
+from daguerre.tasks.upscaling.consistency import measure_agreement
+from daguerre.tiling import Window, plan_windows, run_windows, window_side
+
+__all__ = ["UpscaleOptions", "Upscaled", "Upscaler", "upscale"]
+
+AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the faithful models that ship
+CLEANING = {4: "compact-x4-clean"}
+VIVID = {False: ("compact-x4", "compact-x4-vivid"), True: ("compact-x4-clean", "compact-x4-photo")}
+"""What is blended for a vivid result, by `clean`: a faithful model, and an adversarial one trained on from it."""
+INVENTED_WHITE = 64 / 255  # difference that a map of what was invented shows as white
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleOptions:
+    """How to upscale. Give at most one of `scale`, `width`, `height` and `long_side`; without any, the scale is 4."""
+
+    task: ClassVar[str] = "upscale"
+
+    model: str = option("auto", "a name from `daguerre models`, or a weights file; auto suits the scale", file=True)
+    clean: bool = option(False, "take JPEG traces and noise away, too: for pictures from phones and from the web")
+    vivid: float = option(
+        0.0, "put likely detail in where it is lost: 0 invents nothing, 1 all it can; blends two models"
+    )
+    scale: float | None = option(None, "times as wide and as high: 2, 4, 1.5, 8, ...")
+    width: int | None = option(None, "width of the result in pixels")
+    height: int | None = option(None, "height of the result in pixels")
+    long_side: int | None = option(None, "longer side of the result in pixels")
+    agree: Literal["auto", "on", "off"] = option(
+        "auto", "make the result, shrunk again, agree with the original; auto: unless the model takes noise away"
+    )
+    ensemble: bool = option(False, "average over eight flips and turns: slightly better, eight times slower")
+    towards: str | None = option(
+        None, "blend the model with this one of the same kind, for example a more vivid one", file=True
+    )
+    amount: float = option(0.5, "how far to go towards that other model, from 0 to 1")
+    device: str = device_option()
+    precision: Precision = precision_option()
+
+    def __post_init__(self) -> None:
+        if self.clean and self.model != "auto":
+            raise OptionError("--clean chooses the model; leave --model out, or --clean")
+        if self.vivid and (self.model != "auto" or self.towards):
+            raise OptionError("--vivid chooses the models; leave --model and --towards out, or --vivid")
+        given = [name for name in ("scale", "width", "height", "long_side") if getattr(self, name) is not None]
+        if len(given) > 1:
+            flags = " and ".join("--" + name.replace("_", "-") for name in given)
+            raise OptionError(f"{flags} cannot both decide the size; give one of them")
+        check_range("scale", self.scale, 1, 64)
+        check_range("amount", self.amount, 0, 1)
+        check_range("vivid", self.vivid, 0, 1)
+        if self.towards is None and self.amount != 0.5:
+            raise OptionError(f"amount {self.amount:g} of what? name the other model with --towards")
+        for name in ("width", "height", "long_side"):
+            check_range(name, getattr(self, name), 1, 1_000_000)
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size (height, width) of the result for a picture of the given size.
+
+        Raises:
+            OptionError: the result would be smaller than the picture.
+        """
+        if self.width:
+            factor = self.width / width
+        elif self.height:
+            factor = self.height / height
+        elif self.long_side:
+            factor = self.long_side / max(height, width)
+        else:
+            factor = self.scale or 4.0
+        if factor < 1:
+            raise OptionError(
+                f"the picture is {width} x {height} pixels already, larger than the size asked for; "
+                "upscaling only enlarges"
+            )
+        return max(round(height * factor), 1), max(round(width * factor), 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One pass of one network."""
+
+    model: str
+    out_size: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upscaled(Result):
+    """A result, and what is known of it.
+
+    Args:
+        picture: the enlarged picture.
+        agreement: how well it agrees with the original when shrunk again, in dB; infinite if exactly.
+        models: names of the networks used, in order.
+        step: the record of what was done that a saved file carries.
+        invented: where detail was added that the original does not determine; black none, white 64 levels of 255.
+    """
+
+    agreement: float
+    models: tuple[str, ...]
+    invented: Picture | None = None
+
+
+class Upscaler:
+    """Upscales pictures, keeping its networks loaded between them.
+
+    Args:
+        options: how; single options may be given by name instead or on top.
+
+    Raises:
+        WeightsNotFound: no model of that name.
+        OptionError: options that contradict each other, or a model for another task.
+    """
+
+    def __init__(self, options: UpscaleOptions | None = None, **changes: Any) -> None:
+        self.options = replace(options or UpscaleOptions(), **changes)
+        self.device = choose_device(self.options.device, self.options.precision)
+        self.loaded: dict[str, weights.Loaded] = {}
+        self.towards, self.amount = self.options.towards, self.options.amount
+        if self.options.vivid:
+            self.towards, self.amount = VIVID[self.options.clean][1], self.options.vivid
+        for model in (*self.scales().values(), *([self.towards] if self.towards else [])):
+            weights.find(model)  # a wrong name is told at once, not picture by picture
+
+    def __call__(
+        self, source: Picture | Path | str | np.ndarray, *, invented: bool = False, progress: ProgressCallback = silent
+    ) -> Upscaled:
+        """Enlarge a picture.
+
+        Args:
+            source: a picture, a file, or an array as `Picture.from_array` takes it.
+            invented: also make the map of what was invented.
+        """
+        original = as_picture(source)
+        stages = self.plan(original.height, original.width)
+        picture, invention = original, None
+        for number, stage in enumerate(stages, start=1):
+            last = number == len(stages)
+            step = "upscaling" if len(stages) == 1 else f"upscaling, pass {number} of {len(stages)}"
+            picture, invention = self.enlarge(picture, original, stage, last, last and invented, step, progress)
+        agreement = measure_agreement(picture, original, progress=progress)
+        models = tuple(stage.model for stage in stages)
+        return Upscaled(
+            picture=picture, agreement=agreement, models=models, step=self.step(models, agreement), invented=invention
+        )
+
+    def tensor(self, low: Tensor) -> Tensor:
+        """Enlarge (1, 3, H, W) in [0, 1] held in memory, whole, in one pass per network."""
+        for stage in self.plan(*low.shape[-2:]):
+            height, width = low.shape[-2:]
+            enlargement = self.enlargement(stage, (height, width))
+            whole = Window(0, 0, *stage.out_size)
+            low = enlargement(whole, low).cpu()
+        return low
+
+    def step(self, models: tuple[str, ...], agreement: float) -> Step:
+        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
+        chosen = {
+            field.name: getattr(self.options, field.name)
+            for field in fields(self.options)
+            if getattr(self.options, field.name) != field.default and field.name != "device"
+        }
+        chosen |= {name: Path(chosen[name]).name for name in ("model", "towards") if name in chosen}
+        used = {*models, *([self.towards] if self.towards else [])}
+        return Step(
+            task=self.options.task,
+            options=chosen,
+            models={Path(name).name: weights.checksum(name) for name in sorted(used)},
+            measured={} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)},
+        )
+
+    def plan(self, height: int, width: int) -> list[Stage]:
+        """The passes that lead from (height, width) to the size asked for: whole steps of a network, and a rest."""
+        out_size = self.options.out_size(height, width)
+        scales = self.scales()
+        factor = max(out_size[0] / height, out_size[1] / width)
+        if max(scales) == 1 and factor > 1:
+            raise OptionError(f"{self.options.model} does not enlarge; give --scale 1, or another --model")
+        stages = []
+        while factor > max(scales):
+            height, width, factor = height * max(scales), width * max(scales), factor / max(scales)
+            stages.append(Stage(model=scales[max(scales)], out_size=(height, width)))
+        enough = min(scale for scale in scales if scale >= factor)
+        return [*stages, Stage(model=scales[enough], out_size=out_size)]
+
+    def scales(self) -> dict[int, str]:
+        """Which model to take for which scale."""
+        if self.options.model != "auto":
+            header = self.model(self.options.model).header
+            if header.task != "upscale":
+                wanted = "`daguerre models` lists those that enlarge"
+                raise OptionError(f"{self.options.model} is for another task ({header.task}); {wanted}")
+            return {header.scale: self.options.model}
+        if self.options.vivid:
+            return {4: VIVID[self.options.clean][0]}
+        return CLEANING if self.options.clean else AUTO
+
+    def model(self, name: str) -> weights.Loaded:
+        """A network ready to run, loaded once."""
+        if name not in self.loaded:
+            if self.towards is None:
+                loaded = weights.load(name)
+            else:
+                loaded = weights.interpolate(name, self.towards, self.amount)
+            self.loaded[name] = replace(loaded, network=self.device.place(loaded.network))
+        return self.loaded[name]
+
+    def enlargement(self, stage: Stage, size: tuple[int, int]) -> Enlargement:
+        model = self.model(stage.model)
+        return Enlargement(
+            model.network,
+            self.device,
+            size=size,
+            out_size=stage.out_size,
+            # What a network takes away on purpose, agreement would bring back.
+            project=self.options.agree == "on" or (self.options.agree == "auto" and not model.header.cleans),
+            ensemble=self.options.ensemble,
+            halo=getattr(model.network, "effective_halo", None),
+        )
+
+    def enlarge(
+        self,
+        low: Picture,
+        original: Picture,
+        stage: Stage,
+        last: bool,
+        invented: bool,
+        step: str,
+        progress: ProgressCallback,
+    ) -> tuple[Picture, Picture | None]:
+        """One pass over one picture, window by window."""
+        enlargement = self.enlargement(stage, (low.height, low.width))
+        # Between passes the picture is kept at 16 bits, so that rounding happens once, at the end.
+        canvas = Canvas(*stage.out_size, bits=original.bits if last else 16, grey=low.grey, alpha=low.alpha)
+        invention = Canvas(*stage.out_size, grey=True) if invented else None
+
+        def read(window: Window) -> tuple[Tensor, Tensor | None]:
+            at = enlargement.source(window)
+            if low is original:
+                return read_colours(low, at)
+            return low.read(at), low.read_alpha(at) if low.alpha else None  # what lies hidden in it we made ourselves
+
+        def compute(
+            window: Window, source: tuple[Tensor, Tensor | None]
+        ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+            colours, alpha = source
+            made = enlargement(window, colours)
+            strange = enlargement.invented(window, colours, made).cpu() if invention else None
+            return made.cpu(), None if alpha is None else enlargement.plain(window, alpha), strange
+
+        def write(window: Window, made: tuple[Tensor, Tensor | None, Tensor | None]) -> None:
+            image, alpha, strange = made
+            canvas.write(window, image)
+            if alpha is not None:
+                canvas.write_alpha(window, alpha)
+            if invention is not None and strange is not None:
+                invention.write(window, (strange / INVENTED_WHITE).clamp(0, 1).expand(-1, 3, -1, -1))
+
+        side = window_side(enlargement.network, self.device.torch_device, self.device.dtype, halo=enlargement.halo)
+        factor = max(stage.out_size[0] / low.height, stage.out_size[1] / low.width)
+        windows = plan_windows(*stage.out_size, max(int(side * factor), 1))
+        run_windows(windows, read=read, compute=compute, write=write, step=step, progress=progress)
+        return canvas.picture(like=original), invention.picture() if invention else None
+
+
+def as_picture(source: Picture | Path | str | np.ndarray) -> Picture:
+    """A picture from whatever a caller has."""
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, np.ndarray):
+        return Picture.from_array(source)
+    return Picture.open(Path(source))
+
+
+def upscale(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:
+    """Enlarge a picture: `upscale("photo.jpg", scale=2).save("large.jpg")`.
+
+    Args:
+        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        options: fields of `UpscaleOptions`.
+    """
+    return Upscaler(**options)(source).picture

@@ -1,0 +1,176 @@
+import json
+
+import pytest
+import torch
+from torch import Tensor
+
+from daguerre.degradation.aging import DAMAGES, KINDS, Aged, age, texture, tone
+from daguerre.degradation.aging.state import Photograph
+
+
+def picture(height: int = 48, width: int = 40) -> Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def is_grey(image: Tensor) -> bool:
+    return bool((image == image[:, :1]).all())
+
+
+@pytest.mark.parametrize("kind", ["any", *KINDS])
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(kind):
+    first, again, other = (age(picture(), seed=seed, kind=kind) for seed in (4, 4, 5))
+    for name in ("image", "mask", "clean", "toned", "kinds"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+    assert first.record == again.record
+    assert not torch.equal(first.image, other.image)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_everything_aged_is_in_range_and_of_the_pictures_size(kind, seed):
+    aged = age(picture(), seed=seed, kind=kind, strength=1.5)
+    for image in (aged.image, aged.clean, aged.toned):
+        assert image.shape == picture().shape
+        assert image.min() >= 0
+        assert image.max() <= 1
+    assert aged.mask.shape == aged.kinds.shape == (1, 1, 48, 40)
+    assert torch.equal(aged.mask, (aged.kinds > 0).float())
+    assert aged.kinds.max() <= len(DAMAGES)
+    assert json.loads(json.dumps(aged.record)) == aged.record
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_strength_the_photograph_is_as_it_was_when_new(kind):
+    aged = age(picture(), seed=1, kind=kind, strength=0)
+    assert torch.allclose(aged.image, aged.clean, atol=1e-6)
+    assert torch.allclose(aged.toned, aged.clean, atol=1e-6)
+    assert aged.mask.sum() == 0
+
+
+def test_damage_alone_leaves_what_is_outside_its_mask_untouched_but_for_soft_damage():
+    for seed in range(8):
+        aged = age(picture(64, 64), seed=seed, kind="damaged")
+        assert torch.equal(aged.clean, picture(64, 64))
+        soft = {"spots", "stain", "tide_line", "tape", "crease"} & {step["step"] for step in aged.record["steps"]}
+        outside = (aged.image - aged.clean).abs() * (1 - aged.mask)
+        assert outside.max() <= (0.04 * len(soft) * 2 if soft else 0)
+
+
+def test_a_stain_does_not_bring_back_what_is_lost():
+    photograph = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
+    left, all_over = torch.zeros(1, 1, 48, 40), torch.ones(1, 1, 48, 40)
+    left[..., :20] = 1
+    for damage, mask in (("scratch", left), ("tape", all_over)):
+        photograph.hurt(damage, lambda image, generator, mask=mask: (image, mask))
+    kinds = photograph.kinds[0, 0]
+    assert set(kinds[:, :20].unique().tolist()) == {1 + DAMAGES.index("scratch")}
+    assert set(kinds[:, 20:].unique().tolist()) == {1 + DAMAGES.index("tape")}
+    aged = Aged(image=picture(), clean=picture(), toned=picture(), kinds=photograph.kinds, record={})
+    assert torch.equal(aged.lost, left)
+    assert torch.equal(aged.mask, all_over)
+
+
+def test_a_grey_photograph_that_is_damaged_stays_grey():
+    grey = tone.monochrome(picture())
+    for seed in range(6):
+        aged = age(grey, seed=seed, kind="damaged")
+        assert is_grey(aged.image)
+        assert torch.equal(aged.clean, grey)
+
+
+def test_colour_that_is_gone_is_not_asked_for_and_colour_that_is_left_is():
+    assert torch.equal(age(picture(), seed=2, kind="colour-print").clean, picture())
+    for seed in range(6):
+        aged = age(picture(), seed=seed, kind="newspaper")
+        assert is_grey(aged.clean)
+        tones = age(picture(), seed=seed, kind="studio").clean  # one curve from black to white: toned, not coloured
+        values = tones[0].flatten(1).T
+        _, strengths, _ = torch.linalg.svd(values - values.mean(0))
+        assert is_grey(tones) or strengths[0] > 2 * strengths[1]
+
+
+def test_both_twins_get_the_same_change_of_tone():
+    old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
+    old.shift(tone.uneven_exposure, strength=0.5, generator=old.generator)
+    assert torch.equal(old.image, old.toned)
+    assert torch.equal(old.clean, picture())
+    drawn = old.number(0, 1)
+    old.shift(tone.silver_mirroring, strength=0.5, generator=old.generator)
+    assert torch.equal(old.image, old.toned)
+    assert drawn != old.number(0, 1)
+    assert old.steps[0] == {"step": "uneven_exposure", "strength": 0.5}
+
+
+def test_the_last_damage_of_a_pixel_counts():
+    old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
+    corner, everywhere = torch.zeros(1, 1, 48, 40), torch.ones(1, 1, 48, 40)
+    corner[..., :5, :5] = 1
+    for damage, mask in (("tape", everywhere), ("scratch", corner)):
+        old.hurt(damage, lambda image, *, generator, mask=mask: (image, mask))
+    assert old.kinds[0, 0, 0, 0] == 1 + DAMAGES.index("scratch")
+    assert old.kinds[0, 0, 9, 9] == 1 + DAMAGES.index("tape")
+
+
+def test_more_strength_is_further_from_clean():
+    def error(strength: float) -> float:
+        pairs = [age(picture(), seed=seed, kind="ruin", strength=strength) for seed in range(6)]
+        return sum((p.image - p.clean).square().mean().item() for p in pairs)
+
+    assert error(0.3) < error(1) < error(2)
+
+
+def test_widths_grow_with_large_scans_only():
+    small, large = (Photograph(torch.zeros(1, 3, s, s + 5), torch.Generator().manual_seed(0), 1.0) for s in (300, 2000))
+    assert large.pixels(1, 2) == pytest.approx(2 * small.pixels(1, 2))
+    assert large.squares == pytest.approx(2000 * 2005 / 512**2)
+
+
+@pytest.mark.parametrize(
+    ("image", "how", "said"),
+    [
+        (torch.zeros(2, 3, 32, 32), {}, r"one picture .* not \(2, 3, 32, 32\)"),
+        (torch.zeros(1, 3, 32, 8), {}, "at least 16 x 16"),
+        (torch.zeros(1, 3, 32, 32), {"kind": "daguerreotype"}, "no kind 'daguerreotype' .* studio"),
+        (torch.zeros(1, 3, 32, 32), {"strength": -1}, "strength is -1"),
+    ],
+)
+def test_what_cannot_be_aged_is_refused_with_the_reason(image, how, said):
+    with pytest.raises(ValueError, match=said):
+        age(image, seed=0, **how)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_damage_only_tones_and_texture_change(kind):
+    hurt, spared = (age(picture(), seed=6, kind=kind, strength=1.5, damage=damage) for damage in (True, False))
+    assert hurt.mask.sum() > 0
+    assert spared.mask.sum() == 0
+    assert (spared.image != spared.clean).any() == (kind != "damaged")
+
+
+def test_a_portrait_that_was_printed_to_end_in_white_is_nothing_to_undo():
+    ending = [age(torch.zeros(1, 3, 64, 64), seed=seed, kind="studio", damage=False) for seed in range(12)]
+    printed = [one for one in ending if any(step.get("white") for step in one.record["steps"])]
+    assert 0 < len(printed) < 12
+    assert all(one.clean[..., 0, 0].mean() > 0.6 > 0.3 > one.clean[..., 32, 32].mean() for one in printed)
+
+
+def test_damage_that_grain_and_fading_hide_is_in_no_mask_but_missing_paper_is():
+    for damage, left in (("scratch", 0.0), ("tear", 1.0)):
+        old = Photograph(torch.full((1, 3, 32, 32), 0.5), torch.Generator().manual_seed(0), 1.0)
+        old.hurt(damage, lambda image, *, generator: (image + 0.06, torch.ones_like(image[:, :1])))
+        assert old.seen().eq(1 + DAMAGES.index(damage)).all()
+        old.spoil(texture.noise, strength=0.1, generator=old.generator)
+        old.shift(tone.fade, lift=0.3, dull=0.3, wash=0.0)
+        assert (old.image - old.sound).mean() == pytest.approx(0.06 * 0.4, abs=0.01)
+        assert old.seen().gt(0).float().mean() == left
+
+
+def test_a_photograph_ages_alike_with_and_without_its_damage():
+    old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
+    old.hurt("scratch", lambda image, *, generator: (image, torch.ones_like(image[:, :1])))
+    old.image = old.image.clone()
+    old.make(tone.monochrome)
+    old.spoil(texture.grain, strength=0.1, size=1.0, generator=old.generator)
+    old.shift(tone.silver_mirroring, strength=0.5, generator=old.generator)
+    assert torch.equal(old.image, old.sound)
+    assert not torch.equal(old.image, old.toned)

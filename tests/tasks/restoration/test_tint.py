@@ -1,0 +1,54 @@
+import torch
+from images.drawn import photo
+
+from daguerre.images import Picture
+from daguerre.images.pixels import luma
+from daguerre.tasks.restoration.tint import Tint, has_colour
+
+BROWN = torch.tensor([1.0, 0.85, 0.6]).view(1, 3, 1, 1)
+
+
+def lights(height, width):
+    return Picture.from_array(photo(height, width, channels=1)).read()
+
+
+def test_a_large_stain_is_no_colour_but_a_lawn_is():
+    def tinted(*tint):
+        made = lights(80, 96)
+        made[..., :30] *= torch.tensor(tint).view(3, 1, 1)
+        return made
+
+    assert not has_colour(tinted(1.0, 1.0, 1.0))
+    assert not has_colour(tinted(1.0, 0.7, 0.4))
+    assert has_colour(tinted(0.4, 1.0, 0.4))
+    assert has_colour(torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(1)))
+
+
+def test_only_a_print_in_one_tint_has_a_tint():
+    assert Tint.of(lights(80, 96) * BROWN) is not None
+    assert Tint.of(lights(80, 96)) is None
+    assert Tint.of(torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(1))) is None
+
+
+def test_sepia_never_turns_blue_or_green_and_keeps_the_lightness_that_it_gets():
+    sepia = lights(80, 96) * BROWN
+    turned = (sepia * torch.tensor([0.7, 0.9, 1.3]).view(1, 3, 1, 1)).clamp(0, 1)
+    kept = Tint.of(sepia).kept(sepia, turned)
+    assert (turned[:, 2] > turned[:, 0]).any()
+    assert (kept[:, 0] >= kept[:, 1] - 1e-5).all()
+    assert (kept[:, 1] >= kept[:, 2] - 1e-5).all()
+    assert torch.allclose(luma(kept), luma(turned), atol=1e-5)
+
+
+def test_sepia_may_become_paler_or_deeper_as_it_is_asked_to():
+    sepia = lights(80, 96) * BROWN * 0.9
+    tint = Tint.of(sepia)
+    for amount in (0.5, 1.2):
+        wanted = luma(sepia) + amount * (sepia - luma(sepia))
+        assert torch.allclose(tint.kept(sepia, wanted), wanted, atol=1e-3)
+
+
+def test_what_does_not_change_stays_whatever_its_tint():
+    sepia = lights(80, 96) * BROWN
+    sepia[..., :9, :9] = torch.tensor([0.2, 0.3, 0.8]).view(1, 3, 1, 1)
+    assert torch.allclose(Tint.of(sepia).kept(sepia, sepia), sepia, atol=1e-6)

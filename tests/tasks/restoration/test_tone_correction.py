@@ -1,0 +1,109 @@
+import pytest
+import torch
+
+from daguerre.devices import choose_device
+from daguerre.errors import OptionError
+from daguerre.images import Picture
+from daguerre.images import resize as resized
+from daguerre.images.pixels import luma
+from daguerre.networks.tone_curves import ToneCurves
+from daguerre.tasks.restoration.tone_correction import ToneCorrection, relit
+from daguerre.tiling import Window, plan_windows
+
+DEVICE = choose_device("cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """One that changes a lot, each part of the picture otherwise."""
+    torch.manual_seed(0)
+    made = ToneCurves(side=32, features=4, cells=4, segments=8, bins=8)
+    for head in (made.whole, made.parts):
+        torch.nn.init.normal_(head.weight, std=2)
+    return made.eval()
+
+
+def drawn(height, width):
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def sepia(height, width):
+    """One tint, in every lightness."""
+    light = drawn(height, width)[:, :1]
+    return light * torch.tensor([1.0, 0.85, 0.6]).view(1, 3, 1, 1)
+
+
+def corrected(picture, network, **how):
+    correction = ToneCorrection.estimate(picture, network, DEVICE, **how)
+    return correction(Window(0, 0, picture.height, picture.width), picture.read())
+
+
+@pytest.mark.parametrize("keep_colour", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (57, 91), (200, 33)])
+def test_windows_are_corrected_as_the_whole_to_the_last_bit_at_any_size(size, keep_colour, network):
+    picture = Picture.from_tensor(drawn(*size), bits=16)
+    correction = ToneCorrection.estimate(picture, network, DEVICE, keep_colour=keep_colour)
+    whole = correction(Window(0, 0, *size), picture.read())
+    assert (whole.shape, whole.min() >= 0, whole.max() <= 1) == ((1, 3, *size), True, True)
+    for window in plan_windows(*size, 23):
+        rows, columns = window.slices
+        assert torch.equal(correction(window, picture.read(window)), whole[..., rows, columns])
+
+
+def test_the_estimate_does_not_depend_on_how_the_picture_is_read(network, monkeypatch):
+    picture = Picture.from_tensor(drawn(90, 61))
+    whole = ToneCorrection.estimate(picture, network, DEVICE)
+    monkeypatch.setattr(resized, "STRIP", 61 * 7)
+    by_strips = ToneCorrection.estimate(picture, network, DEVICE)
+    torch.testing.assert_close(by_strips.curves, whole.curves, rtol=0, atol=1e-5)
+    assert whole.change == pytest.approx(by_strips.change, abs=1e-5)
+    assert whole.change > 0.05
+
+
+@pytest.mark.parametrize("keep_colour", [False, True])
+def test_a_grey_picture_stays_neutral_to_rounding(keep_colour, network):
+    made = corrected(Picture.from_tensor(drawn(40, 50)[:, :1].expand(-1, 3, -1, -1)), network, keep_colour=keep_colour)
+    assert (made - made[:, :1]).abs().max() < 1e-6
+
+
+def test_no_strength_is_no_change_and_half_strength_is_between(network):
+    picture = Picture.from_tensor(drawn(40, 50))
+    none, half, whole = (corrected(picture, network, strength=strength) for strength in (0.0, 0.5, 1.0))
+    torch.testing.assert_close(none, picture.read(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(half, (none + whole) / 2, rtol=0, atol=1e-5)
+    assert ToneCorrection.estimate(picture, network, DEVICE, 0.0).change < 1e-6
+
+
+def test_a_kept_colour_is_the_same_tint_in_another_lightness(network):
+    picture = Picture.from_tensor(sepia(40, 50), bits=16)
+    before, after = picture.read(), corrected(picture, network, keep_colour=True)
+    assert (luma(after) - luma(before)).abs().mean() > 0.02
+    fits = (luma(after) / 0.855 < 0.99).expand(-1, 3, -1, -1)  # 0.855 is the lightness of the tint at its brightest
+    tint = luma(after) / 0.855 * torch.tensor([1.0, 0.85, 0.6]).view(1, 3, 1, 1)
+    assert fits.float().mean() > 0.5
+    torch.testing.assert_close(after[fits], tint[fits], rtol=0, atol=0.02)
+
+
+def test_a_print_in_one_tint_gets_no_other(network):
+    made = corrected(Picture.from_tensor(sepia(40, 50)), network)
+    assert (made[:, 0] >= made[:, 2] - 1 / 255).all()
+    assert (made - sepia(40, 50)).abs().mean() > 0.01
+
+
+def test_relit_pixels_have_the_lightness_wanted_and_keep_their_hue():
+    """By hand: (0.2, 0.1, 0.1) has lightness 0.1299; at twice that it is (0.4, 0.2, 0.2)."""
+    image = torch.tensor([0.2, 0.1, 0.1]).view(1, 3, 1, 1)
+    twice = relit(image, luma(image), 2 * luma(image))
+    torch.testing.assert_close(twice.flatten(), torch.tensor([0.4, 0.2, 0.2]))
+    light = torch.full((1, 1, 1, 1), 0.95)  # twice as red would leave [0, 1]: paler, as light, as red in hue
+    pale = relit(image, luma(image), light)
+    torch.testing.assert_close(luma(pale), light)
+    assert pale[0, 0] == 1
+    assert pale[0, 1] == pale[0, 2]
+    black = torch.zeros(1, 3, 1, 1)
+    assert torch.equal(relit(black, luma(black), torch.full((1, 1, 1, 1), 0.3)), torch.full((1, 3, 1, 1), 0.3))
+
+
+def test_a_strength_above_one_is_refused(network):
+    with pytest.raises(OptionError, match=r"strength is 1\.5; it must lie between 0 and 1"):
+        ToneCorrection.estimate(Picture.from_tensor(drawn(8, 8)), network, DEVICE, 1.5)

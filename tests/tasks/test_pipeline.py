@@ -1,0 +1,137 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from images.drawn import photo
+
+import daguerre
+from daguerre.errors import Cancelled, OptionError, WeightsNotFound
+from daguerre.images import Picture
+from daguerre.tasks.pipeline import Pipeline
+from daguerre.tasks.provenance import steps_of
+from daguerre.tasks.registry import TASKS, options_of
+from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer
+from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
+
+EXACT = {"device": "cpu", "precision": "float32"}
+
+
+@pytest.fixture(autouse=True)
+def painting(desk, narrow_vgg):
+    """A painting in the folder that we are in."""
+    return Picture.from_array(photo(40, 50, seed=1)).save(desk / "painting.png")
+
+
+@pytest.fixture
+def steps(painting):
+    """Enlarge, then paint."""
+    return UpscaleOptions(scale=2, **EXACT), StylizeOptions(style=(painting,), method="optimize", steps=2, **EXACT)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_chain_is_its_tasks_one_after_the_other_at_16_bits(steps, bits):
+    original = photo(24, 30, bits=bits)
+    deep = original.astype(np.uint16) * (257 if bits == 8 else 1)
+    large = Upscaler(steps[0])(deep).picture
+    assert large.bits == 16
+    painted = Stylizer(steps[1])(large).picture
+    chained = Pipeline(*steps)(original).picture
+    assert chained.bits == bits
+    assert np.array_equal(chained.array(), painted.saved_with(bits=bits).array())
+
+
+def test_between_two_steps_nothing_is_rounded_to_8_bits():
+    first, second = Pipeline(UpscaleOptions(scale=2, **EXACT), UpscaleOptions(scale=2, **EXACT)).stages(photo(9, 9))
+    assert (first.picture.bits, second.picture.bits) == (16, 8)
+    assert len(np.unique(first.picture.array() % 257)) > 50, "levels between those of 8 bits"
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_chain_of_one_step_is_the_task(bits):
+    options, original = UpscaleOptions(scale=2, **EXACT), photo(9, 12, bits=bits)
+    alone, chained = Upscaler(options)(original), Pipeline(options)(original)
+    assert np.array_equal(alone.picture.array(), chained.picture.array())
+    assert chained.steps == (alone.step,)
+
+
+def test_a_task_may_come_twice_each_time_with_its_own_options():
+    made = Pipeline(UpscaleOptions(width=20, **EXACT), UpscaleOptions(width=30, **EXACT))(photo(10, 10))
+    assert (made.picture.height, made.picture.width) == (30, 30)
+
+
+def test_profile_transparency_and_grey_go_along(tmp_path):
+    levels = photo(12, 18, 2)
+    levels[:, :9, 1] = 0
+    original = Picture.from_array(levels)
+    made = Pipeline(UpscaleOptions(scale=2, **EXACT), UpscaleOptions(scale=2, **EXACT))(original).picture
+    assert (made.grey, made.alpha) == (True, True)
+    assert made.array()[20, 10, 1] == 0
+
+
+def test_the_file_says_in_order_what_was_done(steps, tmp_path):
+    earlier = Upscaler(scale=1.5, **EXACT)(photo(24, 30)).save(tmp_path / "earlier.png")
+    made = Pipeline(*steps)(earlier)
+    saved = steps_of(Picture.open(made.save(tmp_path / "made.png")).xmp)
+    assert [step["task"] for step in saved] == ["upscale", "upscale", "stylize"]
+    assert saved[1]["options"] == {"scale": 2, "precision": "float32"}
+    assert saved[2]["options"]["style"] == ["painting.png"]
+    assert [step["task"] for step in saved[1:]] == [step.task for step in made.steps]
+
+
+def test_every_stage_says_what_was_done_until_then(steps, tmp_path):
+    stages = Pipeline(*steps).stages(photo(24, 30))
+    saved = [stage.save(tmp_path / f"{number}.png") for number, stage in enumerate(stages)]
+    found = [[step["task"] for step in steps_of(Picture.open(path).xmp)] for path in saved]
+    assert found == [["upscale"], ["upscale", "stylize"]]
+
+
+def test_progress_tells_which_step_and_may_cancel(steps):
+    seen = []
+
+    def progress(event):
+        seen.append(event.step)
+        if event.step == "painting, step 2 of 2":
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        Pipeline(*steps)(photo(24, 30), progress=progress)
+    assert "upscaling, step 1 of 2" in seen
+    assert seen[-1] == "painting, step 2 of 2"
+
+
+def test_the_size_is_known_before():
+    pipeline = Pipeline(UpscaleOptions(scale=2), UpscaleOptions(long_side=90))
+    assert pipeline.out_size(10, 15) == (60, 90)
+    with pytest.raises(OptionError, match="the picture is 100 x 10 pixels already"):
+        pipeline.out_size(5, 50)
+
+
+def test_what_a_task_misses_is_told_before_any_work(steps):
+    with pytest.raises(OptionError, match="name at least one picture whose style to take"):
+        Pipeline(steps[0], StylizeOptions())
+    with pytest.raises(WeightsNotFound, match="no weights are called 'nobody'"):
+        Pipeline(replace(steps[0], model="nobody"))
+
+
+def test_a_chain_without_steps_is_refused():
+    with pytest.raises(
+        OptionError, match="a chain needs at least one step; there are restore, faces, upscale, stylize"
+    ):
+        Pipeline()
+
+
+def test_a_task_that_is_not_there_is_answered_with_the_nearest():
+    with pytest.raises(OptionError, match=r"no step is called 'upscail'; did you mean 'upscale'\?"):
+        options_of("upscail")
+
+
+@pytest.mark.parametrize("task", ["upscale", "stylize"])
+def test_a_tasks_options_know_their_task(task):
+    assert options_of(task).task == task
+    assert options_of(task).__name__ == TASKS[task][1]
+
+
+def test_a_chain_can_be_read_from_a_file(desk):
+    Path("chain.toml").write_text('[[step]]\ntask = "upscale"\nscale = 3\n', encoding="utf-8")
+    assert daguerre.Pipeline.read("chain.toml").steps == (UpscaleOptions(scale=3),)

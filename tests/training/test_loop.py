@@ -1,0 +1,302 @@
+import csv
+import json
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from daguerre import weights
+from daguerre.errors import Cancelled, DaguerreError, DataError, OutputExists, RecipeError, WeightsDamaged
+from daguerre.networks.discriminators import UNetDiscriminatorSN
+from daguerre.networks.vgg import VGG19
+from daguerre.progress import Progress
+from daguerre.training.data import sr_pairs as pairs
+from daguerre.training.data.pictures import Crops
+from daguerre.training.loop import train
+from daguerre.training.recipe import Recipe, parse_recipe
+from daguerre.weights.checkpoint import WeightsHeader, write
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Four small drawn pictures."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for i in range(4):
+        coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+        coarse.resize((40, 36), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder
+
+
+def recipe(**changes: object) -> Recipe:
+    table = {
+        "name": "tiny",
+        "step": "regression",
+        "steps": 4,
+        "batch": 2,
+        "crop": 16,
+        "network": {"name": "CompactResNet", "arguments": {"scale": 2, "features": 4, "blocks": 1}},
+        "data": {"parts": ["."]},
+        "optimizer": {"lr": 1e-2},
+        "losses": {"l1": 1.0},
+        "validation": {"every": 2, "crop": 32},
+    }
+    return parse_recipe(table | changes)
+
+
+ADVERSARIAL = {
+    "step": "regression",
+    "losses": {"l1": 1.0, "adversarial": 0.1},
+    "discriminator": {
+        "network": {"name": "UNetDiscriminatorSN", "arguments": {"features": 2}},
+        "optimizer": {"lr": 1e-3},
+    },
+    "degradation": {},
+}
+
+
+def judge(name: str, **arguments: object) -> dict[str, object]:
+    network = {"name": name, "arguments": arguments}
+    return {"discriminator": {"network": network, "optimizer": {"lr": 1e-3}}}
+
+
+def stop_at(step: int):
+    """A progress callback that cancels after a step."""
+
+    def progress(event: Progress) -> None:
+        if event.step == "training" and event.done == step:
+            raise Cancelled("enough")
+
+    return progress
+
+
+def trained(path: Path) -> dict[str, torch.Tensor]:
+    return weights.load(path).network.state_dict()
+
+
+def table(run: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((run / "log.csv").read_text().splitlines()))
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_leaves_weights_that_say_where_they_come_from(data, tmp_path):
+    plan = recipe(header={"data": "four drawings", "licence": "CC0-1.0"})
+    path = train(plan, data, tmp_path / "run")
+    loaded = weights.load(path)
+    assert path == tmp_path / "run" / "tiny.safetensors"
+    assert (loaded.header.name, loaded.header.task, loaded.header.scale) == ("tiny", "upscale", 2)
+    assert (loaded.header.data, loaded.header.licence) == ("four drawings", "CC0-1.0")
+    assert parse_recipe(loaded.header.recipe) == plan
+    assert set(loaded.header.scores) == {"psnr_y", "ssim_y"}
+
+
+def test_a_run_leaves_a_table_a_plot_and_samples(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    rows = table(tmp_path)
+    assert [row["step"] for row in rows] == ["2", "4"]
+    assert all(float(row["l1"]) > 0 and float(row["psnr_y"]) > 0 for row in rows)
+    assert (tmp_path / "log.png").stat().st_size > 0
+    with Image.open(tmp_path / "samples" / "step-0000002.png") as sheet:
+        assert sheet.size == (3 * 32, 32)
+
+
+def test_training_gets_closer(data, tmp_path):
+    path = train(recipe(steps=40, validation={"every": 40, "crop": 32}, ema=0.5), data, tmp_path / "long")
+    untrained = train(recipe(steps=1, optimizer={"lr": 0.0}), data, tmp_path / "short")
+    assert weights.load(path).header.scores["psnr_y"] > weights.load(untrained).header.scores["psnr_y"] + 0.1
+
+
+MATCHING = judge("MultiScaleDiscriminator", features=2, layers=1, scales=1) | {
+    "losses": {"l1": 1.0, "adversarial": 0.1, "feature_matching": 0.1}
+}
+
+
+@pytest.mark.parametrize("changes", [{}, ADVERSARIAL, MATCHING], ids=["faithful", "adversarial", "matching"])
+def test_a_resumed_run_ends_with_the_same_bits(changes, data, tmp_path):
+    whole = train(recipe(**changes), data, tmp_path / "whole")
+    with pytest.raises(Cancelled, match="stopped after step 3 of 4; continue with --resume"):
+        train(recipe(**changes), data, tmp_path / "parts", progress=stop_at(3))
+    parts = train(recipe(**changes), data, tmp_path / "parts", resume=True)
+    assert same(trained(whole), trained(parts))
+    rows = table(tmp_path / "parts")
+    assert [row["step"] for row in rows] == ["2", "4"]
+
+
+def test_the_discriminator_judges_real_and_made_pictures_together(data, tmp_path, monkeypatch):
+    """So that batch normalisation cannot hide what tells them apart; in the generator's turn and in its own."""
+    seen = []
+    forward = UNetDiscriminatorSN.forward
+    monkeypatch.setattr(UNetDiscriminatorSN, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
+    train(recipe(**ADVERSARIAL, steps=1), data, tmp_path)
+    assert seen == [4, 4]
+
+
+def test_pictures_are_learnt_from_at_every_size_that_a_recipe_names(data, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pairs, "Crops", lambda pictures, **named: seen.append(pictures) or Crops(pictures, **named))
+    train(recipe(data={"parts": ["."], "sizes": [1.0, 0.5, 0.1]}), data, tmp_path)
+    training, trials = seen
+    assert [picture.shape for picture in training] == 3 * [(3, 36, 40)] + 3 * [(3, 18, 20)], "and not where too small"
+    assert [picture.shape for picture in trials] == [(3, 36, 40)]
+    with pytest.raises(DataError, match=r"no picture has 16 pixels at any size of data.sizes; make crop smaller"):
+        train(recipe(data={"parts": ["."], "sizes": [0.1]}), data, tmp_path / "none")
+
+
+def test_the_seed_matters(data, tmp_path):
+    one, other = (train(recipe(seed=seed), data, tmp_path / str(seed)) for seed in (0, 1))
+    assert not same(trained(one), trained(other))
+
+
+def test_ctrl_c_saves_and_hands_the_signal_back(data, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(event: Progress) -> None:
+        if event.step == "training" and event.done == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Cancelled, match="stopped after step 1 of 4"):
+        train(recipe(), data, tmp_path, progress=press)
+    assert (tmp_path / "checkpoint.pt").exists()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_run_is_not_overwritten(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    with pytest.raises(OutputExists, match="continue it with --resume"):
+        train(recipe(), data, tmp_path)
+
+
+def test_a_run_is_not_resumed_by_another_recipe(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    with pytest.raises(RecipeError, match="began with another 'batch'"):
+        train(recipe(batch=3), data, tmp_path, resume=True)
+
+
+def test_a_finished_run_can_be_resumed_and_writes_its_weights_again(data, tmp_path):
+    path = train(recipe(), data, tmp_path)
+    path.unlink()
+    assert train(recipe(), data, tmp_path, resume=True).exists()
+
+
+def test_losses_that_are_not_numbers_end_the_run(data, tmp_path):
+    plan = recipe()
+    object.__setattr__(plan.optimizer, "lr", 1e30)
+    with pytest.raises(RecipeError, match=r"at step \d+ the losses are .*nan.*lower optimizer.lr"):
+        train(plan, data, tmp_path)
+
+
+def test_a_failing_validation_loses_no_steps(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("daguerre.training.loop.write_sheet", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(recipe(), data, tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt")["about"]["step"] == 2
+
+
+def test_a_run_goes_on_though_recipes_have_learnt_to_say_more_since(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    file = tmp_path / "recipe.json"
+    table = json.loads(file.read_text())
+    del table["aging"]["worn"], table["clip"]
+    file.write_text(json.dumps(table))
+    train(recipe(), data, tmp_path, resume=True)
+    assert "clip" in json.loads(file.read_text())
+
+
+def test_a_run_whose_recipe_cannot_be_read_is_told(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    (tmp_path / "recipe.json").write_text("")
+    with pytest.raises(WeightsDamaged, match=r"recipe.json' cannot be read .*choose another folder"):
+        train(recipe(), data, tmp_path, resume=True)
+
+
+def test_pictures_left_out_are_listed(data, tmp_path):
+    for path in data.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    train(recipe(steps=1), tmp_path, tmp_path / "run")
+    assert (tmp_path / "run" / "left-out.txt").read_text().startswith("bad.png: ")
+
+
+def test_no_pictures_are_an_error(tmp_path):
+    with pytest.raises(DataError, match="no picture to train with"):
+        train(recipe(), tmp_path, tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(data, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DaguerreError, match=r"cannot write to the folder .*choose another"):
+        train(recipe(), data, tmp_path / "file")
+
+
+def test_a_damaged_checkpoint_is_an_error(data, tmp_path):
+    train(recipe(), data, tmp_path)
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(WeightsDamaged, match=r"checkpoint.pt' cannot be read .*remove it to start anew"):
+        train(recipe(), data, tmp_path, resume=True)
+
+
+def test_a_run_starts_from_other_weights(data, tmp_path):
+    first = train(recipe(), data, tmp_path / "first")
+    still = {"optimizer": {"lr": 0.0}, "steps": 1}
+    same_size = train(recipe(**still, init={"weights": str(first)}), data, tmp_path / "same")
+    assert weights.load(same_size).header.recipe["init"]["weights"] == first.name, "not where it lay"
+    assert same(trained(first), trained(same_size))
+    larger = {"name": "CompactResNet", "arguments": {"scale": 4, "features": 4, "blocks": 1}}
+    init = {"weights": str(first), "skip": ["conv_last."]}
+    other_scale = trained(train(recipe(**still, network=larger, init=init), data, tmp_path / "other"))
+    assert same(
+        {name: value for name, value in trained(first).items() if not name.startswith("conv_last.")},
+        {name: value for name, value in other_scale.items() if not name.startswith("conv_last.")},
+    )
+    with pytest.raises(RecipeError, match=r"conv_last.bias is \(48,\) in this network but \(12,\) in .*init.skip"):
+        train(recipe(**still, network=larger, init={"weights": str(first)}), data, tmp_path / "refused")
+
+
+def test_the_perceptual_loss_looks_through_the_weights_it_is_given(data, tmp_path):
+    eyes = tmp_path / "eyes.safetensors"
+    arguments = {"width": 0.03125, "classes": 0}
+    header = WeightsHeader(name="eyes", task="features", network="VGG19", arguments=arguments)
+    write(eyes, VGG19(**arguments).state_dict(), header)
+    perceptual = {"weights": str(eyes), "layers": {"conv1_2": 0.5, "conv3_1": 1.0}}
+    train(recipe(losses={"l1": 1.0, "perceptual": 0.1}, perceptual=perceptual), data, tmp_path / "run")
+    assert all(float(row["perceptual"]) > 0 for row in table(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"step": "regresion"}, "no step 'regresion'; did you mean 'regression'?"),
+        ({"losses": {"l_1": 1.0}}, "no loss 'l_1' in this step; did you mean 'l1'?"),
+        (
+            {"losses": {}},
+            r"\[losses\] is empty; known: adversarial, charbonnier, feature_matching, grid, l1, perceptual, tot",
+        ),
+        (
+            {"losses": {"adversarial": 1.0, "l1": 1.0}},
+            r"a \[discriminator\] and a weight losses.adversarial go together",
+        ),
+        (ADVERSARIAL | {"losses": {"l1": 1.0}}, r"a \[discriminator\] and a weight losses.adversarial go together"),
+        (ADVERSARIAL | judge("ESRGANDiscriminator", side=64), "takes a side of 64, but crop is 16"),
+        (ADVERSARIAL | judge("ESRGANDiscriminator", side=16), "side is 16; it must be a multiple of 32"),
+        (ADVERSARIAL | judge("SRCNN"), "SRCNN is no discriminator"),
+        (
+            ADVERSARIAL | {"losses": {"l1": 1.0, "adversarial": 1.0, "feature_matching": 1.0}},
+            "has no features to match; take MultiScaleDiscriminator",
+        ),
+        ({"network": {"name": "VGG19"}}, "this step trains networks that upscale, not VGG19"),
+        ({"losses": {"perceptual": 1.0}, "perceptual": {"layers": {"conv9_9": 1.0}}}, "no layer 'conv9_9'"),
+        ({"losses": {"perceptual": 1.0}, "perceptual": {"layers": {}}}, "perceptual.layers is empty"),
+        ({"losses": {"perceptual": 1.0}, "perceptual": {"weights": "compact-x4"}}, "a CompactResNet; give a VGG19"),
+        ({"crop": 15}, "crop is 15; it must be a multiple of the scale, 2"),
+    ],
+)
+def test_what_does_not_fit_together_is_named(changes, message, data, tmp_path):
+    with pytest.raises(RecipeError, match=message):
+        train(recipe(**changes), data, tmp_path)

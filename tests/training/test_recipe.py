@@ -1,0 +1,134 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from daguerre.errors import RecipeError
+from daguerre.training.build import make_network
+from daguerre.training.recipe import parse_recipe, read_recipe
+from daguerre.training.trainers import STEPS
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+SMALL = {
+    "name": "small",
+    "step": "regression",
+    "steps": 4,
+    "network": {"name": "CompactResNet"},
+    "data": {"parts": ["photos"]},
+    "optimizer": {"lr": 1e-3},
+    "losses": {"l1": 1},
+}
+
+
+def changed(path: str, value: object) -> dict[str, object]:
+    """`SMALL` with the value at a dotted path set."""
+    table = copy.deepcopy(SMALL)
+    *parents, last = path.split(".")
+    inner: dict[str, object] = table
+    for name in parents:
+        inner = inner.setdefault(name, {})  # type: ignore[assignment]
+    inner[last] = value
+    return table
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_of_the_project_name_what_exists(path):
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.step in STEPS
+    make_network(recipe.network)
+    if recipe.discriminator is not None:
+        make_network(recipe.discriminator.network)
+
+
+def test_what_is_left_out_has_its_default_and_whole_numbers_are_numbers():
+    recipe = parse_recipe(SMALL)
+    assert (recipe.batch, recipe.schedule.kind, recipe.optimizer.betas) == (16, "cosine", (0.9, 0.999))
+    assert recipe.losses == {"l1": 1.0}
+    assert isinstance(recipe.losses["l1"], float)
+
+
+def test_resolved_recipe_survives_json():
+    recipe = parse_recipe(changed("degradation.first.noise", [1, 5]))
+    assert recipe.degradation is not None
+    assert recipe.degradation.first.noise == (1.0, 5.0)
+    assert parse_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("stpes", 3, "unknown key 'stpes'; did you mean 'steps'?"),
+        ("optimizer.learning_rate", 1.0, "unknown key 'optimizer.learning_rate'; known: betas, lr, weight_decay"),
+        ("schedule.warm_up", 3, "unknown key 'schedule.warm_up'; did you mean 'warmup'?"),
+        ("optimizer.lr", "fast", "optimizer.lr is 'fast'; it must be a number"),
+        ("steps", 2.5, "steps is 2.5; it must be a whole number"),
+        ("steps", True, "steps is True; it must be a whole number"),
+        ("optimizer.betas", [0.9], r"optimizer.betas is \[0.9\]; it must be a list of 2 values, each a number"),
+        ("schedule.kind", "linear", "schedule.kind is 'linear'; it must be one of cosine, step"),
+        ("data.parts", "photos", "data.parts is 'photos'; it must be a list of any number of values, each a text"),
+        ("losses.l1", "much", "losses.l1 is 'much'; it must be a number"),
+        ("network", "CompactResNet", "network is 'CompactResNet'; it must be a table"),
+        ("steps", 0, "steps is 0; it must lie between 1 and"),
+        ("name", "a/b", "name is 'a/b'; use letters, digits"),
+        ("name", "", "name is ''"),
+        ("seed", -1, "seed is -1"),
+        ("clip", -1.0, "clip is -1"),
+        ("optimizer.lr", -1.0, "optimizer.lr is -1; it must lie between 0 and 10"),
+        ("optimizer.betas", [2.0, 0.9], "optimizer.betas is 2"),
+        ("schedule", {"milestones": [100, 200]}, "schedule.milestones is 100; it must lie between 0 and 1"),
+        ("schedule", {"warmup": -5}, "schedule.warmup is -5"),
+        ("validation.crop", 8, "validation.crop is 8; it must lie between 20 and"),
+        ("data.parts", ["/there"], "data.parts holds '/there'; name folders or tar files below the data folder"),
+        ("data.parts", ["../there"], "data.parts holds '../there'"),
+        ("data.sizes", [1.0, 2.0], "data.sizes is 2; it must lie between 0.01 and 1"),
+        ("degradation", {"first": {"blur": 7}}, "blur is 7; it must lie between 0 and 1"),
+        ("degradation", {"first": {"noise": [30, 1]}}, "noise goes from 30 to 1; it must go upwards"),
+        ("aging", {"strength": [2.0, 1.0]}, "aging.strength goes from 2 to 1"),
+        ("ema", 1.0, "ema is 1; it must lie between 0 and 0.99999"),
+        ("validation.every", 0, "validation.every is 0; it must lie between 1 and"),
+        ("teachers", {"weights": []}, r"teachers.weights is empty; name weights, or leave \[teachers\] out"),
+        ("teachers", {"weights": ["a"], "share": 2.0}, "teachers.share is 2; it must lie between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_followed_is_named(path, value, message):
+    with pytest.raises(RecipeError, match=message):
+        parse_recipe(changed(path, value))
+
+
+def test_sizes_that_a_step_cannot_heed_are_named():
+    with pytest.raises(RecipeError, match=r"data.sizes go with the step 'regression' alone, not with 'texture'"):
+        parse_recipe(SMALL | {"step": "texture", "data": {"parts": ["photos"], "sizes": [0.5]}})
+
+
+@pytest.mark.parametrize("more", [{"step": "texture"}, {"degradation": {}}])
+def test_teachers_where_they_cannot_be_asked_are_named(more):
+    with pytest.raises(RecipeError, match=r"\[teachers\] go with the step 'regression' alone"):
+        parse_recipe(SMALL | {"teachers": {"weights": ["compact-x4"]}} | more)
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(RecipeError, match=r"'optimizer.lr' is missing"):
+        parse_recipe(changed("optimizer", {}))
+
+
+def test_a_file_that_is_missing_or_not_toml_is_named(tmp_path):
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*none.toml"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("steps = = 3")
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*bad.toml.*line 1"):
+        read_recipe(tmp_path / "bad.toml")
+
+
+def test_an_error_in_a_file_begins_with_its_name(tmp_path):
+    (tmp_path / "odd.toml").write_text("colour = 3")
+    with pytest.raises(RecipeError, match=r"^odd.toml: unknown key 'colour'"):
+        read_recipe(tmp_path / "odd.toml")
+
+
+def test_a_network_that_is_not_there_or_refuses_its_arguments_is_an_error():
+    with pytest.raises(RecipeError, match="did you mean 'CompactResNet'"):
+        make_network(parse_recipe(changed("network.name", "CompactResnet")).network)
+    with pytest.raises(RecipeError, match=r"cannot build CompactResNet with \{'width': 3\}"):
+        make_network(parse_recipe(changed("network.arguments", {"width": 3})).network)

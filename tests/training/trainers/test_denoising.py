@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+from lightning.fabric import Fabric
+from PIL import Image
+
+from daguerre import weights
+from daguerre.degradation.aging import Aged, age, texture
+from daguerre.errors import RecipeError
+from daguerre.progress import silent
+from daguerre.training.data.blur import Blur
+from daguerre.training.loop import train
+from daguerre.training.recipe import parse_recipe
+from daguerre.training.trainers.denoising import Texture, deconvolved, spoil
+
+
+def recipe(**changes):
+    table = {
+        "name": "texture",
+        "step": "texture",
+        "steps": 150,
+        "batch": 4,
+        "crop": 32,
+        "ema": 0.9,
+        "precision": "float32",
+        "network": {"name": "TextureUNet", "arguments": {"features": [8, 8], "blocks": 1}},
+        "data": {"parts": ["new"]},
+        "aging": {"unharmed": 1.0},
+        "optimizer": {"lr": 1e-2},
+        "losses": {"sound": 0.1, "l1": 0.3},
+        "validation": {"every": 150, "one_in": 3, "crop": 32},
+    }
+    return parse_recipe(table | changes)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "new").mkdir()
+    random = np.random.default_rng(0)
+    for i in range(9):
+        coarse = Image.fromarray(random.integers(60, 200, (4, 4, 3), dtype=np.uint8))
+        coarse.resize((48, 40), Image.Resampling.BICUBIC).save(folder / "new" / f"{i}.png")
+    return folder
+
+
+def test_a_short_training_takes_noise_away(data, tmp_path):
+    header = weights.load(train(recipe(), data, tmp_path)).header
+    assert header.task == "texture"
+    assert header.scores["plain"] > header.scores["plain_before"]
+
+
+def test_batches_are_drawn_anew_and_the_same_by_the_same_chance(data):
+    made = Texture(recipe(), data, Fabric(accelerator="cpu"), silent)
+    first, other, again = (made.make(torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
+    assert first[0].shape == first[1].shape == (4, 3, 32, 32)
+    assert torch.equal(first[0], again[0])
+    assert not torch.equal(first[0], other[0])
+
+
+def test_a_blur_is_as_wide_as_it_is_and_a_slight_one_is_undone():
+    image = torch.rand(1, 3, 48, 48)
+    assert Blur().wide == 0
+    assert Blur(sigma=1.3).wide == 1.3
+    assert Blur(factor=2.0).wide == pytest.approx(0.92)
+    assert Blur(sigma=1.0, factor=2.0).wide == pytest.approx(1.36, abs=0.01)
+    assert torch.equal(Blur(sigma=0.5).left(image), image)
+    assert torch.equal(Blur(sigma=1.3).left(image), texture.blur(image, sigma=1.3))
+
+
+def test_what_blurred_an_aged_photograph_is_known():
+    image = torch.rand(1, 3, 48, 48)
+    for seed in range(20):
+        aged = age(image, seed=seed, kind="snapshot", strength=1.5)
+        sigmas = [step["sigma"] for step in aged.record["steps"] if step["step"] == "blur"]
+        assert [Blur.of(aged).sigma] == sigmas
+    assert Blur.of(Aged(image, image, image, image[:, :1].byte(), {})) == Blur()
+
+
+def test_what_was_blurred_and_deconvolved_is_near_to_what_it_was():
+    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image = torch.nn.functional.interpolate(coarse, (64, 64), mode="bicubic").clamp(0, 1)
+    apart = [
+        (deconvolved(image, torch.Generator().manual_seed(seed)) - image).square().mean().sqrt().item()
+        for seed in range(8)
+    ]
+    assert 0 < min(apart) < max(apart) < 0.08
+    assert len(set(apart)) == 8
+
+
+def test_spoilt_textures_keep_their_tones():
+    image = torch.full((1, 3, 64, 64), 0.5)
+    for seed in range(8):
+        spoilt, wanted = spoil(image, torch.Generator().manual_seed(seed))
+        torch.testing.assert_close(wanted, image)
+        assert spoilt.shape == image.shape
+        assert abs(spoilt.mean().item() - 0.5) < 0.02
+    assert len({spoil(image, torch.Generator().manual_seed(seed))[0].std().item() for seed in range(8)}) > 4
+
+
+def test_another_network_is_refused(data, tmp_path):
+    with pytest.raises(RecipeError, match="this step trains TextureUNet, not SRCNN"):
+        train(recipe(network={"name": "SRCNN"}), data, tmp_path)

@@ -1,0 +1,93 @@
+import pytest
+import torch
+
+from daguerre.errors import OptionError, UnknownArchitecture, WeightsDamaged, WeightsError
+from daguerre.networks.srresnet import MSRResNet
+from daguerre.networks.srvgg import SRVGGNetCompact
+from daguerre.weights.checkpoint import WeightsHeader, write
+from daguerre.weights.model import blend, load_file
+
+TINY = {"scale": 2, "features": 4, "convs": 1}
+
+
+def save(path, *, arguments=TINY, network="SRVGGNetCompact", licence="CC0-1.0", value=None):
+    """A tiny weights file, every weight equal to `value` if given."""
+    state = SRVGGNetCompact(**TINY).state_dict()
+    if value is not None:
+        state = {name: torch.full_like(tensor, value) for name, tensor in state.items()}
+    write(
+        path,
+        state,
+        WeightsHeader(name=path.stem, task="upscale", network=network, arguments=arguments, scale=2, licence=licence),
+        half=False,
+    )
+    return path
+
+
+def test_our_file_gives_the_network_it_was_written_from(tmp_path):
+    loaded = load_file(save(tmp_path / "tiny.safetensors"))
+    assert isinstance(loaded.network, SRVGGNetCompact)
+    assert not loaded.network.training
+    assert loaded.network(torch.rand(1, 3, 4, 5)).shape == (1, 3, 8, 10)
+
+
+def test_a_foreign_file_gives_its_network_and_a_header_made_from_it(tmp_path):
+    network = SRVGGNetCompact(**TINY).eval()
+    torch.save({"params": network.state_dict()}, tmp_path / "foreign.pth")
+    loaded = load_file(tmp_path / "foreign.pth")
+    image = torch.rand(1, 3, 4, 5)
+    assert torch.equal(loaded.network(image), network(image))
+    assert (loaded.header.name, loaded.header.scale, loaded.header.licence) == ("foreign", 2, "unknown")
+
+
+def test_a_header_with_arguments_the_network_does_not_take_is_damage(tmp_path):
+    with pytest.raises(WeightsDamaged, match="cannot be built as it asks"):
+        load_file(save(tmp_path / "tiny.safetensors", arguments={"colour": "blue"}))
+
+
+def test_a_header_that_does_not_fit_its_weights_is_damage(tmp_path):
+    with pytest.raises(WeightsDamaged, match=r"'body.0.weight' is 4 x 3 x 3 x 3, but SRVGGNetCompact needs 6 x 3"):
+        load_file(save(tmp_path / "tiny.safetensors", arguments=TINY | {"features": 6}))
+
+
+def test_a_header_can_name_only_networks_that_are_registered(tmp_path):
+    with pytest.raises(UnknownArchitecture, match=r"'os\.system'"):
+        load_file(save(tmp_path / "tiny.safetensors", network="os.system"))
+
+
+def test_foreign_weights_of_an_unknown_size_are_damage(tmp_path):
+    """A first step of eight times is none that this family has."""
+    state = MSRResNet(scale=2, features=4, blocks=1).state_dict()
+    torch.save(state | {"upconv1.weight": torch.zeros(4 * 64, 4, 3, 3)}, tmp_path / "odd.pth")
+    with pytest.raises(WeightsDamaged, match="cannot be built as it asks"):
+        load_file(tmp_path / "odd.pth")
+
+
+def test_blending_takes_every_weight_between_the_two(tmp_path):
+    first = load_file(save(tmp_path / "faithful.safetensors", value=1.0))
+    second = load_file(save(tmp_path / "vivid.safetensors", value=3.0, licence="MIT"))
+    mixed = blend(first, second, 0.25)
+    assert all(bool((tensor == 1.5).all()) for tensor in mixed.network.state_dict().values())
+    assert mixed.header.licence == "CC0-1.0 and MIT"
+    assert (mixed.header.name, mixed.header.arguments) == ("faithful + 0.25 (vivid - faithful)", TINY)
+
+
+def test_blending_ends_are_the_two_weights_themselves(tmp_path):
+    first, second = (load_file(save(tmp_path / f"{name}.safetensors")) for name in "ab")
+    for amount, end in [(0, first), (1, second)]:
+        mixed = blend(first, second, amount).network.state_dict()
+        assert all(torch.equal(mixed[name], tensor) for name, tensor in end.network.state_dict().items())
+
+
+def test_blending_two_architectures_is_refused(tmp_path):
+    first = load_file(save(tmp_path / "a.safetensors"))
+    torch.save(SRVGGNetCompact(scale=2, features=4, convs=2).state_dict(), tmp_path / "b.pth")
+    with pytest.raises(WeightsError, match=r"within one architecture: a is .* convs 1, .* b is .* convs 2"):
+        blend(first, load_file(tmp_path / "b.pth"), 0.5)
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.1])
+def test_blending_beyond_the_ends_is_refused(tmp_path, amount):
+    loaded = load_file(save(tmp_path / "a.safetensors"))
+    with pytest.raises(OptionError, match="between 0 and 1"):
+        blend(loaded, loaded, amount)
