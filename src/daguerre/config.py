@@ -7,7 +7,7 @@ import typing
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from daguerre.errors import RecipeError
+from daguerre.errors import OptionError, RecipeError
 from daguerre.options import nearest
 
 __all__ = ["build", "read_table"]
@@ -35,7 +35,7 @@ def build(kind: type[T], table: dict[str, Any], where: str) -> T:
         where: dotted path to the table, which begins every key that a message names; empty, or with a dot at its end.
 
     Raises:
-        RecipeError: a key is unknown or missing, or a value has not its field's type.
+        RecipeError: a key is unknown or missing, a value has not its field's type, or the dataclass refuses it.
     """
     hints = typing.get_type_hints(kind)
     known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
@@ -46,7 +46,11 @@ def build(kind: type[T], table: dict[str, Any], where: str) -> T:
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and name not in table:
             raise RecipeError(f"{where + name!r} is missing")
-    return kind(**{key: convert(hints[key], value, where + key) for key, value in table.items()})
+    values = {key: convert(hints[key], value, where + key) for key, value in table.items()}
+    try:
+        return kind(**values)
+    except OptionError as error:
+        raise RecipeError(str(error)) from error
 
 
 def convert(kind: Any, value: Any, where: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from daguerre.errors import OptionError
 
-__all__ = ["check_range", "files_in", "nearest", "option", "with_paths"]
+__all__ = ["check_range", "check_span", "files_in", "nearest", "option", "with_paths"]
 
 T = TypeVar("T")
 
@@ -41,6 +41,18 @@ def check_range(name: str, value: float | None, low: float, high: float) -> None
     """
     if value is not None and not low <= value <= high:
         raise OptionError(f"{name} is {value:g}; it must lie between {low:g} and {high:g}")
+
+
+def check_span(name: str, span: tuple[float, float], low: float, high: float) -> None:
+    """Refuse a span (least, greatest) that is not within [low, high] or lies the wrong way round.
+
+    Raises:
+        OptionError: names the option, the span and where it must lie.
+    """
+    if not low <= span[0] <= span[1] <= high:
+        raise OptionError(
+            f"{name} goes from {span[0]:g} to {span[1]:g}; it must go upwards, between {low:g} and {high:g}"
+        )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

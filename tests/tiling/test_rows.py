@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from daguerre.errors import DeviceError
 from daguerre.tiling import rows as rows_module
-from daguerre.tiling.rows import Rows, Storage, Streaming, streamed, traced_halo
+from daguerre.tiling.lazy_map import Storage
+from daguerre.tiling.rows import Rows, Streaming, streamed, traced_halo
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.degradation.jpeg import jpeg
-from daguerre.training.ranges import check_span, check_within
+from daguerre.options import check_range, check_span
 
 __all__ = [
     "Degradation",
@@ -65,7 +65,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         for name in ("blur", "sinc", "up", "down", "gaussian", "grey"):
-            check_within(name, getattr(self, name), 0, 1)
+            check_range(name, getattr(self, name), 0, 1)
         spans = {"sigma": (0.01, 20), "resize": (0.01, 10), "noise": (0, 255), "poisson": (0, 100), "quality": (1, 100)}
         for name, (low, high) in spans.items():
             check_span(name, getattr(self, name), low, high)
@@ -83,7 +83,7 @@ class Degradation:
     final_sinc: float = 0.8
 
     def __post_init__(self) -> None:
-        check_within("final_sinc", self.final_sinc, 0, 1)
+        check_range("final_sinc", self.final_sinc, 0, 1)
 
 
 def degrade(high: Tensor, scale: int, plan: Degradation, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""What convolutions, normalisations and their like make of `Rows`: which rows they need, and how they compute them."""
+"""Layers of networks over lazy maps: which rows each needs, and how it computes them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from daguerre.tiling.rows import Rows
+from daguerre.tiling.lazy_map import LazyMap
 
 __all__ = ["apply"]
 
 
-def apply(function: Callable[..., Any], *args: Any, **named: Any) -> Rows:
-    """What a torch function makes of the `Rows` among its arguments, noted, not computed.
+def apply(function: Callable[..., Any], *args: Any, **named: Any) -> LazyMap:
+    """What a torch function makes of the lazy maps among its arguments, noted, not computed.
 
     Raises:
         TypeError: the function, or this form of it, cannot be streamed.
@@ -22,7 +22,7 @@ def apply(function: Callable[..., Any], *args: Any, **named: Any) -> Rows:
         return SPATIAL[function](*args, **named)
     if function in POINTWISE:
         rows, rest, named = args[0], args[1:], {**named, **POINTWISE[function]}
-        made: Rows = rows.map(lambda x: function(x, *rest, **named))
+        made: LazyMap = rows.map(lambda x: function(x, *rest, **named))
         return made
     name = getattr(function, "__name__", str(function))
     raise TypeError(f"{name} cannot be streamed by rows; run this network on a tensor")
@@ -32,7 +32,7 @@ def single(value: int | Sequence[int]) -> int:
     return value if isinstance(value, int) else value[0]
 
 
-def padded(rows: Rows, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Rows:
+def padded(rows: LazyMap, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> LazyMap:
     """As `F.pad` of the last two axes: left, right, top, bottom; negative numbers cut."""
     left, right, above, below = pad
     height, width = rows.height + above + below, rows.width + left + right
@@ -59,18 +59,18 @@ def padded(rows: Rows, pad: Sequence[int], mode: str = "constant", value: float 
     def needs(top: int, bottom: int) -> tuple[int, int]:
         return source.needs(top - above, bottom - above)
 
-    return Rows(rows.channels, height, width, read, streaming=rows.streaming, needs=needs)
+    return type(rows)(rows.channels, height, width, read, streaming=rows.streaming, needs=needs)
 
 
 def conv2d(
-    rows: Rows,
+    rows: LazyMap,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
-) -> Rows:
+) -> LazyMap:
     step, pad, spread, kernel = single(stride), single(padding), single(dilation), weight.shape[2]
     if kernel == 1 and step == 1 and pad == 0:
         return rows.map(lambda x: F.conv2d(x, weight, bias, groups=groups), channels=len(weight), costly=True)
@@ -86,7 +86,7 @@ def conv2d(
 
 
 def conv_transpose2d(
-    rows: Rows,
+    rows: LazyMap,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: int | Sequence[int] = 1,
@@ -94,7 +94,7 @@ def conv_transpose2d(
     output_padding: int | Sequence[int] = 0,
     groups: int = 1,
     dilation: int | Sequence[int] = 1,
-) -> Rows:
+) -> LazyMap:
     step, pad, kernel = single(stride), single(padding), weight.shape[2]
     if single(output_padding) or single(dilation) != 1 or kernel < step:
         raise TypeError("a transposed convolution with output padding, dilation or gaps cannot be streamed by rows")
@@ -114,13 +114,13 @@ def conv_transpose2d(
 
 
 def interpolate(
-    rows: Rows,
+    rows: LazyMap,
     size: Any = None,
     scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     **rest: Any,
-) -> Rows:
+) -> LazyMap:
     factor = int(scale_factor) if isinstance(scale_factor, int | float) else 0
     if factor != scale_factor or mode not in ("nearest", "bilinear") or align_corners:
         raise TypeError(f"interpolation by {scale_factor} with {mode} cannot be streamed by rows")
@@ -139,13 +139,13 @@ def interpolate(
 
 
 def max_pool2d(
-    rows: Rows,
+    rows: LazyMap,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
     *rest: Any,
     **named: Any,
-) -> Rows:
+) -> LazyMap:
     kernel, step = single(kernel_size), single(stride or kernel_size)
     if single(padding):
         raise TypeError("padded pooling cannot be streamed by rows")
@@ -159,7 +159,7 @@ def max_pool2d(
 
 
 def batch_norm(
-    rows: Rows,
+    rows: LazyMap,
     running_mean: Tensor,
     running_var: Tensor,
     weight: Tensor | None = None,
@@ -167,14 +167,14 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Rows:
+) -> LazyMap:
     if training and rows.streaming is not None:
         raise TypeError("batch normalisation is streamed in evaluation mode only")
     return rows.map(lambda x: F.batch_norm(x, running_mean, running_var, weight, bias, eps=eps))
 
 
 def instance_norm(
-    rows: Rows,
+    rows: LazyMap,
     running_mean: None = None,
     running_var: None = None,
     weight: Tensor | None = None,
@@ -182,7 +182,7 @@ def instance_norm(
     use_input_stats: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Rows:
+) -> LazyMap:
     if weight is not None or bias is not None or not use_input_stats:
         raise TypeError("instance normalisation with parameters cannot be streamed by rows")
     if rows.streaming is None:
@@ -195,14 +195,14 @@ def instance_norm(
     return rows.map(lambda x: torch.sub(x, mean).mul_(factor))
 
 
-def concatenated(parts: Sequence[Rows], dim: int = 0) -> Rows:
+def concatenated(parts: Sequence[LazyMap], dim: int = 0) -> LazyMap:
     if dim != 1:
         raise TypeError("only channels can be concatenated by rows")
     channels = sum(part.channels for part in parts)
     return parts[0].map(lambda *values: torch.cat(values, 1), *parts[1:], channels=channels)
 
 
-SPATIAL: dict[Callable[..., Any], Callable[..., Rows]] = {
+SPATIAL: dict[Callable[..., Any], Callable[..., LazyMap]] = {
     torch.cat: concatenated,
     F.batch_norm: batch_norm,
     F.conv2d: conv2d,

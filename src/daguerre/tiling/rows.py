@@ -1,247 +1,31 @@
-"""Feature maps of any size, read by rows: whole-picture networks in bounded memory, and the reach of any network.
+"""Whole-picture networks in bounded memory, and the receptive field of any network.
 
 A network with instance normalisation cannot be run window by window: each window would be normalised by itself.
 Here it is run layer by layer instead. `Rows` takes the place of the tensor that a network's `forward` is given; the
 torch functions it meets there are noted, not computed. Only where a layer needs all of what is before it (a
-normalisation, or a convolution that would compute its input again and again) the map is computed, a strip of
-full-width rows at a time, its statistics are gathered on the way, and it is kept in memory while small, in a
-temporary file beyond. The network is written once, for tensors, and gives the same numbers.
-
-Strips of rows, not windows: left and right edges are true edges, and a strip is one contiguous piece of the file.
+normalisation, or a convolution that would compute its input again and again) the map is computed and stored. The
+network is written once, for tensors, and gives the same numbers.
 """
 
-import functools
-import tempfile
-import weakref
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Union
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from daguerre.errors import DeviceError
-from daguerre.tiling.moments import Moments
+from daguerre.tiling.layers import apply
+from daguerre.tiling.lazy_map import LazyMap, Streaming
 
 __all__ = ["Rows", "Streaming", "streamed", "traced_halo"]
 
-Read = Callable[[int, int], Tensor]
-Reach = Callable[[int, int], tuple[int, int]]
-Operand = Union["Rows", Tensor, float]
 
-
-def nothing(values: int) -> None:
-    """Do nothing after a strip."""
-
-
-def unmoved(top: int, bottom: int) -> tuple[int, int]:
-    return top, bottom
-
-
-@dataclass(frozen=True, kw_only=True)
-class Streaming:
-    """How much memory a streamed network may use, and where it computes.
-
-    Args:
-        elements: values of a feature map computed at once, as whole rows but at least one; 4 bytes each.
-        memory: bytes up to which a feature map is kept in memory; a larger one goes to a temporary file.
-        device: where the network's weights are.
-        after_strip: called after each computed strip with the number of its values; what it raises ends the run.
-    """
-
-    elements: int = 2**22
-    memory: int = 2**26
-    device: torch.device = torch.device("cpu")  # noqa: RUF009 - immutable
-    after_strip: Callable[[int], None] = nothing
-
-
-class Rows:
-    """A feature map (1, channels, height, width) of which any rows can be read; stands in for a tensor in `forward`.
-
-    Args:
-        channels, height, width: its size.
-        read: gives rows `top` to `bottom` as (1, channels, bottom - top, width) on the device.
-        streaming: how derived maps are computed; None only plans: reaches are known, nothing can be read.
-        needs: rows of the picture that rows `top` to `bottom` are made of; may reach beyond its edges.
-        costly: whether reading computes more than one value from one value.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        height: int,
-        width: int,
-        read: Read,
-        *,
-        streaming: Streaming | None,
-        needs: Reach = unmoved,
-        costly: bool = False,
-    ) -> None:
-        self.channels, self.height, self.width = channels, height, width
-        self.read = read
-        self.needs: Reach = functools.cache(needs)  # asked for again along every skip connection
-        self.streaming, self.costly = streaming, costly
-        self.moments: Moments | None = None  # of a stored map
-
-    @classmethod
-    def of(cls, image: Tensor, streaming: Streaming) -> "Rows":
-        """The rows of a tensor (1, C, H, W)."""
-        _, channels, height, width = image.shape
-        return cls(channels, height, width, lambda top, bottom: image[:, :, top:bottom], streaming=streaming)
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((1, self.channels, self.height, self.width))
-
-    @property
-    def device(self) -> torch.device:
-        return self.streaming.device if self.streaming is not None else torch.device("cpu")
-
-    def size(self, axis: int) -> int:
-        return self.shape[axis]
-
-    def dim(self) -> int:
-        return 4
-
-    def map(
-        self, function: Callable[..., Tensor], *others: "Rows", channels: int | None = None, costly: bool = False
-    ) -> "Rows":
-        """The map of what `function` makes of these rows, and of the same rows of `others`, at each position."""
-
-        def read(top: int, bottom: int) -> Tensor:
-            return function(self.read(top, bottom), *(other.read(top, bottom) for other in others))
-
-        def needs(top: int, bottom: int) -> tuple[int, int]:
-            reaches = [rows.needs(top, bottom) for rows in (self, *others)]
-            return min(reach[0] for reach in reaches), max(reach[1] for reach in reaches)
-
-        return Rows(
-            channels or max(rows.channels for rows in (self, *others)),
-            self.height,
-            self.width,
-            read,
-            streaming=self.streaming,
-            needs=needs,
-            costly=costly or any(rows.costly for rows in (self, *others)) or bool(others),
-        )
-
-    def derived(
-        self, channels: int, height: int, width: int, reach: Reach, compute: Callable[[Tensor, int, int, int], Tensor]
-    ) -> "Rows":
-        """The map whose rows `top` to `bottom` are `compute(rows reach(top, bottom), first of them, top, bottom)`."""
-        source = self.settled()
-
-        def read(top: int, bottom: int) -> Tensor:
-            first, last = reach(top, bottom)
-            first = max(first, 0)
-            return compute(source.read(first, min(last, source.height)), first, top, bottom)
-
-        def needs(top: int, bottom: int) -> tuple[int, int]:
-            return source.needs(*reach(top, bottom))
-
-        return Rows(channels, height, width, read, streaming=self.streaming, needs=needs, costly=True)
-
-    def strips(self, multiple: int = 1) -> Iterator[tuple[int, int]]:
-        """First row and end of each strip this map is computed in: `multiple` rows, or several times that."""
-        assert self.streaming is not None
-        step = max(self.streaming.elements // (self.channels * self.width * multiple), 1) * multiple
-        for top in range(0, self.height, step):
-            yield top, min(top + step, self.height)
-
-    def settled(self) -> "Rows":
-        """This map, computed and kept once if reading it is costly."""
-        if self.costly and self.streaming is not None:
-            self.store()
-        return self
-
-    def store(self) -> None:
-        """Compute this map, keep it, and gather its statistics; what it was made of is let go."""
-        assert self.streaming is not None
-        storage = None
-        moments = Moments()
-        for top, bottom in self.strips():
-            strip = self.read(top, bottom)
-            moments.add(strip)
-            storage = storage or Storage(self.channels, self.height, self.width, strip.dtype, self.streaming)
-            storage.write(top, strip)
-            self.streaming.after_strip(strip.numel())
-        assert storage is not None
-        self.read, self.needs = storage.read, unmoved
-        self.costly, self.moments = False, moments
-
-    def _combined(self, function: Callable[[Any, Any], Tensor], other: Operand) -> "Rows":
-        if isinstance(other, Rows):
-            return self.map(function, other)
-        return self.map(lambda x: function(x, other))
-
-    def __add__(self, other: Operand) -> "Rows":
-        return self._combined(torch.add, other)
-
-    def __sub__(self, other: Operand) -> "Rows":
-        return self._combined(torch.sub, other)
-
-    def __mul__(self, other: Operand) -> "Rows":
-        return self._combined(torch.mul, other)
-
-    def __truediv__(self, other: Operand) -> "Rows":
-        return self._combined(torch.div, other)
-
-    def __rsub__(self, other: float) -> "Rows":
-        return self.map(lambda x: other - x)
-
-    __radd__, __rmul__ = __add__, __mul__
+class Rows(LazyMap):
+    """A lazy map that stands in for a tensor (1, C, H, W) in a network's `forward`."""
 
     @classmethod
     def __torch_function__(
         cls, function: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> "Rows":
-        from daguerre.tiling.layers import apply  # here, because layers are made of rows
-
+    ) -> LazyMap:
         return apply(function, *args, **(kwargs or {}))
-
-
-class Storage:
-    """Values (height, width, channels) as they were computed, in memory while small, in a temporary file beyond.
-
-    The file has no name and is gone when nobody uses it. It lies in the folder that the environment variable TMPDIR
-    names.
-
-    Raises:
-        DeviceError: no room there.
-    """
-
-    def __init__(self, channels: int, height: int, width: int, dtype: torch.dtype, streaming: Streaming) -> None:
-        self.row = (width, channels)
-        self.bytes = dtype.itemsize * width * channels  # in one row
-        self.dtype, self.device = dtype, streaming.device
-        self.values = torch.empty(height, *self.row, dtype=dtype) if height * self.bytes <= streaming.memory else None
-        self.file = None
-        if self.values is None:
-            self.file = tempfile.TemporaryFile(prefix="daguerre-")  # noqa: SIM115 - closed when nobody uses it
-            weakref.finalize(self, self.file.close)
-
-    def write(self, top: int, strip: Tensor) -> None:
-        rows = strip.detach()[0].permute(1, 2, 0)  # (n, W, C)
-        if self.values is not None:
-            self.values[top : top + len(rows)] = rows
-        elif self.file is not None:
-            try:
-                self.file.seek(top * self.bytes)
-                self.file.write(rows.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-            except OSError as error:
-                raise DeviceError(
-                    f"no room for intermediate results in {tempfile.gettempdir()} ({error.strerror}); "
-                    "set TMPDIR to a folder with more"
-                ) from error
-
-    def read(self, top: int, bottom: int) -> Tensor:
-        if self.values is not None:
-            rows = self.values[top:bottom]
-        elif self.file is not None:
-            rows = torch.empty(bottom - top, *self.row, dtype=self.dtype)
-            self.file.seek(top * self.bytes)
-            self.file.readinto(rows.view(torch.uint8).numpy().data)
-        return rows.to(self.device).permute(2, 0, 1)[None]  # channels last in memory, as convolutions like it
 
 
 def streamed(function: Callable[..., Any], *inputs: Rows) -> Rows:

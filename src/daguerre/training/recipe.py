@@ -10,7 +10,7 @@ from daguerre.config import build, read_table
 from daguerre.degradation.real_esrgan import Degradation
 from daguerre.devices import Precision
 from daguerre.errors import RecipeError
-from daguerre.training.ranges import check_span, check_within
+from daguerre.options import check_range, check_span
 
 __all__ = [
     "AgingPlan",
@@ -58,7 +58,7 @@ class DataPlan:
     def __post_init__(self) -> None:
         check_parts("data.parts", self.parts)
         for size in self.sizes:
-            check_within("data.sizes", size, 0.01, 1)
+            check_range("data.sizes", size, 0.01, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +88,8 @@ class AgingPlan:
     def __post_init__(self) -> None:
         check_span("aging.strength", self.strength, 0, 10)
         for name in ("untouched", "unharmed", "half"):
-            check_within(f"aging.{name}", getattr(self, name), 0, 1)
-        check_within("aging.pool", self.pool, 1, 10**9)
+            check_range(f"aging.{name}", getattr(self, name), 0, 1)
+        check_range("aging.pool", self.pool, 1, 10**9)
         check_parts("aging.real", self.real)
 
 
@@ -102,10 +102,10 @@ class OptimizerPlan:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        check_within("optimizer.lr", self.lr, 0, 10)
+        check_range("optimizer.lr", self.lr, 0, 10)
         for beta in self.betas:
-            check_within("optimizer.betas", beta, 0, 0.99999)
-        check_within("optimizer.weight_decay", self.weight_decay, 0, 10)
+            check_range("optimizer.betas", beta, 0, 0.99999)
+        check_range("optimizer.weight_decay", self.weight_decay, 0, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +127,10 @@ class SchedulePlan:
     factor: float = 0.5
 
     def __post_init__(self) -> None:
-        check_within("schedule.warmup", self.warmup, 0, 10**9)
+        check_range("schedule.warmup", self.warmup, 0, 10**9)
         for name, values in {"floor": [self.floor], "milestones": self.milestones, "factor": [self.factor]}.items():
             for value in values:
-                check_within(f"schedule.{name}", value, 0, 1)
+                check_range(f"schedule.{name}", value, 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +148,9 @@ class ValidationPlan:
     crop: int = 320
 
     def __post_init__(self) -> None:
-        check_within("validation.every", self.every, 1, 10**9)
-        check_within("validation.one_in", self.one_in, 1, 10**9)
-        check_within("validation.crop", self.crop, SMALLEST_JUDGED, 10**5)
+        check_range("validation.every", self.every, 1, 10**9)
+        check_range("validation.one_in", self.one_in, 1, 10**9)
+        check_range("validation.crop", self.crop, SMALLEST_JUDGED, 10**5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +235,7 @@ class TeachersPlan:
     def __post_init__(self) -> None:
         if not self.weights:
             raise RecipeError("teachers.weights is empty; name weights, or leave [teachers] out")
-        check_within("teachers.share", self.share, 0, 1)
+        check_range("teachers.share", self.share, 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,10 +297,10 @@ class Recipe:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", self.name):
             raise RecipeError(f"name is {self.name!r}; use letters, digits and . _ + -")
         for name in ("steps", "batch", "crop"):
-            check_within(name, getattr(self, name), 1, 10**9)
-        check_within("seed", self.seed, 0, 2**63 - 1)
-        check_within("ema", self.ema, 0, 0.99999)
-        check_within("clip", self.clip, 0, 10**9)
+            check_range(name, getattr(self, name), 1, 10**9)
+        check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("ema", self.ema, 0, 0.99999)
+        check_range("clip", self.clip, 0, 10**9)
         if self.keep != "all" and self.step != "autoencoding":
             raise RecipeError(f"keep is {self.keep!r}, which the step {self.step!r} cannot heed; leave it out")
         if self.data.sizes != (1.0,) and self.step != "regression":
