@@ -29,7 +29,7 @@ FLOORS = [
     ["__main__"],
 ]
 """What may import only from floors above in this list."""
-TASK_FLOORS = [["provenance"], ["result"], ["faces"], ["upscaling", "restoration", "stylization"], ["registry"]]
+TASK_FLOORS = [["provenance"], ["result"], ["faces", "upscaling"], ["restoration", "stylization"], ["registry"]]
 MODULES = 15  # most modules in a folder below tasks/ and training/
 
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from daguerre.degradation.aging import texture
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
+from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.restoration.restorer import Restorer
-from daguerre.tasks.stylization.loss_report import make_sheet
 
 SIDE = 384
 AMOUNTS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.images import READABLE, Picture
+from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.faces.detection import Face
 from daguerre.tasks.restoration.restorer import Restored, Restorer
-from daguerre.tasks.stylization.loss_report import make_sheet
 
 PIECE = 220  # pixels of a piece's side
 FACE, AROUND, FACES = 192, 1.5, 24  # pixels of a face on its sheet; sides of its square that are shown; how many

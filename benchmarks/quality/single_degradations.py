@@ -16,9 +16,9 @@ from torch import Tensor
 from daguerre.degradation.aging import texture, tone
 from daguerre.evaluation.metrics import psnr, tone_matched_psnr
 from daguerre.images import Picture
+from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.restoration.restorer import Restorer
-from daguerre.tasks.stylization.loss_report import make_sheet
 
 SIDE = 384
 

@@ -14,7 +14,7 @@ from daguerre.devices import Precision, device_option, precision_option
 from daguerre.images import Picture
 from daguerre.options import option
 from daguerre.tasks.pipeline import Pipeline
-from daguerre.tasks.provenance import Step, steps_of
+from daguerre.tasks.provenance import Record, steps_of
 from daguerre.tasks.registry import TASKS
 from daguerre.tasks.stylization.stylizer import StylizeOptions
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions
@@ -52,7 +52,7 @@ class Darkener:
 
     def __call__(self, source, *, progress):
         picture = Picture.from_tensor(source.read() * (1 - self.options.strength), bits=source.bits, like=source)
-        step = Step(task="darken", options={"strength": self.options.strength}, models={})
+        step = Record(task="darken", options={"strength": self.options.strength}, models={})
         return SimpleNamespace(picture=picture, step=step)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from daguerre.degradation.real_esrgan import (
     SIDE,
     Degradation,
-    Stage,
+    DegradationStage,
     blur,
     degrade,
     gaussian_kernels,
@@ -63,7 +63,7 @@ def test_sinc_kernel_passes_slow_waves_and_stops_fast_ones():
 
 
 def test_kernels_of_every_kind_sum_to_one():
-    kernels = random_kernels(torch.empty(200, 3, 8, 8), Stage(blur=0.9, sinc=0.3), seeded())
+    kernels = random_kernels(torch.empty(200, 3, 8, 8), DegradationStage(blur=0.9, sinc=0.3), seeded())
     torch.testing.assert_close(kernels.sum(dim=(1, 2)), torch.ones(200))
     assert ((kernels > 0).sum(dim=(1, 2)) == 1).float().mean() == pytest.approx(0.1, abs=0.06)  # not blurred at all
 
@@ -121,7 +121,7 @@ def test_the_seed_decides_alone():
 
 
 def test_nothing_is_done_where_nothing_is_asked_for():
-    still = Stage(blur=0, up=0, down=0, gaussian=1, noise=(0, 0), quality=(100, 100))
+    still = DegradationStage(blur=0, up=0, down=0, gaussian=1, noise=(0, 0), quality=(100, 100))
     high = torch.rand(1, 1, 33, 35, generator=seeded()).expand(1, 3, 33, 35)  # grey, for JPEG halves the colour
     low = degrade(high, 1, Degradation(first=still, second=still, final_sinc=0), seeded())
     torch.testing.assert_close(low, high, atol=2.5 / 255, rtol=0)

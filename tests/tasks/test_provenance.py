@@ -3,11 +3,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from daguerre.tasks.provenance import IPTC, OURS, RDF, SOURCE_TYPES, Step, add_step, steps_of
+from daguerre.tasks.provenance import IPTC, OURS, RDF, SOURCE_TYPES, Record, add_step, steps_of
 
-FIRST = Step(task="upscale", options={"scale": 2.0}, models={"compact-x4": "ab12"}, measured={"agreement_db": 61.5})
-PAINTED = Step(task="restore", options={}, models={}, source_type="compositeWithTrainedAlgorithmicMedia")
-LAST = Step(task="upscale", options={}, models={})
+FIRST = Record(task="upscale", options={"scale": 2.0}, models={"compact-x4": "ab12"}, measured={"agreement_db": 61.5})
+PAINTED = Record(task="restore", options={}, models={}, source_type="compositeWithTrainedAlgorithmicMedia")
+LAST = Record(task="upscale", options={}, models={})
 
 
 def packet(description="", names="", attributes=""):

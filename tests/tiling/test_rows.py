@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from daguerre.errors import DeviceError
-from daguerre.tiling import rows as rows_module
+from daguerre.tiling import lazy_map
 from daguerre.tiling.lazy_map import Storage
 from daguerre.tiling.rows import Rows, Streaming, streamed, traced_halo
 
@@ -188,7 +188,7 @@ def test_the_maps_kept_at_a_time_do_not_grow_with_the_depth(monkeypatch):
             super().__init__(*arguments)
             kept.add(self)
 
-    monkeypatch.setattr(rows_module, "Storage", Watched)
+    monkeypatch.setattr(lazy_map, "Storage", Watched)
     most = []
     for depth in (3, 9):
         counts = []

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from daguerre.degradation.aging import age
 from daguerre.images import Picture, SaveOptions
+from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.restoration.restorer import Restorer
-from daguerre.tasks.stylization.loss_report import make_sheet
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))

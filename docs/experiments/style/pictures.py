@@ -14,8 +14,8 @@ import torch
 from matplotlib.figure import Figure
 
 from daguerre.images import Picture, SaveOptions
+from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.resample import resize_bicubic
-from daguerre.tasks.stylization.loss_report import make_sheet
 from daguerre.tasks.stylization.optimization import Painting, Row, Style
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer
 

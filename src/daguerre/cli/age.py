@@ -16,7 +16,7 @@ from daguerre.errors import OptionError, PictureError
 from daguerre.images import Canvas, Picture, SaveOptions, check_target
 from daguerre.images.visible import read_colours
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.provenance import Record, add_step
 from daguerre.tiling import Window
 
 __all__ = ["run"]
@@ -62,7 +62,7 @@ def age(
         seed = ageing.seed if len(jobs) == 1 else ageing.seed_of(job.inside.as_posix())
         colours, alpha = read_colours(picture, Window(0, 0, picture.height, picture.width))
         old = aged(colours, seed=seed, kind=ageing.kind, strength=ageing.strength)
-        step = Step(task="age", options=asdict(ageing) | {"seed": seed, "record": old.record}, models={})
+        step = Record(task="age", options=asdict(ageing) | {"seed": seed, "record": old.record}, models={})
         picture_of(old.image, alpha, picture).save(
             job.target, overwrite=result.overwrite, options=saving, xmp=add_step(picture.xmp, step), progress=progress
         )

@@ -14,7 +14,7 @@ from daguerre.cli.terminal import errors, naming
 from daguerre.errors import DaguerreError, OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.faces.detection import Finder
+from daguerre.tasks.faces.detection import FaceDetector
 from daguerre.tasks.faces.refiner import FaceOptions, FaceRefiner, RefinedFace
 
 __all__ = ["run"]
@@ -72,7 +72,7 @@ def plain(face: RefinedFace) -> dict[str, Any]:
     return {"number": face.number, **asdict(face.face), "change_percent": face.change, "fate": face.fate}
 
 
-def show(job: Job, find: Finder, output: Output) -> int:
+def show(job: Job, find: FaceDetector, output: Output) -> int:
     """Print the faces of a picture; exit status 1 if it cannot be read."""
     try:
         with naming(job.source):

@@ -17,10 +17,11 @@ from daguerre.errors import OptionError
 from daguerre.files import check_free
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.images.animation import check_film, write_film
+from daguerre.images.contact_sheet import make_sheet
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.stylization.classification import check_labels, guess_labels
-from daguerre.tasks.stylization.loss_report import check_plot, make_sheet, plot_losses, write_losses
+from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
 from daguerre.tasks.stylization.stylizer import Stylized, StylizeOptions, Stylizer
 
 __all__ = ["run"]

@@ -18,7 +18,7 @@ from daguerre.options import check_range, check_span
 
 __all__ = [
     "Degradation",
-    "Stage",
+    "DegradationStage",
     "blur",
     "degrade",
     "gaussian_kernels",
@@ -35,7 +35,7 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class DegradationStage:
     """One round of degradation; ranges are drawn from evenly.
 
     Args:
@@ -71,15 +71,17 @@ class Stage:
             check_span(name, getattr(self, name), low, high)
 
 
-SECOND = Stage(blur=0.8, sigma=(0.2, 1.5), up=0.3, down=0.4, resize=(0.3, 1.2), noise=(1.0, 25.0), poisson=(0.05, 2.5))
+SECOND = DegradationStage(
+    blur=0.8, sigma=(0.2, 1.5), up=0.3, down=0.4, resize=(0.3, 1.2), noise=(1.0, 25.0), poisson=(0.05, 2.5)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
     """The whole of it: two stages, and the chance of a sinc filter at the end."""
 
-    first: Stage = Stage()
-    second: Stage = SECOND
+    first: DegradationStage = DegradationStage()
+    second: DegradationStage = SECOND
     final_sinc: float = 0.8
 
     def __post_init__(self) -> None:
@@ -191,7 +193,7 @@ def random_sinc(like: Tensor, generator: torch.Generator) -> Tensor:
     return cut(sinc_kernels(lowest + evenly(like, (0, 1), generator) * (math.pi - lowest)), sides)
 
 
-def random_kernels(like: Tensor, stage: Stage, generator: torch.Generator) -> Tensor:
+def random_kernels(like: Tensor, stage: DegradationStage, generator: torch.Generator) -> Tensor:
     """Kernels of all kinds, one an image: Gaussian 70 %, generalised 15 %, plateau 15 %; or sinc, or none at all."""
     kind = evenly(like, (0, 1), generator)
     sigma, other = evenly(like, stage.sigma, generator), evenly(like, stage.sigma, generator)
@@ -229,7 +231,9 @@ def random_mode(generator: torch.Generator) -> str:
     return ("area", "bilinear", "bicubic")[int(torch.randint(3, (), generator=generator))]
 
 
-def random_resize(image: Tensor, height: int, width: int, stage: Stage, generator: torch.Generator) -> Tensor:
+def random_resize(
+    image: Tensor, height: int, width: int, stage: DegradationStage, generator: torch.Generator
+) -> Tensor:
     """Resize a batch to (height, width) times one random factor."""
     way, part = torch.rand(2, generator=generator).tolist()
     factor = 1.0
@@ -271,7 +275,7 @@ def poisson_noise(image: Tensor, strength: Tensor, grey: Tensor, generator: torc
     return (image + strength.view(-1, 1, 1, 1) * (counts - light) / 255).clamp(0, 1)
 
 
-def random_noise(image: Tensor, stage: Stage, generator: torch.Generator) -> Tensor:
+def random_noise(image: Tensor, stage: DegradationStage, generator: torch.Generator) -> Tensor:
     """Add Gaussian or Poisson noise to each image."""
     normal, grey = happens(image, stage.gaussian, generator), happens(image, stage.grey, generator)
     sigma = evenly(image, stage.noise, generator) / 255

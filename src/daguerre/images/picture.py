@@ -19,7 +19,7 @@ from daguerre.images.save import SaveOptions, check_target, save_image, to_depth
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tiling.windows import Window, plan_windows
 
-__all__ = ["Picture"]
+__all__ = ["Picture", "as_picture"]
 
 StrPath = str | os.PathLike[str]
 
@@ -234,3 +234,12 @@ class Picture:
             return image.numpy().reshape(image.height, image.width, image.bands)  # type: ignore[no-any-return]
         except pyvips.Error as error:
             raise damaged(self.path, error) from error
+
+
+def as_picture(source: Picture | StrPath | NDArray[np.generic]) -> Picture:
+    """A picture from whatever a caller has: a picture, a file's name, or an array as `Picture.from_array` takes it."""
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, np.ndarray):
+        return Picture.from_array(source)
+    return Picture.open(source)

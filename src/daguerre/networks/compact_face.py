@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.networks.blocks import check_size
-from daguerre.networks.compact_resnet import ResidualBlock
+from daguerre.networks.compact_resnet import CompactBlock
 
 __all__ = ["CompactFace"]
 
@@ -71,7 +71,7 @@ class CompactFace(nn.Module):
         super().__init__()
         self.side, self.multiple = side, 2 ** len(widths)
         self.first = nn.Conv2d(12, widths[0], 3, padding=1)
-        self.seeing = nn.ModuleList(ResidualBlock(width) for width in widths)
+        self.seeing = nn.ModuleList(CompactBlock(width) for width in widths)
         self.shrinking = nn.ModuleList(
             nn.Conv2d(wide, deep, 3, stride=2, padding=1) for wide, deep in itertools.pairwise(widths)
         )
@@ -91,7 +91,7 @@ class CompactFace(nn.Module):
                 layer.gamma_beta.weight.data.mul_(0.1)
             if isinstance(layer, ModulatedBlock):
                 layer.conv_1.weight.data.mul_(0.1)
-            if isinstance(layer, ResidualBlock):
+            if isinstance(layer, CompactBlock):
                 layer.conv2.weight.data.mul_(0.1)
         self.last.weight.data.mul_(0.02)
 

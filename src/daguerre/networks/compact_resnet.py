@@ -9,7 +9,7 @@ from daguerre.networks.receptive_field import conv, enlarge, halo_of
 __all__ = ["CompactResNet"]
 
 
-class ResidualBlock(nn.Module):
+class CompactBlock(nn.Module):
     """Two 3x3 convolutions with a ReLU between them, added to the input; no normalisation."""
 
     def __init__(self, features: int) -> None:
@@ -45,7 +45,7 @@ class CompactResNet(nn.Module):
         self.scale = scale
         self.halo = halo_of(conv(3, 2 * blocks + 4), enlarge(scale), scale=scale)
         self.conv_first = nn.Conv2d(3, features, 3, padding=1)
-        trunk = [ResidualBlock(features) for _ in range(blocks)]
+        trunk = [CompactBlock(features) for _ in range(blocks)]
         self.body = nn.Sequential(*trunk)
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
         self.conv_up = nn.Conv2d(features, features, 3, padding=1)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.networks.blocks import check_size
-from daguerre.networks.compact_resnet import ResidualBlock
+from daguerre.networks.compact_resnet import CompactBlock
 from daguerre.networks.receptive_field import conv, enlarge, halo_of, unshuffle
 
 __all__ = ["STRIDE", "CompactEncoder", "CompactVAE", "trunk"]
@@ -19,7 +19,7 @@ CERTAINTY = -6.0  # log variance in the beginning: a deviation of 0.05, where pi
 def trunk(inputs: int, features: int, blocks: int, outputs: int) -> nn.Sequential:
     """A 3x3 convolution, residual blocks, a 3x3 convolution that begins small; zero padding, no normalisation."""
     first, last = nn.Conv2d(inputs, features, 3, padding=1), nn.Conv2d(features, outputs, 3, padding=1)
-    middle = [ResidualBlock(features) for _ in range(blocks)]
+    middle = [CompactBlock(features) for _ in range(blocks)]
     made = nn.Sequential(first, *middle, last)
     for layer in made.modules():
         if isinstance(layer, nn.Conv2d):

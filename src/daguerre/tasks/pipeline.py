@@ -8,11 +8,11 @@ import numpy as np
 
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions
+from daguerre.images.picture import as_picture
 from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.tasks.pipeline_file import read_steps
-from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.provenance import Record, add_step
 from daguerre.tasks.registry import TASKS, TaskOptions, make_worker
-from daguerre.tasks.upscaling.upscaler import as_picture
 
 __all__ = ["Chained", "Pipeline"]
 
@@ -27,7 +27,7 @@ class Chained:
     """
 
     picture: Picture
-    steps: tuple[Step, ...]
+    steps: tuple[Record, ...]
 
     def save(
         self,
@@ -99,7 +99,7 @@ class Pipeline:
         """
         picture = as_picture(source)
         bits = picture.bits
-        done: tuple[Step, ...] = ()
+        done: tuple[Record, ...] = ()
         for number, worker in enumerate(self.workers, start=1):
             last = number == len(self.workers)
             # The last step gets the bits of the result, so that what it measures is true of what is saved.

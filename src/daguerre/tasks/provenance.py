@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from daguerre._version import __version__
 
-__all__ = ["Step", "add_step", "steps_of"]
+__all__ = ["Record", "add_step", "steps_of"]
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Record:
     """One thing that was done.
 
     Args:
@@ -47,7 +47,7 @@ class Step:
     source_type: str = "algorithmicallyEnhanced"
 
 
-def add_step(xmp: bytes | None, step: Step) -> bytes:
+def add_step(xmp: bytes | None, step: Record) -> bytes:
     """An XMP packet that says everything `xmp` says, and that `step` was done after what was done before."""
     root, description = opened(xmp)
     steps = [*recorded(root), {"program": f"daguerre {__version__}"} | asdict(step)]

@@ -8,7 +8,7 @@ from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.options import nearest
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.provenance import Step
+from daguerre.tasks.provenance import Record
 
 __all__ = ["TASKS", "TaskOptions", "Worker", "make_worker", "options_of"]
 
@@ -30,19 +30,19 @@ class TaskOptions(Protocol):
     task: ClassVar[str]
 
 
-class Result(Protocol):
+class TaskResult(Protocol):
     """What a task makes: a picture, and the record of how."""
 
     @property
     def picture(self) -> Picture: ...
     @property
-    def step(self) -> Step: ...
+    def step(self) -> Record: ...
 
 
 class Worker(Protocol):
     """Does one task for one picture after the other; made from the task's options."""
 
-    def __call__(self, source: Picture, *, progress: ProgressCallback) -> Result: ...
+    def __call__(self, source: Picture, *, progress: ProgressCallback) -> TaskResult: ...
 
 
 def options_of(task: str) -> type[Any]:

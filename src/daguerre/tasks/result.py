@@ -5,7 +5,7 @@ from pathlib import Path
 
 from daguerre.images import Picture, SaveOptions
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.provenance import Record, add_step
 
 __all__ = ["Result"]
 
@@ -20,7 +20,7 @@ class Result:
     """
 
     picture: Picture
-    step: Step
+    step: Record
 
     def save(
         self,

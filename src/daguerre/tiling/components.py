@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Pieces", "keep_pieces"]
+__all__ = ["Components", "keep_pieces"]
 
 Numbers = NDArray[np.int64]
 
@@ -19,7 +19,7 @@ STRIP = 2**22  # pixels
 
 
 @dataclass(frozen=True)
-class Pieces:
+class Components:
     """What is known of some pieces, one number each.
 
     Args:
@@ -35,13 +35,13 @@ class Pieces:
     area: Numbers
     peak: Numbers
 
-    def joined(self, group: Numbers) -> "Pieces":
+    def joined(self, group: Numbers) -> "Components":
         """The pieces made by joining those of one number in `group`, which counts from 0 without gaps."""
         made = {}
         for name, (combine, start) in JOINED.items():
             made[name] = np.full(int(group.max(initial=-1)) + 1, start)
             combine.at(made[name], group, getattr(self, name))
-        return Pieces(**made)
+        return Components(**made)
 
 
 FAR = np.iinfo(np.int64).max
@@ -57,7 +57,7 @@ JOINED: dict[str, tuple[np.ufunc, int]] = {
 
 
 def keep_pieces(
-    levels: NDArray[np.uint8], least: int, wanted: Callable[[Pieces], NDArray[np.bool_]], *, strip: int = STRIP
+    levels: NDArray[np.uint8], least: int, wanted: Callable[[Components], NDArray[np.bool_]], *, strip: int = STRIP
 ) -> int:
     """Make a mask of a map, in place: 255 on the pieces that are wanted, 0 elsewhere.
 
@@ -69,7 +69,7 @@ def keep_pieces(
     Returns:
         How many pieces stay.
     """
-    found: list[Pieces] = []
+    found: list[Components] = []
     seams: list[tuple[Numbers, Numbers]] = []
     count, above = 0, np.empty(0, np.int64)  # pieces so far, and those that the last row's runs belong to
     for top, rows in strips(levels, strip):
@@ -79,7 +79,7 @@ def keep_pieces(
         found.append(runs.measured(rows, top, shared=bool(found)).joined(runs.pieces))
         above, count = pieces[runs.row == len(rows) - 1], count + len(found[-1].area)
     names = JOINED.keys()
-    parts = Pieces(**{name: np.concatenate([getattr(pieces, name) for pieces in found]) for name in names})
+    parts = Components(**{name: np.concatenate([getattr(pieces, name) for pieces in found]) for name in names})
     whole = connected(count, *(np.concatenate(side) for side in zip(*seams, strict=True)))
     stays = wanted(parts.joined(whole))
     kept = stays[whole]
@@ -125,7 +125,7 @@ class Runs:
         upper = np.repeat(np.arange(len(first)), counts)
         return upper, np.arange(len(upper)) - np.repeat(counts.cumsum() - counts - first, counts)
 
-    def measured(self, rows: NDArray[np.uint8], top: int, *, shared: bool) -> Pieces:
+    def measured(self, rows: NDArray[np.uint8], top: int, *, shared: bool) -> Components:
         """Each run as a piece; those of a first row that is `shared` with the strip above have no area left."""
         pitch = self.shape[1]
         peak = np.zeros(0, np.int64)
@@ -134,7 +134,7 @@ class Runs:
             peak = np.maximum.reduceat(padded, np.stack([self.start, self.end], 1).reshape(-1))[::2].astype(np.int64)
         left = self.start % pitch - 1
         length = self.end - self.start
-        return Pieces(
+        return Components(
             top=top + self.row,
             left=left,
             bottom=top + self.row + 1,

@@ -28,7 +28,7 @@ from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.training.logger import Journal, write_sheet
 from daguerre.training.prefetch import chance
 from daguerre.training.recipe import Recipe, parse_recipe
-from daguerre.training.trainers import Step, make_step
+from daguerre.training.trainers import Trainer, make_step
 from daguerre.weights.checkpoint import WeightsHeader, write
 from daguerre.weights.registry import task_of
 
@@ -84,7 +84,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progre
 class Run:
     """A run under way: how far it has come, how well it did last, and its folder."""
 
-    def __init__(self, recipe: Recipe, task: Step, fabric: Fabric, out: Path) -> None:
+    def __init__(self, recipe: Recipe, task: Trainer, fabric: Fabric, out: Path) -> None:
         self.recipe, self.task, self.fabric, self.out = recipe, task, fabric, out
         self.step, self.seconds = 0, 0.0
         self.scores: dict[str, float] = {}

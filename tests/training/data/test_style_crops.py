@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from daguerre.progress import silent
-from daguerre.training.data.style_crops import Pieces, hue_turn, read_parts, recolour, reduced
+from daguerre.training.data.style_crops import StyleCrops, hue_turn, read_parts, recolour, reduced
 
 
 def chance(seed=0):
@@ -13,16 +13,16 @@ def chance(seed=0):
 
 def test_pieces_of_any_picture_have_the_side_asked_for():
     parts = [[(torch.rand(3, 70, 200) * 255).byte()], [(torch.rand(3, 300, 90) * 255).byte()]]
-    pieces = Pieces(parts, [1.0, 1.0], least=40).draw(8, 32, chance())
+    pieces = StyleCrops(parts, [1.0, 1.0], least=40).draw(8, 32, chance())
     assert pieces.shape == (8, 3, 32, 32)
     assert 0 <= pieces.min() < pieces.max() <= 1
-    assert pieces.equal(Pieces(parts, [1.0, 1.0], least=40).draw(8, 32, chance()))
+    assert pieces.equal(StyleCrops(parts, [1.0, 1.0], least=40).draw(8, 32, chance()))
 
 
 def test_a_part_that_counts_nothing_is_not_drawn_from():
     pattern = torch.tensor([0, 255], dtype=torch.uint8).repeat(3, 64, 32)
     red = pattern * torch.tensor([1, 0, 0], dtype=torch.uint8)[:, None, None]
-    pieces = Pieces([[red], [pattern]], [1.0, 0.0], least=64).draw(16, 64, chance())
+    pieces = StyleCrops([[red], [pattern]], [1.0, 0.0], least=64).draw(16, 64, chance())
     assert pieces[:, 0].max() == 1
     assert pieces[:, 1:].max() == 0
 
@@ -30,7 +30,7 @@ def test_a_part_that_counts_nothing_is_not_drawn_from():
 def test_flat_pieces_are_drawn_again():
     picture = torch.zeros(3, 200, 200, dtype=torch.uint8)
     picture[:, :100] = (torch.rand(3, 100, 200, generator=chance()) * 255).byte()
-    flat = sum(piece.std() < 0.03 for piece in Pieces([[picture]], [1.0], least=40).draw(50, 40, chance()))
+    flat = sum(piece.std() < 0.03 for piece in StyleCrops([[picture]], [1.0], least=40).draw(50, 40, chance()))
     assert flat <= 2  # a third of all without that
 
 

@@ -11,7 +11,7 @@ from daguerre.networks.blocks import check_size
 __all__ = ["FaceGenerator", "fold_spectral_norm"]
 
 
-class Modulation(nn.Module):
+class SPADE(nn.Module):
     """Batch normalisation whose scale and shift at every pixel come from the degraded face (SPADE).
 
     Park et al. 2019, https://arxiv.org/abs/1903.07291, sec. 3.
@@ -30,7 +30,7 @@ class Modulation(nn.Module):
         return made
 
 
-class ModulatedBlock(nn.Module):
+class SPADEBlock(nn.Module):
     """Two convolutions after modulated normalisation, added to the input, which is convolved if channels change."""
 
     def __init__(self, inputs: int, outputs: int, hidden: int) -> None:
@@ -38,12 +38,12 @@ class ModulatedBlock(nn.Module):
         between = min(inputs, outputs)
         self.conv_0 = nn.Conv2d(inputs, between, 3, padding=1)
         self.conv_1 = nn.Conv2d(between, outputs, 3, padding=1)
-        self.norm_0 = Modulation(inputs, hidden)
-        self.norm_1 = Modulation(between, hidden)
+        self.norm_0 = SPADE(inputs, hidden)
+        self.norm_1 = SPADE(between, hidden)
         self.reshapes = inputs != outputs
         if self.reshapes:
             self.conv_s = nn.Conv2d(inputs, outputs, 1, bias=False)
-            self.norm_s = Modulation(inputs, hidden)
+            self.norm_s = SPADE(inputs, hidden)
 
     def forward(self, x: Tensor, face: Tensor) -> Tensor:
         beside = self.conv_s(self.norm_s(x, face)) if self.reshapes else x
@@ -74,13 +74,13 @@ class FaceGenerator(nn.Module):
         super().__init__()
         self.side = side
         self.fc = nn.Conv2d(3, 16 * features, 3, padding=1)
-        self.head_0 = ModulatedBlock(16 * features, 16 * features, hidden)
-        self.G_middle_0 = ModulatedBlock(16 * features, 16 * features, hidden)
-        self.G_middle_1 = ModulatedBlock(16 * features, 16 * features, hidden)
-        self.up_0 = ModulatedBlock(16 * features, 8 * features, hidden)
-        self.up_1 = ModulatedBlock(8 * features, 4 * features, hidden)
-        self.up_2 = ModulatedBlock(4 * features, 2 * features, hidden)
-        self.up_3 = ModulatedBlock(2 * features, features, hidden)
+        self.head_0 = SPADEBlock(16 * features, 16 * features, hidden)
+        self.G_middle_0 = SPADEBlock(16 * features, 16 * features, hidden)
+        self.G_middle_1 = SPADEBlock(16 * features, 16 * features, hidden)
+        self.up_0 = SPADEBlock(16 * features, 8 * features, hidden)
+        self.up_1 = SPADEBlock(8 * features, 4 * features, hidden)
+        self.up_2 = SPADEBlock(4 * features, 2 * features, hidden)
+        self.up_3 = SPADEBlock(2 * features, features, hidden)
         self.conv_img = nn.Conv2d(features, 3, 3, padding=1)
 
     def forward(self, face: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from daguerre.images.pixels import luma, to_levels
 from daguerre.images.resize import read_resized
 from daguerre.tiling import Window
 
-__all__ = ["Boxes", "Face", "FaceFinder", "Finder", "YuNet", "in_reading_order", "soft_ellipse"]
+__all__ = ["Boxes", "Face", "FaceDetector", "FaceFinder", "YuNet", "in_reading_order", "soft_ellipse"]
 
 LONGEST = 1200  # pixels of the copy's longer side
 LEAST = 26  # pixels of the smallest face on the copy; the cascades know faces of 20
@@ -53,7 +53,7 @@ class Face:
     score: float = 1.0
 
 
-class Finder(Protocol):
+class FaceDetector(Protocol):
     """Finds the faces of pictures."""
 
     def __call__(self, picture: Picture) -> list[Face]:

@@ -12,14 +12,14 @@ from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture
+from daguerre.images.picture import as_picture
 from daguerre.networks.compact_face import CompactFace
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.crops import Frame, Sight, changed, common, missing_grain
-from daguerre.tasks.faces.detection import Boxes, Face, FaceFinder, Finder, YuNet
-from daguerre.tasks.provenance import Step
+from daguerre.tasks.faces.detection import Boxes, Face, FaceDetector, FaceFinder, YuNet
+from daguerre.tasks.provenance import Record
 from daguerre.tasks.result import Result
-from daguerre.tasks.upscaling.upscaler import as_picture
 from daguerre.tiling import Window, plan_windows, run_windows
 
 __all__ = ["OUR_FRAME", "FaceOptions", "FaceRefiner", "Refined", "RefinedFace", "refine_faces"]
@@ -62,7 +62,7 @@ class FaceOptions:
         numbers("only", self.only)
         numbers("skip", self.skip)
 
-    def finding(self) -> Finder:
+    def finding(self) -> FaceDetector:
         """What finds faces.
 
         Raises:
@@ -222,7 +222,7 @@ class FaceRefiner:
         run_windows(windows, read=read, compute=compute, write=write, step="refining faces", progress=progress)
         return canvas.picture(like=photo)
 
-    def step(self, faces: list[RefinedFace]) -> Step:
+    def step(self, faces: list[RefinedFace]) -> Record:
         """What to record of a result: the options that differ from the defaults, but not where it was computed."""
         chosen = {
             field.name: getattr(self.options, field.name)
@@ -234,7 +234,7 @@ class FaceRefiner:
                 chosen[name] = Path(chosen[name]).name
         refined = [face.change for face in faces if face.fate == "refined"]
         kept = sum(face.fate == "kept" for face in faces)
-        return Step(
+        return Record(
             task="faces",
             options=chosen,
             models={Path(self.model).name: weights.checksum(self.model)},

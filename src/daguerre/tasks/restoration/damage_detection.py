@@ -23,7 +23,7 @@ from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.restoration.bringing_old_photos import PublishedDetector
 from daguerre.tiling import Window, plan_windows, run_windows, window_side
-from daguerre.tiling.components import Pieces, keep_pieces
+from daguerre.tiling.components import Components, keep_pieces
 
 __all__ = ["ScratchDetector", "ScratchOptions", "damaged_part", "read_mask"]
 
@@ -68,7 +68,7 @@ class ScratchOptions:
         odds = usual / (1 - usual) * math.exp(6 * (0.5 - self.sensitivity))
         return odds / (1 + odds)
 
-    def wanted(self, pieces: Pieces, least: int) -> NDArray[np.bool_]:
+    def wanted(self, pieces: Components, least: int) -> NDArray[np.bool_]:
         """Which pieces of damage are certain, reaching a level of `least`, and large enough."""
         length = np.maximum(pieces.bottom - pieces.top, pieces.right - pieces.left)
         large = (length >= self.min_length) & (pieces.area >= self.min_area)

@@ -10,10 +10,11 @@ from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.images import Picture
+from daguerre.images.picture import as_picture
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.refiner import MODELS, FaceOptions, FaceRefiner, RefinedFace
-from daguerre.tasks.provenance import Step
+from daguerre.tasks.provenance import Record
 from daguerre.tasks.restoration.bringing_old_photos import Filling, require
 from daguerre.tasks.restoration.bringing_old_photos import models as published_models
 from daguerre.tasks.restoration.damage_detection import ScratchDetector, ScratchOptions, damaged_part, read_mask
@@ -22,7 +23,6 @@ from daguerre.tasks.restoration.pipeline import FixFading, Made, Method, OurMeth
 from daguerre.tasks.restoration.stain_removal import MODEL as STAINS
 from daguerre.tasks.restoration.stain_removal import Lightened, StainLifter
 from daguerre.tasks.result import Result
-from daguerre.tasks.upscaling.upscaler import as_picture
 
 __all__ = ["STAGES", "RestoreOptions", "Restored", "Restorer", "restore"]
 
@@ -255,7 +255,7 @@ class Restorer:
             return self.detector(photo, progress=progress)
         return None if self.options.scratches == "off" else read_mask(self.options.scratches, photo)
 
-    def step(self, damaged: float, stained: float, made: Made, faces: Step | None) -> Step:
+    def step(self, damaged: float, stained: float, made: Made, faces: Record | None) -> Record:
         """What to record of a result: the options that differ from the defaults, but not where it was computed.
 
         Args:
@@ -276,7 +276,7 @@ class Restorer:
             used.append(STAINS)
         redrawn = faces is not None and faces.source_type == "compositeWithTrainedAlgorithmicMedia"
         parts = {"damaged": damaged, "stained": stained, "tone_change": made.tone_change}
-        return Step(
+        return Record(
             task="restore",
             options=chosen,
             models={name: weights.checksum(name) for name in used} | dict(faces.models if faces else {}),

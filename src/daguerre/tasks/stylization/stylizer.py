@@ -14,11 +14,12 @@ from daguerre.devices import choose_device
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Picture
 from daguerre.images.colour_transfer import visible
+from daguerre.images.picture import as_picture
 from daguerre.images.pixels import luma
 from daguerre.images.resize import read_resized
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Step, add_step
+from daguerre.tasks.provenance import Record, add_step
 from daguerre.tasks.result import Result
 from daguerre.tasks.stylization.face_protection import FaceGuard
 from daguerre.tasks.stylization.feed_forward import FastPainter, FastPainting, FastStyle, look
@@ -26,7 +27,6 @@ from daguerre.tasks.stylization.optimization import SMALLEST_SIDE, Painting, Row
 from daguerre.tasks.stylization.options import StylizeOptions, layer_weights
 from daguerre.tasks.stylization.style_vector import SUFFIX, StyleVector, mixed
 from daguerre.tasks.stylization.vgg_statistics import Eye
-from daguerre.tasks.upscaling.upscaler import as_picture
 
 __all__ = ["StylizeOptions", "Stylized", "Stylizer", "stylize"]
 
@@ -198,7 +198,7 @@ class Stylizer:
             step=self.step(measured),
         )
 
-    def step(self, measured: dict[str, float]) -> Step:
+    def step(self, measured: dict[str, float]) -> Record:
         """What to record of a result: the options that differ from the defaults, but not where it was computed."""
         options = {
             f.name: getattr(self.options, f.name)
@@ -214,7 +214,7 @@ class Stylizer:
         fast = self.options.method == "fast"
         networks = [self.options.model] if fast or self.options.start == "fast" else []
         networks += [] if fast else [self.options.features]
-        return Step(
+        return Record(
             task=self.options.task,
             options=options,
             models={Path(name).name: weights.checksum(name) for name in networks},

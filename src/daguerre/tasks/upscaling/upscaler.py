@@ -12,10 +12,11 @@ from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture
+from daguerre.images.picture import as_picture
 from daguerre.images.visible import read_colours
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Step
+from daguerre.tasks.provenance import Record
 from daguerre.tasks.result import Result
 from daguerre.tasks.upscaling.back_projection import Enlargement
 from daguerre.tasks.upscaling.consistency import measure_agreement
@@ -96,7 +97,7 @@ class UpscaleOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class Pass:
     """One pass of one network."""
 
     model: str
@@ -172,7 +173,7 @@ class Upscaler:
             low = enlargement(whole, low).cpu()
         return low
 
-    def step(self, models: tuple[str, ...], agreement: float) -> Step:
+    def step(self, models: tuple[str, ...], agreement: float) -> Record:
         """What to record of a result: the options that differ from the defaults, but not where it was computed."""
         chosen = {
             field.name: getattr(self.options, field.name)
@@ -181,14 +182,14 @@ class Upscaler:
         }
         chosen |= {name: Path(chosen[name]).name for name in ("model", "towards") if name in chosen}
         used = {*models, *([self.towards] if self.towards else [])}
-        return Step(
+        return Record(
             task=self.options.task,
             options=chosen,
             models={Path(name).name: weights.checksum(name) for name in sorted(used)},
             measured={} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)},
         )
 
-    def plan(self, height: int, width: int) -> list[Stage]:
+    def plan(self, height: int, width: int) -> list[Pass]:
         """The passes that lead from (height, width) to the size asked for: whole steps of a network, and a rest."""
         out_size = self.options.out_size(height, width)
         scales = self.scales()
@@ -198,9 +199,9 @@ class Upscaler:
         stages = []
         while factor > max(scales):
             height, width, factor = height * max(scales), width * max(scales), factor / max(scales)
-            stages.append(Stage(model=scales[max(scales)], out_size=(height, width)))
+            stages.append(Pass(model=scales[max(scales)], out_size=(height, width)))
         enough = min(scale for scale in scales if scale >= factor)
-        return [*stages, Stage(model=scales[enough], out_size=out_size)]
+        return [*stages, Pass(model=scales[enough], out_size=out_size)]
 
     def scales(self) -> dict[int, str]:
         """Which model to take for which scale."""
@@ -224,7 +225,7 @@ class Upscaler:
             self.loaded[name] = replace(loaded, network=self.device.place(loaded.network))
         return self.loaded[name]
 
-    def enlargement(self, stage: Stage, size: tuple[int, int]) -> Enlargement:
+    def enlargement(self, stage: Pass, size: tuple[int, int]) -> Enlargement:
         model = self.model(stage.model)
         return Enlargement(
             model.network,
@@ -241,7 +242,7 @@ class Upscaler:
         self,
         low: Picture,
         original: Picture,
-        stage: Stage,
+        stage: Pass,
         last: bool,
         invented: bool,
         step: str,
@@ -280,15 +281,6 @@ class Upscaler:
         windows = plan_windows(*stage.out_size, max(int(side * factor), 1))
         run_windows(windows, read=read, compute=compute, write=write, step=step, progress=progress)
         return canvas.picture(like=original), invention.picture() if invention else None
-
-
-def as_picture(source: Picture | Path | str | np.ndarray) -> Picture:
-    """A picture from whatever a caller has."""
-    if isinstance(source, Picture):
-        return source
-    if isinstance(source, np.ndarray):
-        return Picture.from_array(source)
-    return Picture.open(Path(source))
 
 
 def upscale(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:

@@ -7,12 +7,12 @@ from torch.nn import functional as F
 
 from daguerre import weights
 
-__all__ = ["Finder"]
+__all__ = ["DetectedMasks"]
 
 DETECTOR = "scratches"
 
 
-class Finder:
+class DetectedMasks:
     """The detector that ships, for pictures in a training."""
 
     def __init__(self, fabric: Fabric) -> None:

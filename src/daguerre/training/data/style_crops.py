@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from daguerre.progress import ProgressCallback
 from daguerre.training.data.pictures import PROCESSOR, hold_out, load_pictures, near, turned
 
-__all__ = ["Pieces", "read_parts", "recolour", "reduced"]
+__all__ = ["StyleCrops", "read_parts", "recolour", "reduced"]
 
 LEAST = 64  # pixels of a side below which a picture is left out
 FLAT = 0.03  # deviation below which a piece is drawn again: normalising what has none is a division by nothing
@@ -19,7 +19,7 @@ TRIES = 5
 STORED = 384  # pixels of the shorter side at which pictures are kept in memory
 
 
-class Pieces:
+class StyleCrops:
     """Random square pieces of pictures at random sizes, mirrored and turned.
 
     Args:
@@ -41,7 +41,7 @@ class Pieces:
         self.shares, self.least, self.device = torch.tensor(shares), least, device
 
     def draw(self, batch: int, side: int, generator: torch.Generator, *, turns: int = 8) -> Tensor:
-        """Pieces (batch, 3, side, side) in [0, 1], in the first `turns` of the eight ways to mirror and turn."""
+        """StyleCrops (batch, 3, side, side) in [0, 1], in the first `turns` of the eight ways to mirror and turn."""
         which = torch.multinomial(self.shares, batch, replacement=True, generator=generator).tolist()
         pieces: dict[int, Tensor] = {}
         flat = list(range(batch))

@@ -1,4 +1,4 @@
-"""What one iteration of training does: one file a family. The loop knows only the `Step` protocol."""
+"""What one iteration of training does: one file a family. The loop knows only the `Trainer` protocol."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +13,16 @@ from daguerre.training.trainers.classification import Classification
 from daguerre.training.trainers.damage_detection import Scratches
 from daguerre.training.trainers.denoising import Texture
 from daguerre.training.trainers.face_restoration import Faces
-from daguerre.training.trainers.protocol import Step
+from daguerre.training.trainers.protocol import Trainer
 from daguerre.training.trainers.stain_removal import Stains
 from daguerre.training.trainers.stylization import Stylising
 from daguerre.training.trainers.super_resolution import Regression
 from daguerre.training.trainers.tone_correction import Tone
 from daguerre.training.trainers.translation import Autoencoding, Translation
 
-__all__ = ["STEPS", "Step", "make_step"]
+__all__ = ["STEPS", "Trainer", "make_step"]
 
-STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
+STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Trainer]] = {
     "autoencoding": Autoencoding,
     "classification": Classification,
     "faces": Faces,
@@ -36,7 +36,7 @@ STEPS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Step]] = {
 }
 
 
-def make_step(recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> Step:
+def make_step(recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> Trainer:
     """Read the data and build the networks of a recipe.
 
     Raises:

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Step"]
+__all__ = ["Trainer"]
 
 
-class Step(Protocol):
+class Trainer(Protocol):
     """One kind of training: it holds the data, the networks and the losses."""
 
     left_out: list[str]

@@ -15,7 +15,7 @@ from daguerre.networks.style_transformer import AnyStyle
 from daguerre.networks.vgg import VGG19, style_distance
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.training.build import check_losses, start
-from daguerre.training.data.style_crops import Pieces, read_parts, recolour, reduced
+from daguerre.training.data.style_crops import StyleCrops, read_parts, recolour, reduced
 from daguerre.training.losses import Grid, TotalVariation, content_distance, gram, sorted_colours
 from daguerre.training.optimization import Average, Trainee
 from daguerre.training.recipe import Recipe, StylePlan
@@ -65,8 +65,8 @@ class Stylising:
         styles, held_styles, more = read_parts(data, self.plan.parts, self.plan.one_in, progress)
         self.left_out = [*missing, *more]
         shares, device = self.shares(recipe.data.parts), fabric.device
-        self.photographs = Pieces(photographs, shares, least=SMALLEST_PHOTOGRAPH, device=device)
-        self.styles = Pieces(styles, self.shares(self.plan.parts), least=SMALLEST_STYLE, device=device)
+        self.photographs = StyleCrops(photographs, shares, least=SMALLEST_PHOTOGRAPH, device=device)
+        self.styles = StyleCrops(styles, self.shares(self.plan.parts), least=SMALLEST_STYLE, device=device)
         if recipe.init is None:
             self.give_eye(network, progress)
         self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)

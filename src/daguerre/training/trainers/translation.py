@@ -21,7 +21,7 @@ from daguerre.progress import ProgressCallback
 from daguerre.training.adversarial import Contest, Opponent
 from daguerre.training.build import image_losses, start
 from daguerre.training.data.aged_photos import AgedBatch, AgedPictures
-from daguerre.training.data.detected_masks import Finder
+from daguerre.training.data.detected_masks import DetectedMasks
 from daguerre.training.losses import KL
 from daguerre.training.recipe import Recipe
 
@@ -149,7 +149,7 @@ class Translation:
                 )
         restoration = LatentRestoration(CompactEncoder.of(old), clean, start(recipe))  # type: ignore[arg-type]
         self.contest = Contest(recipe, fabric, Restoring(restoration))
-        self.found = Finder(fabric)
+        self.found = DetectedMasks(fabric)
         self.texture = weights.load(TEXTURE).network.eval().to(fabric.device)
 
     def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
