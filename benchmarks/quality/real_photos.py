@@ -40,9 +40,10 @@ def main() -> None:
     faces: list[tuple[int, list[Picture]]] = []
     for path in files[arguments.offset :: step][: arguments.count]:
         photograph = Picture.open(path)
-        restored = restorer(photograph, stages=True)
+        seen: dict[str, Picture] = {}
+        restored = restorer(photograph, on_stage=seen.__setitem__)
         shown += pieces(photograph.read(), restored.picture.read())
-        faces += [(face.side, views) for face, views in refined(photograph, restored)]
+        faces += [(face.side, views) for face, views in refined(photograph, restored, seen.get("before the faces"))]
         tone, many = restored.tone_change, len(restored.faces)
         print(
             f"{path.name}: {100 * restored.damaged:.2f} % damaged, {100 * restored.stained:.1f} % stained, "
@@ -66,9 +67,9 @@ def pieces(before: Tensor, after: Tensor) -> list[Picture]:
     return [Picture.from_tensor(cut.repeat_interleave(2, 2).repeat_interleave(2, 3)) for cut in cuts]
 
 
-def refined(photograph: Picture, restored: Restored) -> list[tuple[Face, list[Picture]]]:
+def refined(photograph: Picture, restored: Restored, before: Picture | None) -> list[tuple[Face, list[Picture]]]:
     """Each face that was refined: as it is in the photograph, restored, and refined."""
-    images = [photograph.read(), restored.stages.get("before the faces", restored.picture).read()]
+    images = [photograph.read(), (before or restored.picture).read()]
     images.append(restored.picture.read())
     found = [face.face for face in restored.faces if face.fate == "refined"]
     return [(face, [cut_face(image, face) for image in images]) for face in found]

@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from daguerre import weights
 from daguerre.degradation.aging import KINDS
 from daguerre.degradation.aging.events import foxed, spilled, stained, taped, wet
-from daguerre.devices import choose_device
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
-from daguerre.tasks.restoration.stain_removal import StainLifter
+from daguerre.tasks.restoration.stain_removal import MODEL, remove_stains
 from daguerre.training.trainers.stain_removal import COLOURLESS, Spotless, spoilt
 
 WAYS = {"foxing": foxed, "stains": stained, "drops": spilled, "water": wet, "tape": taped}
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    lifter = StainLifter(choose_device("auto", "auto"))
+    model = weights.load(MODEL)
     scores: dict[str, list[list[Tensor]]] = {}
     kept: dict[str, list[Tensor]] = {}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
@@ -45,12 +45,12 @@ def main() -> None:
         KINDS[old.pick(COLOURLESS)](old)
         clean = old.image
         for name, image in (("new", new), ("old", clean)):
-            same = lifter(Picture.from_tensor(image, bits=16)).picture.read()
+            same = remove_stains(Picture.from_tensor(image, bits=16), model)[0].read()
             kept.setdefault(name, []).append(psnr(same, image, channel="rgb").clamp(max=BEST).mean())
         for name, way in WAYS.items():
             photograph = spoilt(clean, generator, {way: 1.0}, unit=None)
             image, where = photograph.image, photograph.kinds > 0
-            made = lifter(Picture.from_tensor(image, bits=16)).picture.read()
+            made = remove_stains(Picture.from_tensor(image, bits=16), model)[0].read()
             if where.any() and not where.all():
                 scores.setdefault(name, []).append(
                     [of_pixels(x, clean, place) for x, place in ((image, where), (made, where), (made, ~where))]

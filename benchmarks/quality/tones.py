@@ -9,7 +9,6 @@ its twin without grain and damage.
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -17,13 +16,13 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.degradation.aging import age
 from daguerre.degradation.aging.noise import Colour
-from daguerre.devices import choose_device
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
-from daguerre.networks.tone_curves import ToneCurves, extremes, stretch
-from daguerre.tasks.restoration import tone_correction as tone
+from daguerre.networks.tone_curves import extremes, stretch
+from daguerre.tasks.restoration.tone_correction import MODEL, USUAL, Caution, ToneCorrection
 from daguerre.tiling import Window
+from daguerre.weights import Model
 
 # Of each channel: what white and black become, and its exponent.
 CASTS = {
@@ -34,7 +33,6 @@ CASTS = {
     "pale": ((0.80, 0.78, 0.72), (0.30, 0.30, 0.30), (1.0, 1.0, 1.0)),
 }
 VERSIONS = 6  # of each aged photograph
-DEVICE = choose_device("cpu", "float32")
 
 Way = Callable[[Tensor, Tensor], Tensor]
 """Finds a correction in one image (1, 3, 64, 64) and gives another corrected."""
@@ -49,10 +47,10 @@ def ends_alone(seen: Tensor, image: Tensor) -> Tensor:
     return stretch(image.flatten(2), *extremes(seen)).view_as(image)
 
 
-def by_network(network: ToneCurves, *, changed: bool = False, far: float = tone.FAR) -> Way:
+def by_network(model: Model, *, changed: bool = False, caution: Caution = USUAL) -> Way:
     def correct(seen: Tensor, image: Tensor) -> Tensor:
-        with patch.object(tone, "FAR", far):
-            found = tone.ToneCorrection.estimate(Picture.from_tensor(seen, bits=16), network, DEVICE, changed=changed)
+        picture = Picture.from_tensor(seen, bits=16)
+        found = ToneCorrection.estimate(picture, model, changed=changed, caution=caution)
         return found(Window(0, 0, *image.shape[2:]), image)
 
     return correct
@@ -89,14 +87,13 @@ def main() -> None:
             examples.setdefault("as printed", []).append((toned, toned, toned))
             old = age(image, seed=1000 * version + number)
             examples.setdefault("aged", []).append((reduced(old.image), reduced(old.toned), reduced(old.clean)))
-    network = weights.load("tone").network.eval()
-    assert isinstance(network, ToneCurves)
+    model = weights.load(MODEL)
     ways = {
         "before": nothing,
         "ends alone": ends_alone,
-        "network alone": by_network(network, far=0.0),
-        "auto": by_network(network),
-        "strong": by_network(network, changed=True),
+        "network alone": by_network(model, caution=Caution(most_stretch=0.0)),
+        "auto": by_network(model),
+        "strong": by_network(model, changed=True),
     }
     print(f"{'':<14}" + "".join(f"{name:>10}" for name in examples))
     for name, way in ways.items():

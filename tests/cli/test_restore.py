@@ -63,9 +63,9 @@ def test_every_stage_is_written_without_loss(restore):
     assert restore("old.jpg", "--scratches", "mask.png", "--stains", "off", "--stages", "way").status == 0
     assert sorted(path.name for path in Path("way").iterdir()) == [
         "old-2-damage.png",
-        "old-3-holes-filled.png",
-        "old-4-cleaned.png",
-        "old-5-mended.png",
+        "old-3-inpainted.png",
+        "old-4-denoised.png",
+        "old-5-translated.png",
     ]
 
 
@@ -161,7 +161,7 @@ REFUSED = {
     "a.png --scratches nowhere.png": "no file nowhere.png",
     "a.png --scratches Auto": "scratches is 'Auto'; write auto, off, or the name of a mask's file",
     "a.png --scratches a-2-damage.png --stages . --overwrite": "a-2-damage.png is read, or written for something else",
-    "a.png other/a.jpg --stages way": "a-1-stains-lifted.png is read, or written for something else",
+    "a.png other/a.jpg --stages way": "a-1-stains-removed.png is read, or written for something else",
     "a.png --strength 2": "strength is 2",
     "a.png --fix-fading on": "strong",
     "a.png --blur soft": "blur is 'soft'; write auto, off, or a number of pixels",

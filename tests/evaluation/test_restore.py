@@ -23,8 +23,6 @@ from daguerre.evaluation.restore import (
 )
 from daguerre.images import Canvas, Picture
 from daguerre.images.resample import resize_bicubic
-from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.restoration.restorer import Restorer
 
 
 @pytest.fixture(autouse=True)
@@ -226,31 +224,26 @@ def test_the_protocol_says_how_photographs_were_aged_and_what_tone_means(folder:
         assert words in said
 
 
-class Painter(Restorer):
+class Painter:
     """Paints what it takes for damage black; by itself it finds the left half."""
 
     def __init__(self, *, scratches: str, **options: object) -> None:
-        self.detector = self if scratches == "auto" else None
-        self.lifter = None
+        self.stages = SimpleNamespace(damage=self if scratches == "auto" else None)
 
     def likelihood(self, photo: Picture) -> Canvas:
         canvas = Canvas(photo.height, photo.width, grey=True)
         canvas.levels[:, : photo.width // 2] = 200
         return canvas
 
-    def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture | None:
-        return self.likelihood(photo).picture() if self.detector else None
-
-    def __call__(self, photo: Picture) -> SimpleNamespace:
-        mask = self.find_damage(photo, silent)
-        hurt = torch.zeros_like(photo.read()[:, :1]) if mask is None else mask.read()[:, :1]
-        return SimpleNamespace(picture=Picture.from_tensor(photo.read() * (hurt == 0)), mask=mask)
+    def __call__(self, photo: Picture, *, mask: Picture | None, on_stage: object) -> SimpleNamespace:
+        mask = self.likelihood(photo).picture() if self.stages.damage else mask
+        damaged = torch.zeros_like(photo.read()[:, :1]) if mask is None else mask.read()[:, :1]
+        return SimpleNamespace(picture=Picture.from_tensor(photo.read() * (damaged == 0)), mask=mask)
 
 
 @pytest.mark.parametrize("scratches", ["auto", "off", "known"])
 def test_our_restoring_finds_damage_or_leaves_it_or_is_told(folder: Path, monkeypatch, scratches: str):
     monkeypatch.setattr(module, "Restorer", Painter)
-    monkeypatch.setattr(module, "Told", type("Told", (Painter,), {"find_damage": module.Told.find_damage}))
     options = EvaluateRestoreOptions(high=folder, scratches=scratches)
     (example, _) = examples(options, AgeOptions(kind="ruin"), {})
     answer = load_restorers(options)["auto"](example)

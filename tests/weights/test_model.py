@@ -5,7 +5,7 @@ from daguerre.errors import OptionError, UnknownArchitecture, WeightsDamaged, We
 from daguerre.networks.srresnet import MSRResNet
 from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.weights.checkpoint import WeightsHeader, write
-from daguerre.weights.model import blend, load_file
+from daguerre.weights.model import blend, load_file, run_padded, self_ensemble
 
 TINY = {"scale": 2, "features": 4, "convs": 1}
 
@@ -91,3 +91,41 @@ def test_blending_beyond_the_ends_is_refused(tmp_path, amount):
     loaded = load_file(save(tmp_path / "a.safetensors"))
     with pytest.raises(OptionError, match="between 0 and 1"):
         blend(loaded, loaded, amount)
+
+
+def test_a_model_takes_any_size_and_states_what_a_caller_must_know(tmp_path):
+    model = load_file(save(tmp_path / "tiny.safetensors"))
+    assert (model.scale, model.multiple, model.halo) == (2, 1, model.network.halo)
+    image = torch.rand(1, 3, 7, 5)
+    torch.testing.assert_close(model(image), model.network(image))
+    assert model(image).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("size", "border"), [((5, 7), "reflect"), ((5, 7), "replicate"), ((1, 3), "reflect")])
+def test_sizes_that_are_no_multiple_are_padded_and_cropped(size, border):
+    seen = []
+
+    def double(image):
+        seen.append(image)
+        return image.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+    image = torch.rand(1, 3, *size)
+    made = run_padded(double, image, scale=2, multiple=4, border=border)
+    assert torch.equal(made, image.repeat_interleave(2, -1).repeat_interleave(2, -2))
+    assert all(side % 4 == 0 for side in seen[0].shape[-2:])
+    last = image[..., -1] if border == "replicate" or size[0] == 1 else image[..., -2]
+    assert torch.equal(seen[0][..., : size[0], size[1]], last)
+
+
+def test_the_self_ensemble_turns_as_its_image_does():
+    image = torch.rand(1, 1, 4, 6)
+    averaged = self_ensemble(lambda view: view.cumsum(-1))
+    torch.testing.assert_close(averaged(image.flip(-1)), averaged(image).flip(-1))
+    torch.testing.assert_close(averaged(torch.rot90(image, 1, (-2, -1))), torch.rot90(averaged(image), 1, (-2, -1)))
+
+
+def test_another_network_than_expected_is_named(tmp_path):
+    model = load_file(save(tmp_path / "tiny.safetensors"))
+    assert model.expect(SRVGGNetCompact) is model.network
+    with pytest.raises(WeightsError, match="tiny is a SRVGGNetCompact; a MSRResNet is needed here"):
+        model.expect(MSRResNet)

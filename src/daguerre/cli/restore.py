@@ -79,11 +79,12 @@ def restore(
         for path in files.get(job, {}).values():
             check_target(path, overwrite=result.overwrite)
             make_folder(path.parent)
-        restored = restorer(original, stages=stages is not None, progress=progress)
+        seen: dict[str, Picture] = {}
+        restored = restorer(original, on_stage=seen.__setitem__ if stages else None, progress=progress)
         restored.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
         if mask_out and restored.mask is not None:
             restored.mask.save(mask_out, overwrite=result.overwrite)
-        for name, picture in restored.stages.items():
+        for name, picture in seen.items():
             picture.save(files[job][name], overwrite=result.overwrite)
         said = {
             "damaged_percent": round(100 * restored.damaged, 2),

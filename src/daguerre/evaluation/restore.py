@@ -188,7 +188,7 @@ def load_restorers(options: EvaluateRestoreOptions) -> dict[str, Restore]:
 
 def load_restorer(model: Model, options: EvaluateRestoreOptions) -> Restore:
     known = options.scratches == "known"
-    restorer = (Told if known else Restorer)(
+    restorer = Restorer(
         model=model,
         scratches="off" if known else options.scratches,
         device=options.device,
@@ -196,24 +196,16 @@ def load_restorer(model: Model, options: EvaluateRestoreOptions) -> Restore:
     )
 
     def restore(example: Example) -> Answer:
-        if isinstance(restorer, Told):
-            restorer.known = Picture.from_array(example.aged.lost[0, 0].mul(255).byte().numpy())
-        restored = restorer(example.photo)
-        if restored.mask is None or restorer.detector is None:
+        mask = Picture.from_array(example.aged.lost[0, 0].mul(255).byte().numpy()) if known else None
+        seen: dict[str, Picture] = {}
+        restored = restorer(example.photo, mask=mask, on_stage=seen.__setitem__)
+        detector = restorer.stages.damage
+        if restored.mask is None or detector is None:
             return Answer(restored.picture.read())
-        likely = restorer.detector.likelihood(restorer.lighten(example.photo).picture).picture()
+        likely = detector.likelihood(seen.get("stains removed", example.photo)).picture()
         return Answer(restored.picture.read(), restored.mask.read()[:, :1], likely.read()[:, :1])
 
     return restore
-
-
-class Told(Restorer):
-    """Restores what it is told is damaged."""
-
-    known: Picture
-
-    def find_damage(self, photo: Picture, progress: ProgressCallback) -> Picture:
-        return self.known
 
 
 def run(restore: Restore, example: Example) -> Answer:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from daguerre.images import Picture
 from daguerre.tiling import Window
 
-__all__ = ["read_colours"]
+__all__ = ["read_colours", "read_exactly"]
 
 SPREAD = 8  # pixels that visible colours are carried into transparent places
 
@@ -29,6 +29,11 @@ def read_colours(picture: Picture, window: Window) -> tuple[Tensor, Tensor | Non
     colours = torch.where(visible > 0, colours, torch.where(weight > 0, spread, 0.5))
     rows, columns = window.within(grown).slices
     return colours[..., rows, columns], alpha[..., rows, columns]
+
+
+def read_exactly(picture: Picture, window: Window) -> tuple[Tensor, Tensor | None]:
+    """As `read_colours`, with the colours under full transparency as the file holds them."""
+    return picture.read(window), picture.read_alpha(window) if picture.alpha else None
 
 
 def mean_around(image: Tensor) -> Tensor:

@@ -15,13 +15,14 @@ from xml.etree import ElementTree
 
 from daguerre._version import __version__
 
-__all__ = ["Record", "add_step", "steps_of"]
+__all__ = ["COMPOSITE", "Record", "add_step", "steps_of"]
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OURS = "urn:daguerre:provenance:1"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 PACKET = b"<?xpacket begin='\xef\xbb\xbf' id='W5M0MpCehiHzreSzNTczkc9d'?>\n", b"\n<?xpacket end='w'?>"
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,7 @@ def add_step(xmp: bytes | None, step: Record) -> bytes:
             parent.attrib.pop(name, None)
             for child in parent.findall(name):
                 parent.remove(child)
-    composite = "compositeWithTrainedAlgorithmicMedia"
-    strongest = composite if any(s.get("source_type") == composite for s in steps) else step.source_type
+    strongest = COMPOSITE if any(s.get("source_type") == COMPOSITE for s in steps) else step.source_type
     description.set(f"{{{IPTC}}}DigitalSourceType", SOURCE_TYPES + strongest)
     description.set(f"{{{OURS}}}Steps", json.dumps(steps, sort_keys=True))
     return b"".join((PACKET[0], ElementTree.tostring(root, encoding="utf-8"), PACKET[1]))

@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import Tensor, nn
 
-__all__ = ["window_side"]
+__all__ = ["LARGEST_PROCESSOR_SIDE", "window_side"]
 
 MEBIBYTE = 2**20
 PROCESSOR_BUDGET = 640 * MEBIBYTE  # leaves room below 1.5 GiB for the pieces being read and written meanwhile
@@ -30,7 +30,7 @@ def window_side(
     much memory happens to be free. At least 64 pixels, whatever the network; on a processor at most `largest`.
     """
     allowed = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else PROCESSOR_BUDGET
-    scale = int(network.scale)  # type: ignore[arg-type]
+    scale = int(getattr(network, "scale", 1))
     made = 3 * scale**2 * 4  # bytes of the float32 result for one input pixel, several of which wait at any time
     per_pixel = ALIVE * (widest(network) * dtype.itemsize + made)
     side = int((allowed / per_pixel) ** 0.5) - 2 * halo
@@ -40,7 +40,8 @@ def window_side(
 @functools.lru_cache(maxsize=16)
 def widest(network: nn.Module) -> int:
     """Values per input pixel in the widest intermediate result, seen by running the network on a few pixels."""
-    side = 16 // int(network.multiple) * int(network.multiple) or int(network.multiple)  # type: ignore[arg-type]
+    multiple = int(getattr(network, "multiple", 1))
+    side = 16 // multiple * multiple or multiple
     seen: list[int] = []
     handles = [
         module.register_forward_hook(lambda _module, _inputs, output: seen.append(output.numel()))

@@ -4,12 +4,13 @@ from functools import partial
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from daguerre import weights
+from daguerre.devices import Device
 from daguerre.errors import RecipeError
-from daguerre.networks.running import average_turns, run_any_size
 from daguerre.training.recipe import TeachersPlan
+from daguerre.weights.model import Model, run_padded, self_ensemble
 
 __all__ = ["Teachers"]
 
@@ -28,13 +29,12 @@ class Teachers:
 
     def __init__(self, plan: TeachersPlan, scale: int, fabric: Fabric) -> None:
         self.share, self.fabric = plan.share, fabric
-        self.networks: list[nn.Module] = []
+        self.models: list[Model] = []
         for name in plan.weights:
-            loaded = weights.load(name)
-            if loaded.header.task != "upscale" or loaded.header.scale != scale:
+            model = weights.load(name)
+            if model.header.task != "upscale" or model.scale != scale:
                 raise RecipeError(f"teachers.weights: {name!r} does not enlarge by {scale}; name one that does")
-            network = loaded.network.eval().requires_grad_(False)
-            self.networks.append(network.to(fabric.device, memory_format=torch.channels_last))  # type: ignore[call-overload]
+            self.models.append(model.on(Device(fabric.device, torch.float32)))
 
     def wish(self, low: Tensor, high: Tensor) -> Tensor:
         """What is to be made of a small picture: the answer and the truth, mixed by `share`.
@@ -52,10 +52,12 @@ class Teachers:
     @torch.no_grad()
     def answer(self, low: Tensor) -> Tensor:
         """The mean of all answers to a small picture (1, 3, h, w) in [0, 1], float32."""
-        ways = [(network, partial(average_turns, partial(self.ask, network))) for network in self.networks]
-        return torch.stack([run_any_size(network, every_way, low) for network, every_way in ways]).mean(0)
+        answers = [
+            run_padded(self_ensemble(partial(self.ask, model)), low, scale=model.scale, multiple=model.multiple)
+            for model in self.models
+        ]
+        return torch.stack(answers).mean(0)
 
-    def ask(self, network: nn.Module, low: Tensor) -> Tensor:
+    def ask(self, model: Model, low: Tensor) -> Tensor:
         with self.fabric.autocast():
-            made: Tensor = network(low.contiguous(memory_format=torch.channels_last))
-        return made.float()
+            return model.once(low)

@@ -9,7 +9,7 @@ weights.interpolate("realesr-general-wdn-x4", "realesr-general-x4", 0.5).network
 from daguerre.weights.catalog import ModelEntry
 from daguerre.weights.checkpoint import WeightsHeader
 from daguerre.weights.download import fetch
-from daguerre.weights.model import Loaded
+from daguerre.weights.model import Model
 from daguerre.weights.store import (
     available,
     checksum,
@@ -23,7 +23,7 @@ from daguerre.weights.store import (
 )
 
 __all__ = [
-    "Loaded",
+    "Model",
     "ModelEntry",
     "WeightsHeader",
     "available",

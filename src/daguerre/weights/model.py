@@ -1,29 +1,140 @@
-"""A network with its weights: from a file, whoever wrote it, and between two files."""
+"""A network with its weights, ready to be called: from a file, whoever wrote it, and between two files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
+from daguerre.devices import Device
 from daguerre.errors import WeightsDamaged, WeightsError
 from daguerre.options import check_range
+from daguerre.tiling.memory import LARGEST_PROCESSOR_SIDE, window_side
 from daguerre.weights.checkpoint import WeightsHeader, is_ours, load_strictly, read, read_foreign
 from daguerre.weights.convert import detect
 from daguerre.weights.registry import build, task_of
 
-__all__ = ["Loaded", "blend", "load_file"]
+__all__ = ["Model", "blend", "load_file", "run_padded", "self_ensemble"]
+
+Border = Literal["reflect", "replicate"]
+N = TypeVar("N", bound=nn.Module)
+PROCESSOR = Device(torch.device("cpu"), torch.float32)
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A network in evaluation mode, in float32 on the processor, and what its weights say about themselves."""
+class Model:
+    """A network with its weights, in evaluation mode, that one calls with images of any size.
+
+    Args:
+        network: the network, on `device`.
+        header: what its weights say about themselves.
+        device: where it runs, and in which number format.
+    """
 
     network: nn.Module
     header: WeightsHeader
+    device: Device = PROCESSOR
+
+    @property
+    def scale(self) -> int:
+        """Output pixels per input pixel, along each axis."""
+        return int(getattr(self.network, "scale", 1))
+
+    @property
+    def multiple(self) -> int:
+        """Sizes that the network takes are multiples of this; a call pads others."""
+        return int(getattr(self.network, "multiple", 1))
+
+    @property
+    def halo(self) -> int:
+        """Input pixels on each side to give a window; less than the receptive field where a network says so."""
+        return int(getattr(self.network, "effective_halo", getattr(self.network, "halo", 0)))
+
+    @property
+    def grid_halo(self) -> int:
+        """The halo rounded up to the network's multiple, so that grown windows begin where its grid does."""
+        return up_to_multiple(self.halo, self.multiple)
+
+    def on(self, device: Device) -> "Model":
+        """The same model, ready to run on a device."""
+        return replace(self, network=device.place(self.network), device=device)
+
+    def expect(self, kind: type[N]) -> N:
+        """The network, which must be of a kind.
+
+        Raises:
+            WeightsError: it is another one.
+        """
+        if not isinstance(self.network, kind):
+            raise WeightsError(f"{self.header.name} is a {self.header.network}; a {kind.__name__} is needed here")
+        return self.network
+
+    def window_side(self, *, halo: int | None = None, largest: int = LARGEST_PROCESSOR_SIDE) -> int:
+        """Side in input pixels, a multiple of the network's, of windows that fit in memory, their halo not counted."""
+        halo = self.grid_halo if halo is None else halo
+        side = window_side(self.network, self.device.torch_device, self.device.dtype, halo=halo, largest=largest)
+        return side // self.multiple * self.multiple
+
+    def __call__(self, image: Tensor, *, border: Border = "reflect", ensemble: bool = False) -> Tensor:
+        """Run the network on `image` (B, C, H, W) in [0, 1]; gives (B, C', scale H, scale W), float32, on the device.
+
+        Args:
+            border: how a size that is no multiple of the network's is continued at the right and at the bottom.
+            ensemble: average over the eight flips and turns of the image.
+        """
+        function = self_ensemble(self.once) if ensemble else self.once
+        return self.run(function, image, border=border)
+
+    @torch.inference_mode()
+    def run(self, function: Callable[..., Tensor], *images: Tensor, border: Border = "reflect") -> Tensor:
+        """As a call, for a method of the network that takes several images (B, C, H, W) of one size."""
+        placed = [image.to(self.device.torch_device) for image in images]
+        with self.device.autocast():
+            return run_padded(function, *placed, scale=self.scale, multiple=self.multiple, border=border).float()
+
+    def once(self, image: Tensor) -> Tensor:
+        made: Tensor = self.network(image.contiguous(memory_format=torch.channels_last)).float()
+        return made
 
 
-def load_file(path: Path) -> Loaded:
+def run_padded(
+    function: Callable[..., Tensor], *images: Tensor, scale: int, multiple: int, border: Border = "reflect"
+) -> Tensor:
+    """`function` of images (B, C, H, W), padded to a multiple at the right and at the bottom; the result is cropped."""
+    height, width = images[0].shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    if down or right:
+        mode = border if down < height and right < width else "replicate"
+        images = tuple(F.pad(image, (0, right, 0, down), mode=mode) for image in images)
+    return function(*images)[..., : height * scale, : width * scale]
+
+
+def self_ensemble(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The mean of what `function` makes of the eight flips and turns of an image (..., H, W), each turned back.
+
+    Timofte et al. 2016, https://arxiv.org/abs/1511.02228, sec. 3.5; self-ensemble in Lim et al. 2017.
+    """
+
+    def averaged(image: Tensor) -> Tensor:
+        total = torch.zeros((), device=image.device)
+        for flip in (False, True):
+            for turn in range(4):
+                view = torch.rot90(image.flip(-1) if flip else image, turn, (-2, -1))
+                made = torch.rot90(function(view), -turn, (-2, -1))
+                total = total + (made.flip(-1) if flip else made)
+        return total / 8
+
+    return averaged
+
+
+def up_to_multiple(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
+
+
+def load_file(path: Path) -> Model:
     """Build the network that a weights file, ours or foreign, belongs to, and give it its weights.
 
     Raises:
@@ -49,10 +160,10 @@ def load_file(path: Path) -> Loaded:
     except (TypeError, ValueError) as error:
         raise WeightsDamaged(f"{path}: {header.network} cannot be built as it asks ({error})") from error
     load_strictly(network, state, path)
-    return Loaded(network.eval(), header)
+    return Model(network.eval(), header)
 
 
-def blend(first: Loaded, second: Loaded, amount: float) -> Loaded:
+def blend(first: Model, second: Model, amount: float) -> Model:
     """Weights between those of two networks of one architecture: from faithful to vivid on one dial.
 
     Network interpolation, Wang et al. 2018, https://arxiv.org/abs/1809.00219, section 3.4: every weight is
@@ -80,12 +191,12 @@ def blend(first: Loaded, second: Loaded, amount: float) -> Loaded:
     name = f"{one.name} + {amount:g} ({two.name} - {one.name})"
     licence = one.licence if one.licence == two.licence else f"{one.licence} and {two.licence}"
     cleans = one.cleans or two.cleans
-    return Loaded(
+    return Model(
         network, replace(one, name=name, cleans=cleans, licence=licence, source=name, recipe=None, scores={}, note="")
     )
 
 
-def architecture(loaded: Loaded) -> tuple[str, int, dict[str, torch.Size]]:
+def architecture(loaded: Model) -> tuple[str, int, dict[str, torch.Size]]:
     """What must agree; a header's arguments need not, for it may leave out those that are the network's defaults."""
     shapes = {name: tensor.shape for name, tensor in loaded.network.state_dict().items()}
     return loaded.header.network, loaded.header.scale, shapes

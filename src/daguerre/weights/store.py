@@ -17,7 +17,7 @@ from daguerre.options import nearest
 from daguerre.weights.archive import extract, find_member, opened
 from daguerre.weights.catalog import ModelEntry, catalog
 from daguerre.weights.checkpoint import read, read_header, write
-from daguerre.weights.model import Loaded, blend, load_file
+from daguerre.weights.model import Model, blend, load_file
 
 __all__ = [
     "adopt",
@@ -70,7 +70,7 @@ def find(name: str | Path) -> Path:
     raise WeightsNotFound(f"{name} is not in {weights_folder()}; fetch it with `daguerre models fetch {name}`")
 
 
-def load(name: str | Path) -> Loaded:
+def load(name: str | Path) -> Model:
     """Load weights by name or file: the network in evaluation mode, and what its weights say about themselves.
 
     Raises:
@@ -79,7 +79,7 @@ def load(name: str | Path) -> Loaded:
     return load_file(find(name))
 
 
-def interpolate(first: str | Path, second: str | Path, amount: float) -> Loaded:
+def interpolate(first: str | Path, second: str | Path, amount: float) -> Model:
     """Load the weights that lie `amount` of the way from the first to the second, each a name or a file.
 
     Raises:
@@ -226,7 +226,7 @@ def adopt(entry: ModelEntry, published: Path) -> Path:
         scores=entry.scores,
         note=entry.note,
     )
-    return keep(Loaded(loaded.network, header), entry.name)
+    return keep(Model(loaded.network, header), entry.name)
 
 
 def matches(entry: ModelEntry, published: Path) -> bool:
@@ -254,7 +254,7 @@ def verify(name: str | None = None) -> dict[str, str]:
     return result
 
 
-def keep(loaded: Loaded, name: str) -> Path:
+def keep(loaded: Model, name: str) -> Path:
     """Write weights into the user's folder, unrounded."""
     path = weights_folder() / f"{name}{SUFFIX}"
     write(path, loaded.network.state_dict(), replace(loaded.header, name=name), half=False)

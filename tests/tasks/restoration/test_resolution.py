@@ -6,15 +6,14 @@ import torch
 from images.drawn import photo
 
 import daguerre.tasks.restoration.resolution as module
+from daguerre import weights
 from daguerre.degradation.aging import texture
-from daguerre.devices import Device
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.restoration.deblurring import measure_edges
-from daguerre.tasks.restoration.resolution import emptiness, measure_resolution, remade, smaller
+from daguerre.tasks.restoration.resolution import emptiness, measure_resolution, smaller, upscale_again
 
-DEVICE = Device(torch.device("cpu"), torch.float32)
 EXAMPLES = Path(__file__).parents[3] / "examples"
 NAMES = ["astronaut", "coffee"]
 
@@ -70,9 +69,9 @@ def test_the_answer_does_not_depend_on_the_windows(monkeypatch):
 @pytest.mark.parametrize("factor", [2, 3])
 def test_what_is_made_does_not_depend_on_the_windows(factor, monkeypatch):
     picture = Picture.from_array(photo(90, 71, bits=16))
-    whole = remade(picture, factor, DEVICE, exact=True).array()
-    monkeypatch.setattr(module, "window_side", lambda *_, **__: 16)
-    parts = remade(picture, factor, DEVICE, exact=True).array()
+    whole = upscale_again(picture, factor, weights.load(module.MODELS[factor]), exact=True).array()
+    monkeypatch.setattr("daguerre.weights.model.window_side", lambda *_, **__: 16)
+    parts = upscale_again(picture, factor, weights.load(module.MODELS[factor]), exact=True).array()
     assert (whole != picture.array()).any()
     assert np.abs(whole.astype(int) - parts).max() <= 1
 
@@ -81,15 +80,15 @@ def test_what_is_made_does_not_depend_on_the_windows(factor, monkeypatch):
 def test_enlarged_again_it_is_nearer_to_what_it_was(factor, gain):
     sharp = example("coffee")
     before = texture.low_resolution(sharp, factor=factor)
-    after = remade(Picture.from_tensor(before), factor, DEVICE, exact=True).read()
+    after = upscale_again(Picture.from_tensor(before), factor, weights.load(module.MODELS[factor]), exact=True).read()
     assert psnr(after, sharp) > psnr(before, sharp) + gain
 
 
 def test_black_and_white_stays_neutral_and_transparency_stays():
-    grey = remade(Picture.from_array(photo(40, 50, channels=1)), 2, DEVICE, exact=True)
+    grey = upscale_again(Picture.from_array(photo(40, 50, channels=1)), 2, weights.load(module.MODELS[2]), exact=True)
     assert grey.grey
     see_through = Picture.from_array(photo(40, 50, channels=4))
-    made = remade(see_through, 2, DEVICE, exact=False)
+    made = upscale_again(see_through, 2, weights.load(module.MODELS[2]), exact=False)
     assert torch.equal(made.read_alpha(), see_through.read_alpha())
 
 

@@ -12,8 +12,8 @@ from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.images.resize import read_resized
 from daguerre.tasks.provenance import steps_of
+from daguerre.tasks.restoration import pipeline
 from daguerre.tasks.restoration.restorer import RestoreOptions, Restorer
-from daguerre.tasks.restoration.stain_removal import Lightened
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,16 @@ def test_without_scratches_nothing_is_marked(photo):
 
 def test_no_strength_is_no_change(photo, mask_file):
     made = Restorer(scratches=mask_file, strength=0.0)(photo).picture
-    assert np.abs(made.array().astype(int) - photo.array()).max() <= 1
+    assert np.array_equal(made.array(), photo.array())
+
+
+def test_a_mask_in_memory_does_what_its_file_does(photo, mask, mask_file):
+    from_file = Restorer(scratches=mask_file)(photo)
+    for given in (mask, mask.array()):
+        told = Restorer()(photo, mask=given)
+        assert np.array_equal(told.picture.array(), from_file.picture.array())
+        assert told.damaged == from_file.damaged
+    assert "scratches" not in told.step.models
 
 
 def test_grey_stays_exactly_neutral_and_16_bits_stay_16(photo):
@@ -82,26 +91,27 @@ def test_the_same_twice_is_the_same_bytes(photo):
     assert np.array_equal(first, again)
 
 
-def test_stages_are_kept_when_they_are_asked_for(photo, mask_file):
+def test_stages_are_shown_to_who_asks(photo, mask_file):
     restorer = Restorer(scratches=mask_file, stains="off")
-    assert list(restorer(photo, stages=True).stages) == ["damage", "holes filled", "cleaned", "mended"]
-    assert restorer(photo).stages == {}
+    seen = {}
+    restorer(photo, on_stage=seen.__setitem__)
+    assert list(seen) == ["damage", "inpainted", "denoised", "translated"]
 
 
-def test_damage_is_looked_for_where_stains_have_been_lifted(photo):
+def test_damage_is_looked_for_where_stains_have_been_removed(photo, monkeypatch):
     lighter = Picture.from_tensor(photo.read() ** 0.5)
-    restorer = Restorer()
-    restorer.lifter = lambda picture, progress: Lightened(lighter, 0.25)
-    restored = restorer(photo, stages=True)
-    assert list(restored.stages)[:2] == ["stains lifted", "damage"]
-    assert restored.stages["stains lifted"] is lighter
-    assert np.array_equal(restored.mask.array(), restorer.detector(lighter).array())
+    monkeypatch.setattr(pipeline, "remove_stains", lambda *_: (lighter, 0.25))
+    restorer, seen = Restorer(), {}
+    restored = restorer(photo, on_stage=seen.__setitem__)
+    assert list(seen)[:2] == ["stains removed", "damage"]
+    assert seen["stains removed"] is lighter
+    assert np.array_equal(restored.mask.array(), restorer.stages.damage(lighter).array())
     assert restored.stained == 0.25
     assert restored.step.measured["stained_percent"] == 25
 
 
 def test_nobody_looks_for_stains_when_told_so():
-    assert Restorer(stains="off").lifter is None
+    assert Restorer(stains="off").stages.stains is None
 
 
 def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
@@ -179,22 +189,27 @@ def test_a_clean_picture_comes_back_practically_unchanged():
 def test_faces_are_refined_after_everything_else_and_recorded():
     astronaut = Picture.from_array(data.astronaut()[20:220, 120:320])
     options = {"scratches": "off", "fix_fading": "off"}
-    on, off = Restorer(**options)(astronaut, stages=True), Restorer(faces="off", **options)(astronaut)
+    seen = {}
+    on, off = Restorer(**options)(astronaut, on_stage=seen.__setitem__), Restorer(faces="off", **options)(astronaut)
     assert [face.fate for face in on.faces] == ["refined"]
     assert on.step.measured["faces_refined"] == 1
-    assert (on.stages["before the faces"].array() == off.picture.array()).all()
+    assert (seen["before the faces"].array() == off.picture.array()).all()
     assert (on.picture.array() != off.picture.array()).any()
     assert off.faces == ()
     assert "faces" not in off.step.models
 
 
 def test_no_strength_for_faces_looks_for_none():
-    assert Restorer(scratches="off", face_strength=0.0).refiner is None
-    assert Restorer(scratches="off", strength=0.0).refiner is None
+    assert Restorer(scratches="off", face_strength=0.0).stages.faces is None
 
 
-def test_strength_holds_for_faces_too():
-    assert RestoreOptions(strength=0.5, face_strength=0.6).refining().strength == pytest.approx(0.3)
+def test_strength_is_how_far_the_result_lies_from_the_photograph(photo, mask_file):
+    options = {"scratches": mask_file, "fix_fading": "strong"}
+    seen = {}
+    half = Restorer(strength=0.5, **options)(photo, on_stage=seen.__setitem__).picture.read()
+    whole = Restorer(**options)(photo).picture.read()
+    assert (whole - seen["at full strength"].read()).abs().max() < 1 / 255
+    assert (half - (photo.read() + whole) / 2).abs().max() < 1.1 / 255
 
 
 def test_a_faded_print_comes_back_further_if_its_owner_says_so_and_a_clean_one_hardly_changes_unless():

@@ -2,17 +2,15 @@ import math
 
 import pytest
 import torch
+from models import model_of
 from torch import nn
 from torch.nn import functional as F
 
-from daguerre.devices import Device
 from daguerre.images.resample import resize_bicubic
 from daguerre.networks.compact_resnet import CompactResNet
-from daguerre.tasks.upscaling.back_projection import Enlargement, inverse_kernel, run_network
+from daguerre.tasks.upscaling.back_projection import Enlargement, inverse_kernel
 from daguerre.tiling import Window, plan_windows
 from daguerre.weights.registry import build
-
-CPU = Device(torch.device("cpu"), torch.float32)
 
 
 class Unshuffled(nn.Module):
@@ -35,7 +33,7 @@ def network_of(kind):
     else:
         network = CompactResNet(scale=kind, features=8, blocks=2)
         network.conv_last.weight.data *= 30  # make the halo count
-    return CPU.place(network)
+    return network
 
 
 def enlarged(enlargement, low, side):
@@ -64,7 +62,7 @@ def enlarged(enlargement, low, side):
 )
 def test_tiled_equals_whole(kind, size, out_size, project):
     low = torch.rand(1, 3, *size)
-    enlargement = Enlargement(network_of(kind), CPU, size=size, out_size=out_size, project=project)
+    enlargement = Enlargement(model_of(network_of(kind)), size=size, out_size=out_size, project=project)
     whole = enlarged(enlargement, low, max(out_size))
     for side in (13, 32):
         assert (enlarged(enlargement, low, side) - whole).abs().max() < 1e-5
@@ -90,7 +88,7 @@ def test_every_published_network_makes_the_same_tiled_and_whole(name, arguments,
         if isinstance(layer, nn.Conv2d):
             nn.init.normal_(layer.weight, std=1.2 / math.sqrt(layer.weight[0].numel()))
     out_size = tuple(network.scale * length for length in size)
-    enlargement = Enlargement(CPU.place(network), CPU, size=size, out_size=out_size)
+    enlargement = Enlargement(model_of(network), size=size, out_size=out_size)
     low = torch.rand(1, 3, *size)
     whole = enlarged(enlargement, low, max(out_size))
     assert (enlarged(enlargement, low, 37) - whole).abs().max() < 1e-5
@@ -104,7 +102,7 @@ def test_the_result_shrunk_again_is_the_input(factor, least):
     network = network_of(4)
 
     def agreement(project):
-        enlargement = Enlargement(network, CPU, size=size, out_size=out_size, project=project)
+        enlargement = Enlargement(model_of(network), size=size, out_size=out_size, project=project)
         result = enlargement(Window(0, 0, *out_size), low)
         return -10 * math.log10((resize_bicubic(result, *size) - low).square().mean())
 
@@ -126,7 +124,7 @@ def test_nothing_is_invented_where_the_network_adds_nothing():
     size, out_size = (24, 24), (96, 96)
     low = 0.4 + 0.2 * torch.rand(1, 3, *size)
     network = network_of(4)
-    enlargement = Enlargement(network, CPU, size=size, out_size=out_size)
+    enlargement = Enlargement(model_of(network), size=size, out_size=out_size)
     window = Window(0, 0, *out_size)
     result = enlargement(window, low)
     assert enlargement.invented(window, low, result).max() > 0.01
@@ -138,7 +136,7 @@ def test_nothing_is_invented_where_the_network_adds_nothing():
 
 def test_alpha_is_enlarged_without_the_network():
     size, out_size = (9, 7), (36, 28)
-    enlargement = Enlargement(network_of(4), CPU, size=size, out_size=out_size)
+    enlargement = Enlargement(model_of(network_of(4)), size=size, out_size=out_size)
     alpha = torch.ones(1, 1, *size)
     window = Window(3, 5, 20, 11)
     source = enlargement.source(window)
@@ -146,9 +144,9 @@ def test_alpha_is_enlarged_without_the_network():
 
 
 def test_the_ensemble_does_not_depend_on_how_the_picture_is_turned():
-    network = network_of(4)
+    model = model_of(network_of(4))
     image = torch.rand(1, 3, 12, 9)
-    whole = run_network(network, image, CPU, ensemble=True)
-    turned = run_network(network, torch.rot90(image, 1, (-2, -1)), CPU, ensemble=True)
+    whole = model(image, ensemble=True)
+    turned = model(torch.rot90(image, 1, (-2, -1)), ensemble=True)
     assert (torch.rot90(whole, 1, (-2, -1)) - turned).abs().max() < 1e-5
-    assert (whole - run_network(network, image, CPU)).abs().max() > 1e-3
+    assert (whole - model(image)).abs().max() > 1e-3

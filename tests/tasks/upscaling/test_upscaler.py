@@ -10,7 +10,6 @@ import daguerre
 from daguerre import weights
 from daguerre.errors import Cancelled, DeviceError, OptionError, WeightsError, WeightsNotFound
 from daguerre.images import Picture
-from daguerre.tasks.upscaling import upscaler as module
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler, upscale
 from daguerre.weights import checkpoint
 
@@ -138,7 +137,7 @@ def test_a_callback_stops_the_work():
 
 def test_windows_leave_no_trace(monkeypatch):
     whole = levels(deep(), scale=3)
-    monkeypatch.setattr(module, "window_side", lambda *arguments, **options: 5)
+    monkeypatch.setattr("daguerre.weights.model.window_side", lambda *_, **__: 5)
     assert abs(levels(deep(), scale=3) - whole).max() <= 1
 
 

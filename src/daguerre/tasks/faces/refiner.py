@@ -11,16 +11,18 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
-from daguerre.images import Canvas, Picture
+from daguerre.images import Picture
 from daguerre.images.picture import as_picture
+from daguerre.images.visible import read_exactly
+from daguerre.images.window_map import map_windows
 from daguerre.networks.compact_face import CompactFace
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.crops import Frame, Sight, changed, common, missing_grain
 from daguerre.tasks.faces.detection import Boxes, Face, FaceDetector, FaceFinder, YuNet
-from daguerre.tasks.provenance import Record
+from daguerre.tasks.provenance import COMPOSITE, Record
 from daguerre.tasks.result import Result
-from daguerre.tiling import Window, plan_windows, run_windows
+from daguerre.tiling import Window
 
 __all__ = ["OUR_FRAME", "FaceOptions", "FaceRefiner", "Refined", "RefinedFace", "refine_faces"]
 
@@ -135,11 +137,11 @@ class FaceRefiner:
         loaded = weights.load(self.model)
         if loaded.header.task != "faces":
             raise OptionError(f"{self.options.model} is for {loaded.header.task}, not for refining faces")
-        self.network = self.device.place(loaded.network)
         self.ours = isinstance(loaded.network, CompactFace)
         if not self.ours:  # in bfloat16 its siblings give only 28 to 32 dB of what they give in float32
             self.device = replace(self.device, dtype=torch.float32)
-        self.side = int(loaded.network.side)  # type: ignore[arg-type]
+        self.network = loaded.on(self.device)
+        self.side = int(getattr(loaded.network, "side", 0))
         self.frame = OUR_FRAME if self.ours else PUBLISHED_FRAME
         self.find = self.options.finding()
 
@@ -184,10 +186,9 @@ class FaceRefiner:
         """What the network adds to a face."""
         sight = Sight.of(photo, face, self.frame, self.side)
         whole = sight.image.to(self.device.torch_device)
-        with self.device.autocast():
-            made = self.network(whole.contiguous(memory_format=torch.channels_last)).float()
-            if self.ours:  # and its mirror image: 0.07 dB on 60 faces held out
-                made = (made + self.network(whole.flip(-1).contiguous(memory_format=torch.channels_last)).flip(-1)) / 2
+        made = self.network(whole)
+        if self.ours:  # and its mirror image: 0.07 dB on 60 faces held out
+            made = (made + self.network(whole.flip(-1)).flip(-1)) / 2
         detail = (made - whole).cpu()[..., sight.rows, sight.columns]
         grain = missing_grain(photo, sight.inside, detail) if self.options.strength else 0.0
         strength = self.options.strength
@@ -195,10 +196,8 @@ class FaceRefiner:
 
     def blend(self, photo: Picture, frames: list[Frame], progress: ProgressCallback) -> Picture:
         """The photograph with the faces changed, the last of them on top."""
-        canvas = Canvas(photo.height, photo.width, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
 
-        def compute(window: Window, source: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
-            colours, alpha = source
+        def compute(window: Window, colours: Tensor) -> Tensor:
             made = colours.clone()
             for frame in frames:
                 if not frame.touches(window):
@@ -208,19 +207,9 @@ class FaceRefiner:
                 before = colours[..., rows, columns]
                 wanted = (before + frame.change(part)).clamp(0, 1)
                 made[..., rows, columns] = torch.lerp(made[..., rows, columns], wanted, frame.weight(part))
-            return made, alpha
+            return made
 
-        def write(window: Window, made: tuple[Tensor, Tensor | None]) -> None:
-            canvas.write(window, made[0])
-            if made[1] is not None:
-                canvas.write_alpha(window, made[1])
-
-        def read(window: Window) -> tuple[Tensor, Tensor | None]:
-            return photo.read(window), photo.read_alpha(window) if photo.alpha else None
-
-        windows = plan_windows(photo.height, photo.width, SIDE)
-        run_windows(windows, read=read, compute=compute, write=write, step="refining faces", progress=progress)
-        return canvas.picture(like=photo)
+        return map_windows(photo, compute, step="refining faces", side=SIDE, read=read_exactly, progress=progress)
 
     def step(self, faces: list[RefinedFace]) -> Record:
         """What to record of a result: the options that differ from the defaults, but not where it was computed."""
@@ -244,7 +233,7 @@ class FaceRefiner:
                 "faces_kept": kept,
                 "largest_change_percent": max(refined, default=0.0),
             },
-            source_type="algorithmicallyEnhanced" if self.ours else "compositeWithTrainedAlgorithmicMedia",
+            source_type="algorithmicallyEnhanced" if self.ours else COMPOSITE,
         )
 
 

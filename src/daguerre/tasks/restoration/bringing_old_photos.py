@@ -108,7 +108,7 @@ class PublishedRestorer:
         encoder, translation, decoder = (self.network(name) for name in models(filling))
         meter = Meter(progress)
         streaming = Streaming(device=self.device.torch_device, after_strip=meter)
-        multiple = PhotoVAE.multiple * int(translation.multiple)  # type: ignore[arg-type]
+        multiple = PhotoVAE.multiple * int(getattr(translation, "multiple", 1))
         image = padded(colours_of(picture, damage, streaming), multiple, SMALLEST)
         latent = meter.measured("encoding", SMALLEST, cast(PhotoVAE, encoder).encode, image).settled()
         beside = [padded(damage.rows(streaming), multiple, SMALLEST)] if damage else []
@@ -166,7 +166,7 @@ class PublishedDetector:
         """Probabilities: grey, 255 = surely scratched."""
         meter = Meter(progress)
         streaming = Streaming(device=self.device.torch_device, after_strip=meter)
-        multiple = int(self.network.multiple)  # type: ignore[arg-type]
+        multiple = int(getattr(self.network, "multiple", 1))
         smallest = 2 * multiple  # it mirrors the border of its smallest map, which needs two pixels for that
         image = padded(colours_of(picture, None, streaming), multiple, smallest)
         canvas = Canvas(picture.height, picture.width, grey=True)

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
@@ -22,7 +20,7 @@ from daguerre.networks.bringing_old_photos.scratch_unet import ScratchUNet
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.restoration.bringing_old_photos import PublishedDetector
-from daguerre.tiling import Window, plan_windows, run_windows, window_side
+from daguerre.tiling import Window, plan_windows, run_windows
 from daguerre.tiling.components import Components, keep_pieces
 
 __all__ = ["ScratchDetector", "ScratchOptions", "damaged_part", "read_mask"]
@@ -92,14 +90,11 @@ class ScratchDetector:
     def __init__(self, options: ScratchOptions | None = None, **changes: Any) -> None:
         self.options = replace(options or ScratchOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
-        loaded = weights.load(AUTO if self.options.model == "auto" else self.options.model)
-        if loaded.header.task != "scratches":
-            raise OptionError(f"{self.options.model} is for {loaded.header.task}, not for finding scratches")
-        self.network = self.device.place(loaded.network)
-        self.published = PublishedDetector(self.device, self.network) if isinstance(self.network, ScratchUNet) else None
-        self.multiple = int(loaded.network.multiple)  # type: ignore[arg-type]
-        # Windows begin where the network's grid does.
-        self.halo = -(-int(loaded.network.halo) // self.multiple) * self.multiple  # type: ignore[arg-type]
+        self.model = weights.load(AUTO if self.options.model == "auto" else self.options.model).on(self.device)
+        if self.model.header.task != "scratches":
+            raise OptionError(f"{self.options.model} is for {self.model.header.task}, not for finding scratches")
+        published = isinstance(self.model.network, ScratchUNet)
+        self.published = PublishedDetector(self.device, self.model.network) if published else None
 
     def __call__(self, picture: Picture, *, progress: ProgressCallback = silent) -> Picture:
         """A mask of a picture's size: 8-bit grey, 255 = damaged, 0 = sound."""
@@ -130,36 +125,25 @@ class ScratchDetector:
     def likelihood_at_size(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
         """How likely each pixel is damaged, as it looks at the picture's own size."""
         canvas = Canvas(picture.height, picture.width, grey=True)
+        halo = self.model.grid_halo
 
         def read(window: Window) -> Tensor:
-            return read_colours(picture, window.grown(self.halo, picture.height, picture.width))[0]
+            return read_colours(picture, window.grown(halo, picture.height, picture.width))[0]
 
         def compute(window: Window, colours: Tensor) -> Tensor:
-            rows, columns = window.within(window.grown(self.halo, picture.height, picture.width)).slices
+            rows, columns = window.within(window.grown(halo, picture.height, picture.width)).slices
             return self.tensor(colours)[..., rows, columns].cpu()
 
-        windows = plan_windows(picture.height, picture.width, self.side())
+        windows = plan_windows(picture.height, picture.width, self.model.window_side(largest=LARGEST_PROCESSOR_SIDE))
         run_windows(
             windows, read=read, compute=compute, write=canvas.write, step="finding scratches", progress=progress
         )
         return canvas
 
-    @torch.inference_mode()
     def tensor(self, image: Tensor) -> Tensor:
         """How likely each pixel of `image` (1, 3, H, W) in [0, 1] is damaged: (1, 1, H, W) in [0, 1], on the device."""
-        height, width = image.shape[-2:]
-        padding = (0, -width % self.multiple, 0, -height % self.multiple)
-        image = F.pad(image.to(self.device.torch_device), padding, mode="replicate")
-        with self.device.autocast():
-            logits: Tensor = self.network(image.contiguous(memory_format=torch.channels_last))
-        logits = logits[..., :height, :width].float()
-        return logits[:, :1].sigmoid()  # what is lost; the second channel, what is only stained, has not been learnt
-
-    def side(self) -> int:
-        """Side of a window in pixels, a multiple of the network's."""
-        device, dtype = self.device.torch_device, self.device.dtype
-        side = window_side(self.network, device, dtype, halo=self.halo, largest=LARGEST_PROCESSOR_SIDE)
-        return side // self.multiple * self.multiple
+        # The second channel, what is only stained, has not been learnt.
+        return self.model(image, border="replicate")[:, :1].sigmoid()
 
 
 def leave_borders(levels: NDArray[np.uint8], least: int) -> None:

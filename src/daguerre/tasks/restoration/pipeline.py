@@ -1,183 +1,241 @@
-"""The two methods of restoration, ours and the published one, behind one call."""
+"""The stages of restoration, in order."""
 
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, cast
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from daguerre import weights
-from daguerre.devices import Device
+from daguerre.devices import Device, choose_device
 from daguerre.images import Canvas, Picture
 from daguerre.images.filters import BLURRED, excess
 from daguerre.images.visible import read_colours
-from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
-from daguerre.networks.denoising_unet import TextureUNet
-from daguerre.networks.tone_curves import ToneCurves
-from daguerre.progress import ProgressCallback
-from daguerre.tasks.restoration.bringing_old_photos import Filling, PublishedRestorer
+from daguerre.images.window_map import map_windows
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.faces.refiner import MODELS as FACES
+from daguerre.tasks.faces.refiner import FaceRefiner, RefinedFace
+from daguerre.tasks.provenance import Record
+from daguerre.tasks.restoration import denoising, resolution, stain_removal, tone_correction, translation
+from daguerre.tasks.restoration.bringing_old_photos import PublishedRestorer, require
 from daguerre.tasks.restoration.bringing_old_photos import models as published_models
+from daguerre.tasks.restoration.damage_detection import ScratchDetector, damaged_part
 from daguerre.tasks.restoration.deblurring import measure_edges
-from daguerre.tasks.restoration.denoising import cleaned
-from daguerre.tasks.restoration.resolution import MODELS as RESOLUTION
-from daguerre.tasks.restoration.resolution import measure_resolution, remade
+from daguerre.tasks.restoration.denoising import denoise
+from daguerre.tasks.restoration.inpainting import inpaint
+from daguerre.tasks.restoration.options import RestoreOptions
+from daguerre.tasks.restoration.resolution import measure_resolution, upscale_again
+from daguerre.tasks.restoration.stain_removal import remove_stains
 from daguerre.tasks.restoration.tone_correction import ToneCorrection
-from daguerre.tasks.restoration.translation import Mending, fill_coarsely, read_damage
-from daguerre.tiling import Window, plan_windows, run_windows
+from daguerre.tasks.restoration.translation import Translation, read_damage
+from daguerre.tiling import Window
+from daguerre.weights import Model
 
-__all__ = ["FixFading", "Made", "Method", "OurMethod", "PublishedMethod"]
+__all__ = ["STAGES", "OnStage", "Restoration", "Stages"]
 
-FixFading = Literal["auto", "strong", "off"]
+OnStage = Callable[[str, Picture], None]
+"""Gets the name of a stage, one of `STAGES`, and the photograph as it is after it."""
 
-OLD, CLEAN, TRANSLATION = "restore-vae-old", "restore-vae-clean", "restore-translation"
-TEXTURE, TONE = "texture", "tone"
-SIDE = 1024  # pixels of a window in which almost nothing is computed
+STAGES = ("stains removed", "damage", "inpainted", "denoised", "translated", "before the faces", "at full strength")
+"""What a photograph may be on its way, in order; of what is not needed there is none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What a method made of a photograph.
-
-    Args:
-        picture: the result.
-        models: names of the networks that took part.
-        tone_change: mean absolute change of tone, in [0, 1].
-        pale: how far the darkest and the lightest tones still are from black and white, in [0, 1]; 0 if nobody looked.
-        blur: deviation in pixels of the Gaussian that it was blurred with; 0 if it was sharp, or nobody looked.
-        finest: pixels of the finest detail that it held: 2, 3 or 4 if it was enlarged, or as soft as if; else 1.
-        stages: the photograph on its way, by name.
-    """
+@dataclass
+class Restoration:
+    """What was made of a photograph, and found on the way; the fields are `RestoreResult`'s."""
 
     picture: Picture
-    models: tuple[str, ...]
+    models: list[str]
+    on_stage: OnStage | None
+    progress: ProgressCallback
+    mask: Picture | None = None
+    damaged: float = 0.0
+    stained: float = 0.0
     tone_change: float = 0.0
     pale: float = 0.0
     blur: float = 0.0
     finest: int = 1
-    stages: dict[str, Picture] = field(default_factory=dict)
+    faces: tuple[RefinedFace, ...] = ()
+    face_record: Record | None = None
+
+    def show(self, stage: str, picture: Picture) -> None:
+        if self.on_stage is not None:
+            self.on_stage(stage, picture)
 
 
-class Method(Protocol):
-    """Restores photographs whose damage is known."""
-
-    def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
-        """Restore a photograph; `mask` is white where it is damaged, nothing if nobody looked."""
-
-
-class OurMethod:
-    """Mends with the networks that ship, and sets the tones right.
-
-    Args:
-        strength: how far to go from the photograph to the restored one, in [0, 1].
-        blur: deviation in pixels of the Gaussian that photographs are blurred with; unless given it is measured, and
-            their resolution with it.
-        fix_fading: also set the tones right; strong if they have surely changed.
-        keep_colour: of the tones, the lightness alone.
+class Stages:
+    """The models of all stages, loaded; none for what the options leave out.
 
     Raises:
         WeightsNotFound: a network is missing.
     """
 
-    def __init__(
-        self, device: Device, *, strength: float, blur: float | None, fix_fading: FixFading, keep_colour: bool
-    ) -> None:
-        self.device, self.strength, self.blur = device, strength, blur
-        self.toning = {"changed": fix_fading == "strong", "keep_colour": keep_colour}
-        self.models = (TEXTURE, OLD, CLEAN, TRANSLATION, *([TONE] if fix_fading != "off" else []))
-        old = CompactEncoder.of(weights.load(OLD).network)
-        clean = cast(CompactVAE, weights.load(CLEAN).network)
-        translation = cast(CompactTranslation, weights.load(TRANSLATION).network)
-        self.network = cast(LatentRestoration, device.place(LatentRestoration(old, clean, translation)))
-        self.texture = cast(TextureUNet, device.place(weights.load(TEXTURE).network))
-        self.tone = cast(ToneCurves, device.place(weights.load(TONE).network)) if fix_fading != "off" else None
+    def __init__(self, options: RestoreOptions) -> None:
+        self.options = options
+        finds, faces = options.scratches == "auto", options.refining()
+        refines = options.faces == "auto" and faces.strength > 0
+        if options.filling:  # all that is missing is named at once
+            more = [options.detector] * finds + [FACES["microsoft"]] * refines
+            require([*published_models(options.filling), *published_models(None), *more])
+        device = choose_device(options.device, options.precision)
+        exact = Device(device.torch_device, torch.float32)
+        ours = options.filling is None
+        self.published = None if ours else PublishedRestorer(device, filling=options.filling)
+        self.stains = weights.load(stain_removal.MODEL).on(exact) if ours and options.stains == "auto" else None
+        self.damage = ScratchDetector(options.finding()) if finds else None
+        self.restoration = translation.load_restoration(device) if ours else None
+        self.denoising = weights.load(denoising.MODEL).on(device) if ours else None
+        self.tones = weights.load(tone_correction.MODEL).on(exact) if ours and options.fix_fading != "off" else None
+        self.faces = FaceRefiner(faces) if refines else None
+        self.upscaling: dict[str, Model] = {}
+        self.device = device
 
-    def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
-        filled = photo if mask is None else fill_coarsely(photo, mask, self.network, self.device, progress)
-        begun, blur, finest = self.clean(filled, progress)
-        tone = None
-        if self.tone is not None:
-            tone = ToneCorrection.estimate(photo, self.tone, self.device, self.strength, **self.toning)
-        size = (photo.height, photo.width)
-        mending = Mending(self.network, self.device, size)
-        canvas = Canvas(*size, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
-        between = Canvas(*size, bits=photo.bits, grey=photo.grey) if stages else None
+    def restore(
+        self,
+        original: Picture,
+        mask: Picture | None,
+        *,
+        on_stage: OnStage | None = None,
+        progress: ProgressCallback = silent,
+    ) -> Restoration:
+        """Restore a photograph.
 
-        def look(source: Window) -> tuple[Tensor, Tensor]:
-            hurt = torch.zeros(1, 1, source.height, source.width) if mask is None else read_damage(mask, source)
-            return read_colours(begun, source)[0], hurt
+        Args:
+            mask: 8-bit grey, white where it is damaged; unless given, damage is detected if the options want that.
+        """
+        done = Restoration(original, self.used(), on_stage, progress)
+        photo = self.remove_stains(original, done)
+        self.detect_damage(photo, mask, done)
+        if self.published is not None:
+            done.picture = self.published(photo, done.mask if done.damaged else None, progress=done.progress)
+        else:
+            tones = self.estimate_tones(photo, done)
+            photo = self.inpaint(photo, done)
+            photo = self.denoise(photo, done)
+            photo = self.sharpen(photo, done)
+            done.show("denoised", photo)
+            done.picture = self.translate(photo, original, tones, done)
+        self.refine_faces(done)
+        self.apply_strength(original, done)
+        return done
 
-        def read(window: Window) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-            return *look(mending.source(window)), *read_colours(photo, window)
+    def used(self) -> list[str]:
+        """Names of the networks that take part in every restoration."""
+        if self.published is not None:
+            made_by = list(dict.fromkeys((*published_models(None), *published_models(self.options.filling))))
+        else:
+            made_by = [denoising.MODEL, *translation.MODELS]
+        tones, stains = self.tones is not None, self.stains is not None
+        return made_by + [tone_correction.MODEL] * tones + [stain_removal.MODEL] * stains
 
-        def compute(
-            window: Window, source: tuple[Tensor, Tensor, Tensor, Tensor | None]
-        ) -> tuple[Tensor, Tensor, Tensor | None]:
-            image, hurt, before, alpha = source
-            mended = torch.lerp(before, mending(window, image, hurt).clamp(0, 1), self.strength)
-            return mended, mended if tone is None else tone(window, mended), alpha
+    def remove_stains(self, photo: Picture, done: Restoration) -> Picture:
+        if self.stains is None:
+            return photo
+        unstained, done.stained = remove_stains(photo, self.stains, done.progress)
+        if unstained is not photo:
+            done.show("stains removed", unstained)
+        return unstained
 
-        def write(window: Window, made: tuple[Tensor, Tensor, Tensor | None]) -> None:
-            mended, toned, alpha = made
-            canvas.write(window, toned)
-            if alpha is not None:
-                canvas.write_alpha(window, alpha)
-            if between is not None:
-                between.write(window, mended)
+    def detect_damage(self, photo: Picture, given: Picture | None, done: Restoration) -> None:
+        done.mask = given
+        if given is None and self.damage is not None:
+            done.mask = self.damage(photo, progress=done.progress)
+            done.models.append(self.options.detector)
+        if done.mask is not None:
+            done.damaged = damaged_part(done.mask)
+            done.show("damage", done.mask)
 
-        mending.limit = mending.calm(look)
-        run_windows(mending.windows(), read=read, compute=compute, write=write, step="restoring", progress=progress)
-        way = ({} if filled is photo else {"holes filled": filled}) | {"cleaned": begun}
-        if between is not None:
-            way["mended"] = between.picture(like=photo)
-        picture = canvas.picture(like=photo)
-        found = {"tone_change": tone.change, "pale": tone.pale} if tone else {}
-        models = (*self.models, *([RESOLUTION[finest]] if finest > 1 else []))
-        return Made(picture=picture, models=models, blur=blur, finest=finest, stages=way if stages else {}, **found)
+    def inpaint(self, photo: Picture, done: Restoration) -> Picture:
+        if done.mask is None or not done.damaged or self.restoration is None:
+            return photo
+        filled = inpaint(photo, done.mask, self.restoration, done.progress)
+        done.show("inpainted", filled)
+        return filled
 
-    def clean(self, photo: Picture, progress: ProgressCallback) -> tuple[Picture, float, int]:
-        """A photograph without its grain and its blur, how wide that was, and how many pixels its finest detail."""
-        begun = cleaned(photo, self.texture, self.device, progress)
-        if self.blur is not None:
-            return self.unblur(begun, self.blur, progress), self.blur, 1
-        edges = measure_edges(begun)
-        finest, enlarged = measure_resolution(begun, edges)
-        if edges >= BLURRED and not enlarged:
-            return self.unblur(begun, edges, progress), edges, 1
-        if finest > 1:
-            begun = remade(begun, finest, self.device, progress, exact=enlarged)
-        return begun, 0.0, finest
+    def denoise(self, photo: Picture, done: Restoration, *, blur: float = 0.0) -> Picture:
+        return photo if self.denoising is None else denoise(photo, self.denoising, done.progress, blur=blur)
 
-    def unblur(self, photo: Picture, blur: float, progress: ProgressCallback) -> Picture:
-        undone = excess(blur)
-        return cleaned(photo, self.texture, self.device, progress, blur=undone) if undone else photo
+    def sharpen(self, photo: Picture, done: Restoration) -> Picture:
+        """Deblur a photograph of which nothing is sharp; upscale again one that was enlarged."""
+        if self.options.blur_pixels is not None:
+            done.blur = self.options.blur_pixels
+        else:
+            edges = measure_edges(photo)
+            done.finest, enlarged = measure_resolution(photo, edges)
+            if edges < BLURRED or enlarged:
+                return self.upscale_again(photo, done, exact=enlarged) if done.finest > 1 else photo
+            done.blur = edges
+        undone = excess(done.blur)
+        return self.denoise(photo, done, blur=undone) if undone else photo
 
+    def upscale_again(self, photo: Picture, done: Restoration, *, exact: bool) -> Picture:
+        name = resolution.MODELS[done.finest]
+        if name not in self.upscaling:
+            self.upscaling[name] = weights.load(name).on(self.device)
+        done.models.append(name)
+        return upscale_again(photo, done.finest, self.upscaling[name], done.progress, exact=exact)
 
-class PublishedMethod:
-    """Restores with Microsoft's networks, which set the tones as they were trained to.
+    def estimate_tones(self, photo: Picture, done: Restoration) -> ToneCorrection | None:
+        if self.tones is None:
+            return None
+        faded, keep = self.options.fix_fading == "strong", self.options.keep_colour
+        tones = ToneCorrection.estimate(photo, self.tones, changed=faded, keep_colour=keep)
+        done.tone_change, done.pale = tones.change * self.options.strength, tones.pale
+        return tones
 
-    Args:
-        strength: how far to go from the photograph to the restored one, in [0, 1].
-        filling: what fills damage.
+    def translate(
+        self,
+        photo: Picture,
+        original: Picture,
+        tones: ToneCorrection | None,
+        done: Restoration,
+    ) -> Picture:
+        """The translation between latent spaces, and the tones, in one pass."""
+        assert self.restoration is not None
+        size, mask = (photo.height, photo.width), done.mask if done.damaged else None
+        translation = Translation(self.restoration, size)
+        untoned = Canvas(*size, bits=original.bits, grey=original.grey) if done.on_stage else None
 
-    Raises:
-        WeightsNotFound: a network is missing.
-    """
+        def damage(source: Window) -> Tensor:
+            return torch.zeros(1, 1, source.height, source.width) if mask is None else read_damage(mask, source)
 
-    def __init__(self, device: Device, *, strength: float, filling: Filling) -> None:
-        self.strength = strength
-        self.restorer = PublishedRestorer(device, filling=filling)
-        self.models = tuple(dict.fromkeys((*published_models(None), *published_models(self.restorer.filling))))
+        def restore(window: Window, image: Tensor) -> Tensor:
+            made = translation(window, image, damage(translation.source(window))).clamp(0, 1)
+            if untoned is not None:
+                untoned.write(window, made)
+            return made if tones is None else tones(window, made)
 
-    def __call__(self, photo: Picture, mask: Picture | None, *, stages: bool, progress: ProgressCallback) -> Made:
-        made = self.restorer(photo, mask, progress=progress)
-        if self.strength == 1:
-            return Made(picture=made, models=self.models)
-        canvas = Canvas(photo.height, photo.width, bits=photo.bits, grey=photo.grey, alpha=photo.alpha)
-        for window in plan_windows(photo.height, photo.width, SIDE):
-            before, alpha = read_colours(photo, window)
-            canvas.write(window, torch.lerp(before, made.read(window), self.strength))
-            if alpha is not None:
-                canvas.write_alpha(window, alpha)
-        stage = {"restored": made} if stages else {}
-        return Made(picture=canvas.picture(like=photo), models=self.models, stages=stage)
+        translation.limit = translation.calm(lambda source: (read_colours(photo, source)[0], damage(source)))
+        restored = map_windows(
+            photo,
+            restore,
+            step="restoring",
+            side=translation.side,
+            source=translation.source,
+            like=original,
+            bits=original.bits if self.options.strength == 1 else 16,
+            progress=done.progress,
+        )
+        if untoned is not None:
+            done.show("translated", untoned.picture(like=original))
+        return restored
+
+    def refine_faces(self, done: Restoration) -> None:
+        if self.faces is None:
+            return
+        refined = self.faces(done.picture, progress=done.progress)
+        if refined.refined:
+            done.show("before the faces", done.picture)
+        done.picture, done.faces, done.face_record = refined.picture, refined.faces, refined.step
+
+    def apply_strength(self, original: Picture, done: Restoration) -> None:
+        """Go back towards the photograph as it was, by `strength`, in everything that was done."""
+        strength, restored = self.options.strength, done.picture
+        if strength == 1:
+            return
+        done.show("at full strength", restored)
+
+        def mix(window: Window, colours: Tensor) -> Tensor:
+            return torch.lerp(colours, restored.read(window), strength)
+
+        done.picture = map_windows(original, mix, step="applying strength", progress=done.progress)

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from daguerre import weights
-from daguerre.devices import Device
-from daguerre.images import Canvas, Picture
+from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.images.visible import read_colours
+from daguerre.images.window_map import map_windows
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.upscaling.back_projection import Axis, Enlargement, Span, box
-from daguerre.tiling import Window, plan_windows, run_windows, window_side
+from daguerre.tiling import Window, plan_windows
+from daguerre.weights import Model
 
-__all__ = ["MODELS", "Resolution", "measure_resolution", "remade", "smaller"]
+__all__ = ["MODELS", "Resolution", "measure_resolution", "smaller", "upscale_again"]
 
 MODELS = {2: "compact-x2", 3: "compact-x4", 4: "compact-x4"}
 """What enlarges a smaller picture again, by how many times; faithful ones, which invent nothing."""
@@ -85,20 +85,30 @@ def smaller(photo: Picture, factor: int, *, exact: bool = True, light: bool = Fa
             shrunk as networks that enlarge have learnt it, antialiased bicubic.
         light: only its lightness.
     """
-    size = [max(round(side / factor), 1) for side in (photo.height, photo.width)]
-    axes = [Axis(a, b, factor) for a, b in zip(size, (photo.height, photo.width), strict=True)]
-    canvas = Canvas(size[0], size[1], bits=16, grey=photo.grey or light)
-    for window in plan_windows(size[0], size[1], SIDE // factor):
+    height, width = (max(round(side / factor), 1) for side in (photo.height, photo.width))
+    axes = [Axis(a, b, factor) for a, b in ((height, photo.height), (width, photo.width))]
+
+    def spans(window: Window) -> list[tuple[Span, Span, Span]]:
         wanted = Span(window.top, window.bottom), Span(window.left, window.right)
         wide = [axis.around(span) if exact else span for axis, span in zip(axes, wanted, strict=True)]
         held = [axis.shrunk_from(span) for axis, span in zip(axes, wide, strict=True)]
-        piece = read_colours(photo, box(*held))[0]
-        piece = luma(piece) if canvas.grey else piece
-        for dim, axis, *spans in zip((-2, -1), axes, held, wide, wanted, strict=True):
-            piece = axis.shrink(piece, dim, spans[0], spans[1])
-            piece = axis.sharpen(piece, dim, spans[1], spans[2]) if exact else piece
-        canvas.write(window, piece)
-    return canvas.picture()
+        return list(zip(held, wide, wanted, strict=True))
+
+    def source(window: Window) -> Window:
+        (rows, _, _), (columns, _, _) = spans(window)
+        return box(rows, columns)
+
+    def shrink(window: Window, piece: Tensor) -> Tensor:
+        piece = luma(piece) if grey else piece
+        for dim, axis, (held, wide, wanted) in zip((-2, -1), axes, spans(window), strict=True):
+            piece = axis.shrink(piece, dim, held, wide)
+            piece = axis.sharpen(piece, dim, wide, wanted) if exact else piece
+        return piece
+
+    grey = photo.grey or light
+    return map_windows(
+        photo, shrink, side=SIDE // factor, source=source, size=(height, width), bits=16, grey=grey, opaque=True
+    )
 
 
 def unexplained(photo: Picture, copy: Picture) -> float:
@@ -115,8 +125,10 @@ def unexplained(photo: Picture, copy: Picture) -> float:
     return total / (photo.height * photo.width)
 
 
-def remade(photo: Picture, factor: int, device: Device, progress: ProgressCallback = silent, *, exact: bool) -> Picture:
-    """A photograph whose smaller copy is enlarged by a network instead of as it was, at 16 bits.
+def upscale_again(
+    photo: Picture, factor: int, model: Model, progress: ProgressCallback = silent, *, exact: bool
+) -> Picture:
+    """A photograph whose smaller copy is enlarged by a model instead of as it was, at 16 bits.
 
     What bicubic enlargement of the copy does not explain is kept as it is.
 
@@ -124,25 +136,12 @@ def remade(photo: Picture, factor: int, device: Device, progress: ProgressCallba
         exact: how the copy is made, see `smaller`.
     """
     copy = smaller(photo, factor, exact=exact)
-    network = device.place(weights.load(MODELS[factor]).network)
-    enlargement = Enlargement(
-        network, device, size=(copy.height, copy.width), out_size=(photo.height, photo.width), project=False
-    )
-    canvas = Canvas(photo.height, photo.width, bits=16, grey=photo.grey, alpha=photo.alpha)
+    size = (photo.height, photo.width)
+    enlargement = Enlargement(model, size=(copy.height, copy.width), out_size=size, project=False)
 
-    def read(window: Window) -> tuple[Tensor, Tensor, Tensor | None]:
-        return copy.read(enlargement.source(window)), *read_colours(photo, window)
+    def compute(window: Window, before: Tensor) -> Tensor:
+        low = copy.read(enlargement.source(window))
+        return before + enlargement(window, low).cpu() - enlargement.plain(window, low)
 
-    def compute(window: Window, source: tuple[Tensor, Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
-        low, before, alpha = source
-        return before + enlargement(window, low).cpu() - enlargement.plain(window, low), alpha
-
-    def write(window: Window, made: tuple[Tensor, Tensor | None]) -> None:
-        canvas.write(window, made[0])
-        if made[1] is not None:
-            canvas.write_alpha(window, made[1])
-
-    side = window_side(network, device.torch_device, device.dtype, halo=enlargement.halo)
-    windows = plan_windows(photo.height, photo.width, side * factor)
-    run_windows(windows, read=read, compute=compute, write=write, step="enlarging again", progress=progress)
-    return canvas.picture(like=photo)
+    side = model.window_side(halo=model.halo) * factor
+    return map_windows(photo, compute, step="upscaling again", side=side, bits=16, progress=progress)

@@ -5,27 +5,45 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from daguerre.devices import Device
 from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.images.resize import read_resized
 from daguerre.networks.tone_curves import ToneCurves, apply_curves, blend_curves, extremes, stretched_curves
-from daguerre.options import check_range
 from daguerre.tasks.restoration.tint import Tint
 from daguerre.tiling import Window
+from daguerre.weights import Model
 
-__all__ = ["ToneCorrection"]
+__all__ = ["MODEL", "USUAL", "Caution", "ToneCorrection"]
 
-# How far the ends of the tones move before the network looks: STRONG where they are known to have changed, and then a
-# SHARE of what it wants is done; else FAR at most, where it alone would change them by PLAIN. It has learnt little
-# of strong casts: with five laid over 21 photographs it reaches 17.9 dB by itself, 19.6 so, and 25.3 if told; where
-# these are aged in six ways 25.2, 25.0 and 22.9; and new ones keep 54.5 and 57.1 dB in the first two cases
-# (benchmarks/quality/tones.py).
-STRONG, SHARE, FAR, PLAIN = 0.85, 0.5, 0.5, 0.13
+MODEL = "tone"
 
-# A change smaller than this is as often wrong as right, so the smaller it is, the less of it is made. That costs aged
-# photographs 0.1 dB; new ones keep 57.1 dB instead of 54.5, the worst but one 41 instead of 35.
-SLIGHT = 0.03
+
+@dataclass(frozen=True)
+class Caution:
+    """How far tones are corrected on which evidence.
+
+    The ends of the tones are moved before the network looks, for it has learnt little of strong casts: with five laid
+    over 21 photographs it reaches 17.9 dB by itself, 19.6 so, and 25.3 if told that they have faded; where these are
+    aged in six ways 25.2, 25.0 and 22.9; and new ones keep 54.5 and 57.1 dB in the first two cases
+    (benchmarks/quality/tones.py).
+
+    Args:
+        told_stretch: how far the ends move where the tones are known to have changed, of the way to black and white.
+        told_share: how much of what the network then wants is done.
+        most_stretch: how far they move at most where nobody knows.
+        plain_change: mean change by the network alone from which they move that far.
+        slight_change: a smaller one is as often wrong as right, so the smaller it is, the less of it is made. That
+            costs aged photographs 0.1 dB; new ones keep 57.1 dB instead of 54.5, the worst but one 41 instead of 35.
+    """
+
+    told_stretch: float = 0.85
+    told_share: float = 0.5
+    most_stretch: float = 0.5
+    plain_change: float = 0.13
+    slight_change: float = 0.03
+
+
+USUAL = Caution()
 
 
 @dataclass(frozen=True)
@@ -56,32 +74,29 @@ class ToneCorrection:
     def estimate(
         cls,
         picture: Picture,
-        network: ToneCurves,
-        device: Device,
-        strength: float = 1.0,
+        model: Model,
         *,
         changed: bool = False,
         keep_colour: bool = False,
+        caution: Caution = USUAL,
     ) -> "ToneCorrection":
         """Look at a reduced copy of a picture; however large that is, it is read strip by strip.
 
         Args:
-            network: on the device; it runs in float32 there.
-            strength: 1 corrects as the network suggests, but for slight changes; 0 not at all.
+            model: a `ToneCurves`; runs in float32.
             changed: the tones have surely changed. Else they may be as they were: a pale picture may be pale by nature,
                 and only where the network sees that much has changed more is done than it asks for.
             keep_colour: correct lightness alone: every pixel keeps its hue, and its saturation as far as its new
                 lightness allows; the yellow of paper and the brown of a sepia print stay as they are.
 
         Raises:
-            OptionError: a strength outside [0, 1].
             UnreadablePicture: the file is damaged.
         """
-        check_range("strength", strength, 0, 1)
+        network = model.expect(ToneCurves)
         copy, _ = read_resized(picture, network.side, network.side)
         if keep_colour or picture.grey:
             copy = luma(copy).expand(-1, 3, -1, -1)
-        image, places = copy.to(device.torch_device), (torch.arange(network.side) + 0.5) / network.side
+        image, places = copy.to(model.device.torch_device), (torch.arange(network.side) + 0.5) / network.side
         tint = Tint.of(copy)
 
         def correct(curves: Tensor) -> tuple[Tensor, float]:
@@ -90,12 +105,13 @@ class ToneCorrection:
             return made, (made - copy).abs().mean().item()
 
         if changed:
-            curves = stretched_curves(network, image, STRONG, SHARE).cpu()
+            curves = stretched_curves(network, image, caution.told_stretch, caution.told_share).cpu()
+            share = 1.0
         else:
-            far = FAR * min(correct(network(image).cpu())[1] / PLAIN, 1)
-            curves = stretched_curves(network, image, far).cpu()
-            strength *= min(correct(curves)[1] / SLIGHT, 1)
-        curves = blend_curves(curves, strength)
+            evidence = min(correct(network(image).cpu())[1] / caution.plain_change, 1)
+            curves = stretched_curves(network, image, caution.most_stretch * evidence).cpu()
+            share = min(correct(curves)[1] / caution.slight_change, 1.0)
+        curves = blend_curves(curves, share)
         made, change = correct(curves)
         dark, light = extremes(made)
         pale = (dark + 1 - light).mean().item()

@@ -45,7 +45,7 @@ def check_labels(features: str) -> None:
     labelling(features)
 
 
-def labelling(features: str) -> tuple[weights.Loaded, VGG19]:
+def labelling(features: str) -> tuple[weights.Model, VGG19]:
     loaded = weights.load(features)
     if not isinstance(loaded.network, VGG19) or loaded.network.head is None or not loaded.header.labels:
         raise OptionError(f"{features} names no labels; those of vgg19-slim do")

@@ -11,18 +11,18 @@ filter at the size of the input. Then S of the result is y: back-projection (Ira
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from daguerre.devices import Device
 from daguerre.images.resample import resample_axis, support
-from daguerre.networks.running import average_turns, run_any_size
 from daguerre.tiling import Window
+from daguerre.weights import Model
 
-__all__ = ["Axis", "Enlargement", "Span", "box", "run_network"]
+__all__ = ["Axis", "Enlargement", "Span", "box"]
 
 REACH = 8  # input pixels G looks to each side; its weights fall to a third from one to the next
 
@@ -74,6 +74,9 @@ class Axis:
         return matrix @ piece if dim == -2 else piece @ matrix.T
 
 
+Filter = Callable[[Axis, Tensor, int, Span, Span], Tensor]
+
+
 @dataclass(frozen=True)
 class Reach:
     """What one axis of a window of the result depends on, level by level."""
@@ -107,35 +110,30 @@ class Enlargement:
     """Makes any window of an enlarged picture from the input pixels it depends on, and from nothing else.
 
     Args:
-        network: a generator with `scale`, `halo` and `multiple`, already on `device`.
+        model: a network that enlarges.
         size, out_size: (height, width) of the input and of the result, in pixels.
         project: make the result agree with the input.
         ensemble: average the network over the eight flips and turns of its input.
-        halo: input pixels the network is given around what it makes; its own `halo` unless said.
     """
 
     def __init__(
         self,
-        network: nn.Module,
-        device: Device,
+        model: Model,
         *,
         size: tuple[int, int],
         out_size: tuple[int, int],
         project: bool = True,
         ensemble: bool = False,
-        halo: int | None = None,
     ) -> None:
-        self.network, self.device = network, device
-        self.scale, self.multiple = int(network.scale), int(network.multiple)  # type: ignore[arg-type]
-        self.halo = int(network.halo if halo is None else halo)  # type: ignore[arg-type]
-        self.axes = tuple(Axis(a, b, self.scale) for a, b in zip(size, out_size, strict=True))
+        self.model = model
+        self.axes = tuple(Axis(a, b, model.scale) for a, b in zip(size, out_size, strict=True))
         self.project, self.ensemble = project, ensemble
 
     def reaches(self, window: Window) -> tuple[Reach, Reach]:
         """What a window of the result depends on, along its rows and along its columns."""
         spans = Span(window.top, window.bottom), Span(window.left, window.right)
         rows, columns = (
-            plan_reach(axis, span, halo=self.halo, multiple=self.multiple, project=self.project)
+            plan_reach(axis, span, halo=self.model.halo, multiple=self.model.multiple, project=self.project)
             for axis, span in zip(self.axes, spans, strict=True)
         )
         return rows, columns
@@ -157,11 +155,11 @@ class Enlargement:
             (1, 3, window.height, window.width) in [0, 1], on the device.
         """
         rows, columns = self.reaches(window)
-        low = low.to(self.device.torch_device)
+        low = low.to(self.model.device.torch_device)
         draft = self.draft(low, rows, columns)
         result = cut(draft, rows.draft, columns.draft, rows.result, columns.result)
         if self.project:
-            seen = self.apply("shrink", draft, [(r.draft, r.residual) for r in (rows, columns)])
+            seen = self.apply(Axis.shrink, draft, [(r.draft, r.residual) for r in (rows, columns)])
             given = cut(low, rows.source, columns.source, rows.residual, columns.residual)
             result = result + self.determined(given - seen, rows, columns)
         return result.clamp(0, 1)
@@ -178,41 +176,29 @@ class Enlargement:
         """Enlarge a channel no network should touch, alpha: bicubic, in [0, 1]; `low` at `source(window)`."""
         rows, columns = self.reaches(window)
         low = cut(low, rows.source, columns.source, rows.correction, columns.correction)
-        return self.apply("enlarge", low, [(r.correction, r.result) for r in (rows, columns)]).clamp(0, 1)
+        return self.apply(Axis.enlarge, low, [(r.correction, r.result) for r in (rows, columns)]).clamp(0, 1)
 
     def determined(self, low: Tensor, rows: Reach, columns: Reach) -> Tensor:
         """U G of input pixels at the `residual` spans: the smoothest enlargement that shrinks to them again."""
-        sharp = self.apply("sharpen", low, [(r.residual, r.correction) for r in (rows, columns)])
-        return self.apply("enlarge", sharp, [(r.correction, r.result) for r in (rows, columns)])
+        sharp = self.apply(Axis.sharpen, low, [(r.residual, r.correction) for r in (rows, columns)])
+        return self.apply(Axis.enlarge, sharp, [(r.correction, r.result) for r in (rows, columns)])
 
     def draft(self, low: Tensor, rows: Reach, columns: Reach) -> Tensor:
         """What the network makes, resampled to the size of the result, at the `draft` spans."""
-        detail = run_network(self.network, low, self.device, ensemble=self.ensemble)
-        down, across = (Span(r.source.start * self.scale, r.source.stop * self.scale) for r in (rows, columns))
+        detail = self.model(low, ensemble=self.ensemble)
+        scale = self.model.scale
+        down, across = (Span(r.source.start * scale, r.source.stop * scale) for r in (rows, columns))
         detail = cut(detail, down, across, rows.detail, columns.detail)
         for dim, axis, reach in zip((-2, -1), self.axes, (rows, columns), strict=True):
             if axis.size * axis.scale != axis.out_size:
                 detail = resample(detail, dim, axis.size * axis.scale, axis.out_size, reach.detail, reach.draft)
         return detail
 
-    def apply(self, what: str, piece: Tensor, spans: list[tuple[Span, Span]]) -> Tensor:
+    def apply(self, filter: Filter, piece: Tensor, spans: list[tuple[Span, Span]]) -> Tensor:
         """Apply one of the separable filters of `Axis` along rows, then along columns."""
         for dim, axis, (held, wanted) in zip((-2, -1), self.axes, spans, strict=True):
-            piece = getattr(axis, what)(piece, dim, held, wanted)
+            piece = filter(axis, piece, dim, held, wanted)
         return piece
-
-
-def run_network(network: nn.Module, image: Tensor, device: Device, *, ensemble: bool = False) -> Tensor:
-    """Run a generator on (1, 3, H, W) in [0, 1]; sizes that are no multiple of the network's are mirrored up to one."""
-    once = functools.partial(run_once, network, device=device)
-    every = functools.partial(average_turns, once) if ensemble else once
-    return run_any_size(network, every, image)
-
-
-def run_once(network: nn.Module, image: Tensor, device: Device) -> Tensor:
-    """What `network` makes of `image`, in float32."""
-    with device.autocast():
-        return network(image.contiguous(memory_format=torch.channels_last)).float()  # type: ignore[no-any-return]
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,14 +13,16 @@ from daguerre.devices import Precision, choose_device, device_option, precision_
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture
 from daguerre.images.picture import as_picture
-from daguerre.images.visible import read_colours
+from daguerre.images.visible import read_colours, read_exactly
+from daguerre.images.window_map import map_windows
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.provenance import Record
 from daguerre.tasks.result import Result
 from daguerre.tasks.upscaling.back_projection import Enlargement
 from daguerre.tasks.upscaling.consistency import measure_agreement
-from daguerre.tiling import Window, plan_windows, run_windows, window_side
+from daguerre.tiling import Window
+from daguerre.weights import Model
 
 __all__ = ["UpscaleOptions", "Upscaled", "Upscaler", "upscale"]
 
@@ -135,7 +137,7 @@ class Upscaler:
     def __init__(self, options: UpscaleOptions | None = None, **changes: Any) -> None:
         self.options = replace(options or UpscaleOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
-        self.loaded: dict[str, weights.Loaded] = {}
+        self.models: dict[str, Model] = {}
         self.towards, self.amount = self.options.towards, self.options.amount
         if self.options.vivid:
             self.towards, self.amount = VIVID[self.options.clean][1], self.options.vivid
@@ -215,27 +217,23 @@ class Upscaler:
             return {4: VIVID[self.options.clean][0]}
         return CLEANING if self.options.clean else AUTO
 
-    def model(self, name: str) -> weights.Loaded:
-        """A network ready to run, loaded once."""
-        if name not in self.loaded:
-            if self.towards is None:
-                loaded = weights.load(name)
-            else:
-                loaded = weights.interpolate(name, self.towards, self.amount)
-            self.loaded[name] = replace(loaded, network=self.device.place(loaded.network))
-        return self.loaded[name]
+    def model(self, name: str) -> Model:
+        """A model ready to run, loaded once."""
+        if name not in self.models:
+            towards = self.towards
+            model = weights.interpolate(name, towards, self.amount) if towards else weights.load(name)
+            self.models[name] = model.on(self.device)
+        return self.models[name]
 
     def enlargement(self, stage: Pass, size: tuple[int, int]) -> Enlargement:
         model = self.model(stage.model)
         return Enlargement(
-            model.network,
-            self.device,
+            model,
             size=size,
             out_size=stage.out_size,
             # What a network takes away on purpose, agreement would bring back.
             project=self.options.agree == "on" or (self.options.agree == "auto" and not model.header.cleans),
             ensemble=self.options.ensemble,
-            halo=getattr(model.network, "effective_halo", None),
         )
 
     def enlarge(
@@ -250,37 +248,30 @@ class Upscaler:
     ) -> tuple[Picture, Picture | None]:
         """One pass over one picture, window by window."""
         enlargement = self.enlargement(stage, (low.height, low.width))
-        # Between passes the picture is kept at 16 bits, so that rounding happens once, at the end.
-        canvas = Canvas(*stage.out_size, bits=original.bits if last else 16, grey=low.grey, alpha=low.alpha)
-        invention = Canvas(*stage.out_size, grey=True) if invented else None
+        map_of_invented = Canvas(*stage.out_size, grey=True) if invented else None
 
-        def read(window: Window) -> tuple[Tensor, Tensor | None]:
-            at = enlargement.source(window)
-            if low is original:
-                return read_colours(low, at)
-            return low.read(at), low.read_alpha(at) if low.alpha else None  # what lies hidden in it we made ourselves
-
-        def compute(
-            window: Window, source: tuple[Tensor, Tensor | None]
-        ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-            colours, alpha = source
+        def enlarge(window: Window, colours: Tensor) -> Tensor:
             made = enlargement(window, colours)
-            strange = enlargement.invented(window, colours, made).cpu() if invention else None
-            return made.cpu(), None if alpha is None else enlargement.plain(window, alpha), strange
+            if map_of_invented is not None:
+                strange = enlargement.invented(window, colours, made).cpu()
+                map_of_invented.write(window, (strange / INVENTED_WHITE).clamp(0, 1).expand(-1, 3, -1, -1))
+            return made
 
-        def write(window: Window, made: tuple[Tensor, Tensor | None, Tensor | None]) -> None:
-            image, alpha, strange = made
-            canvas.write(window, image)
-            if alpha is not None:
-                canvas.write_alpha(window, alpha)
-            if invention is not None and strange is not None:
-                invention.write(window, (strange / INVENTED_WHITE).clamp(0, 1).expand(-1, 3, -1, -1))
-
-        side = window_side(enlargement.network, self.device.torch_device, self.device.dtype, halo=enlargement.halo)
         factor = max(stage.out_size[0] / low.height, stage.out_size[1] / low.width)
-        windows = plan_windows(*stage.out_size, max(int(side * factor), 1))
-        run_windows(windows, read=read, compute=compute, write=write, step=step, progress=progress)
-        return canvas.picture(like=original), invention.picture() if invention else None
+        made = map_windows(
+            low,
+            enlarge,
+            step=step,
+            side=max(int(enlargement.model.window_side(halo=enlargement.model.halo) * factor), 1),
+            source=enlargement.source,
+            size=stage.out_size,
+            # Between passes the picture is kept at 16 bits, so that rounding happens once, at the end.
+            bits=original.bits if last else 16,
+            alpha=enlargement.plain,
+            read=read_colours if low is original else read_exactly,  # what is hidden in a pass's result is our own
+            progress=progress,
+        )
+        return made, map_of_invented.picture() if map_of_invented else None
 
 
 def upscale(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:

@@ -18,7 +18,7 @@ class DetectedMasks:
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
         self.network = weights.load(DETECTOR).network.eval().to(fabric.device)
-        self.multiple = int(self.network.multiple)  # type: ignore[arg-type]
+        self.multiple = int(getattr(self.network, "multiple", 1))
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class Scratches:
         self.recipe, self.fabric = recipe, fabric
         check_losses(recipe.losses, {"cross_entropy", "dice"})
         network = start(recipe)
-        self.multiple = int(network.multiple)  # type: ignore[arg-type]
+        self.multiple = int(getattr(network, "multiple", 1))
         self.pictures = AgedPictures(recipe, data, fabric, progress, least=min(LEAST, recipe.crop))
         self.left_out = self.pictures.left_out
         self.labels: list[str] = []
