@@ -58,7 +58,7 @@ class Mark:
 
     @classmethod
     def read(cls, entry: dict[str, Any]) -> "Mark":
-        """A mark of the file: {"kind": k, "line": [...], "width": w}, {"spot": [x, y], "radius": r} or {"area": [...]}."""
+        """A mark of the file: a kind and a "line" with its "width", a "spot" with its "radius" or an "area"."""
         kind = entry.get("kind", "unsure")
         if "spot" in entry:
             return cls(kind, "spot", [entry["spot"]], 2 * entry["radius"])
