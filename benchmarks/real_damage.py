@@ -175,7 +175,7 @@ def score(marks: Marks, mask: Mask) -> Score:
 
 def half_of(file: str) -> str:
     """Which half a photograph belongs to: the one to work with, or the one to look at only at the end."""
-    return "work" if zlib.crc32(Path(file).stem.encode()) % 2 else "end"
+    return "work" if zlib.adler32(Path(file).stem.encode()) % 2 else "end"
 
 
 def load_marks(half: str = "all", folder: Path = MARKS) -> list[Marks]:
