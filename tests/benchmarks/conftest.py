@@ -1,6 +1,6 @@
-"""Being here puts benchmarks/ on the import path: `from real_damage import score`."""
+"""Being here puts the repository on the import path: `from benchmarks.quality.real_damage import score`."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[2]))

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
-import real_damage
-from real_damage import DAMAGE, MARKS, SOUND, Mark, Marks, Score, half_of, load_marks, score
 
+from benchmarks.quality import real_damage
+from benchmarks.quality.real_damage import DAMAGE, MARKS, SOUND, Mark, Marks, Score, load_marks, score
 from daguerre.images import Picture
 
 SCRATCH = {"kind": "scratch", "line": [[10, 20], [50, 20]], "width": 2}
@@ -108,10 +109,20 @@ def test_a_photograph_that_is_not_there_is_named(marked, tmp_path):
         real_damage.open_photograph(tmp_path / "empty", marked)
 
 
+def test_both_halves_show_the_same_kinds_of_damage_about_as_often():
+    work, end = (load_marks(half) for half in ("work", "end"))
+    assert len(work) == len(end)
+    kinds = [Counter(mark.kind for marks in half for mark in marks.damage) for half in (work, end)]
+    for kind in ("scratch", "crack", "speck", "peeled", "fold"):
+        few, many = sorted(count[kind] for count in kinds)
+        assert many <= 1.5 * few, kind
+
+
 @pytest.mark.parametrize("path", sorted(MARKS.glob("*.json")), ids=lambda path: path.stem)
 def test_marks_are_of_known_kinds_inside_their_photograph(path):
     marks, entry = Marks.load(path), json.loads(path.read_text())
-    assert (path.stem, marks.half) == (marks.file.rpartition(".")[0], half_of(marks.file))
+    assert path.stem == Path(marks.file).stem
+    assert marks.half in ("work", "end")
     assert {"source", "source_path"} <= entry.keys()
     assert {mark.kind for mark in marks.damage} <= set(DAMAGE)
     assert {mark.kind for mark in marks.sound} <= set(SOUND)

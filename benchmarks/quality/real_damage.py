@@ -1,11 +1,11 @@
 """How much of the damage of real photographs is found, and what is taken for damage that is none.
 
-    python benchmarks/real_damage.py FOLDER                     as `daguerre scratches` finds it
-    python benchmarks/real_damage.py FOLDER --masks masks/      masks made before: photo.png or photo-scratches.png
-    python benchmarks/real_damage.py FOLDER --half end          the half to look at only when all is done
-    python benchmarks/real_damage.py FOLDER --show drawn/       draws what was marked by hand over the photographs
+    python -m benchmarks.quality.real_damage FOLDER                  as `daguerre scratches` finds it
+    python -m benchmarks.quality.real_damage FOLDER --masks masks/   masks made before: photo.png or photo-scratches.png
+    python -m benchmarks.quality.real_damage FOLDER --half end       the half to look at only when all is done
+    python -m benchmarks.quality.real_damage FOLDER --show drawn/    draws what was marked by hand over the photographs
 
-FOLDER holds the photographs, in any folder of it; real_damage/ beside this file says what they show, marked by hand.
+FOLDER holds the photographs, in any folder of it; benchmarks/real_damage/ says what they show, marked by hand.
 
 A mark is found when at least half of it is covered: of a line's length, what has a pixel of the mask within 2 pixels
 or half the line's width; of a spot or an area, the pixels that have one within 2 pixels. A pixel of the mask is sound
@@ -16,7 +16,6 @@ that are unsure no pixel is sound. A look-alike is hit when more than 5 % of its
 import argparse
 import csv
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,9 +28,9 @@ from numpy.typing import NDArray
 
 from daguerre.images import Picture
 from daguerre.images.pixels import to_levels
-from daguerre.tasks.scratches import ScratchDetector, read_mask
+from daguerre.tasks.restoration.damage_detection import ScratchDetector, read_mask
 
-MARKS = Path(__file__).with_suffix("")
+MARKS = Path(__file__).parents[1] / "real_damage"
 SPECKS = ("speck", "pinhole", "dust")
 DAMAGE = (
     *("scratch", "crack", "fold", "tear", "hole", "peeled", "corner", "edge", "fiber", "stain", "mold", "fingerprint"),
@@ -171,11 +170,6 @@ def score(marks: Marks, mask: Mask) -> Score:
         marked=int(counted.sum()),
         sound=int(wrong.sum()),
     )
-
-
-def half_of(file: str) -> str:
-    """Which half a photograph belongs to: the one to work with, or the one to look at only at the end."""
-    return "work" if zlib.adler32(Path(file).stem.encode()) % 2 else "end"
 
 
 def load_marks(half: str = "all", folder: Path = MARKS) -> list[Marks]:
