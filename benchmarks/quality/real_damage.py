@@ -272,6 +272,11 @@ def main() -> None:
         return
     total = sum(scores.values(), Score())
     print_table({**scores, "all": total})
+    shares = [each.sound / each.marked for each in scores.values() if each.marked]
+    if shares:
+        print(
+            f"sound, the mean of {len(shares)} photographs in which something is marked: {100 * np.mean(shares):.1f} %"
+        )
     print("\ndamage", *by_kind(total.marks, total.found, "found"), sep="\n")
     print("\nsound look-alikes", *by_kind(total.alike, total.hit, "hit"), sep="\n")
     if arguments.output:
