@@ -111,7 +111,7 @@ def test_a_photograph_that_is_not_there_is_named(marked, tmp_path):
 
 def test_both_halves_show_the_same_kinds_of_damage_about_as_often():
     work, end = (load_marks(half) for half in ("work", "end"))
-    assert len(work) == len(end)
+    assert abs(len(work) - len(end)) <= 1
     kinds = [Counter(mark.kind for marks in half for mark in marks.damage) for half in (work, end)]
     for kind in ("scratch", "crack", "speck", "peeled", "fold"):
         few, many = sorted(count[kind] for count in kinds)
