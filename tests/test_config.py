@@ -1,3 +1,5 @@
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,3 +28,22 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
     (tmp_path / "bad.toml").write_bytes(b"\xff")
     with pytest.raises(RecipeError, match=r"cannot read the recipe .*bad\.toml"):
         read_table(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 100_000, "a=" + "{x=" * 50_000], ids=["lists", "tables"])
+def test_a_file_that_is_nested_too_deeply_is_named(tmp_path, text):
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(RecipeError, match=r"cannot read the recipe '.*a\.toml': it is nested too deeply"):
+        read_table(tmp_path / "a.toml")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+def test_what_has_no_end_is_no_recipe(tmp_path):
+    os.mkfifo(tmp_path / "a.toml")
+    with pytest.raises(RecipeError, match="it is a named pipe, not a file"):
+        read_table(tmp_path / "a.toml")
+    with pytest.raises(RecipeError, match="it is a device, not a file"):
+        read_table(Path("/dev/zero"))
+    (tmp_path / "b.toml").write_text("#" * 2_000_000)
+    with pytest.raises(RecipeError, match="it has more than 1,048,576 bytes"):
+        read_table(tmp_path / "b.toml")

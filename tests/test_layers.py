@@ -15,8 +15,8 @@ SOURCE = Path(daguerre.__file__).parent
 TESTS = Path(__file__).parent
 FLOORS = [
     ["_version", "errors"],
-    ["progress", "options"],
-    ["config", "files", "devices"],
+    ["progress", "options", "files"],
+    ["config", "devices"],
     ["tiling"],
     ["images"],
     ["degradation"],

@@ -35,6 +35,12 @@ def test_values_out_of_range_are_refused_with_the_range(value, shown):
         check_range("minutes", value, 1, 2)
 
 
+def test_a_range_without_an_end_is_told_by_its_beginning():
+    check_range("page", 7, 1, math.inf)
+    with pytest.raises(OptionError, match=r"page is 0; it must be at least 1$"):
+        check_range("page", 0, 1, math.inf)
+
+
 def test_a_wrong_word_is_answered_with_the_nearest_or_with_all():
     assert nearest("compct", ["other", "compact"]) == "; did you mean 'compact'?"
     assert nearest("xyz", ["other", "compact"]) == "; known: compact, other"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from daguerre.errors import OptionError, RecipeError
+from daguerre.files import read_small
 from daguerre.options import nearest
 
 __all__ = ["build", "read_table"]
@@ -22,9 +23,10 @@ def read_table(path: Path) -> dict[str, Any]:
         RecipeError: it is missing, or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        return tomllib.loads(read_small(path).decode())
+    except (OSError, ValueError, RecursionError) as error:
+        deep = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        reason = error.strerror if isinstance(error, OSError) else deep
         raise RecipeError(f"cannot read the recipe {str(path)!r}: {reason}") from error
 
 

@@ -5,6 +5,7 @@ all made from their fields. `option` gives a field its default and its one line 
 """
 
 import difflib
+import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import field, fields, replace
@@ -34,13 +35,14 @@ def option(default: Any, help: str, *, metavar: str | None = None, alias: str | 
 
 
 def check_range(name: str, value: float | None, low: float, high: float) -> None:
-    """Refuse a value outside [low, high]; `None` passes.
+    """Refuse a value outside [low, high]; `None` passes, and `high` may be infinite.
 
     Raises:
         OptionError: names the option, the value and the range.
     """
     if value is not None and not low <= value <= high:
-        raise OptionError(f"{name} is {value:g}; it must lie between {low:g} and {high:g}")
+        wanted = f"be at least {low:g}" if high == math.inf else f"lie between {low:g} and {high:g}"
+        raise OptionError(f"{name} is {value:g}; it must {wanted}")
 
 
 def check_span(name: str, span: tuple[float, float], low: float, high: float) -> None:

@@ -2,7 +2,10 @@ import json
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
+from images.drawn import photo
 
 from daguerre.cli.batch import Job, Output, plan_jobs, run_jobs
 from daguerre.errors import OptionError, UnreadablePicture
@@ -171,3 +174,16 @@ def test_what_is_warned_of_meanwhile_names_its_picture_once(caplog):
     run_jobs([Job(Path("a.jpg"), Path("b.jpg"), Path("a.jpg"))], Output(quiet=True), work, lambda said: "")
     log.warning("of nothing")
     assert caplog.messages == ["a.jpg: its XMP is torn", "a.jpg: its EXIF is torn", "of nothing"]
+
+
+@pytest.mark.parametrize("options", [{"max_pixels": 0}, {"max_pixels": -5}, {"page": 0}])
+def test_limits_that_make_no_sense_are_refused_before_any_picture(options):
+    with pytest.raises(OptionError, match="it must be at least 1"):
+        Output(**options)
+
+
+def test_pictures_are_opened_as_the_options_say(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([photo(), photo(seed=1)]), photometric="rgb")
+    assert np.array_equal(Output(page=2).open(tmp_path / "a.tif").array(), photo(seed=1))
+    with pytest.raises(UnreadablePicture, match="more than the 100 allowed"):
+        Output(max_pixels=100).open(tmp_path / "a.tif")

@@ -1,5 +1,8 @@
 import io
+import os
+import socket
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -9,9 +12,9 @@ import tifffile
 from images.drawn import photo
 from PIL import Image
 
-from daguerre.errors import MissingExtra, UnreadablePicture
+from daguerre.errors import MissingExtra, OptionError, UnreadablePicture
 from daguerre.images import Picture
-from daguerre.images.decode import damaged
+from daguerre.images.reasons import damaged
 
 SUFFIXES = ["jpg", "png", "tif", "webp", "avif", "gif", "bmp"]
 
@@ -56,9 +59,7 @@ def test_a_name_that_the_system_refuses(tmp_path):
     refused(tmp_path / ("x" * 300 + ".jpg"), "cannot open .*: File name too long")
 
 
-@pytest.mark.parametrize(
-    "content", [b"Dear Sir,\n", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\0" * 99]
-)
+@pytest.mark.parametrize("content", [b"Dear Sir,\n", b"\0" * 99, b"II", b"Please"])
 def test_what_is_no_picture_is_refused_whatever_its_name(tmp_path, content):
     (tmp_path / "letter.jpg").write_bytes(content)
     refused(tmp_path / "letter.jpg", "not a picture that daguerre knows: JPEG, PNG")
@@ -172,6 +173,136 @@ def test_a_cameras_raw_file_is_not_taken_for_its_thumbnail(tmp_path):
     refused(tmp_path / "a.NEF", "raw file; develop it")
 
 
+ISO = b"\0\0\0\x18ftyp%b\0\0\0\0%b"
+KINDS = {
+    b"%PDF-1.7\n": r"a PDF document; make pictures of its pages, with: pdftoppm -r 600 -png letter\.jpg page",
+    b"<?xml version='1.0'?>\n<!-- drawn -->\n<svg xmlns='http://www.w3.org/2000/svg'/>": "an SVG drawing; export it",
+    ISO % (b"crx ", b"crx "): "a camera's raw file; develop it",
+    b"FUJIFILMCCD-RAW 0201": "a camera's raw file; develop it",
+    b"IIRO\x08\0\0\0": "a camera's raw file; develop it",
+    b"IIU\0\x18\0\0\0": "a camera's raw file; develop it",
+    ISO % (b"isom", b"mp41"): r"a film; take a picture out of it, with: ffmpeg -i letter\.jpg -frames:v 1",
+    ISO % (b"qt  ", b"qt  "): "a film; take a picture",
+    ISO % (b"3gp5", b"3gp5"): "a film; take a picture",
+    b"\x1aE\xdf\xa3\x01": "a film; take a picture",
+    b"8BPS\0\x01": "a Photoshop document; save it as TIFF",
+    b"\n<!DOCTYPE html><html>": "a web page, perhaps one that was saved instead",
+    b"version https://git-lfs.github.com/spec/v1\n": "a pointer of Git LFS",
+    b"PK\x03\x04\x14": "an archive; unpack it first",
+    b"P6\n4 4\n255\n": r"of a rare kind; convert it, with: magick letter\.jpg out\.png",
+}
+
+
+@pytest.mark.parametrize("head", KINDS)
+def test_what_a_file_is_instead_of_a_picture_is_said_with_the_way_out(tmp_path, head):
+    (tmp_path / "letter.jpg").write_bytes(head.ljust(64, b"\n"))
+    refused(tmp_path / "letter.jpg", rf"letter\.jpg is {KINDS[head]}")
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "command"),
+    [
+        (b"\xff\x0a\x7f", "JPEG XL", "djxl"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", "djxl"),
+        (b"\xff\x4f\xff\x51", "JPEG 2000", "opj_decompress"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000", "opj_decompress"),
+    ],
+)
+def test_formats_that_this_libvips_cannot_read_are_named_with_what_converts_them(
+    tmp_path, monkeypatch, head, name, command
+):
+    monkeypatch.setattr("daguerre.images.decode.pyvips.type_find", lambda *_: 0)
+    (tmp_path / "a.jpg").write_bytes(head.ljust(64, b"\0"))
+    refused(tmp_path / "a.jpg", rf"a {name} file, which this build of libvips cannot read; convert it, with: {command}")
+
+
+def tiff(compression=1, bits=8, extra=(), data=bytes(64)):
+    """A TIFF file of 8 x 8 grey pixels, all of whose tags but `extra` are short numbers."""
+    entries = [(0x100, 3, 8), (0x101, 3, 8), (0x102, 3, bits), (0x103, 3, compression), (0x106, 3, 1), (0x111, 4, 8)]
+    entries = sorted([*entries, (0x115, 3, 1), (0x116, 3, 8), (0x117, 4, len(data)), *extra])
+    fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(entries)) + fields + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("compression", "name"),
+    [
+        (50000, "Zstandard"),
+        (34925, "LZMA"),
+        (34712, "JPEG 2000"),
+        (34887, "LERC"),
+        (50002, "JPEG XL"),
+        (999, "scheme 999"),
+    ],
+)
+def test_a_compression_that_libvips_does_not_know_is_named_not_called_damage(tmp_path, compression, name):
+    (tmp_path / "a.tif").write_bytes(tiff(compression))
+    refused(tmp_path / "a.tif", rf"a\.tif is compressed with {name}, which this build of libvips cannot read; save it")
+
+
+def test_bits_that_libvips_does_not_know_are_not_called_damage(tmp_path):
+    (tmp_path / "a.tif").write_bytes(tiff(bits=12, data=bytes(96)))
+    refused(tmp_path / "a.tif", "a TIFF file of a kind that libvips cannot read")
+
+
+@pytest.mark.parametrize("extra", [[(0xC612, 4, 0x401)], [(0xFE, 4, 1), (0x14A, 4, 8)]], ids=["DNG", "NEF"])
+def test_a_cameras_raw_file_is_known_by_its_contents(tmp_path, extra):
+    (tmp_path / "a.tif").write_bytes(tiff(extra=extra))
+    refused(tmp_path / "a.tif", "raw file; develop it")
+
+
+def test_what_has_no_end_is_no_picture(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    refused(tmp_path / "pipe.jpg", r"cannot open .*pipe\.jpg: it is a named pipe, not a file")
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    refused(tmp_path / "device.jpg", r"cannot open .*device\.jpg: it is a device, not a file")
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "s.jpg"))
+        refused(tmp_path / "s.jpg", r"cannot open .*s\.jpg: ")
+
+
+@pytest.mark.parametrize("options", [{"max_pixels": 0}, {"max_pixels": -5}, {"page": 0}, {"page": -1}])
+def test_limits_and_pages_begin_at_one(tmp_path, options):
+    path = Picture.from_array(photo()).save(tmp_path / "a.png")
+    with pytest.raises(OptionError, match=r"(max_pixels|page) is (0|-5|-1); it must be at least 1"):
+        Picture.open(path, **options)
+
+
+def test_rows_too_long_to_unpack_in_bounded_memory_are_refused_unless_trusted(tmp_path):
+    """Most of a gigabyte would go into the rows that libvips keeps while it unpacks."""
+    (tmp_path / "b.png").write_bytes(png_claiming(8_000_000, 100, bytes(10)).ljust(900_000, b"\0"))
+    refused(
+        tmp_path / "b.png", r"8000000 x 100 pixels, which take 1\.5 GiB of memory to unpack; .*--max-pixels 800000000"
+    )
+
+
+MEMORY = """
+import resource, sys
+from daguerre.errors import UnreadablePicture
+from daguerre.images import Picture
+from daguerre.tiling import Window
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sys.argv[1:]:
+    try:
+        Picture.open(path).read(Window(0, 0, 1, 1))
+    except UnreadablePicture as error:
+        assert path in str(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in KiB")
+def test_the_widest_and_the_evenest_pictures_take_bounded_memory(tmp_path):
+    even = Picture.from_array(np.full((9000, 9000), 128, np.uint8))
+    paths = [even.save(tmp_path / name) for name in ("a.avif", "a.webp", "a.gif")]
+    for number, (width, height) in enumerate([(8_388_608, 20), (4_000_000, 30), (1_000_000, 200)]):
+        paths.append(tmp_path / f"{number}.png")
+        paths[-1].write_bytes(png_claiming(width, height))
+    done = subprocess.run([sys.executable, "-c", MEMORY, *paths], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1.3 * 1024
+
+
 def test_heic_names_the_extra_that_reads_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf")
@@ -216,3 +347,45 @@ def test_of_several_pages_or_frames_the_first_is_read(tmp_path):
         first = np.asarray(Image.open(io.BytesIO((tmp_path / f"a.{suffix}").read_bytes())).convert("RGB"))
         assert np.array_equal(Picture.open(tmp_path / f"a.{suffix}").array()[..., :3], first)
     assert np.array_equal(Picture.open(tmp_path / "a.tif").array(), photo())
+
+
+def test_another_page_or_frame_is_read_if_it_is_asked_for(tmp_path, caplog):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([photo(), photo(seed=1)]), photometric="rgb")
+    assert np.array_equal(Picture.open(tmp_path / "a.tif", page=2).array(), photo(seed=1))
+    assert np.array_equal(Picture.open(tmp_path / "a.tif", page=1).array(), photo())
+    assert not caplog.messages
+    Picture.open(tmp_path / "a.tif")
+    assert caplog.messages == [f"{tmp_path / 'a.tif'} has 2 pages; the first is taken (--page takes another)"]
+    refused(tmp_path / "a.tif", "has 2 pages, so there is no page 3", page=3)
+    for suffix in ("jpg", "bmp"):
+        path = Picture.from_array(photo()).save(tmp_path / f"b.{suffix}")
+        assert Picture.open(path, page=1).height == 40
+        refused(path, "has a single page, so there is no page 2", page=2)
+
+
+def test_absurd_resolutions_keep_the_terminal_clean(tmp_path, capfd, caplog):
+    fraction = struct.pack("<II", 2**32 - 1, 1)
+    data = tiff(extra=[(0x11A, 5, 8), (0x11B, 5, 8), (0x128, 3, 3)], data=fraction * 8)
+    (tmp_path / "a.tif").write_bytes(data)
+    picture = Picture.open(tmp_path / "a.tif")
+    assert picture.metadata.resolution is None
+    picture.save(tmp_path / "b.tif")
+    assert capfd.readouterr() == ("", "")
+
+
+LATE = """
+import atexit
+def save():
+    image = pyvips.Image.black(1, 1)
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", bytes(70_000))
+    image.jpegsave_buffer()  # warns that it has no room
+atexit.register(save)
+from daguerre.images.vips import pyvips
+save()
+"""
+
+
+def test_what_libvips_warns_of_stays_silent_to_the_end_of_the_program():
+    """By then Python's handlers are gone."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,6 +1,8 @@
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from images.drawn import photo
 from PIL import Image, ImageOps
 
+from daguerre.errors import UnreadablePicture, UnwritablePicture
 from daguerre.images import Picture
+from daguerre.tasks.faces.crops import cut
 from daguerre.tiling.windows import Window, plan_windows
 
 WHOLE = Window(0, 0, 40, 60)
@@ -239,3 +243,109 @@ def test_large_pictures_are_read_in_little_memory(tmp_path, name, height, width,
     Picture.from_array(levels).save(tmp_path / name)
     done = subprocess.run([sys.executable, "-c", MEMORY, tmp_path / name], capture_output=True, text=True, check=True)
     assert float(done.stdout) < mebibytes
+
+
+def test_pictures_travel_between_processes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("a.tif", np.stack([photo(), photo(seed=1)]), photometric="rgb")
+    opened = pickle.loads(pickle.dumps(Picture.open("a.tif", page=2).saved_with(bits=16, xmp=b"<a/>")))
+    assert np.array_equal(opened.array(), np.uint16(photo(seed=1)) * 257)
+    assert (opened.bits, opened.xmp, opened.path) == (16, b"<a/>", Path("a.tif"))
+    drawn = pickle.loads(pickle.dumps(Picture.from_array(photo(channels=4, bits=16), like=opened)))
+    assert np.array_equal(drawn.array(), photo(channels=4, bits=16))
+    assert drawn.xmp == b"<a/>"
+    data = Path("a.tif").read_bytes()
+    in_memory = pickle.loads(pickle.dumps(Picture.from_bytes(data, page=2)))
+    assert np.array_equal(in_memory.array(), photo(seed=1))
+
+
+def test_a_picture_of_a_file_travels_as_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Picture.from_array(photo(200, 200)).save("a.png")
+    data = pickle.dumps(Picture.open("a.png", max_pixels=50_000))
+    assert len(data) < 2000
+    monkeypatch.chdir("/")
+    assert pickle.loads(data).height == 200
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(UnreadablePicture, match=r"there is no file .*a\.png"):
+        pickle.loads(data)
+
+
+def test_a_part_of_a_picture_travels_with_its_pixels(tmp_path):
+    path = Picture.from_array(photo()).save(tmp_path / "a.png")
+    part = cut(Picture.open(path), Window(3, 4, 10, 20))
+    assert np.array_equal(pickle.loads(pickle.dumps(part)).array(), photo()[3:13, 4:24])
+
+
+FORMATS = ["jpg", "png", "tif", "webp", "avif", "gif", "bmp"]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_comes_from_memory_is_as_if_it_came_from_a_file(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x10F] = "Leica"
+    Image.fromarray(photo()).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300))
+    path = Picture.open(tmp_path / "a.jpg").save(tmp_path / f"b.{suffix}")
+    data = Picture.open(tmp_path / "a.jpg").to_bytes(suffix)
+    assert data == path.read_bytes()
+    there, here = Picture.open(path), Picture.from_bytes(data)
+    assert np.array_equal(there.array(), here.array())
+    assert there.metadata == here.metadata
+    assert here.path is None
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_damage_in_memory_is_called_by_the_name_that_it_was_given(suffix):
+    data = Picture.from_array(photo(80, 120)).to_bytes("." + suffix)
+    with pytest.raises(UnreadablePicture, match=r"standard input is a .*damaged"):
+        Picture.from_bytes(data[: len(data) // 2], name="standard input").read()
+    with pytest.raises(UnreadablePicture, match="- is empty"):
+        Picture.from_bytes(b"")
+    with pytest.raises(UnwritablePicture, match=r"does not write \.xyz files"):
+        Picture.from_array(photo()).to_bytes("xyz")
+
+
+FORK = """
+import multiprocessing, sys
+import daguerre.images
+from daguerre.errors import DaguerreError
+from daguerre.images import Picture
+
+def height(path):
+    return Picture.open(path).read().shape[2]
+
+def inherited(_):
+    return picture.read().shape[2]
+
+if __name__ == "__main__":
+    path, warm = sys.argv[1:]
+    if warm == "warm":
+        picture = Picture.open(path)
+        picture.read()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for work in (height, inherited)[: 1 + (warm == "warm")]:
+            try:
+                print(pool.map(work, [path, path]))
+            except DaguerreError as error:
+                print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is forked there")
+@pytest.mark.parametrize("state", ["cold", "warm"])
+def test_a_pool_that_is_forked_too_late_says_so_instead_of_waiting_for_ever(tmp_path, state):
+    path = Picture.from_array(photo(400, 400)).save(tmp_path / "a.png")
+    (tmp_path / "pool.py").write_text(FORK)
+    command = [sys.executable, tmp_path / "pool.py", path, state]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    if state == "cold":
+        assert done.stdout == "[400, 400]\n"
+    else:
+        assert (
+            done.stdout.splitlines()
+            == [
+                "this process was forked from one that had used daguerre already, whose threads are missing here; "
+                "start it anew, with multiprocessing.get_context('spawn')"
+            ]
+            * 2
+        )

@@ -2,6 +2,7 @@ import _thread
 import os
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -245,3 +246,32 @@ def test_somebody_elses_file_that_appears_meanwhile_is_kept(tmp_path):
     with pytest.raises(OutputExists):
         PICTURE.save(tmp_path / "a.png", progress=appear)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"theirs"]
+
+
+def test_names_that_the_system_refuses_are_refused_before_the_work(tmp_path):
+    with pytest.raises(UnwritablePicture, match=r"cannot write .* \(File name too long\); name another file"):
+        check_target(tmp_path / ("x" * 300 + ".png"))
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    with pytest.raises(OutputExists, match=r"loop\.png exists already"):
+        check_target(tmp_path / "loop.png")
+    with pytest.raises(UnwritablePicture, match=r"cannot write .* \(Too many levels of symbolic links\)"):
+        check_target(tmp_path / "loop.png" / "a.png")
+
+
+def test_a_link_that_leads_nowhere_is_not_replaced_unasked(tmp_path):
+    (tmp_path / "a.png").symlink_to("nobody.png")
+    with pytest.raises(OutputExists):
+        PICTURE.save(tmp_path / "a.png")
+    PICTURE.save(tmp_path / "a.png", overwrite=True)
+    assert not (tmp_path / "a.png").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["./a.png", "link/a.png", "hard.png", "soft.png"])
+def test_the_original_is_known_by_whatever_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = PICTURE.save(tmp_path / "a.png")
+    (tmp_path / "link").symlink_to(".")
+    (tmp_path / "soft.png").symlink_to("a.png")
+    os.link("a.png", "hard.png")
+    with pytest.raises(OutputExists, match="is the original itself"):
+        check_target(Path(name), source=path, overwrite=True)

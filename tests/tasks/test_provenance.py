@@ -1,9 +1,10 @@
 import json
+import time
 from xml.etree import ElementTree
 
 import pytest
 
-from daguerre.tasks.provenance import IPTC, OURS, RDF, SOURCE_TYPES, Record, add_step, steps_of
+from daguerre.tasks.provenance import IPTC, OURS, RDF, SOURCE_TYPES, Record, add_step, fitted, steps_of
 
 FIRST = Record(task="upscale", options={"scale": 2.0}, models={"compact-x4": "ab12"}, measured={"agreement_db": 61.5})
 PAINTED = Record(task="restore", options={}, models={}, source_type="compositeWithTrainedAlgorithmicMedia")
@@ -100,7 +101,11 @@ def test_a_packet_that_is_no_xml_is_replaced_and_the_log_says_so(broken, caplog)
     assert "XMP is not well formed" in caplog.text
 
 
-@pytest.mark.parametrize("record", ["{", "7", '["upscale"]'])
+@pytest.mark.parametrize(
+    "record",
+    ["{", "7", '["upscale"]', "[" * 100_000, "1" * 5000, '{"a":' * 50_000],
+    ids=["{", "7", "text", "deep", "big", "deep tables"],
+)
 def test_a_record_that_is_none_is_replaced(record):
     xmp = packet("", f'xmlns:d="{OURS}"', f"d:Steps='{record}'")
     assert [step["task"] for step in steps_of(add_step(xmp, FIRST))] == ["upscale"]
@@ -110,3 +115,47 @@ def test_the_record_is_json_for_whoever_wants_to_read_it_without_daguerre():
     root = ElementTree.fromstring(add_step(None, FIRST))
     (text,) = [node.get(f"{{{OURS}}}Steps") for node in root.iter() if node.get(f"{{{OURS}}}Steps")]
     assert json.loads(text)[0]["measured"] == {"agreement_db": 61.5}
+
+
+def test_names_of_one_packet_are_not_remembered_in_the_next():
+    before = dict(ElementTree._namespace_map)
+    add_step(packet("", 'xmlns:mine="urn:mine"', 'mine:a="1"'), FIRST)
+    assert ElementTree._namespace_map == before
+    assert b"mine" not in add_step(packet(), FIRST)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b'<?xml version="1.0" encoding="shift_jis"?><a/>', b'<?xml version="1.0" encoding="rot13"?><a/>', b"<a>" * 5000],
+)
+def test_packets_in_no_encoding_or_without_end_are_replaced(broken, caplog):
+    assert len(steps_of(add_step(broken, FIRST))) == 1
+    assert "XMP is not well formed" in caplog.text
+
+
+def test_a_packet_of_twenty_thousand_names_takes_a_moment():
+    names = " ".join(f'xmlns:n{i}="urn:{i}"' for i in range(20_000))
+    began = time.process_time()
+    xmp = packet("", names, 'n7:a="1"')
+    for _ in range(3):
+        xmp = add_step(xmp, FIRST)
+    assert time.process_time() - began < 3  # 0.6 s on a quiet machine
+    assert b'n7:a="1"' in xmp
+    assert len(steps_of(xmp)) == 3
+
+
+def test_what_is_added_is_about_the_same_as_the_rest():
+    xmp = packet().replace(b'rdf:about=""', b'rdf:about="uuid:1 &amp; 2"')
+    root = ElementTree.fromstring(add_step(xmp, FIRST))
+    assert {node.get(f"{{{RDF}}}about") for node in root.iter(f"{{{RDF}}}Description")} == {"uuid:1 & 2"}
+
+
+def test_a_file_without_room_for_the_packet_holds_the_record_alone(tmp_path, caplog):
+    xmp = add_step(packet(f"<!-- -->{'x' * 70_000}"), FIRST)
+    small = fitted(xmp, tmp_path / "a.jpg")
+    assert steps_of(small) == steps_of(xmp)
+    assert len(small) < 2000
+    assert caplog.messages == [
+        f"{tmp_path / 'a.jpg'}: of the XMP, which is too large for this format, only the record of steps is kept"
+    ]
+    assert fitted(xmp, tmp_path / "a.png") == fitted(xmp, tmp_path / "a.bmp") == xmp

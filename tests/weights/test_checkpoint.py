@@ -127,7 +127,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(b"old")
-    monkeypatch.setattr("daguerre.weights.checkpoint.os.replace", no_room)
+    monkeypatch.setattr("pathlib.Path.replace", no_room)
     with pytest.raises(WeightsError, match="No space left on device"):
         write(path, state(), HEADER)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]

@@ -53,7 +53,7 @@ def age(
     refuse_shared(filter(None, (mask, clean)), jobs, ageing)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        picture = Picture.open(job.source, max_pixels=result.max_pixels)
+        picture = result.open(job.source)
         if refused := refusal(picture.height, picture.width):
             raise PictureError(f"{job.source}: {refused}")
         for target in filter(None, (mask, clean)):

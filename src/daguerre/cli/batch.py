@@ -1,6 +1,7 @@
 """One task over the pictures somebody named: files and folders in, results out, nothing skipped silently."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from typing import Any
 
 from daguerre.cli.terminal import errors, naming, shown_progress
 from daguerre.errors import DaguerreError, OptionError, OutputExists, UnreadablePicture, UnwritablePicture
-from daguerre.images import READABLE, WRITABLE, check_target
-from daguerre.options import files_in, option
+from daguerre.images import READABLE, WRITABLE, Picture, check_target
+from daguerre.options import check_range, files_in, option
 from daguerre.progress import ProgressCallback
 
 __all__ = ["Job", "Output", "make_folder", "plan_jobs", "refuse_shared", "run_jobs"]
@@ -25,8 +26,17 @@ class Output:
     )
     overwrite: bool = option(False, "replace results that exist already")
     max_pixels: int | None = option(None, "most pixels of a picture; unless said 4 billion, fewer in a tiny file")
+    page: int | None = option(None, "page of a TIFF file or frame of an animation to take; unless said the first")
     json: bool = option(False, "print one line of JSON per picture, for programs")
     quiet: bool = option(False, "print nothing but what went wrong")
+
+    def __post_init__(self) -> None:
+        check_range("max_pixels", self.max_pixels, 1, math.inf)
+        check_range("page", self.page, 1, math.inf)
+
+    def open(self, path: Path) -> Picture:
+        """Open a picture as these options say."""
+        return Picture.open(path, max_pixels=self.max_pixels, page=self.page)
 
 
 @dataclass(frozen=True)

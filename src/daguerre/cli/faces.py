@@ -12,7 +12,7 @@ from daguerre.cli.batch import Job, Output, plan_jobs, run_jobs
 from daguerre.cli.flags import parse
 from daguerre.cli.terminal import errors, naming
 from daguerre.errors import DaguerreError, OptionError
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import SaveOptions, check_target
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.faces.detection import FaceDetector
 from daguerre.tasks.faces.refiner import FaceOptions, FaceRefiner, RefinedFace
@@ -58,7 +58,7 @@ def faces(
     refiner = FaceRefiner(refining)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        original = Picture.open(job.source, max_pixels=result.max_pixels)
+        original = result.open(job.source)
         check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
         refined = refiner(original, progress=progress)
         refined.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
@@ -76,7 +76,7 @@ def show(job: Job, find: FaceDetector, output: Output) -> int:
     """Print the faces of a picture; exit status 1 if it cannot be read."""
     try:
         with naming(job.source):
-            found = find(Picture.open(job.source, max_pixels=output.max_pixels))
+            found = find(output.open(job.source))
     except DaguerreError as error:
         if output.json:
             print(json.dumps({"input": str(job.source), "error": str(error)}))

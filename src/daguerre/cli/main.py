@@ -59,7 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["TMPDIR"] = "/var/tmp"
     words = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(format="daguerre: %(message)s", level=logging.WARNING)
-    logging.getLogger("pyvips").setLevel(logging.ERROR)  # what it warns of, our own errors explain
     try:
         status = dispatch(words)
         sys.stdout.flush()

@@ -71,7 +71,7 @@ def restore(
     restorer = Restorer(restoring)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        original = Picture.open(job.source, max_pixels=result.max_pixels)
+        original = result.open(job.source)
         check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
         if mask_out:
             check_target(mask_out, overwrite=result.overwrite, source=job.source)

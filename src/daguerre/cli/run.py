@@ -13,7 +13,7 @@ from daguerre.cli.flags import flags_of_several, parse
 from daguerre.cli.terminal import errors
 from daguerre.devices import Precision
 from daguerre.errors import OptionError
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import SaveOptions, check_target
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.pipeline import Pipeline
@@ -98,7 +98,7 @@ def chain(
     refuse_shared([path for stages in files.values() for path in stages], jobs, plan, *steps)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        original = Picture.open(job.source, max_pixels=result.max_pixels)
+        original = result.open(job.source)
         size = pipeline.out_size(original.height, original.width)
         check_target(job.target, overwrite=result.overwrite, size=size)
         for path in files[job]:

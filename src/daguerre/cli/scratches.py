@@ -50,7 +50,7 @@ def scratches(
     detector = ScratchDetector(finding)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        picture = Picture.open(job.source, max_pixels=result.max_pixels)
+        picture = result.open(job.source)
         if overlay:
             check_target(overlay, overwrite=result.overwrite, source=job.source)
             make_folder(overlay.parent)

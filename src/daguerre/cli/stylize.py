@@ -15,7 +15,7 @@ from daguerre.cli.flags import parse
 from daguerre.cli.terminal import errors
 from daguerre.errors import OptionError
 from daguerre.files import check_free
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import SaveOptions, check_target
 from daguerre.images.animation import check_film, write_film
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.options import option
@@ -91,7 +91,7 @@ def stylize(
     patient = stopping if painting.method == "optimize" else nullcontext
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        content = Picture.open(job.source, max_pixels=result.max_pixels)
+        content = result.open(job.source)
         files[job].check(overwrite=result.overwrite)
         said: dict[str, Any] = {}
         if working.labels:

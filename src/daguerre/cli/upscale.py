@@ -10,7 +10,7 @@ import tyro
 from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import SaveOptions, check_target
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
 
@@ -51,7 +51,7 @@ def upscale(
     upscaler = Upscaler(upscaling)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        original = Picture.open(job.source, max_pixels=result.max_pixels)
+        original = result.open(job.source)
         size = upscaling.out_size(original.height, original.width)
         check_target(job.target, overwrite=result.overwrite, size=size)
         if invented:

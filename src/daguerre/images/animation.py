@@ -1,16 +1,17 @@
 """Write a few images as a film that plays in any browser."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyvips
 from torch import Tensor
 
 from daguerre.errors import UnwritablePicture
 from daguerre.images.formats import GIF, WEBP
 from daguerre.images.pixels import to_levels
 from daguerre.images.save import check_target, replacing, unwritable
+from daguerre.images.vips import begin_use, pyvips
 
 __all__ = ["check_film", "write_film"]
 
@@ -37,6 +38,7 @@ def write_film(frames: Sequence[Tensor], path: Path, *, overwrite: bool = False)
         UnwritablePicture: neither WebP nor GIF, no such folder, no room.
         OutputExists: there is such a file, and `overwrite` was not asked for.
     """
+    begin_use()
     check_film(path, overwrite=overwrite)
     levels = np.concatenate([to_levels(frame, 8) for frame in frames])  # one below the other, as libvips has it
     film = pyvips.Image.new_from_memory(levels, levels.shape[1], levels.shape[0], 3, "uchar").copy(
@@ -48,7 +50,7 @@ def write_film(frames: Sequence[Tensor], path: Path, *, overwrite: bool = False)
     with replacing(path, overwrite) as part:
         saver = "webpsave" if path.suffix.lower() == ".webp" else "gifsave"
         try:
-            pyvips.Operation.call(saver, film, str(part), **({"Q": 80} if saver == "webpsave" else {}))
+            pyvips.Operation.call(saver, film, os.fsencode(part), **({"Q": 80} if saver == "webpsave" else {}))
         except pyvips.Error as error:
             raise unwritable(path.parent, check_target(path, overwrite=True), str(error)) from error
     return path

@@ -11,9 +11,12 @@ Converted to sRGB, at 16 bits, are CMYK, which is also saved as sRGB, and pictur
 light), which are converted back on saving.
 """
 
+import logging
+import re
+import struct
 from dataclasses import dataclass
 
-import pyvips
+from daguerre.images.vips import complaints, pyvips
 
 __all__ = ["Colour", "three_channels", "to_file", "to_working"]
 
@@ -23,8 +26,14 @@ MODES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 SIMILAR = (45.0, 66.0)
 """Lightness (CIE L*) of middle grey that passes for sRGB: 53.6 in sRGB, 48 with gamma 2.6, 61 with 1.8, 76 linear."""
 
+LARGEST = 2**23
+"""Bytes of a profile; those of printing presses have some four million."""
+
 CONVERSION = {"intent": "relative", "black_point_compensation": True}
 """What printers and picture editors use: colours that both spaces have stay, the rest goes to the nearest."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,21 +51,47 @@ class Colour:
     converted: bool = False
 
 
-def to_working(image: pyvips.Image) -> tuple[pyvips.Image, Colour]:
+def to_working(image: pyvips.Image, name: object) -> tuple[pyvips.Image, Colour]:
     """Make a picture as decoded (1, 3 or CMYK's 4 channels, perhaps alpha) into one that networks can see.
+
+    Args:
+        name: what to call the picture where its profile is left out.
 
     Returns:
         The picture with 1 or 3 channels and perhaps alpha, lazily, and what it takes to give its colours back.
     """
     channels = 4 if image.interpretation == "cmyk" else 1 if image.bands < 3 else 3
     profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
-    if profile is not None and MODES.get(profile[16:20]) != channels:
+    grey = None
+    if profile is not None:
+        try:
+            profile = checked(profile)
+            grey = middle_grey(profile, channels) if MODES.get(profile[16:20]) == channels else None
+        except ValueError as error:
+            logger.warning("%s: the colour profile cannot be kept and is left out (%s)", name, error)
+    if grey is None:
         profile = None  # a profile for something else says nothing about these numbers
     if channels == 4:
         return to_srgb(image, profile, channels), Colour(3, srgb_profile())
-    if profile is None or similar(profile, channels):
+    if profile is None or grey is None or SIMILAR[0] <= grey <= SIMILAR[1]:
         return image, Colour(channels, profile)
     return to_srgb(image, profile, channels), Colour(channels, profile, converted=True)
+
+
+def checked(profile: bytes) -> bytes:
+    """A profile without what is behind it.
+
+    Raises:
+        ValueError: cut short, too large, or none.
+    """
+    if len(profile) < 128 or profile[36:40] != b"acsp":
+        raise ValueError("it is none")
+    (size,) = struct.unpack(">I", profile[:4])
+    if not 128 <= size <= len(profile):
+        raise ValueError("it is cut short")
+    if size > LARGEST:
+        raise ValueError(f"{size:,} bytes are too many")
+    return profile[:size]
 
 
 def to_file(image: pyvips.Image, colour: Colour, *, srgb: bool) -> tuple[pyvips.Image, bytes | None]:
@@ -80,12 +115,23 @@ def to_file(image: pyvips.Image, colour: Colour, *, srgb: bool) -> tuple[pyvips.
     return with_alpha(colours, image, channels), profile
 
 
-def similar(profile: bytes, channels: int) -> bool:
-    """Whether middle grey looks about as light in this profile as in sRGB."""
+def middle_grey(profile: bytes, channels: int) -> float:
+    """Lightness (CIE L*) that a profile gives to the middle of its range; of CMYK, to half of all inks.
+
+    Raises:
+        ValueError: the profile is damaged.
+    """
     grey = (pyvips.Image.black(1, 1, bands=channels) + 128).cast("uchar")
-    grey = grey.copy(interpretation="b-w" if channels == 1 else "srgb")
-    lightness = tagged(grey, profile).icc_import(embedded=True, pcs="lab")(0, 0)[0]
-    return bool(SIMILAR[0] <= lightness <= SIMILAR[1])
+    grey = grey.copy(interpretation={1: "b-w", 3: "srgb", 4: "cmyk"}[channels])
+    with complaints() as heard:
+        try:
+            lightness = float(tagged(grey, profile).icc_import(embedded=True, pcs="lab")(0, 0)[0])
+        except pyvips.Error as error:
+            raise ValueError("it is damaged") from error
+    # libvips takes another profile then, and says so by a warning alone.
+    if any(re.search("corrupt|incompatible|VIPS: profile does not support", line) for line in heard):
+        raise ValueError("it is damaged")
+    return lightness
 
 
 def to_srgb(image: pyvips.Image, profile: bytes | None, channels: int) -> pyvips.Image:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-__all__ = ["append_exif", "read_exif"]
+__all__ = ["append_exif", "check_exif", "is_raw", "read_exif"]
 
 # DocumentName, ImageDescription, Make, Model, Software, DateTime, Artist, HostComputer, Copyright
 DESCRIPTIVE = frozenset({0x10D, 0x10E, 0x10F, 0x110, 0x131, 0x132, 0x13B, 0x13C, 0x8298})
@@ -26,6 +26,11 @@ BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 
 LARGEST = 65_000
 """Bytes of one value that are still carried over; a JPEG file has room for 65,527 bytes of EXIF in all."""
+
+LARGEST_SUM = 2**20
+"""Bytes of all values together, many of which may point to the same bytes of a small file."""
+
+SUBFILE, SUBFILES, DNG_VERSION = 0xFE, 0x14A, 0xC612
 
 EMPTY = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
 """EXIF that says nothing."""
@@ -54,19 +59,38 @@ class Layout:
         return self.order + ("Q" if self.big else "I")
 
 
-def read_exif(path: Path) -> bytes | None:
-    """EXIF of a TIFF file as a block of its own, or `None` where there is none.
+def read_exif(file: BinaryIO) -> tuple[bytes | None, bool]:
+    """EXIF of a TIFF file as a block of its own, or `None` where there is none; and whether a part of it is lost.
 
     Raises:
-        ValueError: the lists of tags are damaged.
+        ValueError: the first list of tags is damaged, or there is too much.
     """
-    with path.open("rb") as file:
-        layout, main, lists = read_descriptions(file)
+    layout, main, lists, lost = read_descriptions(file)
     if not main and not lists:
-        return None
+        return None, lost
     classic = Layout(layout.order)
     block = b"II*\0" if layout.order == "<" else b"MM\0*"
-    return block + struct.pack(classic.offset, 8) + pack_tree(main, lists, 8, classic)
+    return block + struct.pack(classic.offset, 8) + pack_tree(main, lists, 8, classic), lost
+
+
+def check_exif(block: bytes) -> bool:
+    """Make sure that a block of EXIF begins with a list of tags; whether another list that it points to is lost.
+
+    Raises:
+        ValueError: it does not, or there is too much.
+    """
+    return read_descriptions(io.BytesIO(block))[3]
+
+
+def is_raw(file: BinaryIO) -> bool:
+    """Whether a TIFF file is a camera's: then its first picture is a thumbnail, or not developed yet."""
+    try:
+        layout, at = read_header(file)
+        tags = read_tags(file, at, layout, {SUBFILE, SUBFILES, DNG_VERSION})
+    except ValueError:
+        return False
+    reduced = SUBFILE in tags and int.from_bytes(tags[SUBFILE][2], "little" if layout.order == "<" else "big") & 1
+    return DNG_VERSION in tags or bool(reduced and SUBFILES in tags)
 
 
 def append_exif(path: Path, block: bytes | None, iptc: bytes | None, height: int, width: int) -> None:
@@ -75,7 +99,7 @@ def append_exif(path: Path, block: bytes | None, iptc: bytes | None, height: int
     Raises:
         ValueError: the block is damaged; the file is as it was.
     """
-    given, tags, lists = read_descriptions(io.BytesIO(EMPTY if block is None else block))
+    given, tags, lists, _ = read_descriptions(io.BytesIO(EMPTY if block is None else block))
     if iptc:
         tags[IPTC] = (7, len(iptc), iptc)
     for tag, side in ((WIDTH, width), (HEIGHT, height)):
@@ -100,19 +124,40 @@ def append_exif(path: Path, block: bytes | None, iptc: bytes | None, height: int
         file.write(struct.pack(layout.offset, start))
 
 
-def read_descriptions(file: BinaryIO) -> tuple[Layout, dict[int, Entry], dict[int, dict[int, Entry]]]:
-    """Layout of a TIFF structure, its descriptive tags, and the lists that they point to."""
-    try:
-        layout, at = read_header(file)
-        tags = read_tags(file, at, layout, DESCRIPTIVE | {EXIF, GPS})
-        lists = {tag: read_tags(file, place(tags.pop(tag), layout), layout) for tag in (EXIF, GPS) if tag in tags}
-    except struct.error as error:
-        raise ValueError(str(error)) from error
-    return layout, tags, lists
+def read_descriptions(file: BinaryIO) -> tuple[Layout, dict[int, Entry], dict[int, dict[int, Entry]], bool]:
+    """Layout of a TIFF structure, its descriptive tags, the lists that they point to, and whether one is damaged.
+
+    Raises:
+        ValueError: no list of tags is here, or there is too much.
+    """
+    layout, at = read_header(file)
+    tags = read_tags(file, at, layout, DESCRIPTIVE | {EXIF, GPS})
+    lists, lost = {}, False
+    for tag in (EXIF, GPS):
+        try:
+            if tag in tags:
+                lists[tag] = read_tags(file, place(tags.pop(tag), layout), layout)
+        except ValueError:
+            lost = True
+    total = sum(len(value) for entries in (tags, *lists.values()) for _, _, value in entries.values())
+    if total > LARGEST_SUM:
+        raise ValueError(f"{total:,} bytes are too many")
+    return layout, tags, lists, lost
 
 
 def unpack(file: BinaryIO, form: str) -> tuple[int, ...]:
-    return struct.unpack(form, file.read(struct.calcsize(form)))
+    data = file.read(struct.calcsize(form))
+    if len(data) < struct.calcsize(form):
+        raise ValueError("a list of tags is cut short")
+    return struct.unpack(form, data)
+
+
+def go(file: BinaryIO, at: int) -> None:
+    """Go to a place that a file names, which may be beyond all that files can hold."""
+    try:
+        file.seek(at)
+    except (OSError, OverflowError) as error:
+        raise ValueError("a list of tags is nowhere") from error
 
 
 def read_header(file: BinaryIO) -> tuple[Layout, int]:
@@ -133,26 +178,37 @@ def place(entry: Entry, layout: Layout) -> int:
 
 
 def read_tags(file: BinaryIO, at: int, layout: Layout, wanted: Container[int] | None = None) -> dict[int, Entry]:
-    """Tags of the list at byte `at`, only those `wanted`; too large and unknown ones are left out."""
-    file.seek(at)
+    """Tags of the list at byte `at`, only those `wanted`; too large, unreachable and unknown ones are left out.
+
+    Raises:
+        ValueError: there is no list, or it holds too much.
+    """
+    go(file, at)
     (count,) = unpack(file, layout.head)
     if count > 1000:
         raise ValueError(f"a list of {count} tags")
-    tags = {}
+    tags: dict[int, Entry] = {}
+    total = 0
     for tag, kind, number, field in [unpack_entry(file, layout) for _ in range(count)]:
         size = BYTES.get(kind, 0) * number
         if not 0 < size <= LARGEST or tag == INTEROPERABILITY or (wanted is not None and tag not in wanted):
             continue
         if size > len(field):
-            file.seek(struct.unpack(layout.offset, field)[0])
+            try:
+                go(file, *struct.unpack(layout.offset, field))
+            except ValueError:
+                continue
             field = file.read(size)
+        total += size
+        if total > LARGEST_SUM:
+            raise ValueError("a list of tags that holds too much")
         if len(field) >= size:
             tags[tag] = (kind, number, field[:size])
     return tags
 
 
 def unpack_entry(file: BinaryIO, layout: Layout) -> tuple[int, int, int, bytes]:
-    return struct.unpack(layout.entry, file.read(struct.calcsize(layout.entry)))
+    return unpack(file, layout.entry)  # type: ignore[return-value]
 
 
 def swapped(entry: Entry) -> Entry:
@@ -197,7 +253,7 @@ def pack_tags(
     kept = {tag: entry for tag, entry in (kept or {}).items() if tag not in tags}
     room = struct.calcsize(layout.offset)
     values = at + struct.calcsize(layout.head) + (len(tags) + len(kept)) * struct.calcsize(layout.entry) + room
-    entries, tail = dict(kept), b""
+    entries, tail = dict(kept), bytearray()
     for tag, (kind, count, value) in tags.items():
         if len(value) > room:
             field = struct.pack(layout.offset, values + len(tail))

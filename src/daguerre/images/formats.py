@@ -1,11 +1,12 @@
 """The picture formats: how a file is recognised, and what each format can hold."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from daguerre.errors import UnwritablePicture
 
-__all__ = ["READABLE", "WRITABLE", "Format", "format_for", "recognise"]
+__all__ = ["READABLE", "WRITABLE", "Format", "foreign", "format_for", "recognise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +18,10 @@ class Format:
         suffixes: file name endings, lower case.
         bits: most bits a channel that pictures are saved with.
         grey: whether one-channel pictures stay one channel.
-        alpha, profile, metadata: whether transparency, an ICC profile, and EXIF and XMP have a place in it.
+        alpha: whether transparency has a place in it.
+        profile, exif, xmp, iptc: most bytes of an ICC profile, of EXIF, XMP and IPTC records that have a place in it.
         side: largest height or width in pixels that can be saved.
+        convert: for a format that not every libvips reads, a command that makes a picture of it that all read.
     """
 
     name: str
@@ -26,29 +29,76 @@ class Format:
     bits: int = 8
     grey: bool = False
     alpha: bool = True
-    profile: bool = True
-    metadata: bool = True
+    profile: int = 2**24
+    exif: int = 64_000  # libexif, which writes it for libvips, ends at 65,534
+    xmp: int = 2**24
+    iptc: int = 0
     side: int = 10_000_000
+    convert: str = ""
 
 
-JPEG = Format(name="JPEG", suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"), grey=True, alpha=False, side=65_500)
+# A JPEG file holds EXIF, IPTC and (as libvips writes it) XMP in one segment each of 65,533 bytes.
+JPEG = Format(
+    name="JPEG",
+    suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+    grey=True,
+    alpha=False,
+    xmp=60_000,
+    iptc=65_000,
+    side=65_500,
+)
 PNG = Format(name="PNG", suffixes=(".png",), bits=16, grey=True)
-TIFF = Format(name="TIFF", suffixes=(".tif", ".tiff"), bits=16, grey=True)
+TIFF = Format(name="TIFF", suffixes=(".tif", ".tiff"), bits=16, grey=True, exif=2**24, iptc=2**24)
 WEBP = Format(name="WebP", suffixes=(".webp",), side=16_383)
 # libvips writes at most 12 bits a channel into AVIF; they are read back as 16.
 AVIF = Format(name="AVIF", suffixes=(".avif",), bits=16, side=16_384)
-GIF = Format(name="GIF", suffixes=(".gif",), profile=False, metadata=False, side=65_535)
-BMP = Format(name="BMP", suffixes=(".bmp", ".dib"), grey=True, alpha=False, profile=False, metadata=False)
-# Read by an optional extra; never written.
+GIF = Format(name="GIF", suffixes=(".gif",), profile=0, exif=0, xmp=0, side=65_535)
+BMP = Format(name="BMP", suffixes=(".bmp", ".dib"), grey=True, alpha=False, profile=0, exif=0, xmp=0)
+# Read by an optional extra, or by those builds of libvips that can; never written.
 HEIC = Format(name="HEIC", suffixes=(".heic", ".heif", ".hif"))
+JPEG_XL = Format(name="JPEG XL", suffixes=(".jxl",), convert="djxl {} out.png")
+JPEG_2000 = Format(
+    name="JPEG 2000", suffixes=(".jp2", ".j2k", ".jpf", ".jpx", ".j2c"), convert="opj_decompress -i {} -o out.png"
+)
 
-FORMATS = (JPEG, PNG, TIFF, WEBP, AVIF, GIF, BMP, HEIC)
+FORMATS = (JPEG, PNG, TIFF, WEBP, AVIF, GIF, BMP, HEIC, JPEG_XL, JPEG_2000)
 
 READABLE = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
 """Endings of files worth opening in a folder; what a file is, its contents say."""
 
-WRITABLE = READABLE - frozenset(HEIC.suffixes)
+WRITABLE = frozenset(s for format in (JPEG, PNG, TIFF, WEBP, AVIF, GIF, BMP) for s in format.suffixes)
 """Endings that a result may have."""
+
+HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+STILLS = dict.fromkeys((b"avif", b"avis"), AVIF) | dict.fromkeys(HEVC_BRANDS, HEIC)
+"""Brands of the ISO container (ISO/IEC 14496-12) that are pictures; first come those that tell who compressed them."""
+
+FOREIGN = (
+    (rb"%PDF-", "a PDF document; make pictures of its pages, with: pdftoppm -r 600 -png {} page"),
+    (
+        rb".{4}ftypcrx |FUJIFILMCCD-RAW|II[RU][\0OS]|MMOR|II\*\0.{4}CR|FOVb",
+        "a camera's raw file; develop it into a TIFF or JPEG file first",
+    ),
+    (
+        rb".{4}ftyp|.{4}(moov|mdat|wide|free)|\x1a\x45\xdf\xa3|RIFF.{4}AVI |\0\0\x01[\xb3\xba]",
+        "a film; take a picture out of it, with: ffmpeg -i {} -frames:v 1 out.png",
+    ),
+    (rb"8BPS", "a Photoshop document; save it as TIFF"),
+    (rb"gimp xcf", "a GIMP document; export it as TIFF or PNG"),
+    (rb"\s*(<\?xml[^>]*>\s*)?(<!--.{,500}?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg", "an SVG drawing; export it as PNG"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript file; export it as PNG"),
+    (
+        rb"\s*<(!DOCTYPE )?html",
+        "a web page, perhaps one that was saved instead of the picture; save the picture itself",
+    ),
+    (rb"version https://git-lfs", "a pointer of Git LFS to the picture; fetch it with: git lfs pull"),
+    (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b", "an archive; unpack it first"),
+    (
+        rb"P[1-7][\s#]|Pf|PF|qoif|\0\0\x01\0|SIMPLE  =|v/1\x01|#\?RADIANCE|.{128}DICM",
+        "of a rare kind; convert it, with: magick {} out.png",
+    ),
+)
+"""What else a file may be, by how it begins: a pattern, and what to tell about it."""
 
 
 def recognise(head: bytes) -> Format | None:
@@ -65,9 +115,19 @@ def recognise(head: bytes) -> Format | None:
         return GIF
     if head[:2] == b"BM":
         return BMP
-    if head[4:8] == b"ftyp":  # one container for both; the brands tell who compressed the pixels
-        return AVIF if b"avif" in head[8:32] else HEIC
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        return JPEG_XL
+    if head.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")):
+        return JPEG_2000
+    if head[4:8] == b"ftyp":
+        brands = {head[8:12]} | {head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4], "big"), 256), 4)}
+        return next((format for brand, format in STILLS.items() if brand in brands), None)
     return None
+
+
+def foreign(head: bytes) -> str | None:
+    """What a file is that no picture format was recognised in, from its first bytes, with `{}` for its name."""
+    return next((what for pattern, what in FOREIGN if re.match(pattern, head, re.DOTALL | re.IGNORECASE)), None)
 
 
 def format_for(path: Path) -> Format:

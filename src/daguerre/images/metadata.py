@@ -1,6 +1,7 @@
 """What a picture says about itself besides its pixels: EXIF, XMP, IPTC and resolution, carried from file to file.
 
 Orientation is not among it, because it is applied on reading; neither are thumbnails, which would show the old picture.
+Metadata never decide whether a picture is read or written: what is damaged or too much is left out, with a line.
 """
 
 import logging
@@ -8,11 +9,12 @@ import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-import pyvips
-
-from daguerre.images.exif import append_exif, read_exif
-from daguerre.images.formats import JPEG, TIFF, Format
+from daguerre.images.exif import append_exif, check_exif, read_exif
+from daguerre.images.formats import TIFF, Format
+from daguerre.images.vips import pyvips
+from daguerre.images.xmp import check_xmp
 
 __all__ = ["Metadata", "attach_metadata", "finish_metadata", "read_metadata"]
 
@@ -21,6 +23,12 @@ logger = logging.getLogger(__name__)
 EXIF_HEAD = b"Exif\0\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 IPTC_RESOURCE = 0x0404
+LARGEST = 2**20
+"""Bytes of EXIF and of IPTC records that are looked at; JPEG files have room for a sixteenth."""
+
+RESOLUTIONS = 1e-3, 1e5
+"""Pixels per millimetre that can be meant: from a mural to an electron microscope."""
+
 CUSTOMARY = 72 / 25.4
 """Pixels per millimetre that programs assume where a file says nothing; libvips would write 25.4 per inch."""
 
@@ -42,53 +50,130 @@ class Metadata:
     resolution: tuple[float, float] | None = None
 
 
-def read_metadata(image: pyvips.Image, path: Path, format: Format) -> Metadata:
-    """Collect what a freshly opened picture carries."""
-    exif = blob(image, "exif-data")
-    if format is TIFF:
-        try:
-            exif = read_exif(path)
-        except ValueError as error:
-            logger.warning("%s: the EXIF is damaged and left out (%s)", path, error)
+def read_metadata(image: pyvips.Image, file: BinaryIO, name: object, format: Format) -> Metadata:
+    """Collect what a freshly opened picture carries.
+
+    Args:
+        file: the picture, open for reading.
+        name: what to call it where something is left out.
+    """
+    exif = exif_of(image, file, name, format)
     bearer = image
     if exif and unknown_resolution(image):  # WebP and AVIF files say it nowhere else
         bearer = pyvips.Image.black(1, 1)
-        bearer.set_type(pyvips.GValue.blob_type, "exif-data", EXIF_HEAD + exif.removeprefix(EXIF_HEAD))
+        bearer.set_type(pyvips.GValue.blob_type, "exif-data", EXIF_HEAD + exif)
     iptc = unwrapped(blob(image, "iptc-data") or blob(image, "photoshop-data") or b"")
+    if len(iptc) > LARGEST:
+        leave_out(name, "the IPTC records", f"{len(iptc):,} bytes are too many")
+        iptc = b""
     return Metadata(
-        exif=exif.removeprefix(EXIF_HEAD) if exif else None,
-        xmp=blob(image, "xmp-data"),
+        exif=exif,
+        xmp=xmp_of(image, name),
         iptc=iptc or None,
-        resolution=None if unknown_resolution(bearer) else (bearer.xres, bearer.yres),
+        resolution=None if unknown_resolution(bearer) else resolution_of(bearer, name),
     )
 
 
-def attach_metadata(image: pyvips.Image, metadata: Metadata, format: Format) -> pyvips.Image:
-    """A copy of `image` that libvips saves with the metadata, as far as `format` holds it."""
-    image = image.copy()
-    if metadata.exif and format.metadata and format is not TIFF:
-        # libvips unfolds the block into a field for every tag, and a resolution, and folds it up again on saving.
-        image.set_type(pyvips.GValue.blob_type, "exif-data", EXIF_HEAD + metadata.exif)
-        image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-        image.remove("jpeg-thumbnail-data")
+def exif_of(image: pyvips.Image, file: BinaryIO, name: object, format: Format) -> bytes | None:
+    """EXIF, as far as it can be read."""
+    try:
+        if format is TIFF:
+            exif, lost = read_exif(file)
+        else:
+            exif = (blob(image, "exif-data") or b"").removeprefix(EXIF_HEAD)
+            if len(exif) > LARGEST:
+                raise ValueError(f"{len(exif):,} bytes are too many")
+            lost = check_exif(exif) if exif else False
+    except ValueError as error:
+        leave_out(name, "the EXIF", error)
+        return None
+    if lost:
+        leave_out(name, "a part of the EXIF", "it is damaged")
+    return exif or None
+
+
+def xmp_of(image: pyvips.Image, name: object) -> bytes | None:
+    """XMP, if it is sound."""
+    packet = blob(image, "xmp-data")
+    if not packet or not packet.strip(b"\0 \r\n\t"):
+        return None
+    try:
+        check_xmp(packet)
+    except ValueError as error:
+        leave_out(name, "the XMP", error)
+        return None
+    return packet
+
+
+def resolution_of(image: pyvips.Image, name: object) -> tuple[float, float] | None:
+    """Pixels per millimetre, if they can be meant."""
+    if all(RESOLUTIONS[0] <= side <= RESOLUTIONS[1] for side in (image.xres, image.yres)):
+        return image.xres, image.yres
+    leave_out(name, "the resolution", f"{image.xres:g} x {image.yres:g} pixels per millimetre")
+    return None
+
+
+def attach_metadata(
+    image: pyvips.Image, metadata: Metadata, profile: bytes | None, name: object, format: Format
+) -> pyvips.Image:
+    """A copy of `image` that libvips saves with the metadata and the profile, as far as `format` holds them.
+
+    Args:
+        name: what to call the result where something is left out.
+    """
     across, down = metadata.resolution or (CUSTOMARY, CUSTOMARY)
     image = image.copy(xres=across, yres=down)
     image.set_type(pyvips.GValue.gstr_type, "resolution-unit", "in")
-    if metadata.xmp and format.metadata:
-        image.set_type(pyvips.GValue.blob_type, "xmp-data", upright(metadata.xmp))
-    if metadata.iptc and format is JPEG:
-        image.set_type(pyvips.GValue.blob_type, "iptc-data", wrapped(metadata.iptc))
+    parts = [
+        ("the colour profile", "icc-profile-data", profile, format.profile),
+        ("the XMP", "xmp-data", metadata.xmp and upright(metadata.xmp), format.xmp),
+        ("the IPTC records", "iptc-data", metadata.iptc and wrapped(metadata.iptc), format.iptc),
+        # libvips unfolds the block into a field for every tag, and a resolution, and folds it up again on saving.
+        ("the EXIF", "exif-data", metadata.exif and EXIF_HEAD + metadata.exif, format.exif),
+    ]
+    for what, field, data, room in parts:
+        if not data or not room or (format is TIFF and field in ("exif-data", "iptc-data")):
+            continue  # `finish_metadata` gives a TIFF file its own
+        if len(data) > room:
+            leave_out(name, what, f"{len(data):,} bytes are too many for a {format.name} file")
+        elif not savable(field, data, image.bands, format):
+            leave_out(name, what, f"it cannot be saved in a {format.name} file")
+        else:
+            image.set_type(pyvips.GValue.blob_type, field, data)
+            if field == "exif-data":
+                image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+                image.remove("jpeg-thumbnail-data")
     return image
 
 
-def finish_metadata(path: Path, metadata: Metadata, format: Format, height: int, width: int) -> None:
-    """Add to a saved file what libvips could not."""
+def savable(field: str, data: bytes, bands: int, format: Format) -> bool:
+    """Whether libvips saves a picture that carries this; tried with one of a single pixel."""
+    pixel = pyvips.Image.black(1, 1, bands=bands).copy(interpretation="b-w" if bands < 3 else "srgb")
+    pixel.set_type(pyvips.GValue.blob_type, field, data)
+    try:
+        pixel.write_to_buffer(format.suffixes[0])
+    except pyvips.Error:
+        return False
+    return True
+
+
+def finish_metadata(path: Path, metadata: Metadata, name: object, format: Format, height: int, width: int) -> None:
+    """Add to a saved file what libvips could not.
+
+    Args:
+        name: what to call the file where something is left out.
+    """
     if format is TIFF and (metadata.exif or metadata.iptc):
         try:
             append_exif(path, metadata.exif, metadata.iptc, height, width)
         except ValueError as error:
-            logger.warning("the EXIF is damaged and left out (%s)", error)
+            leave_out(name, "the EXIF", error)
             append_exif(path, None, metadata.iptc, height, width)
+
+
+def leave_out(name: object, what: str, why: object) -> None:
+    """Tell that a picture goes on without a part of its metadata."""
+    logger.warning("%s: %s cannot be kept and is left out (%s)", name, what, why)
 
 
 def unknown_resolution(image: pyvips.Image) -> bool:

@@ -2,20 +2,24 @@
 
 import functools
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyvips
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from daguerre.images.colour import Colour, three_channels, to_working
-from daguerre.images.decode import damaged, decode
+from daguerre.images.decode import decode
 from daguerre.images.metadata import Metadata, read_metadata
 from daguerre.images.pixels import Levels, check_inside, luma, to_levels, to_tensor
+from daguerre.images.reasons import damaged
 from daguerre.images.save import SaveOptions, check_target, save_image, to_depth
+from daguerre.images.source import Source
+from daguerre.images.vips import begin_use, pyvips
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tiling.windows import Window, plan_windows
 
@@ -28,39 +32,85 @@ class Picture:
     """A photograph of any size, upright, with what it says about itself; made by `open` or one of the `from_` methods.
 
     Pixels are decoded when they are read. Several threads may read at once. What the numbers mean is in `colour`.
+    A picture may be sent to another process: one that was opened is opened there again, another goes with its pixels.
 
     Args:
         image: pixels with 1 or 3 channels and perhaps alpha, 8 or 16 bits, in the working space.
         bits: bits per channel of the file, and of what is saved: 8 or 16.
+        path: the file, or what the picture is called.
+        source: what to open to have `image` again.
     """
 
     def __init__(
-        self, image: pyvips.Image, *, bits: int, colour: Colour, metadata: Metadata, path: Path | None = None
+        self,
+        image: pyvips.Image,
+        *,
+        bits: int,
+        colour: Colour,
+        metadata: Metadata,
+        path: Path | None = None,
+        source: Source | None = None,
     ) -> None:
-        self.image, self.bits, self.colour, self.metadata, self.path = image, bits, colour, metadata, path
+        begin_use()
+        self.image, self.bits, self.colour, self.metadata = image, bits, colour, metadata
+        self.path, self.source = path, source
 
     @classmethod
-    def open(cls, path: StrPath, *, max_pixels: int | None = None) -> "Picture":
+    def open(cls, path: StrPath, *, max_pixels: int | None = None, page: int | None = None) -> "Picture":
         """Open a file of any format that daguerre knows; what it is, its contents say, not its name.
 
-        Damage that shows only in the pixels is reported when they are read.
+        Damage that shows only in the pixels is reported when they are read. Metadata that are damaged or too much are
+        left out, with a line in the log.
 
         Args:
-            max_pixels: refuse larger pictures; unless said, those of more than 4 gigapixels, and those of more than
-                250 megapixels whose file is too small to be honest.
+            max_pixels: refuse larger pictures; unless said, those of more than 4 gigapixels, those that would take more
+                than 1.25 GiB of memory to unpack, and those of more than 250 megapixels whose file is too small to be
+                honest.
+            page: which page or frame to take, from 1; unless said the first, with a line in the log if there are more.
 
         Raises:
-            UnreadablePicture: missing, empty, no picture, damaged, or too large.
+            UnreadablePicture: missing, empty, no picture, damaged, too large, or without such a page.
             MissingExtra: a HEIC file, and the extra that reads it is not installed.
+            OptionError: `max_pixels` or `page` is less than 1.
         """
-        path = Path(path)
-        decoded, format = decode(path, max_pixels)
-        metadata = read_metadata(decoded, path, format)
+        return cls.opened(Source(path=Path(path), max_pixels=max_pixels, page=page))
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes, *, name: str = "-", max_pixels: int | None = None, page: int | None = None
+    ) -> "Picture":
+        """Open the contents of a picture file, for the rest as `open`.
+
+        Args:
+            name: what to call it in messages.
+        """
+        return cls.opened(Source(path=Path(name), data=bytes(data), max_pixels=max_pixels, page=page))
+
+    @classmethod
+    def opened(cls, source: Source) -> "Picture":
+        """Decode a source."""
+        decoded, format = decode(source)
+        with source.open() as file:
+            metadata = read_metadata(decoded, file, source.path, format)
         try:
-            image, colour = to_working(decoded)
+            image, colour = to_working(decoded, source.path)
         except pyvips.Error as error:
-            raise damaged(path, error, format) from error
-        return cls(image, bits=8 if decoded.format == "uchar" else 16, colour=colour, metadata=metadata, path=path)
+            raise damaged(source.path, error, format) from error
+        bits = 8 if decoded.format == "uchar" else 16
+        path = source.path if source.data is None else None
+        return cls(image, bits=bits, colour=colour, metadata=metadata, path=path, source=source)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {"bits": self.bits, "colour": self.colour, "metadata": self.metadata, "path": self.path}
+        if self.source is not None:
+            return state | {"source": self.source.absolute()}
+        return state | {"levels": self.pixels(self.image)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        source = state.get("source")
+        like = Picture.opened(source) if source else Picture.from_levels(state["levels"])
+        kept = {name: state[name] for name in ("bits", "colour", "metadata", "path")}
+        self.__init__(like.image, source=source, **kept)  # type: ignore[misc]
 
     @classmethod
     def from_levels(cls, levels: Levels, *, like: "Picture | None" = None) -> "Picture":
@@ -217,10 +267,26 @@ class Picture:
         )
         return path
 
+    def to_bytes(self, format: str, *, options: SaveOptions | None = None) -> bytes:
+        """What `save` would write into a file.
+
+        Args:
+            format: an extension, such as `png`.
+        """
+        with tempfile.TemporaryDirectory(prefix="daguerre-") as folder:
+            return self.save(Path(folder) / f"picture.{format.removeprefix('.')}", options=options).read_bytes()
+
     def saved_with(self, *, bits: int | None = None, xmp: bytes | None = None) -> "Picture":
         """The same pixels, to be saved with other bits per channel, 8 or 16, or another XMP packet."""
         metadata = self.metadata if xmp is None else replace(self.metadata, xmp=xmp)
-        return Picture(self.image, bits=bits or self.bits, colour=self.colour, metadata=metadata, path=self.path)
+        return Picture(
+            self.image,
+            bits=bits or self.bits,
+            colour=self.colour,
+            metadata=metadata,
+            path=self.path,
+            source=self.source,
+        )
 
     def fetch(self, window: Window | None) -> Levels:
         """Levels (h, w, channels) of a window, or of all."""
@@ -230,10 +296,12 @@ class Picture:
         return self.pixels(self.image.crop(window.left, window.top, window.width, window.height))
 
     def pixels(self, image: pyvips.Image) -> Levels:
+        begin_use()
         try:
             return image.numpy().reshape(image.height, image.width, image.bands)  # type: ignore[no-any-return]
         except pyvips.Error as error:
-            raise damaged(self.path, error) from error
+            name = self.source.path if self.source else self.path or Path("the picture")
+            raise damaged(name, error) from error
 
 
 def as_picture(source: Picture | StrPath | NDArray[np.generic]) -> Picture:

@@ -1,6 +1,7 @@
 """Write pictures: options, the checks that can be made before the work, and files that are whole or not there."""
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -8,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pyvips
+import numpy as np
 
 from daguerre.errors import OptionError, OutputExists, UnwritablePicture
-from daguerre.files import part
-from daguerre.images.bmp import write_bmp
+from daguerre.files import check_name, part, same_file
 from daguerre.images.colour import Colour, three_channels, to_file
-from daguerre.images.decode import reason_in
 from daguerre.images.formats import AVIF, BMP, GIF, JPEG, PNG, TIFF, WEBP, Format, format_for
 from daguerre.images.metadata import Metadata, attach_metadata, finish_metadata
+from daguerre.images.reasons import reason_in
+from daguerre.images.vips import begin_use, pyvips
 from daguerre.options import check_range, option
 from daguerre.progress import Progress, ProgressCallback, silent
 
@@ -24,6 +25,9 @@ __all__ = ["SaveOptions", "check_target", "save_image", "to_depth"]
 
 QUALITY = {JPEG: 95, WEBP: 90, AVIF: 80}
 """Quality at which losses are hard to find even when zoomed in."""
+
+LARGEST_BMP = 2**30
+"""Bytes of pixels in a BMP file, which OpenCV makes in memory."""
 
 CLASSIC_TIFF = 2**32 - 2**26
 """Bytes of pixels above which a TIFF file may need BigTIFF's wider offsets."""
@@ -66,11 +70,10 @@ def check_target(
         OutputExists: `path` is `source`; or there is such a file, and `overwrite` was not asked for.
     """
     format = format_for(path)
-    if path.is_dir():
-        raise UnwritablePicture(f"{path} is a folder; name a file in it")
-    if source is not None and path.exists() and source.exists() and path.samefile(source):
+    there = check_name(path)
+    if there and source is not None and same_file(path, source):
         raise OutputExists(f"{path} is the original itself, which is never replaced; name another file")
-    if path.exists() and not overwrite:
+    if there and not overwrite:
         raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
     if path.parent.is_dir() and not os.access(path.parent, os.W_OK):
         raise UnwritablePicture(f"the folder {path.parent} may not be written to; name another")
@@ -102,6 +105,7 @@ def save_image(
         UnwritablePicture: no such folder, no room, no permission, or too many pixels for the format.
         OutputExists: there is such a file, and `overwrite` was not asked for.
     """
+    begin_use()
     format = check_target(path, overwrite=overwrite, size=(image.height, image.width))
     if not path.parent.is_dir():
         raise UnwritablePicture(f"there is no folder {path.parent} to save {path.name} in; make it first")
@@ -114,15 +118,13 @@ def save_image(
     if image.hasalpha() and not format.alpha:
         top = 255 if image.format == "uchar" else 65535
         image = image.flatten(background=top, max_alpha=top)
-    image = attach_metadata(bare(image), metadata, format)
-    if profile is not None and format.profile:
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    image = attach_metadata(bare(image), metadata, profile, path, format)
     with replacing(path, overwrite) as part:
         if format is BMP:
             write_bmp(image, part, progress)
         else:
             run_saver(image, part, format, options, progress)
-        finish_metadata(part, metadata, format, image.height, image.width)
+        finish_metadata(part, metadata, path, format, image.height, image.width)
 
 
 def to_depth(image: pyvips.Image, bits: int) -> pyvips.Image:
@@ -139,9 +141,33 @@ def to_depth(image: pyvips.Image, bits: int) -> pyvips.Image:
 def bare(image: pyvips.Image) -> pyvips.Image:
     """A copy of the same pixels that carries nothing else."""
     image = image.copy()
-    for name in image.get_fields():
-        image.remove(name)
+    # Not by `get_fields`: the names may come from a file (PNG's keywords are Latin-1), and pyvips takes them for UTF-8.
+    names = pyvips.vips_lib.vips_image_get_fields(image.pointer)
+    for name in itertools.takewhile(lambda name: name != pyvips.ffi.NULL, (names[i] for i in itertools.count())):
+        pyvips.vips_lib.vips_image_remove(image.pointer, name)
+        pyvips.glib_lib.g_free(name)
+    pyvips.glib_lib.g_free(names)
     return image
+
+
+def write_bmp(image: pyvips.Image, path: Path, progress: ProgressCallback) -> None:
+    """Write an 8-bit picture of 1 or 3 bands, by OpenCV, and its resolution.
+
+    Raises:
+        UnwritablePicture: so large that it should be another format.
+    """
+    import cv2
+
+    if image.width * image.height * image.bands > LARGEST_BMP:
+        raise UnwritablePicture(
+            f"{image.height} x {image.width} pixels are too many for a BMP file; save it as .png or .tif"
+        )
+    levels = image.numpy().reshape(image.height, image.width, image.bands)
+    progress(Progress(step="saving", done=1, total=2))
+    data = cv2.imencode(".bmp", levels[..., ::-1])[1]
+    data[38:46] = np.array([round(image.xres * 1000), round(image.yres * 1000)], "<i4").view(np.uint8)
+    path.write_bytes(data.tobytes())
+    progress(Progress(step="saving", done=2, total=2))
 
 
 def run_saver(

@@ -11,7 +11,7 @@ from daguerre.images import Picture, SaveOptions
 from daguerre.images.picture import as_picture
 from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.tasks.pipeline_file import read_steps
-from daguerre.tasks.provenance import Record, add_step
+from daguerre.tasks.provenance import Record, add_step, fitted
 from daguerre.tasks.registry import TASKS, TaskOptions, make_worker
 
 __all__ = ["Chained", "Pipeline"]
@@ -38,7 +38,8 @@ class Chained:
         progress: ProgressCallback = silent,
     ) -> Path:
         """Save the picture with the record in it of what was done; for the rest as `Picture.save`."""
-        return self.picture.save(path, overwrite=overwrite, options=options, progress=progress)
+        xmp = fitted(self.picture.xmp, Path(path))
+        return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
 
 
 class Pipeline:

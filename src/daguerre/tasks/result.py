@@ -5,7 +5,7 @@ from pathlib import Path
 
 from daguerre.images import Picture, SaveOptions
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Record, add_step
+from daguerre.tasks.provenance import Record, add_step, fitted
 
 __all__ = ["Result"]
 
@@ -31,5 +31,5 @@ class Result:
         progress: ProgressCallback = silent,
     ) -> Path:
         """Save the picture with a record in it of what was done; for the rest as `Picture.save`."""
-        xmp = add_step(self.picture.xmp, self.step)
+        xmp = fitted(add_step(self.picture.xmp, self.step), Path(path))
         return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)

@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from daguerre.files import part
+
 __all__ = ["Journal", "write_sheet"]
 
 
@@ -29,7 +31,7 @@ class Journal:
         """Write one more row; columns that it lacks stay empty, new ones go to the right."""
         self.rows.append({name: f"{value:.6g}" for name, value in row.items()})
         columns = dict.fromkeys(name for row in self.rows for name in row)
-        with self.path.open("w", newline="", encoding="utf-8") as file:
+        with part(self.path, overwrite=True) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows)
@@ -46,11 +48,13 @@ class Journal:
             points = [(int(row["step"]), float(row[name])) for row in self.rows if row.get(name)]
             axes.plot(*zip(*points, strict=True), marker="." if len(points) < 50 else "")
             axes.set_ylabel(name)
-        figure.savefig(path)
+        with part(path, overwrite=True) as partial:
+            figure.savefig(partial)
 
 
 def write_sheet(sheet: Tensor, path: Path) -> None:
     """Write a sheet (1, 3, H, W) in [0, 1] as PNG."""
     path.parent.mkdir(exist_ok=True)
     pixels = sheet[0].permute(1, 2, 0).mul(255).round().clamp(0, 255).byte().numpy()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+    with part(path, overwrite=True) as partial:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(partial)

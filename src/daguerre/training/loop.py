@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from daguerre.devices import choose_device
 from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
+from daguerre.files import part
 from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.training.logger import Journal, write_sheet
 from daguerre.training.prefetch import chance
@@ -145,10 +146,10 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint; the last one is replaced only by a whole new one."""
         about = {"step": self.step, "seconds": self.seconds, "scores": self.scores}
-        partial = self.out / (CHECKPOINT + ".partial")
-        self.fabric.save(partial, self.task.state() | {"about": about})
-        if self.fabric.is_global_zero:
-            partial.replace(self.out / CHECKPOINT)
+        path = self.out / CHECKPOINT
+        # The first process writes; the others only take part in gathering.
+        with part(path, overwrite=True) if self.fabric.is_global_zero else nullcontext(path) as name:
+            self.fabric.save(name, self.task.state() | {"about": about})
         self.fabric.barrier()
 
     def restore(self) -> None:
@@ -229,11 +230,10 @@ def prepare(recipe: Recipe, out: Path, *, resume: bool) -> None:
             raise RecipeError(f"the run in {str(out)!r} began with another {changed[0]!r}; choose another folder")
     if os.environ.get("RANK", "0") != "0":
         return
-    partial = path.with_name(path.name + ".partial")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with part(path, overwrite=True) as name:
+            name.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise DaguerreError(f"cannot write to the folder {str(out)!r} ({error.strerror}); choose another") from error
 

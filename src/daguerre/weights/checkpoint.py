@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import pickle
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -20,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from daguerre.errors import WeightsDamaged, WeightsError
+from daguerre.files import part
 
 __all__ = ["WeightsHeader", "is_ours", "load_strictly", "read", "read_foreign", "read_header", "write"]
 
@@ -80,21 +79,14 @@ def write(path: Path, state: Mapping[str, Tensor], header: WeightsHeader, *, hal
     stored = {name: (halved(tensor) if half else tensor).detach().cpu().contiguous() for name, tensor in state.items()}
     about = asdict(header)
     data = save(stored, {KEY: json.dumps(about | {"sha256": digest(stored, about)}, sort_keys=True)})
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-        temporary.chmod(0o644)  # a temporary file is made for its owner alone
-        os.replace(temporary, path)
+        with part(path, overwrite=True) as name:
+            name.write_bytes(data)
     except OSError as error:
         raise WeightsError(
             f"cannot write weights to {path} ({error.strerror}); is there room, and permission?"
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def is_ours(path: Path) -> bool:

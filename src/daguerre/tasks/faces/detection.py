@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from daguerre.errors import MissingExtra, OptionError
+from daguerre.files import read_small
 from daguerre.images import Picture
 from daguerre.images.pixels import luma, to_levels
 from daguerre.images.resize import read_resized
@@ -156,7 +157,7 @@ class Boxes:
             OptionError: the file cannot be read, a line says something else, or a box lies outside the picture.
         """
         try:
-            lines = self.path.read_text(encoding="utf-8-sig").splitlines()
+            lines = read_small(self.path).decode("utf-8-sig").splitlines()
         except OSError as error:
             raise OptionError(f"cannot read the boxes in {self.path} ({error.strerror})") from error
         except UnicodeDecodeError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daguerre.errors import OptionError
-from daguerre.files import check_free, whole
+from daguerre.files import check_free, read_small, whole
 
 __all__ = ["SUFFIX", "StyleVector", "mixed"]
 
@@ -48,10 +48,10 @@ class StyleVector:
             OptionError: missing, or no style vector.
         """
         try:
-            content: Any = json.loads(path.read_text(encoding="utf-8"))
+            content: Any = json.loads(read_small(path))
         except OSError as error:
             raise OptionError(f"cannot read the style vector {path} ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise OptionError(f"{path} is damaged or no style vector; make it again with --save-vector") from error
         values = content.get("style_vector") if isinstance(content, dict) else None
         if not isinstance(values, list) or not values or not all(is_number(value) for value in values):

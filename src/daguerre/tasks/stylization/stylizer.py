@@ -19,7 +19,7 @@ from daguerre.images.pixels import luma
 from daguerre.images.resize import read_resized
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Record, add_step
+from daguerre.tasks.provenance import Record, add_step, fitted
 from daguerre.tasks.result import Result
 from daguerre.tasks.stylization.face_protection import FaceGuard
 from daguerre.tasks.stylization.feed_forward import FastPainter, FastPainting, FastStyle, look
@@ -53,7 +53,7 @@ class Stylized(Result):
     def save_stage(self, stage: int, path: Path | str, **how: Any) -> Path:
         """Save what it looked like after a step, with a record that says after which."""
         picture, step = self.stages[stage], replace(self.step, measured={"steps": float(stage)})
-        return picture.save(path, xmp=add_step(picture.xmp, step), **how)
+        return picture.save(path, xmp=fitted(add_step(picture.xmp, step), Path(path)), **how)
 
 
 def never() -> bool:

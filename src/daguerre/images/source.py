@@ -1,0 +1,76 @@
+"""Where pictures come from: files, or bytes in memory."""
+
+import io
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from daguerre.errors import UnreadablePicture
+from daguerre.files import open_regular
+from daguerre.images.vips import pyvips
+from daguerre.options import check_range
+
+__all__ = ["Source"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a picture comes from, and which one of it is wanted.
+
+    Args:
+        path: the file, or what to call the bytes.
+        data: its bytes, where they lie in memory.
+        max_pixels: refuse larger pictures; `None` means 4 gigapixels, or less if it would take much memory or if the
+            file is small: from a quarter of a gigapixel on at least one byte for every thousand pixels.
+        page: number of the page or frame, from 1; `None` means the first, with a line if there are others.
+
+    Raises:
+        OptionError: no pixel is allowed, or no page has this number.
+    """
+
+    path: Path
+    data: bytes | None = None
+    max_pixels: int | None = None
+    page: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("max_pixels", self.max_pixels, 1, math.inf)
+        check_range("page", self.page, 1, math.inf)
+
+    def open(self) -> BinaryIO:
+        """The file, or the bytes, to read from.
+
+        Raises:
+            UnreadablePicture: there is no such file, or it is none that can be read.
+        """
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        try:
+            return open_regular(self.path)
+        except FileNotFoundError as error:
+            raise UnreadablePicture(f"there is no file {self.path}; check its name and folder") from error
+        except IsADirectoryError as error:
+            raise UnreadablePicture(f"{self.path} is a folder, not a picture") from error
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UnreadablePicture(f"cannot open {self.path}: {reason}") from error
+
+    def look(self) -> tuple[int, bytes]:
+        """Size of the file in bytes, and how it begins."""
+        with self.open() as file:
+            head, size = file.read(2048), file.seek(0, io.SEEK_END)
+        if not head:
+            raise UnreadablePicture(f"{self.path} is empty (0 bytes); copy it again from where it came")
+        return size, head
+
+    def load(self, loader: str, **options: Any) -> pyvips.Image:
+        """Have libvips open it. Called by its name, a loader takes `photo[1].jpg` for a name, not for options."""
+        if self.data is not None:
+            return pyvips.Operation.call(loader + "_buffer", self.data, access="random", **options)
+        return pyvips.Operation.call(loader, os.fsencode(self.path), access="random", **options)
+
+    def absolute(self) -> "Source":
+        """The same for a process that works in another folder."""
+        return self if self.data is not None else replace(self, path=self.path.absolute())
