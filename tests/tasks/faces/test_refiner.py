@@ -136,7 +136,8 @@ def test_the_published_network_sees_faces_at_the_size_that_it_was_trained_on(box
     keep(FaceGenerator(**arguments), "published", "FaceGenerator", arguments)
     seen = []
     refiner = FaceRefiner(boxes=boxes, device="cpu", precision="bfloat16", model="published")
-    refiner.network.network.register_forward_hook(lambda _, inputs, made: seen.append((inputs[0].shape[2:], made.dtype)))
+    network = refiner.network.network
+    network.register_forward_hook(lambda _, inputs, made: seen.append((inputs[0].shape[2:], made.dtype)))
     refiner(Picture.from_array(levels()))
     assert seen == [((side, side), torch.float32)] * 2
 
