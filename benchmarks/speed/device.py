@@ -17,7 +17,7 @@ import torch
 from benchmarks.common.test_picture import EXAMPLE, scratch, write_photograph
 from daguerre import Picture, RestoreOptions, Restorer, StylizeOptions, Stylizer, UpscaleOptions, Upscaler
 from daguerre.devices import Device, choose_device
-from daguerre.tasks.stylization.feed_forward import FastPainter
+from daguerre.tasks.stylization.feed_forward import FeedForwardNetworks
 from daguerre.tasks.stylization.style_vector import StyleVector
 
 HEIGHT, WIDTH = 816, 1224  # pixels
@@ -25,7 +25,7 @@ HEIGHT, WIDTH = 816, 1224  # pixels
 
 def network_alone(device: Device, picture: Picture) -> Callable[[], None]:
     """The network that paints in one pass, on a picture that lies on the device."""
-    painter = FastPainter("any-style", device)
+    painter = FeedForwardNetworks("any-style", device)
     style = painter.tensor(StyleVector(values=(0.1,) * painter.transformer.style))
     image = picture.read().to(device.torch_device).contiguous(memory_format=torch.channels_last)
 

@@ -24,7 +24,7 @@ from daguerre.devices import choose_device
 from daguerre.images import Picture
 from daguerre.networks.style_transformer import AnyStyle
 from daguerre.progress import silent
-from daguerre.tasks.stylization.feed_forward import FastPainter
+from daguerre.tasks.stylization.feed_forward import FeedForwardNetworks
 from daguerre.tasks.stylization.style_vector import StyleVector
 
 SIDE = 1000  # pixels
@@ -38,8 +38,8 @@ def ways(model: str) -> dict[str, Callable[[], Tensor]]:
     transformer = network.transformer if isinstance(network, AnyStyle) else network
     vector = StyleVector(values=(0.1,) * transformer.style)
     style = torch.tensor(vector.values)[None]
-    painter = FastPainter(model, choose_device("cpu"))
-    exact = FastPainter(model, choose_device("cpu", "float32"))
+    painter = FeedForwardNetworks(model, choose_device("cpu"))
+    exact = FeedForwardNetworks(model, choose_device("cpu", "float32"))
 
     def eager() -> Tensor:
         with torch.no_grad():

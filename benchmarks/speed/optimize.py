@@ -24,15 +24,15 @@ from daguerre import weights
 from daguerre.devices import Device, choose_device
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
-from daguerre.tasks.stylization.optimization import Painting, Row, Style, plan_scales
+from daguerre.tasks.stylization.optimization import HistoryEntry, Style, StyleOptimization, plan_scales
 from daguerre.tasks.stylization.options import StylizeOptions, layer_weights
-from daguerre.tasks.stylization.vgg_statistics import Eye
+from daguerre.tasks.stylization.vgg_statistics import FeatureExtractor
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CPU = torch.device("cpu")
 
 
-class PlainEye(Eye):
+class PlainEye(FeatureExtractor):
     """Looks at pictures as one would without thinking of speed: float32, colour planes one after the other."""
 
     def look(self, image: Tensor, view: Any) -> dict[str, Tensor]:
@@ -44,18 +44,20 @@ class PlainEye(Eye):
 @dataclass(frozen=True)
 class Painted:
     image: Tensor
-    history: list[Row]
+    history: list[HistoryEntry]
     seconds: list[float]  # of processor time, from the beginning to after each step
 
 
-def eye(options: StylizeOptions, dtype: torch.dtype, kind: type[Eye] = Eye) -> Eye:
+def extractor_of(
+    options: StylizeOptions, dtype: torch.dtype, kind: type[FeatureExtractor] = FeatureExtractor
+) -> FeatureExtractor:
     layers = list(layer_weights("", [*options.content_layers, *options.style_layers]))
     network: Any = weights.load(options.features).network
     return kind(network, Device(CPU, dtype), layers, pooling=options.pooling)
 
 
-def paint(content: Picture, style: Picture, options: StylizeOptions, looking: Eye) -> Painted:
-    painting = Painting(content, [Style(style)], options, looking)
+def paint(content: Picture, style: Picture, options: StylizeOptions, looking: FeatureExtractor) -> Painted:
+    painting = StyleOptimization(content, [Style(style)], options, looking)
     begun, seconds = time.process_time(), []
     for _ in painting.steps(lambda _: None):
         seconds.append(time.process_time() - begun)
@@ -64,7 +66,7 @@ def paint(content: Picture, style: Picture, options: StylizeOptions, looking: Ey
 
 def judge(painted: Painted, content: Picture, style: Picture, options: StylizeOptions) -> float:
     """The weighted loss of a result, in float32."""
-    painting = Painting(content, [Style(style)], options, eye(options, torch.float32))
+    painting = StyleOptimization(content, [Style(style)], options, extractor_of(options, torch.float32))
     scale = painted.image.shape[-2:]
     losses, _ = painting.objective(resize_bicubic(content.read(), *scale).clamp_(0, 1), None)(painted.image)
     return losses.total
@@ -78,8 +80,8 @@ def per_step(painted: Painted) -> float:
 
 def formats(content: Picture, style: Picture, steps: int) -> None:
     options = StylizeOptions(method="optimize", steps=steps, scales=1)
-    fast = paint(content, style, options, eye(options, torch.bfloat16))
-    plain = paint(content, style, options, eye(options, torch.float32, PlainEye))
+    fast = paint(content, style, options, extractor_of(options, torch.bfloat16))
+    plain = paint(content, style, options, extractor_of(options, torch.float32, PlainEye))
     a, b = (judge(painted, content, style, options) for painted in (fast, plain))
     noise = (fast.image - plain.image).square().mean().log10() * -10
     print(f"float32, NCHW            {per_step(plain):.3f} s a step, loss {b:.4f}")
@@ -94,7 +96,7 @@ def schedules(content: Picture, style: Picture, steps: int) -> None:
         for part in 1.0, 0.5:
             options = StylizeOptions(method="optimize", scales=scales)
             options = replace(options, steps=steps_for(part * steps, content.height, scales))
-            painted = paint(content, style, options, eye(options, dtype))
+            painted = paint(content, style, options, extractor_of(options, dtype))
             loss = judge(painted, content, style, options)
             print(f"{name:14} {painted.seconds[-1]:5.1f} s for {options.steps} steps, loss {loss:.4f}", flush=True)
 
@@ -117,7 +119,7 @@ def enlarge(side: int) -> None:
     options = StylizeOptions(method="optimize", steps=2, scales=1)
     with tempfile.TemporaryDirectory() as folder:
         content = Picture.open(write_photograph(Path(folder) / "photo.tif", side, side))
-        looking = eye(options, torch.bfloat16)
+        looking = extractor_of(options, torch.bfloat16)
         painted = paint(content, style, options, looking)
     first, second = painted.seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from daguerre.images.colour_transfer import axes_of, matching
+from daguerre.images.colour_transfer import axes_of, match_colours
 
 
 def colours(seed, spread):
@@ -12,7 +12,7 @@ def colours(seed, spread):
 
 def test_mean_and_covariances_become_those_wanted():
     picture, wanted = colours(0, 0.4), colours(1, 0.2)
-    made = matching(picture, wanted)(picture)
+    made = match_colours(picture, wanted)(picture)
     a, b = (x[0].flatten(1).double() for x in (made, wanted))
     torch.testing.assert_close(a.mean(1), b.mean(1), rtol=0, atol=1e-5)
     torch.testing.assert_close(torch.cov(a), torch.cov(b), rtol=1e-3, atol=1e-6)
@@ -20,19 +20,19 @@ def test_mean_and_covariances_become_those_wanted():
 
 def test_lightness_is_shifted_and_stretched():
     picture = torch.tensor([0.2, 0.4]).expand(1, 3, 1, 2)
-    made = matching(picture, torch.tensor([0.5, 0.9]).expand(1, 3, 1, 2))(picture)
+    made = match_colours(picture, torch.tensor([0.5, 0.9]).expand(1, 3, 1, 2))(picture)
     assert made.flatten().tolist() == pytest.approx([0.5, 0.9] * 3, abs=1e-5)
 
 
 def test_a_grey_photograph_makes_a_grey_palette():
     grey = colours(0, 0.4).mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    made = matching(colours(1, 0.3), grey)(colours(1, 0.3))
+    made = match_colours(colours(1, 0.3), grey)(colours(1, 0.3))
     assert (made - made[:, :1]).abs().max() < 1e-4
     assert made.std() > 0.05
 
 
 def test_values_stay_in_range():
-    made = matching(colours(0, 0.1), colours(1, 0.5))(colours(2, 0.5))
+    made = match_colours(colours(0, 0.1), colours(1, 0.5))(colours(2, 0.5))
     assert 0 <= made.min() < made.max() <= 1
 
 

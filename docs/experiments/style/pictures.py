@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from daguerre.images import Picture, SaveOptions
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.resample import resize_bicubic
-from daguerre.tasks.stylization.optimization import Painting, Row, Style
+from daguerre.tasks.stylization.optimization import HistoryEntry, Style, StyleOptimization
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer
 
 ROOT = Path(__file__).parents[3]
@@ -42,7 +42,7 @@ def compare(photo: Picture, style: Path, painted: Picture) -> str:
     words = []
     for kind in ("moments", "gram"):
         stylizer = Stylizer(styles=style, method="optimize", statistics=kind, precision="float32")
-        painting = Painting(photo, [Style(Picture.open(style))], stylizer.options, stylizer.eye)
+        painting = StyleOptimization(photo, [Style(Picture.open(style))], stylizer.options, stylizer.eye)
         objective = painting.objective(photo.read(), None)
         before, after = (objective(picture.read())[0] for picture in (photo, painted))
         words.append(f"{kind} {before.style:.3f} -> {after.style:.4f} ({before.style / after.style:.0f} times)")
@@ -54,7 +54,7 @@ def save(pictures: list[Picture], name: str) -> None:
     make_sheet(pictures).save(target, options=SaveOptions(quality=82), overwrite=True)
 
 
-def plot(histories: dict[str, list[Row]], name: str) -> None:
+def plot(histories: dict[str, list[HistoryEntry]], name: str) -> None:
     figure = Figure(figsize=(8, 3), layout="constrained", dpi=80)
     for axes, loss in zip(figure.subplots(1, 2), ("content", "style"), strict=True):
         for label, history in histories.items():

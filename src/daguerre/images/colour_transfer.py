@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["axes_of", "matching", "visible"]
+__all__ = ["axes_of", "match_colours", "visible"]
 
 RARE = 0.05  # least length of an axis, as a part of the longest
 HUES = 0.5  # length of the second and third axis beside what the colours have; noise is seen in hues first
@@ -16,7 +16,7 @@ def visible(image: Tensor, alpha: Tensor | None) -> Tensor:
     return image.flatten(2)[:, :, None] if alpha is None else image[..., alpha[0, 0] > 0][:, :, None]
 
 
-def matching(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
+def match_colours(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
     """The linear change of colours that gives `picture` the mean and covariances of `wanted`'s; both (1, 3, H, W).
 
     With A = Sw^½ Sp^-½, of the symmetric roots of the covariances, a colour c becomes A (c - mean_p) + mean_w, clamped

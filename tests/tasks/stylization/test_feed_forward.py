@@ -15,7 +15,7 @@ from daguerre.networks.style_transformer import AnyStyle, StyleTransformer
 from daguerre.progress import silent
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.stylization import feed_forward as fast_style
-from daguerre.tasks.stylization.feed_forward import FastPainting, FastStyle
+from daguerre.tasks.stylization.feed_forward import FeedForwardStylization, StyleSource
 from daguerre.tasks.stylization.style_vector import StyleVector
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer, stylize
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -71,7 +71,7 @@ def test_a_streamed_picture_is_painted_as_it_is_whole(size, style, brush, monkey
     vector = content.vector()
 
     def result():
-        strips = content.painter.strips(photo, photo.read, vector, lambda event: None)
+        strips = content.networks.strips(photo, photo.read, vector, lambda event: None)
         return torch.cat([strip for _, strip in strips], dim=2)
 
     whole = result()
@@ -158,7 +158,7 @@ def test_matched_colours_are_those_that_are_visible(photo, style, brush):
     covered = Picture.from_tensor(torch.cat([photo.read()[..., :34], torch.zeros(1, 3, 49, 33)], 3), alpha=hidden)
     alone = Picture.from_tensor(photo.read()[..., :34])
     looks = [
-        fast_style.look(FastStyle(style, ""), matched, brush_of(brush), content)
+        fast_style.style_vector_of(StyleSource(style, ""), matched, brush_of(brush), content)
         for matched in [StylizeOptions(colours="match")]
         for content in (covered, alone, photo)
     ]
@@ -169,7 +169,7 @@ def test_matched_colours_are_those_that_are_visible(photo, style, brush):
 def test_strokes_of_another_size_are_painted_on_a_photograph_of_another_size(photo, style, brush):
     half = Picture.from_tensor(read_resized(photo, 24, 34)[0])
     vector = Stylizer(brush, styles=style).vector()
-    small = FastPainting(half, [FastStyle(vector, "")], brush, brush_of(brush)).picture(silent)
+    small = FeedForwardStylization(half, [StyleSource(vector, "")], brush, brush_of(brush)).picture(silent)
     expected = read_resized(small, 49, 67)[0]
     assert apart(painted(brush, photo, vector, style_scale=2), expected) < 0.01  # one is of 8 bits in between
     fine = painted(brush, photo, style, style_scale=0.5)
@@ -178,7 +178,7 @@ def test_strokes_of_another_size_are_painted_on_a_photograph_of_another_size(pho
 
 
 def brush_of(options):
-    return Stylizer(options, styles=StyleVector(values=(0.0,) * 5)).painter
+    return Stylizer(options, styles=StyleVector(values=(0.0,) * 5)).networks
 
 
 def test_transparent_parts_of_a_style_do_not_count(style, brush):
@@ -200,12 +200,12 @@ def test_optimisation_can_start_from_one_pass(photo, style, brush, narrow_vgg):
 
 
 def test_a_large_beginning_from_one_pass_is_streamed(photo, style, brush, monkeypatch):
-    painting = FastPainting(photo, [FastStyle(style, "")], brush, brush_of(brush))
+    painting = FeedForwardStylization(photo, [StyleSource(style, "")], brush, brush_of(brush))
     large = torch.from_numpy(drawn(64, 80).numpy())
-    whole = painting.begun(large)
+    whole = painting.initial(large)
     monkeypatch.setattr(fast_style, "WHOLE", 100)
-    monkeypatch.setattr(painting.painter, "paint", None)
-    torch.testing.assert_close(painting.begun(large), whole, rtol=0, atol=1e-3)
+    monkeypatch.setattr(painting.networks, "transform", None)
+    torch.testing.assert_close(painting.initial(large), whole, rtol=0, atol=1e-3)
 
 
 def test_the_file_says_what_was_done(photo, style, brush, tmp_path):

@@ -6,10 +6,12 @@ import pyvips
 
 from daguerre.errors import MissingExtra, OutputExists, UnwritablePicture
 from daguerre.tasks.stylization.loss_report import plot_losses, write_losses
-from daguerre.tasks.stylization.optimization import Row
+from daguerre.tasks.stylization.optimization import HistoryEntry
 
 HISTORY = [
-    Row(step=step, height=40 * (1 + step // 3), width=32, content=0.1 * step, style=1 / step, variation=0.01, total=2.0)
+    HistoryEntry(
+        step=step, height=40 * (1 + step // 3), width=32, content=0.1 * step, style=1 / step, variation=0.01, total=2.0
+    )
     for step in range(1, 6)
 ]
 

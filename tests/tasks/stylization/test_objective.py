@@ -7,9 +7,15 @@ import torch
 from daguerre.devices import Device
 from daguerre.errors import DeviceError
 from daguerre.networks.vgg import VGG19
-from daguerre.tasks.stylization.objective import Best, Losses, Objective, Wanted, relative, total_variation
-from daguerre.tasks.stylization.optimizers import descend, descend_by_curvature, join, slopes_of, split
-from daguerre.tasks.stylization.vgg_statistics import Eye, Sums, blend, gather
+from daguerre.tasks.stylization.objective import BestIterate, Losses, Objective, Target, relative, total_variation
+from daguerre.tasks.stylization.optimizers import (
+    build_pyramid,
+    collapse_pyramid,
+    optimize_adam,
+    optimize_lbfgs,
+    pyramid_gradients,
+)
+from daguerre.tasks.stylization.vgg_statistics import FeatureExtractor, FeatureSums, blend, gather
 
 AXES = torch.tensor([[1.0, 0.5, 0.2], [1.0, 0.0, -0.4], [1.0, -0.5, 0.2]])  # light, red to blue, magenta to green
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -18,7 +24,7 @@ CONTENT_LAYER = "relu3_2"
 
 def eye(layers=(*STYLE_LAYERS, CONTENT_LAYER), **how):
     torch.manual_seed(0)
-    return Eye(VGG19(width=1 / 16), Device(torch.device("cpu"), torch.float32), layers, **how)
+    return FeatureExtractor(VGG19(width=1 / 16), Device(torch.device("cpu"), torch.float32), layers, **how)
 
 
 def picture(height, width, seed=0):
@@ -31,10 +37,10 @@ def picture(height, width, seed=0):
 
 def objective(eye, size, *, statistics="gram", regions=(None,), weights=(1.0, 2.0, 3.0)):
     described = [
-        {layer: sums.describe(statistics) for layer, sums in gather(eye, picture(130, 150, seed), [None])[0].items()}
+        {layer: sums.descriptor(statistics) for layer, sums in gather(eye, picture(130, 150, seed), [None])[0].items()}
         for seed in range(7, 7 + len(regions))
     ]
-    wanted = [Wanted(descriptors=own, region=region, share=0.7) for own, region in zip(described, regions, strict=True)]
+    wanted = [Target(descriptors=own, region=region, share=0.7) for own, region in zip(described, regions, strict=True)]
     return Objective(
         eye,
         picture(*size, seed=1),
@@ -58,7 +64,7 @@ def test_windows_give_the_gradient_of_the_whole_picture(statistics, masked, pool
     for allowed in (2**30, 0):
         looking.allowed = allowed
         goal = objective(looking, size, statistics=statistics, regions=regions)
-        found.append((len(looking.views(*size)), *goal(picture(*size))))
+        found.append((len(looking.tiles(*size)), *goal(picture(*size))))
     (one, losses, whole), (many, losses_by_window, by_window) = found
     assert (one, many) == (1, 6 * 8)
     assert (by_window - whole).norm() < 1e-4 * whole.norm()
@@ -95,7 +101,7 @@ def test_a_window_without_memory_is_made_smaller():
     looking = eye()
     goal = objective(looking, (171, 239))
     _, whole = goal(picture(171, 239))
-    plain, tried = looking.look, []
+    plain, tried = looking.extract, []
 
     def look(image, view):
         tried.append(image.shape[-2] * image.shape[-1])
@@ -103,7 +109,7 @@ def test_a_window_without_memory_is_made_smaller():
             raise torch.OutOfMemoryError("no memory")
         return plain(image, view)
 
-    looking.look = look
+    looking.extract = look
     looking.allowed = int(1.1 * 171 * 239 * looking.bytes_per_pixel)
     _, smaller = goal(picture(171, 239))
     assert max(tried) > 30_000 > tried[-1]
@@ -116,7 +122,7 @@ def test_a_device_without_any_memory_is_reported():
     def look(image, view):
         raise torch.OutOfMemoryError("no memory")
 
-    looking.look = look
+    looking.extract = look
     with pytest.raises(DeviceError, match="no memory left to paint with"):
         gather(looking, picture(64, 64), [None])
 
@@ -127,19 +133,21 @@ def test_what_is_always_strong_has_its_variance_in_bfloat16():
     features = torch.cat([features, features.flip(3)], 1)
     weights = torch.linspace(0, 1, 400).view(1, 1, 20, 20)
     for shown in (None, weights):
-        exact, rounded = (Sums.of(x, shown).describe("moments") for x in (features.double(), features.bfloat16()))
+        exact, rounded = (
+            FeatureSums.of(x, shown).descriptor("moments") for x in (features.double(), features.bfloat16())
+        )
         torch.testing.assert_close(rounded[1].double(), exact[1].double(), rtol=0.02, atol=1e-4)
 
 
 def test_sums_by_hand():
-    features = torch.tensor([[1.0, 2.0], [3.0, 0.0]])[None, :, None]  # two features at two places
-    sums = Sums.of(features, None)
+    features = torch.tensor([[1.0, 2.0], [3.0, 0.0]])[None, :, None]  # two features at two feature_slices
+    sums = FeatureSums.of(features, None)
     assert (sums.weight.item(), sums.first.tolist()) == (2, [3, 3])
     assert sums.second.tolist() == [[5, 3], [3, 9]]
-    assert [part.tolist() for part in sums.describe("gram")] == [[[2.5, 1.5], [1.5, 4.5]]]
-    assert [part.tolist() for part in sums.describe("moments")] == [[1.5, 1.5], [[0.25, -0.75], [-0.75, 2.25]]]
-    half = Sums.of(features, torch.tensor([[[[0.5, 0.0]]]]))
-    assert [part.tolist() for part in half.describe("gram")] == [[[1, 3], [3, 9]]]
+    assert [part.tolist() for part in sums.descriptor("gram")] == [[[2.5, 1.5], [1.5, 4.5]]]
+    assert [part.tolist() for part in sums.descriptor("moments")] == [[1.5, 1.5], [[0.25, -0.75], [-0.75, 2.25]]]
+    half = FeatureSums.of(features, torch.tensor([[[[0.5, 0.0]]]]))
+    assert [part.tolist() for part in half.descriptor("gram")] == [[[1, 3], [3, 9]]]
 
 
 def test_distances_and_mixtures_by_hand():
@@ -172,7 +180,7 @@ def test_adam_reaches_the_minimum_and_stays_in_range():
         return Losses(content=loss, style=0, variation=0, total=loss), 2 * (image - wanted)
 
     image = torch.full((1, 3, 1, 1), 0.5)
-    totals = [losses.total for losses in descend(image, bowl, 300, rate=0.1, axes=AXES)]
+    totals = [losses.total for losses in optimize_adam(image, bowl, 300, rate=0.1, axes=AXES)]
     assert image.flatten().tolist() == pytest.approx([0.25, 0.75, 1.0], abs=1e-3)
     assert totals[0] == pytest.approx(0.0625 * 2 + 1)
     assert totals[-1] == pytest.approx(0.25, abs=1e-4)
@@ -185,7 +193,7 @@ def test_with_less_reach_wide_areas_move_less():
     moved = []
     for reach in (1.0, 0.5, 0.0):
         image = torch.full((1, 3, 64, 64), 0.2)
-        list(descend(image, brighter, 1, rate=0.001, axes=torch.eye(3), reach=reach))
+        list(optimize_adam(image, brighter, 1, rate=0.001, axes=torch.eye(3), step_scale=reach))
         moved.append(image[0, 0].mean().item() - 0.2)
     assert moved[2] == pytest.approx(0.003, rel=0.01)  # by as much at each of three levels
     assert moved[1] == pytest.approx(0.001 * (1 + 1.7**0.5 + 1.7), rel=0.01)
@@ -197,13 +205,13 @@ def test_the_best_picture_is_kept_although_the_last_is_worse():
         loss = (image - 0.5).abs().max().item()
         return Losses(content=loss, style=0, variation=0, total=loss), image
 
-    best, image = Best(far), torch.zeros(1, 3, 2, 2)
+    best, image = BestIterate(far), torch.zeros(1, 3, 2, 2)
     for value in (0.9, 0.6, 1.0):
         best(image.fill_(value))
-    losses, kept = best.among(image.fill_(0.2))
+    losses, kept = best.best_with(image.fill_(0.2))
     assert losses.total == pytest.approx(0.1)
     assert kept.unique().item() == pytest.approx(0.6)
-    assert best.among(image.fill_(0.5))[1].unique().item() == 0.5
+    assert best.best_with(image.fill_(0.5))[1].unique().item() == 0.5
 
 
 def test_curvature_reaches_the_minimum_in_a_few_steps():
@@ -215,7 +223,7 @@ def test_curvature_reaches_the_minimum_in_a_few_steps():
         return Losses(content=loss, style=0, variation=0, total=loss), 2 * stiff * (image - wanted)
 
     image = torch.full((1, 3, 24, 24), 0.5)
-    totals = [losses.total for losses in descend_by_curvature(image, bowl, 25, axes=AXES)]
+    totals = [losses.total for losses in optimize_lbfgs(image, bowl, 25, axes=AXES)]
     assert len(totals) == 25
     assert totals[-1] < 0.01 * totals[0]
     assert not image.requires_grad
@@ -224,32 +232,34 @@ def test_curvature_reaches_the_minimum_in_a_few_steps():
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (64, 17)])
 def test_the_levels_of_a_pyramid_sum_to_the_picture(size):
     image = picture(*size)
-    levels = split(image, AXES)
+    levels = build_pyramid(image, AXES)
     assert len(levels) == {1: 1, 33: 3, 64: 2}[size[0]]
-    torch.testing.assert_close(join(levels, AXES), image, rtol=0, atol=1e-6)
+    torch.testing.assert_close(collapse_pyramid(levels, AXES), image, rtol=0, atol=1e-6)
 
 
 def test_the_slopes_of_a_pyramid_are_those_of_its_sum():
-    levels = [level.double() for level in split(picture(33, 47), AXES)]
+    levels = [level.double() for level in build_pyramid(picture(33, 47), AXES)]
     axes = AXES.double()
     weights = picture(33, 47, seed=3).double()
-    slopes = slopes_of(levels, weights.clone(), axes)
+    slopes = pyramid_gradients(levels, weights.clone(), axes)
     for level, slope in zip(levels, slopes, strict=True):
-        before = (join(levels, axes) * weights).sum()
+        before = (collapse_pyramid(levels, axes) * weights).sum()
         level[0, 1, 2, 3] += 1
-        assert ((join(levels, axes) * weights).sum() - before).item() == pytest.approx(slope[0, 1, 2, 3].item())
+        assert ((collapse_pyramid(levels, axes) * weights).sum() - before).item() == pytest.approx(
+            slope[0, 1, 2, 3].item()
+        )
         level[0, 1, 2, 3] -= 1
 
 
 def test_the_first_channel_of_a_level_is_light_and_the_others_are_contrasts():
     grey, red = torch.full((1, 3, 4, 4), 0.5), torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    assert split(grey, AXES)[0][0, :, 0, 0].tolist() == pytest.approx([0.5, 0, 0], abs=1e-6)
-    assert split(red, AXES)[0][0, 1, 0, 0] > 0.5
+    assert build_pyramid(grey, AXES)[0][0, :, 0, 0].tolist() == pytest.approx([0.5, 0, 0], abs=1e-6)
+    assert build_pyramid(red, AXES)[0][0, 1, 0, 0] > 0.5
 
 
 def test_no_slope_leads_further_out_of_range():
-    levels = split(torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5), AXES)
-    (slope,) = slopes_of(levels, torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5), AXES)
+    levels = build_pyramid(torch.tensor([-0.1, -0.1, 0.5, 1.1, 1.1]).expand(1, 3, 1, 5), AXES)
+    (slope,) = pyramid_gradients(levels, torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(1, 3, 1, 5), AXES)
     assert slope[0, 0, 0].tolist() == [0, -3, 3, 0, 3]  # of light, which moves all three colours
 
 
@@ -263,5 +273,8 @@ def test_averages_take_the_place_of_maxima():
 
 
 def test_memory_for_a_window_grows_with_the_network():
-    narrow, wide = eye(), Eye(VGG19(width=1 / 8), Device(torch.device("cpu"), torch.float32), [*STYLE_LAYERS])
+    narrow, wide = (
+        eye(),
+        FeatureExtractor(VGG19(width=1 / 8), Device(torch.device("cpu"), torch.float32), [*STYLE_LAYERS]),
+    )
     assert math.isclose(wide.bytes_per_pixel / narrow.bytes_per_pixel, 2, rel_tol=0.2)

@@ -16,7 +16,7 @@ from daguerre.networks.vgg import VGG19
 from daguerre.progress import silent
 from daguerre.tasks.faces.detection import Face
 from daguerre.tasks.provenance import steps_of
-from daguerre.tasks.stylization.optimization import Painting, Scale, Style
+from daguerre.tasks.stylization.optimization import Scale, Style, StyleOptimization
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer, film_steps, stylize
 from daguerre.weights.checkpoint import WeightsHeader, write
 
@@ -78,10 +78,12 @@ def test_the_photograph_begins_in_the_styles_colours(photo, style, brush):
 
 def test_a_larger_size_begins_as_sharp_as_the_photograph(style, brush):
     photo = Picture.from_tensor(drawn(96, 134))
-    painting = Painting(photo, [Style(style)], replace(brush, rate=1e-4, scales=2), Stylizer(brush, styles=style).eye)
+    painting = StyleOptimization(
+        photo, [Style(style)], replace(brush, rate=1e-4, scales=2), Stylizer(brush, styles=style).extractor
+    )
     sizes = {row.width: painting.image.clone() for row in painting.steps(silent)}
     assert list(sizes) == [67, 134]
-    whole = painting.in_palette(painting.photograph(Scale(96, 134, 1))[0])
+    whole = painting.in_style_colours(painting.photograph(Scale(96, 134, 1))[0])
     assert (painting.image.diff(dim=3).abs().mean() / whole.diff(dim=3).abs().mean()).item() == pytest.approx(
         1, abs=0.1
     )
@@ -104,13 +106,17 @@ def test_the_same_seed_paints_the_same_and_noise_is_another_beginning(photo, sty
 
 
 def test_noise_begins_in_the_styles_colours_fine_and_coarse(photo, style, brush):
-    painting = Painting(photo, [Style(style)], replace(brush, start="noise"), Stylizer(brush, styles=style).eye)
-    begun = painting.beginning(photo.read())
+    painting = StyleOptimization(
+        photo, [Style(style)], replace(brush, start="noise"), Stylizer(brush, styles=style).extractor
+    )
+    begun = painting.initial_image(photo.read())
     torch.testing.assert_close(begun.mean((0, 2, 3)), style.read().mean((0, 2, 3)), rtol=0, atol=0.02)
     coarse = torch.nn.functional.avg_pool2d(luma(begun), 8)
     assert 0.3 < (coarse.std() / luma(begun).std()).item() < 0.9
     luminance = replace(brush, start="noise", colours="luminance")
-    grey = Painting(photo, [Style(style)], luminance, Stylizer(brush, styles=style).eye).beginning(photo.read())
+    grey = StyleOptimization(photo, [Style(style)], luminance, Stylizer(brush, styles=style).extractor).initial_image(
+        photo.read()
+    )
     torch.testing.assert_close(grey[:, :1].expand(1, 3, -1, -1), grey, rtol=0, atol=1e-4)
 
 
@@ -191,7 +197,7 @@ def test_a_picture_is_painted_the_same_through_windows(style, brush):
     painted = []
     for allowed in (2**30, 0):
         stylizer = Stylizer(brush, styles=style, steps=2, scales=1)
-        stylizer.eye.allowed = allowed
+        stylizer.extractor.allowed = allowed
         painted.append(stylizer(photo).picture.read())
     assert (painted[0] - painted[1]).abs().mean() < 1 / 255
 

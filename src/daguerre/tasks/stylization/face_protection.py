@@ -9,7 +9,7 @@ from daguerre.images.visible import read_colours
 from daguerre.tasks.faces.detection import Face, FaceFinder, soft_ellipse
 from daguerre.tiling import Window, plan_windows
 
-__all__ = ["FaceGuard", "face_weight"]
+__all__ = ["FaceProtection", "face_weight"]
 
 SIDE = 1024  # pixels of a window
 LEAST = 32  # pixels of the smallest face
@@ -17,7 +17,7 @@ HEAD = (0.45, 0.85, 0.65)  # middle of a head below the top of its face's square
 FULL = 0.7  # of the way from a head's middle to its border, up to which it is protected in full
 
 
-class FaceGuard:
+class FaceProtection:
     """Blends the faces of paintings of one photograph with the photograph's, softly towards their borders.
 
     Args:
@@ -42,7 +42,7 @@ class FaceGuard:
                 canvas.write_alpha(window, painted.read_alpha(window))
         return canvas.picture(like=painted)
 
-    def small(self, painted: Tensor) -> Tensor:
+    def blend_small(self, painted: Tensor) -> Tensor:
         """A reduced painting (1, 3, h, w) in [0, 1], blended."""
         if not self.faces:
             return painted

@@ -17,18 +17,18 @@ from daguerre import weights
 from daguerre.devices import Device
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture
-from daguerre.images.colour_transfer import matching, visible
+from daguerre.images.colour_transfer import match_colours, visible
 from daguerre.images.pixels import luma
 from daguerre.images.resize import read_resized, resized, strips_resized
 from daguerre.images.streaming import Meter, rows_of
 from daguerre.images.visible import read_colours
 from daguerre.networks.style_transformer import AnyStyle, StylePredictor, StyleTransformer
 from daguerre.progress import Progress, ProgressCallback, silent
-from daguerre.tasks.stylization.options import StylizeOptions, as_seen, composed
+from daguerre.tasks.stylization.options import StylizeOptions, composite, without_colours
 from daguerre.tasks.stylization.style_vector import StyleVector, mixed
 from daguerre.tiling import Streaming, Window
 
-__all__ = ["FastPainter", "FastPainting", "FastStyle", "look"]
+__all__ = ["FeedForwardNetworks", "FeedForwardStylization", "StyleSource", "style_vector_of"]
 
 LOOKED_AT = 256  # pixels of the mean side at which a style is looked at, as in training
 WHOLE = 1_250_000  # pixels up to which a picture goes through the network whole on a processor; 0.6 GiB
@@ -37,7 +37,7 @@ SMALLEST_MAP = 8  # rows that a picture needs to be streamed
 SMALLEST_STREAMED = 16  # pixels of a side that a photograph is reduced to, at least
 
 
-class FastPainter:
+class FeedForwardNetworks:
     """The networks, ready to paint.
 
     Args:
@@ -63,7 +63,7 @@ class FastPainter:
         device.place(network)
         self.checksum = weights.checksum(model)
 
-    def look(self, image: Tensor, alpha: Tensor | None = None, name: str = "") -> StyleVector:
+    def predict(self, image: Tensor, alpha: Tensor | None = None, name: str = "") -> StyleVector:
         """The style vector of an image (1, 3, H, W) in [0, 1]; of what is visible of it, alpha being (1, 1, H, W).
 
         Raises:
@@ -101,7 +101,7 @@ class FastPainter:
         if vector.model not in ("", self.checksum):
             raise OptionError(f"{name} was made for another network than {self.model}; make it again with this model")
 
-    def paint(self, image: Tensor, vector: StyleVector) -> Tensor:
+    def transform(self, image: Tensor, vector: StyleVector) -> Tensor:
         """An image (1, 3, H, W) in [0, 1], painted whole; on the processor."""
         image = image.to(self.device.torch_device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self.device.autocast():
@@ -119,7 +119,7 @@ class FastPainter:
         if picture.height * picture.width <= self.most_at_once():
             whole = Window(0, 0, picture.height, picture.width)
             progress(Progress(step="painting", done=0, total=1))
-            yield whole, self.paint(read(whole), vector)
+            yield whole, self.transform(read(whole), vector)
             progress(Progress(step="painting", done=1, total=1))
         else:
             yield from self.streamed(picture, read, vector, progress)
@@ -153,7 +153,7 @@ class FastPainter:
 
 
 @dataclass(frozen=True)
-class FastStyle:
+class StyleSource:
     """A picture or a vector whose style is wanted, how much it counts, and where: white in the mask, or everywhere."""
 
     look: Picture | StyleVector
@@ -162,7 +162,7 @@ class FastStyle:
     mask: Picture | None = None
 
 
-class FastPainting:
+class FeedForwardStylization:
     """One photograph to be painted in one pass.
 
     Args:
@@ -174,10 +174,10 @@ class FastPainting:
     """
 
     def __init__(
-        self, content: Picture, styles: Sequence[FastStyle], options: StylizeOptions, painter: FastPainter
+        self, content: Picture, styles: Sequence[StyleSource], options: StylizeOptions, networks: FeedForwardNetworks
     ) -> None:
-        self.content, self.options, self.painter = content, options, painter
-        looks = [look(style, options, painter, content) for style in styles]
+        self.content, self.options, self.networks = content, options, networks
+        looks = [style_vector_of(style, options, networks, content) for style in styles]
         masked = styles[0].mask is not None
         self.vectors = [self.weakened(v) for v in (looks if masked else [mixed(looks, [s.share for s in styles])])]
         self.shares = [style.share for style in styles]
@@ -188,10 +188,10 @@ class FastPainting:
         if self.options.strength == 1:
             return vector
         image, alpha = looked_at(self.content)
-        own = self.painter.look(as_seen(image, self.options), alpha)
+        own = self.networks.predict(without_colours(image, self.options), alpha)
         return mixed([own, vector], [1 - self.options.strength, self.options.strength])
 
-    def begun(self, photograph: Tensor) -> Tensor:
+    def initial(self, photograph: Tensor) -> Tensor:
         """A copy (1, 3, H, W) in [0, 1] of the photograph painted, to start from."""
         other = copy.copy(self)
         other.content = Picture.from_tensor(photograph.cpu(), bits=16)
@@ -222,8 +222,8 @@ class FastPainting:
         if scale != 1:
             size = (max(round(side / scale), SMALLEST_STREAMED) for side in (content.height, content.width))
             content = resized(content, *size)
-        strips = self.painter.strips(
-            content, lambda window: as_seen(read_colours(content, window)[0], self.options), vector, progress
+        strips = self.networks.strips(
+            content, lambda window: without_colours(read_colours(content, window)[0], self.options), vector, progress
         )
         if scale == 1:
             return strips
@@ -232,27 +232,29 @@ class FastPainting:
     def joined(self, original: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
         """What was painted in each style where it is wanted, and the photograph elsewhere; all (1, C, h, w)."""
         if not masks:
-            return composed(original, painted[0], self.options, None)
+            return composite(original, painted[0], self.options, None)
         counts = [share * mask for share, mask in zip(self.shares, masks, strict=True)]
         total = torch.stack(counts).sum(0).clamp_min(1e-6)
         made = torch.stack([image * (count / total) for image, count in zip(painted, counts, strict=True)]).sum(0)
-        return composed(original, made, self.options, torch.stack(list(masks)).sum(0).clamp(0, 1))
+        return composite(original, made, self.options, torch.stack(list(masks)).sum(0).clamp(0, 1))
 
 
-def look(style: FastStyle, options: StylizeOptions, painter: FastPainter, content: Picture | None) -> StyleVector:
+def style_vector_of(
+    style: StyleSource, options: StylizeOptions, networks: FeedForwardNetworks, content: Picture | None
+) -> StyleVector:
     """The vector of one style, recoloured to match the photograph first if that was asked for.
 
     Raises:
         OptionError: a vector that is for another network.
     """
     if isinstance(style.look, StyleVector):
-        painter.check(style.look, style.name)
+        networks.check(style.look, style.name)
         return style.look
     image, alpha = looked_at(style.look)
-    image = as_seen(image, options)
+    image = without_colours(image, options)
     if options.colours == "match" and content is not None:
-        image = matching(visible(image, alpha), visible(*looked_at(content)))(image)
-    return painter.look(image, alpha, style.name)
+        image = match_colours(visible(image, alpha), visible(*looked_at(content)))(image)
+    return networks.predict(image, alpha, style.name)
 
 
 def kept(like: Picture, strips: Iterator[tuple[Window, Tensor]]) -> Picture:

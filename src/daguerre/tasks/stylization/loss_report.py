@@ -9,16 +9,16 @@ from typing import Any
 
 from daguerre.errors import MissingExtra, UnwritablePicture
 from daguerre.files import check_free, whole
-from daguerre.tasks.stylization.optimization import Row
+from daguerre.tasks.stylization.optimization import HistoryEntry
 
 __all__ = ["check_plot", "plot_losses", "write_losses"]
 
 
-def write_losses(history: Sequence[Row], path: Path, *, overwrite: bool = False) -> Path:
+def write_losses(history: Sequence[HistoryEntry], path: Path, *, overwrite: bool = False) -> Path:
     """Write the losses of every step as a CSV table."""
     check_free(path, overwrite=overwrite)
     with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(Row.__dataclass_fields__))
+        writer = csv.DictWriter(file, list(HistoryEntry.__dataclass_fields__))
         writer.writeheader()
         writer.writerows(asdict(row) for row in history)
     return path
@@ -40,7 +40,7 @@ def check_plot(path: Path, *, overwrite: bool = False) -> Any:
     return Figure
 
 
-def plot_losses(history: Sequence[Row], path: Path, *, overwrite: bool = False) -> Path:
+def plot_losses(history: Sequence[HistoryEntry], path: Path, *, overwrite: bool = False) -> Path:
     """Draw the losses over the steps, one below the other, in the format of the name's extension."""
     figure = check_plot(path, overwrite=overwrite)(figsize=(8, 7), layout="constrained")
     steps = [row.step for row in history]

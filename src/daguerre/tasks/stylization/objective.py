@@ -19,16 +19,16 @@ from torch import Tensor
 from daguerre.networks.vgg import style_distance
 from daguerre.tasks.stylization.vgg_statistics import (
     Descriptor,
-    Eye,
+    FeatureExtractor,
+    FeatureSums,
     Statistics,
-    Sums,
-    View,
+    Tile,
     add_sums,
-    places,
-    weights_of,
+    feature_slices,
+    feature_weights,
 )
 
-__all__ = ["Best", "Losses", "Objective", "Wanted"]
+__all__ = ["BestIterate", "Losses", "Objective", "Target"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +50,12 @@ class Losses:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slope:
+class GradientCoefficients:
     """How the weighted style loss changes with the features x of a region and layer: matrix (x - mean) + constant.
 
     Args:
         matrix: (C, C).
-        mean, constant: (C,). The mean is taken away first, for bfloat16's sake; see `Sums.of`.
+        mean, constant: (C,). The mean is taken away first, for bfloat16's sake; see `FeatureSums.of`.
     """
 
     matrix: Tensor
@@ -64,7 +64,7 @@ class Slope:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Target:
     """What a region of the picture should look like.
 
     Args:
@@ -90,108 +90,111 @@ class Objective:
 
     def __init__(
         self,
-        eye: Eye,
+        extractor: FeatureExtractor,
         content: Tensor,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[Target],
         *,
         content_layers: Mapping[str, float],
         style_layers: Mapping[str, float],
         weights: tuple[float, float, float],
         statistics: Statistics = "gram",
     ) -> None:
-        self.eye, self.wanted, self.statistics = eye, list(wanted), statistics
+        self.extractor, self.wanted, self.statistics = extractor, list(wanted), statistics
         self.content_layers, self.style_layers = shares(content_layers), shares(style_layers)
         self.weights = weights
-        self.content = eye.over(content, lambda views: self.remember(content, views))
+        self.content = extractor.with_tiles(content, lambda tiles: self.remember(content, tiles))
         self.energy = {layer: float(x.float().square().sum()) + 1e-12 for layer, x in self.content.items()}
 
-    def remember(self, content: Tensor, views: Sequence[View]) -> dict[str, Tensor]:
+    def remember(self, content: Tensor, tiles: Sequence[Tile]) -> dict[str, Tensor]:
         """The content's features, whole, in the number format that the network computes in."""
         found: dict[str, Tensor] = {}
-        for view in views:
+        for tile in tiles:
             with torch.no_grad():
-                features = self.eye.look(content[(..., *view.source.slices)], view)
+                features = self.extractor.extract(content[(..., *tile.source.slices)], tile)
             for layer in self.content_layers:
-                seen, stride = features[layer], self.eye.stride[layer]
+                seen, stride = features[layer], self.extractor.stride[layer]
                 if layer not in found:
                     size = (side // stride for side in content.shape[-2:])
                     found[layer] = seen.new_empty(1, seen.shape[1], *size)
-                found[layer][(..., *places(view.core, stride))] = seen
+                found[layer][(..., *feature_slices(tile.core, stride))] = seen
         return found
 
     def __call__(self, image: Tensor) -> tuple[Losses, Tensor]:
         """Losses of `image` (1, 3, H, W) and their gradient with respect to it, which are the same for any windows."""
-        return self.eye.over(image, lambda views: self.evaluate(image, views))
+        return self.extractor.with_tiles(image, lambda tiles: self.evaluate(image, tiles))
 
-    def evaluate(self, image: Tensor, views: Sequence[View]) -> tuple[Losses, Tensor]:
+    def evaluate(self, image: Tensor, tiles: Sequence[Tile]) -> tuple[Losses, Tensor]:
         regions = [wanted.region for wanted in self.wanted]
-        sums: list[dict[str, Sums]] = [{} for _ in regions]
+        sums: list[dict[str, FeatureSums]] = [{} for _ in regions]
         held = None
-        for view in views:
-            # The only view of a small picture is kept for the gradient, those of a large one are looked at again.
-            with torch.set_grad_enabled(len(views) == 1):
-                held = self.see(image, view)
-            add_sums(sums, held[1], self.eye, view, regions)
-        style, slopes = self.style(sums)
+        for tile in tiles:
+            # The only tile of a small picture is kept for the gradient, those of a large one are looked at again.
+            with torch.set_grad_enabled(len(tiles) == 1):
+                held = self.extract_tile(image, tile)
+            add_sums(sums, held[1], self.extractor, tile, regions)
+        style, coefficients = self.style_loss(sums)
         content = 0.0
         variation, gradient = total_variation(image)
         gradient *= self.weights[2]
-        for view in views:
-            leaf, features = held if held is not None and len(views) == 1 else self.see(image, view)
+        for tile in tiles:
+            leaf, features = held if held is not None and len(tiles) == 1 else self.extract_tile(image, tile)
             seeds = {layer: torch.zeros_like(seen) for layer, seen in features.items()}
             for layer in self.style_layers:
-                seeds[layer] += self.style_seed(features[layer], layer, view, slopes)
+                seeds[layer] += self.style_gradient(features[layer], layer, tile, coefficients)
             for layer, share in self.content_layers.items():
-                apart = (
-                    features[layer].detach() - self.content[layer][(..., *places(view.core, self.eye.stride[layer]))]
-                )
+                wanted = self.content[layer][(..., *feature_slices(tile.core, self.extractor.stride[layer]))]
+                apart = features[layer].detach() - wanted
                 content += share * float(apart.float().square().sum()) / self.energy[layer]
                 seeds[layer] += apart * (2 * self.weights[0] * share / self.energy[layer])
             torch.autograd.backward(list(features.values()), list(seeds.values()))
-            gradient[(..., *view.source.slices)] += cast(Tensor, leaf.grad)
+            gradient[(..., *tile.source.slices)] += cast(Tensor, leaf.grad)
         total = sum(weight * loss for weight, loss in zip(self.weights, (content, style, variation), strict=True))
         return Losses(content=content, style=style, variation=variation, total=total), gradient
 
-    def see(self, image: Tensor, view: View) -> tuple[Tensor, dict[str, Tensor]]:
-        """A view's source as the start of a gradient, and the features of its core."""
-        leaf = image[(..., *view.source.slices)].detach().clone().requires_grad_()
-        return leaf, self.eye.look(leaf, view)
+    def extract_tile(self, image: Tensor, tile: Tile) -> tuple[Tensor, dict[str, Tensor]]:
+        """A tile's source as the start of a gradient, and the features of its core."""
+        leaf = image[(..., *tile.source.slices)].detach().clone().requires_grad_()
+        return leaf, self.extractor.extract(leaf, tile)
 
-    def style(self, found: Sequence[Mapping[str, Sums]]) -> tuple[float, list[dict[str, Slope]]]:
+    def style_loss(
+        self, found: Sequence[Mapping[str, FeatureSums]]
+    ) -> tuple[float, list[dict[str, GradientCoefficients]]]:
         """The style loss, and how the weighted loss changes with the features of each region and layer.
 
         For sums p = F m and P = F diag(m) F^T the gradient is ((dP + dP^T) F + dp) diag(m).
         """
         loss = 0.0
-        slopes: list[dict[str, Slope]] = []
+        coefficients: list[dict[str, GradientCoefficients]] = []
         for wanted, sums in zip(self.wanted, found, strict=True):
-            slopes.append({})
+            coefficients.append({})
             for layer, share in self.style_layers.items():
                 first, second = (part.clone().requires_grad_() for part in (sums[layer].first, sums[layer].second))
-                described = Sums(sums[layer].weight, first, second).describe(self.statistics)
+                described = FeatureSums(sums[layer].weight, first, second).descriptor(self.statistics)
                 part = wanted.share * share * relative(described, wanted.descriptors[layer])
                 torch.autograd.backward(self.weights[1] * part)
                 loss += part.item()
                 matrix = cast(Tensor, second.grad) + cast(Tensor, second.grad).T
                 mean = sums[layer].mean
                 constant = matrix @ mean + (0 if first.grad is None else first.grad)
-                slopes[-1][layer] = Slope(matrix=matrix, mean=mean, constant=constant)
-        return loss, slopes
+                coefficients[-1][layer] = GradientCoefficients(matrix=matrix, mean=mean, constant=constant)
+        return loss, coefficients
 
-    def style_seed(self, features: Tensor, layer: str, view: View, slopes: Sequence[Mapping[str, Slope]]) -> Tensor:
-        """Gradient of the style loss with respect to features (1, C, h, w) of a view."""
+    def style_gradient(
+        self, features: Tensor, layer: str, tile: Tile, coefficients: Sequence[Mapping[str, GradientCoefficients]]
+    ) -> Tensor:
+        """Gradient of the style loss with respect to features (1, C, h, w) of a tile."""
         x = features.detach()[0].flatten(1)  # (C, N)
         total = torch.zeros_like(x)
-        for wanted, slope in zip(self.wanted, slopes, strict=True):
+        for wanted, slope in zip(self.wanted, coefficients, strict=True):
             own = slope[layer]
             seed = own.matrix.to(x) @ (x - own.mean[:, None]).to(x) + own.constant.to(x)[:, None]
-            weights = weights_of(wanted.region, view, self.eye.stride[layer])
+            weights = feature_weights(wanted.region, tile, self.extractor.stride[layer])
             total += seed if weights is None else seed * weights.flatten().to(x)
         return total.view_as(features)
 
 
-class Best:
-    """An objective that keeps the picture with the least loss among those it was asked about.
+class BestIterate:
+    """An objective that keeps the picture with the least loss best_with those it was asked about.
 
     That costs one more picture beside the ten or so that a step holds.
     """
@@ -208,7 +211,7 @@ class Best:
             self.found = losses, self.found[1].copy_(image)
         return losses, gradient
 
-    def among(self, image: Tensor) -> tuple[Losses, Tensor]:
+    def best_with(self, image: Tensor) -> tuple[Losses, Tensor]:
         """The best so far, once `image` was looked at, too."""
         self(image)
         return cast(tuple[Losses, Tensor], self.found)

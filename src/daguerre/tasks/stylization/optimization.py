@@ -8,30 +8,30 @@ import torch
 from torch import Tensor
 
 from daguerre.images import Canvas, Picture
-from daguerre.images.colour_transfer import axes_of, matching, visible
+from daguerre.images.colour_transfer import axes_of, match_colours, visible
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.images.resize import read_resized
 from daguerre.images.visible import read_colours
 from daguerre.progress import Progress, ProgressCallback
-from daguerre.tasks.stylization.objective import Best, Losses, Objective, Wanted
-from daguerre.tasks.stylization.optimizers import descend, descend_by_curvature
-from daguerre.tasks.stylization.options import StylizeOptions, as_seen, composed, layer_weights
-from daguerre.tasks.stylization.vgg_statistics import Descriptor, Eye, blend, gather
+from daguerre.tasks.stylization.objective import BestIterate, Losses, Objective, Target
+from daguerre.tasks.stylization.optimizers import optimize_adam, optimize_lbfgs
+from daguerre.tasks.stylization.options import StylizeOptions, composite, layer_weights, without_colours
+from daguerre.tasks.stylization.vgg_statistics import Descriptor, FeatureExtractor, blend, gather
 from daguerre.tiling import plan_windows
 
-__all__ = ["SMALLEST_SIDE", "Painting", "Row", "Scale", "Style", "plan_scales"]
+__all__ = ["SMALLEST_SIDE", "HistoryEntry", "Scale", "Style", "StyleOptimization", "plan_scales"]
 
 SMALLEST_SIDE = 32  # pixels; what VGG-19's deepest layer needs
 COARSEST = 128  # pixels of the mean side of the first size
 BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; what noise is made of
 PALETTE = 256  # pixels of the mean side at which colours are compared
-SETTLED = 0.5  # reach of the steps at all sizes but the first, which has found the wide areas
+FINE_STEP_SCALE = 0.5  # step_scale of the steps at all sizes but the first, which has found the wide areas
 FRAME_SIDE = 480  # pixels of the longer side of a film's frames
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class HistoryEntry:
     """The losses before one step, and the size painted at; see `optimize_style.Losses`."""
 
     step: int
@@ -83,14 +83,14 @@ def plan_scales(height: int, width: int, steps: int, scales: int | None = None) 
     ]
 
 
-class Painting:
+class StyleOptimization:
     """One photograph being painted: take the steps, then ask for the picture.
 
     Args:
         content: the photograph.
         styles: all with a mask, or none.
-        eye: sees the layers that the options name.
-        begun: what is made of a small photograph (1, 3, H, W) to start from, if not itself or noise.
+        extractor: sees the layers that the options name.
+        initial: what is made of a small photograph (1, 3, H, W) to start from, if not itself or noise.
     """
 
     def __init__(
@@ -98,17 +98,23 @@ class Painting:
         content: Picture,
         styles: Sequence[Style],
         options: StylizeOptions,
-        eye: Eye,
-        begun: Callable[[Tensor], Tensor] | None = None,
+        extractor: FeatureExtractor,
+        initial: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self.content, self.styles, self.options, self.eye, self.begun = content, styles, options, eye, begun
-        self.device = eye.device.torch_device
-        self.history: list[Row] = []
+        self.content, self.styles, self.options, self.extractor, self.initial = (
+            content,
+            styles,
+            options,
+            extractor,
+            initial,
+        )
+        self.device = extractor.device.torch_device
+        self.history: list[HistoryEntry] = []
         self.image, _ = self.photograph(plan_scales(content.height, content.width, 1, options.scales)[0])
         self.recolour = [self.palette(style.picture) for style in styles]
         self.axes = self.palette_axes().to(self.device)
 
-    def steps(self, progress: ProgressCallback) -> Iterator[Row]:
+    def steps(self, progress: ProgressCallback) -> Iterator[HistoryEntry]:
         """Take the steps one by one; with each come the losses before it."""
         scales = plan_scales(self.content.height, self.content.width, self.options.steps, self.options.scales)
         total = sum(scale.steps * scale.height * scale.width for scale in scales)
@@ -116,11 +122,11 @@ class Painting:
         progress(Progress(step="painting", done=0, total=total))
         for scale in scales:
             photograph, alpha = self.photograph(scale)
-            reach = SETTLED if self.history else 1.0
-            self.image = self.grown(photograph) if self.history else self.beginning(photograph)
-            self.best = Best(self.objective(photograph, alpha))
-            for losses in self.descent(self.best, scale.steps, reach):
-                row = Row(
+            step_scale = FINE_STEP_SCALE if self.history else 1.0
+            self.image = self.upsampled(photograph) if self.history else self.initial_image(photograph)
+            self.best = BestIterate(self.objective(photograph, alpha))
+            for losses in self.iterate(self.best, scale.steps, step_scale):
+                row = HistoryEntry(
                     step=len(self.history) + 1,
                     height=scale.height,
                     width=scale.width,
@@ -135,27 +141,29 @@ class Painting:
                 progress(Progress(step="painting", done=done, total=total, note=note))
                 yield row
 
-    def descent(self, objective: Best, steps: int, reach: float) -> Iterator[Losses]:
+    def iterate(self, objective: BestIterate, steps: int, step_scale: float) -> Iterator[Losses]:
         if self.options.optimizer == "lbfgs":
-            return descend_by_curvature(self.image, objective, steps, axes=self.axes)
-        return descend(self.image, objective, steps, rate=self.options.rate, axes=self.axes, reach=reach)
+            return optimize_lbfgs(self.image, objective, steps, axes=self.axes)
+        return optimize_adam(
+            self.image, objective, steps, rate=self.options.rate, axes=self.axes, step_scale=step_scale
+        )
 
     def finish(self) -> Losses:
         """Go back to the best picture at the size painted last, and say what it is worth."""
-        losses, self.image = self.best.among(self.image)
+        losses, self.image = self.best.best_with(self.image)
         return losses
 
     def picture(self) -> Picture:
         """What it looks like now, at the photograph's size, in whose colours was asked for, where was asked for."""
         content, options = self.content, self.options
         painted = self.at_full_size().cpu()
-        covered = self.covered(content.height, content.width)
+        coverage = self.coverage(content.height, content.width)
         grey = options.colours != "style" and content.grey
         canvas = Canvas(content.height, content.width, bits=content.bits, grey=grey, alpha=content.alpha)
         for window in plan_windows(content.height, content.width, 1024):
             original, alpha = read_colours(content, window)
-            where = None if covered is None else covered[(..., *window.slices)]
-            canvas.write(window, composed(original, painted[(..., *window.slices)], options, where))
+            where = None if coverage is None else coverage[(..., *window.slices)]
+            canvas.write(window, composite(original, painted[(..., *window.slices)], options, where))
             if alpha is not None:
                 canvas.write_alpha(window, alpha)
         return canvas.picture(like=content)
@@ -166,19 +174,21 @@ class Painting:
         height, width = (max(round(side * share), 1) for side in (self.content.height, self.content.width))
         painted = self.image if self.image.shape[-2:] == (height, width) else resize_bicubic(self.image, height, width)
         original, _ = read_resized(self.content, height, width)
-        covered = self.covered(height, width)
-        return composed(original, painted.clamp(0, 1).cpu(), self.options, covered).clamp_(0, 1)
+        coverage = self.coverage(height, width)
+        return composite(original, painted.clamp(0, 1).cpu(), self.options, coverage).clamp_(0, 1)
 
     def photograph(self, scale: Scale) -> tuple[Tensor, Tensor | None]:
         """The photograph as it is looked at, and its alpha."""
         photograph, alpha = read_resized(self.content, scale.height, scale.width)
-        return as_seen(photograph, self.options).to(self.device), None if alpha is None else alpha.to(self.device)
+        return without_colours(photograph, self.options).to(self.device), None if alpha is None else alpha.to(
+            self.device
+        )
 
     def palette(self, style: Picture) -> Callable[[Tensor], Tensor]:
         """How a style's colours are changed before it is looked at."""
         if self.options.colours == "style":
             return lambda image: image
-        return matching(self.colours_of(style), self.colours_of(self.content))
+        return match_colours(self.colours_of(style), self.colours_of(self.content))
 
     def palette_axes(self) -> Tensor:
         """The axes of all styles' colours, and of the photograph's where strength keeps some of them."""
@@ -192,14 +202,14 @@ class Painting:
     def colours_of(self, picture: Picture) -> Tensor:
         """Colours (1, 3, 1, N) of a picture's visible pixels, from a small copy."""
         image, alpha = read_resized(picture, *mean_side(picture, PALETTE))
-        return visible(as_seen(image, self.options), alpha)
+        return visible(without_colours(image, self.options), alpha)
 
-    def beginning(self, photograph: Tensor) -> Tensor:
+    def initial_image(self, photograph: Tensor) -> Tensor:
         """What the first step changes."""
-        if self.begun is not None:
-            return self.begun(photograph).to(self.device)
+        if self.initial is not None:
+            return self.initial(photograph).to(self.device)
         if self.options.start == "content":
-            return self.in_palette(photograph)
+            return self.in_style_colours(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
         # Fine and coarse alike, as pictures are: much of blobs of one size, or in other colours, outlasts all steps.
         height, width = photograph.shape[-2:]
@@ -207,35 +217,37 @@ class Painting:
         for side in BLOBS:
             blobs = torch.randn(1, 3, -(-height // side), -(-width // side), generator=generator)
             noise += resize_bicubic(blobs, height, width)
-        noise = as_seen(noise.mul_(0.08).add_(0.5), self.options)
-        return self.in_palette(noise, noise)
+        noise = without_colours(noise.mul_(0.08).add_(0.5), self.options)
+        return self.in_style_colours(noise, noise)
 
-    def in_palette(self, image: Tensor, colours: Tensor | None = None) -> Tensor:
+    def in_style_colours(self, image: Tensor, colours: Tensor | None = None) -> Tensor:
         """An image with its colours moved to the styles', as far as strength and masks want them.
 
         Args:
             colours: those that it has; the photograph's unless given.
 
-        Colours that a style does not have, a red sleeve among its blues, would otherwise outlast all steps.
+        Colours that a style does not have, a red sleeve best_with its blues, would otherwise outlast all steps.
         """
         own, before = self.colours_of(self.content) if colours is None else colours, image.cpu()
         changes = []
         for style, recolour in zip(self.styles, self.recolour, strict=True):
-            change = matching(own, recolour(self.colours_of(style.picture)))(before) - before
+            change = match_colours(own, recolour(self.colours_of(style.picture)))(before) - before
             changes.append(change * (style.share if style.mask is None else self.mask(style, *before.shape[-2:])))
         total = sum(style.share for style in self.styles) if self.styles[0].mask is None else 1
         change = torch.stack(changes).sum(0) * (self.options.strength / total)
         return (before + change).clamp_(0, 1).to(self.device)
 
-    def grown(self, photograph: Tensor) -> Tensor:
+    def upsampled(self, photograph: Tensor) -> Tensor:
         """What was painted at the last size, with what is too fine for that from the photograph in the styles' palette.
 
         Enlarged alone it would be blurred, which costs more steps than were saved.
         """
         height, width = photograph.shape[-2:]
-        begun = self.in_palette(photograph)
-        coarse = resize_bicubic(begun, *self.image.shape[-2:])
-        return (resize_bicubic(self.image, height, width) + begun - resize_bicubic(coarse, height, width)).clamp_(0, 1)
+        initial = self.in_style_colours(photograph)
+        coarse = resize_bicubic(initial, *self.image.shape[-2:])
+        return (resize_bicubic(self.image, height, width) + initial - resize_bicubic(coarse, height, width)).clamp_(
+            0, 1
+        )
 
     def at_full_size(self) -> Tensor:
         """What is on the easel, (1, 3, H, W), at the photograph's size, even if the last one painted was smaller."""
@@ -243,25 +255,25 @@ class Painting:
         if self.image.shape[-2:] == (size.height, size.width):
             return self.image
         photograph, _ = self.photograph(size)
-        return self.grown(photograph)
+        return self.upsampled(photograph)
 
     def objective(self, photograph: Tensor, alpha: Tensor | None) -> Objective:
         """What is minimised at one size."""
         options = self.options
         height, width = photograph.shape[-2:]
         regions = self.regions(height, width, alpha)
-        styles = [self.describe(style, number, height * width) for number, style in enumerate(self.styles)]
+        styles = [self.descriptor(style, number, height * width) for number, style in enumerate(self.styles)]
         shares = [style.share for style in self.styles]
         if not self.styles[0].mask:
             styles, shares = [blend(styles, shares)], [1.0]
         if options.strength < 1:
-            found = gather(self.eye, photograph, regions)
-            own = [{layer: sums.describe(options.statistics) for layer, sums in region.items()} for region in found]
+            found = gather(self.extractor, photograph, regions)
+            own = [{layer: sums.descriptor(options.statistics) for layer, sums in region.items()} for region in found]
             parts = [1 - options.strength, options.strength]
             styles = [blend(pair, parts) for pair in zip(own, styles, strict=True)]
         mean = sum(shares) / len(shares)
         wanted = [
-            Wanted(
+            Target(
                 descriptors=descriptors,
                 region=region,
                 share=share / mean * (1.0 if region is None else float(region.mean())),
@@ -269,7 +281,7 @@ class Painting:
             for descriptors, region, share in zip(styles, regions, shares, strict=True)
         ]
         return Objective(
-            self.eye,
+            self.extractor,
             photograph,
             wanted,
             content_layers=layer_weights("content_layers", options.content_layers),
@@ -289,19 +301,19 @@ class Painting:
         assert style.mask is not None
         return luma(read_resized(style.mask, height, width)[0])
 
-    def covered(self, height: int, width: int) -> Tensor | None:
+    def coverage(self, height: int, width: int) -> Tensor | None:
         """Where anything was painted, (1, 1, height, width) in [0, 1]; None if everywhere."""
         if not self.styles[0].mask:
             return None
         return torch.stack([self.mask(style, height, width) for style in self.styles]).sum(0).clamp_(0, 1)
 
-    def describe(self, style: Style, number: int, pixels: int) -> dict[str, Descriptor]:
+    def descriptor(self, style: Style, number: int, pixels: int) -> dict[str, Descriptor]:
         """Statistics of a style, as large beside the photograph as its strokes are wanted; it is never enlarged."""
         size = mean_side(style.picture, self.options.style_scale * math.sqrt(pixels))
         image, alpha = read_resized(style.picture, *size)
-        image = self.recolour[number](as_seen(image, self.options)).to(self.device)
-        (found,) = gather(self.eye, image, [None if alpha is None else alpha.to(self.device)])
-        return {layer: sums.describe(self.options.statistics) for layer, sums in found.items()}
+        image = self.recolour[number](without_colours(image, self.options)).to(self.device)
+        (found,) = gather(self.extractor, image, [None if alpha is None else alpha.to(self.device)])
+        return {layer: sums.descriptor(self.options.statistics) for layer, sums in found.items()}
 
 
 def mean_side(picture: Picture, side: float) -> tuple[int, int]:

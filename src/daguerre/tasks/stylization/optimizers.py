@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from daguerre.tasks.stylization.objective import Losses
 
-__all__ = ["descend", "descend_by_curvature"]
+__all__ = ["optimize_adam", "optimize_lbfgs"]
 
 LEVELS = 5  # halvings in the pyramid that is changed
 SMALLEST_LEVEL = 16  # pixels of the shorter side that are halved no more
@@ -19,14 +19,14 @@ TRIES = 5  # looks at the picture that L-BFGS takes for a step at most
 HISTORY = 10  # steps that L-BFGS remembers
 
 
-def descend(
+def optimize_adam(
     image: Tensor,
     objective: Callable[[Tensor], tuple[Losses, Tensor]],
     steps: int,
     *,
     rate: float,
     axes: Tensor,
-    reach: float = 1.0,
+    step_scale: float = 1.0,
     betas: tuple[float, float] = (0.9, 0.99),
 ) -> Iterator[Losses]:
     """Change `image` (1, 3, H, W) in place by Adam, one step before each of the losses that are yielded.
@@ -41,32 +41,34 @@ def descend(
     Olah et al. 2017, "Feature visualization", https://distill.pub/2017/feature-visualization, with a pyramid in place
     of Fourier coefficients.
     """
-    levels = split(image, axes)
+    levels = build_pyramid(image, axes)
     means, squares = ([torch.zeros_like(level) for level in levels] for _ in range(2))
-    coarser = image.new_tensor(COARSER).pow(reach).view(1, 3, 1, 1)
+    coarser = image.new_tensor(COARSER).pow(step_scale).view(1, 3, 1, 1)
     for step in range(1, steps + 1):
         losses, gradient = objective(image)
         size = rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2 / (1 - betas[0] ** step)
         sizes = torch.full_like(coarser, size)
-        for level, slope, mean, square in zip(levels, slopes_of(levels, gradient, axes), means, squares, strict=True):
+        for level, slope, mean, square in zip(
+            levels, pyramid_gradients(levels, gradient, axes), means, squares, strict=True
+        ):
             mean.lerp_(slope, 1 - betas[0])
             square.mul_(betas[1]).addcmul_(slope, slope, value=1 - betas[1])
             root = slope.copy_(square).div_(1 - betas[1] ** step).sqrt_().clamp_min_(1e-30)
             level.sub_(root.reciprocal_().mul_(mean).mul_(sizes))
             sizes = sizes * coarser
-        image.copy_(join(levels, axes)).clamp_(0, 1)
+        image.copy_(collapse_pyramid(levels, axes)).clamp_(0, 1)
         yield losses
 
 
-def descend_by_curvature(
+def optimize_lbfgs(
     image: Tensor, objective: Callable[[Tensor], tuple[Losses, Tensor]], steps: int, *, axes: Tensor
 ) -> Iterator[Losses]:
-    """As `descend`, by L-BFGS with a line search: it takes steps of the size that the losses allow, and no rate.
+    """As `optimize_adam`, by L-BFGS with a line search: it takes steps of the size that the losses allow, and no rate.
 
     A step looks at the picture two to `TRIES` times; twice `HISTORY` pyramids are held.
     Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
     """
-    levels = [level.requires_grad_() for level in split(image, axes)]
+    levels = [level.requires_grad_() for level in build_pyramid(image, axes)]
     search = torch.optim.LBFGS(
         levels, max_iter=1, max_eval=TRIES, tolerance_grad=0, tolerance_change=0, history_size=HISTORY,
         line_search_fn="strong_wolfe",
@@ -75,10 +77,10 @@ def descend_by_curvature(
 
     def evaluate() -> float:
         with torch.no_grad():
-            image.copy_(join(levels, axes)).clamp_(0, 1)
+            image.copy_(collapse_pyramid(levels, axes)).clamp_(0, 1)
         losses, gradient = objective(image)
         found.append(losses)
-        for level, slope in zip(levels, slopes_of(levels, gradient, axes), strict=True):
+        for level, slope in zip(levels, pyramid_gradients(levels, gradient, axes), strict=True):
             level.grad = slope
         return losses.total
 
@@ -86,17 +88,17 @@ def descend_by_curvature(
         found.clear()
         search.step(evaluate)  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            image.copy_(join(levels, axes)).clamp_(0, 1)
+            image.copy_(collapse_pyramid(levels, axes)).clamp_(0, 1)
         yield found[0]
 
 
-def split(image: Tensor, axes: Tensor) -> list[Tensor]:
-    """An image (1, 3, H, W) as levels, each half as large as the one before, that `join` sums to it again.
+def build_pyramid(image: Tensor, axes: Tensor) -> list[Tensor]:
+    """An image (1, 3, H, W) as levels, each half as large as the one before, that `collapse_pyramid` sums to it again.
 
     Colours are multiples of the columns of `axes` (3, 3).
     """
     levels: list[Tensor] = []
-    image = turned(image, axes.inverse())
+    image = change_axes(image, axes.inverse())
     while len(levels) < LEVELS and min(image.shape[-2:]) > SMALLEST_LEVEL:
         size = [(side + 1) // 2 for side in image.shape[-2:]]
         small = F.interpolate(image, size, mode="bilinear", antialias=True)
@@ -105,14 +107,14 @@ def split(image: Tensor, axes: Tensor) -> list[Tensor]:
     return [*levels, image.clone()]
 
 
-def join(levels: Sequence[Tensor], axes: Tensor) -> Tensor:
+def collapse_pyramid(levels: Sequence[Tensor], axes: Tensor) -> Tensor:
     image = levels[-1]
     for level in reversed(levels[:-1]):
         image = enlarge(image, level) + level
-    return turned(image, axes)
+    return change_axes(image, axes)
 
 
-def turned(image: Tensor, matrix: Tensor) -> Tensor:
+def change_axes(image: Tensor, matrix: Tensor) -> Tensor:
     """An image (1, 3, H, W) with each pixel's colour multiplied by a matrix (3, 3)."""
     return F.conv2d(image, matrix.to(image)[..., None, None])
 
@@ -121,13 +123,13 @@ def enlarge(image: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(image, like.shape[-2:], mode="bilinear")
 
 
-def slopes_of(levels: Sequence[Tensor], gradient: Tensor, axes: Tensor) -> list[Tensor]:
+def pyramid_gradients(levels: Sequence[Tensor], gradient: Tensor, axes: Tensor) -> list[Tensor]:
     """Gradient with respect to each level, from that with respect to their sum, clamped to [0, 1].
 
     Where the sum lies outside, what would lead it further out is left out.
     """
     leaves = [level.detach().requires_grad_() for level in levels]
     with torch.enable_grad():
-        made = join(leaves, axes)
+        made = collapse_pyramid(leaves, axes)
     outwards = ((made < 0) & (gradient > 0)) | ((made > 1) & (gradient < 0))
     return list(torch.autograd.grad(made, leaves, gradient.masked_fill(outwards, 0)))

@@ -15,7 +15,7 @@ from daguerre.networks.vgg import VGG19_LAYERS, Pooling
 from daguerre.options import check_range, option
 from daguerre.tasks.stylization.vgg_statistics import Statistics
 
-__all__ = ["StylizeOptions", "as_seen", "composed", "layer_weights"]
+__all__ = ["StylizeOptions", "composite", "layer_weights", "without_colours"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,20 +120,20 @@ def refuse_others(options: StylizeOptions) -> None:
             raise OptionError("model is for painting in one pass; leave it out, or set method or start to fast")
 
 
-def as_seen(image: Tensor, options: StylizeOptions) -> Tensor:
+def without_colours(image: Tensor, options: StylizeOptions) -> Tensor:
     """An image (1, 3, H, W) as it is painted: without its colours, if only light and dark are."""
     return luma(image).repeat(1, 3, 1, 1) if options.colours == "luminance" else image
 
 
-def composed(original: Tensor, painted: Tensor, options: StylizeOptions, covered: Tensor | None) -> Tensor:
+def composite(original: Tensor, painted: Tensor, options: StylizeOptions, coverage: Tensor | None) -> Tensor:
     """A painting in the colours that are wanted, where it is wanted; all (1, C, h, w) in [0, 1].
 
     Args:
-        covered: where anything is painted, in [0, 1]; None if everywhere.
+        coverage: where anything is painted, in [0, 1]; None if everywhere.
     """
     if options.colours == "luminance":
         painted = original + luma(painted) - luma(original)
-    return painted if covered is None else torch.lerp(original, painted, covered)
+    return painted if coverage is None else torch.lerp(original, painted, coverage)
 
 
 def layer_weights(option_name: str, layers: Sequence[str]) -> dict[str, float]:

@@ -21,12 +21,17 @@ from daguerre.networks.vgg import VGG19
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.provenance import Record, add_step, fitted
 from daguerre.tasks.result import Result
-from daguerre.tasks.stylization.face_protection import FaceGuard
-from daguerre.tasks.stylization.feed_forward import FastPainter, FastPainting, FastStyle, look
-from daguerre.tasks.stylization.optimization import SMALLEST_SIDE, Painting, Row, Style, mean_side
+from daguerre.tasks.stylization.face_protection import FaceProtection
+from daguerre.tasks.stylization.feed_forward import (
+    FeedForwardNetworks,
+    FeedForwardStylization,
+    StyleSource,
+    style_vector_of,
+)
+from daguerre.tasks.stylization.optimization import SMALLEST_SIDE, HistoryEntry, Style, StyleOptimization, mean_side
 from daguerre.tasks.stylization.options import StylizeOptions, layer_weights
 from daguerre.tasks.stylization.style_vector import SUFFIX, StyleVector, mixed
-from daguerre.tasks.stylization.vgg_statistics import Eye
+from daguerre.tasks.stylization.vgg_statistics import FeatureExtractor
 
 __all__ = ["StylizeOptions", "Stylized", "Stylizer", "stylize"]
 
@@ -46,7 +51,7 @@ class Stylized(Result):
         step: the record of what was done that a saved file carries.
     """
 
-    history: list[Row]
+    history: list[HistoryEntry]
     stages: dict[int, Picture]
     frames: list[Tensor]
 
@@ -88,7 +93,7 @@ class Stylizer:
         shares = self.options.share or (1.0,) * len(looks)
         masks: Sequence[Picture | None] = [Picture.open(mask) for mask in self.options.mask] or [None] * len(looks)
         self.names = [name_of(source, look) for source, look in zip(sources, looks, strict=True)]
-        wanted = [FastStyle(*parts) for parts in zip(looks, self.names, shares, masks, strict=True)]
+        wanted = [StyleSource(*parts) for parts in zip(looks, self.names, shares, masks, strict=True)]
         for one in wanted:
             check_style(one)
         self.styles = [one for one in wanted if one.share > 0]
@@ -107,14 +112,14 @@ class Stylizer:
                 raise OptionError(f"{style.name} is a style vector, which serves one pass only; give a picture")
             if self.options.colours == "match":
                 raise OptionError(f"{style.name} is a style vector, which cannot be recoloured; use luminance instead")
-            self.painter.check(style.look, style.name)
+            self.networks.check(style.look, style.name)
         pictures = any(isinstance(style.look, Picture) for style in self.styles)
         if self.options.method == "fast" and (pictures or self.options.strength < 1):
-            self.painter.check_predictor()
+            self.networks.check_predictor()
 
     @functools.cached_property
-    def painter(self) -> FastPainter:
-        return FastPainter(self.options.model, choose_device(self.options.device, self.options.precision))
+    def networks(self) -> FeedForwardNetworks:
+        return FeedForwardNetworks(self.options.model, choose_device(self.options.device, self.options.precision))
 
     def vector(self) -> StyleVector:
         """The style, or the mixture of styles, as the numbers that one pass paints by.
@@ -124,17 +129,17 @@ class Stylizer:
         """
         if self.options.mask or self.options.colours == "match":
             raise OptionError("with --mask or --colours match there is no one style vector to save; leave them out")
-        looks = [look(style, self.options, self.painter, None) for style in self.styles]
+        looks = [style_vector_of(style, self.options, self.networks, None) for style in self.styles]
         return mixed(looks, [style.share for style in self.styles])
 
     @functools.cached_property
-    def eye(self) -> Eye:
+    def extractor(self) -> FeatureExtractor:
         loaded = weights.load(self.options.features)
         if not isinstance(loaded.network, VGG19):
             raise OptionError(f"{self.options.features} is a {loaded.header.network}; stylising needs a VGG19")
         layers = layer_weights("", [*self.options.content_layers, *self.options.style_layers])
         device = choose_device(self.options.device, self.options.precision)
-        return Eye(loaded.network, device, list(layers), pooling=self.options.pooling)
+        return FeatureExtractor(loaded.network, device, list(layers), pooling=self.options.pooling)
 
     def __call__(
         self,
@@ -159,29 +164,29 @@ class Stylizer:
         """
         content = as_picture(source)
         check_content(content)
-        guard = FaceGuard(content, self.options.protect_faces)
+        protection = FaceProtection(content, self.options.protect_faces)
         if self.options.method == "fast":
             if stages or frames:
                 raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
-            painted = FastPainting(content, self.styles, self.options, self.painter).picture(progress)
-            return Stylized(picture=guard(painted), history=[], stages={}, frames=[], step=self.step({}))
+            painted = FeedForwardStylization(content, self.styles, self.options, self.networks).picture(progress)
+            return Stylized(picture=protection(painted), history=[], stages={}, frames=[], step=self.step({}))
         if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
             raise OptionError(
                 f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
             )
-        begun = None
+        initial = None
         if self.options.start == "fast":
-            begun = FastPainting(content, self.styles, self.options, self.painter).begun
+            initial = FeedForwardStylization(content, self.styles, self.options, self.networks).initial
         styles = [Style(picture_of(style), style.share, style.mask) for style in self.styles]
-        painting = Painting(content, styles, self.options, self.eye, begun)
+        painting = StyleOptimization(content, styles, self.options, self.extractor, initial)
         kept: dict[int, Picture] = {}
         film: list[Tensor] = []
         shots = film_steps(self.options.steps, frames)
         for row in painting.steps(progress):
             if row.step in stages:
-                kept[row.step] = guard(painting.picture())
+                kept[row.step] = protection(painting.picture())
             if row.step in shots:
-                film.append(guard.small(painting.frame()))
+                film.append(protection.blend_small(painting.frame()))
             if enough():
                 break
         losses = painting.finish()
@@ -191,7 +196,7 @@ class Stylizer:
             "style_loss": round(losses.style, 4),
         }
         return Stylized(
-            picture=guard(painting.picture()),
+            picture=protection(painting.picture()),
             history=painting.history,
             stages=kept,
             frames=film,
@@ -246,7 +251,7 @@ def name_of(source: Look, look: Picture | StyleVector) -> str:
     return look.path.name if look.path else "a picture without a name"
 
 
-def picture_of(style: FastStyle) -> Picture:
+def picture_of(style: StyleSource) -> Picture:
     assert isinstance(style.look, Picture)  # optimisation takes no others
     return style.look
 
@@ -261,7 +266,7 @@ def check_content(content: Picture) -> None:
         raise PictureError(f"{name} is fully transparent, so there is nothing to paint")
 
 
-def check_style(style: FastStyle) -> None:
+def check_style(style: StyleSource) -> None:
     """Refuse a picture in which there is no style, and a mask that hides it."""
     if isinstance(style.look, Picture):
         check_look(style.look, style.name)

@@ -18,7 +18,18 @@ from daguerre.errors import DeviceError
 from daguerre.networks.vgg import VGG19, VGG19_LAYERS, Pooling
 from daguerre.tiling import Window, plan_windows
 
-__all__ = ["Descriptor", "Eye", "Statistics", "Sums", "View", "add_sums", "blend", "gather", "places", "weights_of"]
+__all__ = [
+    "Descriptor",
+    "FeatureExtractor",
+    "FeatureSums",
+    "Statistics",
+    "Tile",
+    "add_sums",
+    "blend",
+    "feature_slices",
+    "feature_weights",
+    "gather",
+]
 
 Statistics = Literal["gram", "moments"]
 Descriptor = tuple[Tensor, ...]
@@ -33,7 +44,7 @@ HELD = 5  # bytes held at a time for one byte of the features of all convolution
 
 
 @dataclass(frozen=True)
-class View:
+class Tile:
     """A window, and the larger one that its features depend on."""
 
     core: Window
@@ -45,7 +56,7 @@ class View:
         return slice(core.top // stride, core.bottom // stride), slice(core.left // stride, core.right // stride)
 
 
-class Eye:
+class FeatureExtractor:
     """VGG-19 made ready to look at pictures of any size and to be differentiated.
 
     Args:
@@ -71,40 +82,40 @@ class Eye:
         on_gpu = device.torch_device.type == "cuda"
         self.allowed = torch.cuda.mem_get_info(device.torch_device)[0] // 2 if on_gpu else PROCESSOR_ALLOWANCE
 
-    def views(self, height: int, width: int) -> list[View]:
+    def tiles(self, height: int, width: int) -> list[Tile]:
         """Cover a picture with windows that fit in the memory allowed; one if it fits whole."""
         seen = int(math.sqrt(self.allowed / self.bytes_per_pixel))  # side of what is seen at once
         side = max((seen - 2 * self.halo) // ALIGNMENT, 1) * ALIGNMENT
         if height * width <= seen**2:
             side = max(height, width)
-        return [View(core, core.grown(self.halo, height, width)) for core in plan_windows(height, width, side)]
+        return [Tile(core, core.grown(self.halo, height, width)) for core in plan_windows(height, width, side)]
 
-    def over(self, image: Tensor, work: Callable[[list[View]], Made]) -> Made:
-        """Do something that needs the views of `image` (1, 3, H, W), with smaller ones if they do not fit in memory.
+    def with_tiles(self, image: Tensor, work: Callable[[list[Tile]], Made]) -> Made:
+        """Do something that needs the tiles of `image` (1, 3, H, W), with smaller ones if they do not fit in memory.
 
         Raises:
             DeviceError: the smallest do not fit.
         """
         while True:
-            views = self.views(*image.shape[-2:])
+            tiles = self.tiles(*image.shape[-2:])
             with contextlib.suppress(torch.OutOfMemoryError):
-                return work(views)
-            if max(max(view.core.height, view.core.width) for view in views) <= ALIGNMENT:
+                return work(tiles)
+            if max(max(tile.core.height, tile.core.width) for tile in tiles) <= ALIGNMENT:
                 raise DeviceError(
                     "the device has no memory left to paint with; close other programs, or use --device cpu"
                 )
             self.allowed //= 2
             torch.cuda.empty_cache()
 
-    def look(self, image: Tensor, view: View) -> dict[str, Tensor]:
-        """Features of a view's core by layer, (1, C, h, w); `image` (1, 3, h, w) is its source, in [0, 1]."""
+    def extract(self, image: Tensor, tile: Tile) -> dict[str, Tensor]:
+        """Features of a tile's core by layer, (1, C, h, w); `image` (1, 3, h, w) is its source, in [0, 1]."""
         with self.device.autocast():
             seen = self.network(image.contiguous(memory_format=torch.channels_last), self.layers)
-        return {layer: seen[layer][(..., *view.features(self.stride[layer]))] for layer in self.layers}
+        return {layer: seen[layer][(..., *tile.features(self.stride[layer]))] for layer in self.layers}
 
 
 @dataclass(frozen=True)
-class Sums:
+class FeatureSums:
     """Weighted sums over the positions of a feature map, of which all its statistics are made; they add up.
 
     Args:
@@ -118,7 +129,7 @@ class Sums:
     second: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, weights: Tensor | None) -> "Sums":
+    def of(cls, features: Tensor, weights: Tensor | None) -> "FeatureSums":
         """Those of features (1, C, h, w), each position weighted by (1, 1, h, w), or alike.
 
         Products are of what differs from the mean, which is added in float32: of a feature that is always strong and
@@ -133,52 +144,58 @@ class Sums:
         second = ((apart if w is None else apart * w) @ apart.T).float()
         return cls(weight, first, second + first[:, None] * mean)
 
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(self.weight + other.weight, self.first + other.first, self.second + other.second)
+    def __add__(self, other: "FeatureSums") -> "FeatureSums":
+        return FeatureSums(self.weight + other.weight, self.first + other.first, self.second + other.second)
 
     @property
     def mean(self) -> Tensor:
         return self.first / self.weight.clamp_min(LEAST)
 
-    def describe(self, statistics: Statistics) -> Descriptor:
+    def descriptor(self, statistics: Statistics) -> Descriptor:
         gram = self.second / self.weight.clamp_min(LEAST)
         if statistics == "gram":
             return (gram,)
         return self.mean, gram - self.mean[:, None] * self.mean
 
 
-def gather(eye: Eye, image: Tensor, regions: Sequence[Tensor | None]) -> list[dict[str, Sums]]:
+def gather(
+    extractor: FeatureExtractor, image: Tensor, regions: Sequence[Tensor | None]
+) -> list[dict[str, FeatureSums]]:
     """Sums over a whole picture (1, 3, H, W), for each region and layer.
 
     Args:
         regions: how much each pixel counts, (1, 1, H, W) in [0, 1], or None where all count alike.
     """
 
-    def work(views: list[View]) -> list[dict[str, Sums]]:
-        found: list[dict[str, Sums]] = [{} for _ in regions]
-        for view in views:
+    def work(tiles: list[Tile]) -> list[dict[str, FeatureSums]]:
+        found: list[dict[str, FeatureSums]] = [{} for _ in regions]
+        for tile in tiles:
             with torch.no_grad():
-                features = eye.look(image[(..., *view.source.slices)], view)
-            add_sums(found, features, eye, view, regions)
+                features = extractor.extract(image[(..., *tile.source.slices)], tile)
+            add_sums(found, features, extractor, tile, regions)
         return found
 
-    return eye.over(image, work)
+    return extractor.with_tiles(image, work)
 
 
 def add_sums(
-    found: list[dict[str, Sums]], features: Mapping[str, Tensor], eye: Eye, view: View, regions: Sequence[Tensor | None]
+    found: list[dict[str, FeatureSums]],
+    features: Mapping[str, Tensor],
+    extractor: FeatureExtractor,
+    tile: Tile,
+    regions: Sequence[Tensor | None],
 ) -> None:
     for region, sums in zip(regions, found, strict=True):
         for layer, seen in features.items():
-            own = Sums.of(seen, weights_of(region, view, eye.stride[layer]))
+            own = FeatureSums.of(seen, feature_weights(region, tile, extractor.stride[layer]))
             sums[layer] = sums[layer] + own if layer in sums else own
 
 
-def weights_of(region: Tensor | None, view: View, stride: int) -> Tensor | None:
-    """What each feature of a view's core counts: the mean of the region's pixels that it stands on."""
+def feature_weights(region: Tensor | None, tile: Tile, stride: int) -> Tensor | None:
+    """What each feature of a tile's core counts: the mean of the region's pixels that it stands on."""
     if region is None:
         return None
-    window = region[(..., *view.core.slices)]
+    window = region[(..., *tile.core.slices)]
     if min(window.shape[-2:]) < stride:
         return window.new_zeros(1, 1, window.shape[-2] // stride, window.shape[-1] // stride)
     return F.avg_pool2d(window, stride)
@@ -201,6 +218,6 @@ def stride_of(layer: str) -> int:
     return 1 << sum(name.startswith("pool") for name in VGG19_LAYERS[: VGG19_LAYERS.index(layer) + 1])
 
 
-def places(core: Window, stride: int) -> tuple[slice, slice]:
+def feature_slices(core: Window, stride: int) -> tuple[slice, slice]:
     """Rows and columns of the features of this stride that lie in a window of the picture."""
     return slice(core.top // stride, core.bottom // stride), slice(core.left // stride, core.right // stride)
