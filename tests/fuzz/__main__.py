@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .run import GOOD, try_mutants
+from .run import GOOD, Said, try_mutants
 
 
 def main() -> int:
@@ -22,16 +22,17 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for those that went wrong")
     given = parser.parse_args()
     numbers = [given.only] if given.only is not None else range(given.first, given.first + given.count)
-    verdicts, slowest, largest = collections.Counter(), 0.0, 0
+    verdicts, slowest, largest = collections.Counter(), Said(name="", verdict=""), Said(name="", verdict="")
     with tempfile.TemporaryDirectory() as folder:
         for done, said in enumerate(try_mutants(numbers, Path(folder), seed=given.seed, keep=given.keep), start=1):
             verdicts[said.verdict] += 1
-            slowest, largest = max(slowest, said.seconds), max(largest, said.mebibytes)
+            slowest = max(slowest, said, key=lambda each: each.seconds)
+            largest = max(largest, said, key=lambda each: each.mebibytes)
             if said.verdict not in GOOD or given.only is not None:
                 print(f"{said.name}: {said.verdict}\n{said.note}", flush=True)
             if done % 1000 == 0:
                 print(f"{done}: {dict(verdicts)}", flush=True)
-    print(f"{dict(verdicts)}; slowest {slowest} s, most memory {largest} MiB")
+    print(f"{dict(verdicts)}; {slowest.seconds} s at most ({slowest.name}), {largest.mebibytes} MiB ({largest.name})")
     return 0 if set(verdicts) <= GOOD else 1
 
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from daguerre.errors import DaguerreError
 from daguerre.images import Picture
-from daguerre.tasks.provenance import Step, add_step, fitted
+from daguerre.tasks.provenance import Record, add_step, fitted
 
 FORMATS = ("jpg", "png", "tif", "webp", "gif", "bmp", "avif")
 ADDRESSES = 6 * 2**30
 """Bytes of address space on top of what the libraries have taken."""
 
-STEP = Step(task="upscale", options={"scale": 2}, models={"none": "0" * 64})
+STEP = Record(task="upscale", options={"scale": 2}, models={"none": "0" * 64})
 
 
 def main(folder: Path) -> None:

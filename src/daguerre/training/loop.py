@@ -96,7 +96,8 @@ class Run:
             self.restore()
         self.journal = Journal(out / "log.csv", self.step)
         if fabric.is_global_zero and task.left_out:
-            (out / "left-out.txt").write_text("\n".join(task.left_out) + "\n", encoding="utf-8")
+            with part(out / "left-out.txt", overwrite=True) as name:
+                name.write_text("\n".join(task.left_out) + "\n", encoding="utf-8")
 
     def advance(self) -> None:
         """Do one iteration."""
