@@ -4,10 +4,14 @@ import zipfile
 from dataclasses import replace
 
 import pytest
+import torch
 from weights.archives import DETECTOR, FOLDER, write_archive
+from weights.ncnn_files import write_srvgg
 
-from daguerre.weights import store
+from daguerre.networks.srvgg import SRVGGNetCompact
+from daguerre.weights import WeightsHeader, store
 from daguerre.weights.catalog import catalog
+from daguerre.weights.checkpoint import write
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +47,44 @@ def test_models_are_listed_for_programs(run):
     assert entries["small-x2"]["path"].endswith("small-x2.safetensors")
     assert not entries["realesrgan-x4"]["installed"]
     assert entries["realesrgan-x4"]["licence"] == "BSD-3-Clause"
+
+
+def test_what_no_checksum_can_verify_is_said_before_it_is_fetched(run):
+    lines = run("models").out.splitlines()
+    marked = {lines[n - 2].split()[0] for n, line in enumerate(lines) if "not verified when fetched" in line}
+    assert "microsoft-vae-a-quality" in marked
+    assert "realesrgan-x4" not in marked
+    assert marked == {name for name, entry in catalog().items() if not entry.pinned}
+
+
+def test_files_that_cannot_be_understood_do_not_hide_the_others(run, networks):
+    whole = (networks / "small-x2.safetensors").read_bytes()
+    (networks / "half.safetensors").write_bytes(whole[:-1])
+    nested = json.dumps({"__metadata__": {"daguerre": "[" * 100_000}}).encode()
+    (networks / "deep.safetensors").write_bytes(len(nested).to_bytes(8, "little") + nested)
+    for words in (["models"], ["models", "list", "--json"]):
+        ran = run(*words)
+        assert ran.status == 0
+        assert "small-x2" in ran.out
+    ran = run("models", "verify")
+    assert (ran.status, len(ran.out.splitlines())) == (1, 7)
+    assert "small-x2: sound" in ran.out
+
+
+def test_a_licence_is_printed_as_it_is(run, networks):
+    header = WeightsHeader(
+        name="odd", task="upscale", network="SRCNN", scale=4, licence="[/nope] [red]mine", note="[b]"
+    )
+    write(networks / "odd.safetensors", {"weight": torch.ones(1)}, header)
+    assert "[/nope] [red]mine" in run("models").out
+
+
+def test_an_ncnn_pair_is_imported_by_either_of_its_files(run, desk):
+    torch.manual_seed(0)
+    write_srvgg(desk / "upscayl", SRVGGNetCompact(scale=2, features=4, convs=1))
+    ran = run("models", "import", "upscayl.param")
+    assert (ran.status, ran.out) == (0, "upscayl: SRVGGNetCompact, upscale x2; use it with --model upscayl\n")
+    assert run("models", "import", "upscayl.bin", "--name", "again").status == 0
 
 
 def test_a_model_says_all_about_itself(run):

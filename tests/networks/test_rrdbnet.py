@@ -46,9 +46,52 @@ def test_rrdbnet_refuses_sizes_that_are_not_its_multiples():
         small(scale=2)(torch.rand(1, 3, 4, 5))
 
 
-def test_rrdbnet_refuses_a_scale_it_has_no_layout_for():
-    with pytest.raises(ValueError, match="scale is 3"):
-        RRDBNet(scale=3)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"scale": 3}, "scale is 3"), ({"channels": 4}, "4 channels"), ({"unshuffle": 3}, "unshuffle is 3")],
+)
+def test_rrdbnet_refuses_what_it_has_no_layout_for(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RRDBNet(**arguments)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_without_unshuffling_rrdbnet_takes_any_size(scale):
+    network = small(scale=scale, unshuffle=1)
+    assert network.multiple == 1
+    assert network(torch.rand(2, 3, 5, 7)).shape == (2, 3, 5 * scale, 7 * scale)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"scale": 2}, {"scale": 2, "unshuffle": 1}])
+def test_a_network_of_one_channel_enlarges_each_colour_by_itself(arguments):
+    torch.manual_seed(0)
+    network = small(channels=1, **arguments)
+    image = torch.rand(2, 3, 4, 6)
+    made = network(image)
+    assert made.shape == (2, 3, 4 * network.scale, 6 * network.scale)
+    for colour in range(3):
+        alone = network(image[:, colour : colour + 1].expand(-1, 3, -1, -1))
+        torch.testing.assert_close(alone, made[:, colour : colour + 1].expand(-1, 3, -1, -1))
+
+
+@pytest.mark.parametrize(("scale", "unshuffle"), [(1, 1), (2, 1), (8, 1), (1, None), (2, None), (4, None)])
+def test_the_halo_of_rrdbnet_is_exact(scale, unshuffle):
+    torch.manual_seed(0)
+    network = small(scale=scale, unshuffle=unshuffle, blocks=1, scaling=1.0).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    middle = -(-network.halo // network.multiple) * network.multiple
+    image = torch.rand(1, 3, 1, 2 * middle + network.multiple).expand(-1, -1, 4 * network.multiple, -1).contiguous()
+    image.requires_grad_()
+    made = network(image)[..., middle * scale : (middle + network.multiple) * scale]
+    made.sum().backward()
+    reached = image.grad.abs().sum((0, 1, 2)).nonzero().flatten()
+    assert (middle - int(reached[0])) <= network.halo
+    assert int(reached[-1]) - (middle + network.multiple - 1) <= network.halo
+    assert (
+        max(middle - int(reached[0]), int(reached[-1]) - (middle + network.multiple - 1))
+        >= network.halo - network.multiple
+    )
 
 
 def test_scaling_multiplies_what_a_block_adds():

@@ -1,7 +1,9 @@
 import dataclasses
 import hashlib
 import io
+import os
 import pickle
+import time
 import zipfile
 from pathlib import Path
 
@@ -279,3 +281,33 @@ def test_a_fetch_out_of_an_archive_can_be_cancelled(server, folder):
     with pytest.raises(Cancelled):
         weights.fetch("microsoft-vae-a-quality", progress=stop)
     assert "microsoft-vae-a-quality.safetensors" not in names(folder)
+
+
+def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused(folder, tmp_path):
+    path = write_archive(tmp_path / "global_checkpoints.zip", **{VAE: bytes(40 << 20)})
+    assert path.stat().st_size < 2**20
+    with pytest.raises(WeightsDamaged, match=r"would unpack from 0\.0 to 40 MiB, as no weights do"):
+        weights.import_archive(path)
+    assert names(folder) == []
+
+
+def test_what_was_being_unpacked_when_the_power_failed_is_removed(archive, folder):
+    for name, age in ((".unpacked-old", 7200), (".unpacked-now", 0)):
+        (folder / name).mkdir()
+        (folder / name / "half.pth").write_bytes(bytes(10))
+        os.utime(folder / name, (time.time() - age,) * 2)
+    weights.import_archive(archive)
+    assert names(folder) == [".unpacked-now", *PARTS]
+
+
+def test_an_archive_on_a_server_that_claims_too_much_is_not_fetched(server, folder, monkeypatch):
+    monkeypatch.setattr("daguerre.weights.archive.LARGEST", 1000)
+    with pytest.raises(WeightsDamaged, match="more than any archive of weights"):
+        weights.fetch("microsoft-vae-a-quality")
+    monkeypatch.undo()
+
+
+def test_a_list_of_contents_that_would_fill_the_memory_is_not_fetched(server, folder, monkeypatch):
+    monkeypatch.setattr("daguerre.weights.archive.MOST", 50)
+    with pytest.raises(WeightsDamaged, match="is no archive of weights: it lists"):
+        weights.fetch("microsoft-vae-a-quality")

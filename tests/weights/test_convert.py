@@ -1,4 +1,7 @@
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,14 +9,16 @@ import torch
 from magenta import named_as_by_magenta
 from parity.fill import FOLDER, filled_state, fixture, relative_error
 
-from daguerre.errors import UnknownArchitecture, WeightsDamaged
+from daguerre.errors import UnknownArchitecture, WeightsDamaged, WeightsError
 from daguerre.networks.compact_resnet import CompactResNet
 from daguerre.networks.rrdbnet import RRDBNet
 from daguerre.networks.style_transformer import StyleTransformer
 from daguerre.networks.vgg import VGG19
+from daguerre.weights.checkpoint import WeightsHeader
+from daguerre.weights.construct import check_fits
 from daguerre.weights.convert import detect
 from daguerre.weights.model import load_file
-from daguerre.weights.registry import build
+from daguerre.weights.registry import NETWORKS, build
 
 RRDB = {"scale": 4, "features": 64, "blocks": 23, "growth": 32}
 
@@ -49,21 +54,68 @@ def test_the_first_esrgan_release_computes_what_it_did_under_its_own_names():
         assert relative_error(network(*inputs), output) < 1e-4
 
 
-def oldest(name: str, blocks: int) -> str:
+def oldest(name: str, blocks: int, ups: int) -> str:
     """A name as it was before the first ESRGAN release."""
     part, _, leaf = name.rpartition(".")
     if part.startswith("body."):
         _, block, dense, conv = part.split(".")
         return f"model.1.sub.{block}.{dense.upper()}.{conv}.0.{leaf}"
-    places = {"conv_first": "0", "conv_body": f"1.sub.{blocks}", "conv_up1": "3", "conv_up2": "6"}
-    return f"model.{(places | {'conv_hr': '8', 'conv_last': '10'})[part]}.{leaf}"
+    places = {"conv_first": "0", "conv_body": f"1.sub.{blocks}"}
+    places |= {f"conv_up{number}": str(3 * number) for number in range(1, ups + 1)}
+    places |= {"conv_hr": str(3 * ups + 2), "conv_last": str(3 * ups + 4)}
+    return f"model.{places[part]}.{leaf}"
 
 
-def test_the_oldest_names_of_rrdbnet_are_understood():
-    arguments = {"scale": 4, "features": 8, "blocks": 11, "growth": 4}  # eleven: 10 sorts before 2
-    state = RRDBNet(**arguments).state_dict()
-    found = detect({oldest(name, blocks=11): tensor for name, tensor in state.items()})
-    assert (found.network, found.arguments) == ("RRDBNet", arguments)
+def old(name: str, **_) -> str:
+    """A name of the first ESRGAN release."""
+    name = re.sub(r"^body\.(\d+)\.rdb(\d)\.", r"RRDB_trunk.\1.RDB\2.", name)
+    for new, then in {"conv_body": "trunk_conv", "conv_up": "upconv", "conv_hr": "HRconv"}.items():
+        name = name.replace(new, then)
+    return name
+
+
+@pytest.mark.parametrize("rename", [oldest, old, lambda name, **_: name], ids=["oldest", "old", "new"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_every_scale_of_rrdbnet_is_understood_under_every_name(rename, channels, scale):
+    arguments = {"scale": scale, "features": 8, "blocks": 11, "growth": 4}  # eleven: 10 sorts before 2
+    plain = arguments | {"channels": channels} if channels == 1 else arguments
+    network = RRDBNet(**plain, unshuffle=1)
+    state = network.state_dict()
+    found = detect({rename(name, blocks=11, ups=network.upsamplings): tensor for name, tensor in state.items()})
+    assert found.network == "RRDBNet"
+    assert found.arguments == plain | ({"unshuffle": 1} if scale < 4 else {})
+    assert found.state.keys() == state.keys()
+    assert all(torch.equal(found.state[name], tensor) for name, tensor in state.items())
+
+
+WRAPPED = {
+    "module": lambda s: {f"module.{name}": tensor for name, tensor in s.items()},
+    "averaged": lambda s: {"n_averaged": torch.tensor(7)} | {f"module.{name}": tensor for name, tensor in s.items()},
+    "compiled": lambda s: {f"_orig_mod.{name}": tensor for name, tensor in s.items()},
+    "compiled within": lambda s: {name.replace("body.0.", "body.0._orig_mod."): tensor for name, tensor in s.items()},
+    "compiled in module": lambda s: {f"module._orig_mod.{name}": tensor for name, tensor in s.items()},
+    "net_g": lambda s: {f"net_g.{name}": t for name, t in s.items()} | {"net_d.conv0.weight": torch.ones(1, 1)},
+    "model": lambda s: {f"model.{name}": tensor for name, tensor in s.items()},
+    "model.net": lambda s: {f"model.net.{name}": tensor for name, tensor in s.items()},
+    "generator": lambda s: {f"generator.{name}": tensor for name, tensor in s.items()},
+    "averaged first": lambda s: (
+        {f"g_ema.{name}": tensor for name, tensor in s.items()} | {f"net_g.{name}": 0 * t for name, t in s.items()}
+    ),
+    "counted": lambda s: s | {"step": torch.tensor(1000), "epoch": torch.tensor(3.0)},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+@pytest.mark.parametrize("kind", ["RRDBNet", "SRVGGNetCompact", "oldest ESRGAN"])
+def test_prefixes_and_counts_of_training_code_are_left_out(wrap, kind):
+    if kind == "SRVGGNetCompact":
+        state = named = build(kind, {"scale": 2, "features": 4, "convs": 2}).state_dict()
+    else:
+        network = RRDBNet(features=8, blocks=1, growth=4)
+        state = network.state_dict()
+        named = {oldest(n, 1, 2): t for n, t in state.items()} if kind.startswith("oldest") else state
+    found = detect(wrap(named))
     assert found.state.keys() == state.keys()
     assert all(torch.equal(found.state[name], tensor) for name, tensor in state.items())
 
@@ -89,20 +141,52 @@ def test_a_vgg19_of_ours_is_recognised_with_its_labels():
     assert (found.network, found.arguments) == ("VGG19", {"width": 0.34375, "classes": 7})
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        {"layer.weight": torch.zeros(1), "layer.bias": torch.zeros(1)},
-        {"conv_first.weight": torch.zeros(8, 1, 3, 3)}
-        | {  # an RRDBNet for grey pictures
-            f"{name}.weight": torch.zeros(4, 8, 3, 3) for name in ("body.0.rdb1.conv1", "conv_up2", "conv_last")
-        },
-    ],
-    ids=["anything", "grey RRDBNet"],
-)
-def test_unknown_weights_are_refused_with_what_is_known(state):
-    with pytest.raises(UnknownArchitecture, match=f"{next(iter(state))}.*RRDBNet.*SRVGGNetCompact.*MSRResNet"):
-        detect(state)
+def test_unknown_weights_are_refused_with_what_is_known():
+    state = {"layer.weight": torch.zeros(1), "layer.bias": torch.zeros(1)}
+    with pytest.raises(UnknownArchitecture, match=r"mine\.pth: .*layer\.weight.*RRDBNet.*SRVGGNetCompact.*MSRResNet"):
+        detect(state, "mine.pth")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_part_of_any_network_s_weights_is_told_in_a_line(name):
+    torch.manual_seed(0)
+    state = build(name, SMALL.get(name, {})).state_dict()
+    names = list(state)
+    lines = []
+    parts = [names[::2], names[1::2], names[:-1], names[1:], names[: len(names) // 2], names[len(names) // 2 :]]
+    for odd in (
+        lambda t: t,
+        lambda t: t.reshape(-1)[0],
+        lambda t: t.reshape(-1),
+        lambda t: t[None],
+        lambda t: t[:1] if t.ndim else t,
+    ):
+        for part in [*parts, names]:
+            try:
+                found = detect({name: odd(state[name]) for name in part}, "a.pth")
+                header = WeightsHeader(name="a", task="x", network=found.network, arguments=found.arguments)
+                check_fits(replace(header, scale=found.arguments.get("scale", 1)), found.state, Path("a.pth"))
+            except WeightsError as error:
+                lines.append(str(error))
+    assert lines
+    assert not any("\n" in line for line in lines)
+
+
+SMALL = {
+    "RRDBNet": {"features": 4, "blocks": 1, "growth": 4},
+    "FaceGenerator": {"features": 2, "hidden": 4},
+    "LatentTranslation": {"latent": 3, "features": 8, "blocks": 1},
+    "PartialNonlocalTranslation": {"latent": 3, "features": 8, "blocks": 2},
+    "PatchAttentionTranslation": {"latent": 3, "features": 8},
+    "PhotoVAE": {"features": 6, "blocks": 2},
+    "ScratchUNet": {"features": 4, "depth": 2},
+    "VGG19": {"width": 0.0625},
+    "AnyStyle": {"features": 4, "width": 0.0625},
+    "StyleTransformer": {"features": 4},
+    "ESRGANDiscriminator": {"features": 4},
+    "SRGANDiscriminator": {"features": 4},
+    "UNetDiscriminatorSN": {"features": 4},
+}
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@ import http.server
 import threading
 
 import pytest
+import requests
 import torch
 
 from daguerre import weights
 from daguerre.errors import Cancelled, WeightsDamaged, WeightsError, WeightsNotFound
 from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.weights.catalog import ModelEntry
+from daguerre.weights.web import Secure
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -23,7 +25,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if start >= len(server.content):
             return self.send_error(416)
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(server.content) - start))
+        if server.announce:
+            self.send_header("Content-Length", str(len(server.content) - start))
         self.end_headers()
         self.wfile.write(server.content[start : server.breaks])
         server.breaks = None
@@ -39,7 +42,7 @@ def server(folder, tmp_path, monkeypatch):
     torch.save({"params": SRVGGNetCompact(scale=2, features=16, convs=32).state_dict()}, tmp_path / "published.pth")
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         server.content = (tmp_path / "published.pth").read_bytes()
-        server.breaks, server.ranges, server.starts = None, True, []
+        server.breaks, server.ranges, server.starts, server.announce = None, True, [], True
         server.entry = {
             "name": "tiny",
             "task": "upscale",
@@ -165,3 +168,72 @@ def test_a_folder_that_cannot_be_written_is_reported(server, folder, monkeypatch
 def test_an_unknown_name_is_answered_with_the_nearest(server):
     with pytest.raises(WeightsNotFound, match=r"'tinny'; did you mean 'tiny'\?"):
         weights.fetch("tinny")
+
+
+@pytest.mark.parametrize("stated", [True, False], ids=["announced", "unannounced"])
+def test_a_download_stops_at_the_size_in_the_catalog(server, folder, stated):
+    server.entry["bytes"] = len(server.content) - 1
+    server.announce = stated
+    with pytest.raises(WeightsDamaged, match=r"sends [\d,]+ bytes or more, but [\d,]+ at most can be right"):
+        weights.fetch("tiny")
+    assert names(folder) == []
+
+
+def test_a_download_of_unknown_size_stops_at_a_limit(server, folder, monkeypatch):
+    monkeypatch.setattr("daguerre.weights.download.LARGEST", 1000)
+    with pytest.raises(WeightsDamaged, match="but 1,000 at most can be right"):
+        weights.fetch("tiny")
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/tiny_v1.pth", "moved"])
+def test_a_fetch_that_fails_leaves_nothing_empty(server, folder, url):
+    server.entry["url"] = url if url.startswith("http") else server.entry["url"].replace("tiny_v1", url)
+    with pytest.raises(WeightsError, match="cannot fetch"):
+        weights.fetch("tiny")
+    assert names(folder) == []
+
+
+def redirected(source, target):
+    answer = requests.Response()
+    answer.status_code, answer.url, answer.headers["Location"] = 302, source, target
+    return Secure().get_redirect_target(answer)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("https://a.org/x", "http://a.org/x"),
+        ("https://a.org/x", "HTTP://a.org/x"),
+        ("https://a.org/x", "ftp://a.org/x"),
+        ("https://a.org/x", "file:///etc/passwd"),
+    ],
+)
+def test_https_is_never_left_by_a_redirect(source, target, server, monkeypatch):
+    with pytest.raises(requests.exceptions.InvalidSchema, match="not https"):
+        redirected(source, target)
+    monkeypatch.setattr("daguerre.weights.download.get", lambda *_: redirected(source, target))
+    with pytest.raises(WeightsError, match="leads to an address that is not encrypted"):
+        weights.fetch("tiny")
+
+
+@pytest.mark.parametrize("target", ["https://b.org/y", "/y", "//b.org/y", "y"])
+def test_redirects_within_https_are_followed(target):
+    assert redirected("https://a.org/x", target) == target
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (requests.exceptions.SSLError(), "certificate cannot be trusted"),
+        (requests.Timeout(), "does not answer"),
+        (requests.ConnectionError(), "no connection"),
+    ],
+)
+def test_failures_of_the_connection_are_told_apart(server, monkeypatch, error, words):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("daguerre.weights.download.get", fail)
+    with pytest.raises(WeightsError, match=words):
+        weights.fetch("tiny")

@@ -1,12 +1,16 @@
 import hashlib
 import logging
+import os
+from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from daguerre import weights
 from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
 from daguerre.networks.srvgg import SRVGGNetCompact
+from daguerre.weights import store
 from daguerre.weights.catalog import ModelEntry
 from daguerre.weights.checkpoint import WeightsHeader, write
 
@@ -174,3 +178,111 @@ def test_the_folder_is_the_users_unless_said_otherwise(monkeypatch, tmp_path):
     assert weights.weights_folder().parts[-2:] == ("daguerre", "weights")
     monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path / "mine"))
     assert weights.weights_folder() == tmp_path / "mine"
+
+
+HOSTILE = {
+    "nested": {"daguerre": "[" * 100_000},
+    "scores": {"daguerre": '{"name": "x", "task": "upscale", "network": "SRCNN", "scores": {"psnr": "high"}}'},
+    "list": {"daguerre": '{"name": "x", "task": "upscale", "network": "SRCNN", "scores": [1]}'},
+    "stranger": {},
+}
+
+
+@pytest.mark.parametrize("metadata", HOSTILE.values(), ids=HOSTILE)
+def test_a_file_that_cannot_be_understood_never_hides_the_others(folder, caplog, metadata):
+    save(folder / "good.safetensors")
+    safetensors.torch.save_file({"weight": torch.ones(1)}, folder / "bad.safetensors", metadata)
+    assert [entry.name for entry in weights.available() if entry.installed] == ["good"]
+    assert "bad.safetensors" in caplog.text
+    found = weights.verify()
+    assert found["good"] == ""
+    assert "bad.safetensors" in found["bad"]
+    assert weights.load("good").header.scale == 2
+
+
+def test_verifying_compares_what_weights_say_they_are_with_their_shapes(folder):
+    header = WeightsHeader(
+        name="tiny", task="upscale", network="SRVGGNetCompact", arguments=TINY | {"convs": 60_000}, scale=2
+    )
+    write(folder / "tiny.safetensors", SRVGGNetCompact(**TINY).state_dict(), header)
+    assert "cannot be built as it asks" in weights.verify("tiny")["tiny"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may look into every folder")
+def test_a_folder_that_may_not_be_looked_into_is_passed_over_in_fact(folder, shipped):
+    save(shipped / "tiny.safetensors")
+    folder.chmod(0)
+    try:
+        assert weights.load("tiny").header.scale == 2
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_passed_over_and_told_once(folder, shipped, monkeypatch, caplog):
+    real, hidden = os.listdir, os.fspath(folder)
+
+    def listdir(path):
+        if os.fspath(path) == hidden:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    def stat(path, *arguments, **options):
+        if os.fspath(path).startswith(hidden + os.sep):
+            raise PermissionError(13, "Permission denied")
+        return real_stat(path, *arguments, **options)
+
+    real_stat = os.stat
+    ours = save(shipped / "tiny.safetensors")
+    store.warn.cache_clear()
+    monkeypatch.setattr("os.listdir", listdir)
+    monkeypatch.setattr("os.stat", stat)
+    for _ in range(2):
+        assert weights.find("tiny") == ours
+        assert [entry.name for entry in weights.available() if entry.installed] == ["tiny"]
+    assert caplog.text.count("Permission denied") == 1
+    with pytest.raises(WeightsNotFound, match=r"cannot look at .*secret\.pth \(Permission denied\)"):
+        weights.find(folder / "secret.pth")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".pth", "a\0b.pth", "loop.pth"])
+def test_paths_that_the_system_refuses_are_one_line(folder, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    os.symlink("loop.pth", "loop.pth")
+    for look in (weights.find, lambda name: weights.import_file(Path(name))):
+        with pytest.raises(WeightsNotFound, match="cannot look at"):
+            look(name)
+
+
+def test_pipes_and_folders_are_refused_before_anybody_waits(folder, tmp_path):
+    os.mkfifo(tmp_path / "pipe.pth")
+    for path, message in [(tmp_path / "pipe.pth", "a pipe or a device"), (tmp_path, "is a folder")]:
+        for look in (weights.find, weights.import_file, weights.import_archive):
+            with pytest.raises(WeightsNotFound, match=message):
+                look(path)
+
+
+def test_what_a_model_takes_away_is_measured_when_it_is_imported(folder, tmp_path, monkeypatch):
+    path = save_foreign(tmp_path / "tiny.pth")
+    for number, answer in enumerate([True, False]):
+        monkeypatch.setattr("daguerre.weights.model.cleans", lambda network, answer=answer: answer)
+        assert weights.import_file(path, f"tiny-{number}")
+        assert weights.load(f"tiny-{number}").header.cleans is answer
+
+
+def test_weights_that_overflow_are_not_imported(folder, tmp_path):
+    state = {name: torch.full_like(tensor, 1e30) for name, tensor in SRVGGNetCompact(**TINY).state_dict().items()}
+    torch.save(state, tmp_path / "loud.pth")
+    with pytest.raises(WeightsDamaged, match="overflow, so they make no picture"):
+        weights.import_file(tmp_path / "loud.pth")
+    assert list(folder.iterdir()) == []
+
+
+def test_what_no_whole_checksum_can_verify_is_told(folder, monkeypatch, caplog):
+    path = save_foreign(folder / "tiny_v1.pth")
+    whole = hashlib.sha256(path.read_bytes()).hexdigest()
+    for known, told in [(whole, False), (whole[:8], True), ("", True)]:
+        caplog.clear()
+        (folder / "tiny.safetensors").unlink(missing_ok=True)
+        publish(monkeypatch, path, sha256=known)
+        assert ("not verified" in weights.load("tiny").header.source) is told
+        assert ("tiny is not verified" in caplog.text) is told

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
+from rich.text import Text
 
 from daguerre import weights
 from daguerre.cli.flags import choose
@@ -35,10 +36,13 @@ def show_all(*, json: bool = False) -> int:
     for entry in entries:
         size = f"{entry.bytes / 2**20:.1f} MiB" if entry.bytes else ""
         here = "ready" if entry.installed else "to fetch"
-        columns = f"{entry.task} x{entry.scale:<4}{size:<10}{here:<10}{entry.licence}"
-        console.print(f"[bold]{entry.name:<24}[/] {columns}")
+        columns = f" {entry.task} x{entry.scale:<4}{size:<10}{here:<10}{entry.licence}"
+        console.print(Text.assemble((f"{entry.name:<24}", "bold"), columns))
         about = ", ".join(f"{name} {value:g}" for name, value in entry.scores.items())
-        for line in filter(None, (entry.note, about)):
+        unverified = (
+            "" if entry.installed or entry.pinned else "not verified when fetched: no whole SHA-256 is published"
+        )
+        for line in filter(None, (entry.note, unverified, about)):
             console.print(f"    {line}", markup=False)
     return 0
 

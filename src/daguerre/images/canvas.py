@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 from torch import Tensor
 
-from daguerre.errors import UnwritablePicture
+from daguerre.errors import UnwritablePicture, WeightsDamaged
 from daguerre.images.picture import Picture
 from daguerre.images.pixels import Levels, check_inside, luma, to_levels
 from daguerre.tiling.windows import Window
@@ -56,6 +56,8 @@ class Canvas:
         if values.shape[-2:] != (window.height, window.width) or values.shape[0] != 1:
             raise ValueError(f"{tuple(values.shape)} does not fill a window of {window.height} x {window.width}")
         check_inside(window, self.height, self.width)
+        if values.isnan().any():  # it would turn black, and nobody would be told
+            raise WeightsDamaged("the weights of a model overflow, so it makes no picture; choose another model")
         self.levels[(*window.slices, channels)] = to_levels(values, self.bits)
 
     def picture(self, like: Picture | None = None) -> Picture:

@@ -34,6 +34,8 @@ class CellAttention(nn.Module):
 
     def __init__(self, features: int, cell: int, heads: int = 2) -> None:
         super().__init__()
+        if not 2 <= cell <= 64:  # the table of distances grows with its fourth power: 16 MiB at 64
+            raise ValueError(f"cell is {cell}; an attention over all of it wants 2 to 64")
         self.cell, self.heads = cell, heads
         self.query = nn.Conv2d(features, features, 1)
         self.key_value = nn.Conv2d(features, 2 * features, 1)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daguerre.networks.receptive_field import conv, enlarge, halo_of, unshuffle
+from daguerre.networks.receptive_field import conv, enlarge, halo_of
+from daguerre.networks.receptive_field import unshuffle as unshuffled
 
 __all__ = ["RRDBNet"]
 
@@ -43,10 +44,11 @@ class RRDB(nn.Module):
 
 
 class RRDBNet(nn.Module):
-    """ESRGAN generator: residual-in-residual dense blocks, then two 2x upsamplings.
+    """ESRGAN generator: residual-in-residual dense blocks, then 2x upsamplings, two unless said.
 
     Wang et al. 2018, https://arxiv.org/abs/1809.00219, fig. 4; for scales 2 and 1 the input is pixel-unshuffled
     first (Wang et al. 2021, https://arxiv.org/abs/2107.10833, section 3.4). Key names are BasicSR's.
+    Without unshuffling, as the first ESRGAN had it, there are as many upsamplings as the scale needs.
 
     `halo` is exact: 349 pixels at 4x. Next to nothing comes from that far, so `effective_halo`, 32 pixels of the trunk,
     is offered too. Measured with random weights on an irregular picture, the largest error in the middle of a
@@ -55,48 +57,66 @@ class RRDBNet(nn.Module):
     5e-6 at 24 and 1.3e-6 at 32. Trained weights can reach further; the published ones were not measured.
 
     Args:
-        scale: enlargement: 1, 2 or 4; sizes must be multiples of 4, 2 or 1.
+        scale: enlargement: 1, 2, 4 or 8; sizes must be multiples of `unshuffle`.
         features: channels of the trunk.
         blocks: number of RRDBs.
         growth: channels each layer of a dense block adds.
         scaling: what every residual is multiplied by before it is added (section 3.1).
+        channels: 3, or 1 for a network of one channel, which enlarges red, green and blue each by itself.
+        unshuffle: pixels along a side that become channels of one; 4 at scale 1, 2 at scale 2 unless given.
     """
 
     def __init__(
-        self, *, scale: int = 4, features: int = 64, blocks: int = 23, growth: int = 32, scaling: float = 0.2
+        self,
+        *,
+        scale: int = 4,
+        features: int = 64,
+        blocks: int = 23,
+        growth: int = 32,
+        scaling: float = 0.2,
+        channels: int = 3,
+        unshuffle: int | None = None,
     ) -> None:
         super().__init__()
-        if scale not in (1, 2, 4):
-            raise ValueError(f"scale is {scale}; an RRDBNet enlarges 1, 2 or 4 times")
-        self.scale = scale
-        self.multiple = 4 // scale
+        if scale not in (1, 2, 4, 8):
+            raise ValueError(f"scale is {scale}; an RRDBNet enlarges 1, 2, 4 or 8 times")
+        if channels not in (1, 3):
+            raise ValueError(f"an RRDBNet of {channels} channels has no colours; 3 or 1 are known")
+        self.scale, self.channels = scale, channels
+        self.multiple = max(4 // scale, 1) if unshuffle is None else unshuffle
+        if self.multiple not in (1, 2, 4):
+            raise ValueError(f"unshuffle is {self.multiple}; 1, 2 or 4 are known")
+        self.upsamplings = (scale * self.multiple).bit_length() - 1
         self.halo = halo_of(
-            unshuffle(self.multiple),
+            unshuffled(self.multiple),
             conv(3, 1 + 15 * blocks + 1),
-            enlarge(2),
-            conv(3),
-            enlarge(2),
-            conv(3, 3),
+            *[layer for _ in range(self.upsamplings) for layer in (enlarge(2), conv(3))],
+            conv(3, 2),
             scale=scale,
             period=self.multiple,
         )
         self.effective_halo = 32 * self.multiple
-        self.conv_first = nn.Conv2d(3 * self.multiple**2, features, 3, padding=1)
+        self.conv_first = nn.Conv2d(channels * self.multiple**2, features, 3, padding=1)
         self.body = nn.Sequential(*[RRDB(features, growth, scaling) for _ in range(blocks)])
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
-        self.conv_up1 = nn.Conv2d(features, features, 3, padding=1)
-        self.conv_up2 = nn.Conv2d(features, features, 3, padding=1)
+        for number in range(1, self.upsamplings + 1):
+            self.add_module(f"conv_up{number}", nn.Conv2d(features, features, 3, padding=1))
         self.conv_hr = nn.Conv2d(features, features, 3, padding=1)
-        self.conv_last = nn.Conv2d(features, 3, 3, padding=1)
+        self.conv_last = nn.Conv2d(features, channels, 3, padding=1)
         for layer in self.body.modules():
             if isinstance(layer, nn.Conv2d):  # small, so that a deep trunk starts near the identity (section 3.1)
                 nn.init.kaiming_normal_(layer.weight).data.mul_(0.1)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         self.pass_colours_through()
 
+    @property
+    def ups(self) -> list[nn.Conv2d]:
+        """The convolutions that follow a doubling of the size."""
+        return [self.get_submodule(f"conv_up{number}") for number in range(1, self.upsamplings + 1)]  # type: ignore[misc]
+
     @torch.no_grad()
     def pass_colours_through(self) -> None:
-        """Keep the first three channels for the colours, so that training starts at bilinear enlargement.
+        """Keep the first channels for the colours, so that training starts at bilinear enlargement.
 
         300 iterations of batches of eight 96-pixel crops lead from this to an L1 of 0.027; from default initialisation
         they lead to 0.056, and 3000 are needed.
@@ -105,13 +125,14 @@ class RRDBNet(nn.Module):
         spot = torch.tensor([0.0, 1.0, 0.0])
         self.conv_last.weight.mul_(0.01)
         self.conv_last.bias.zero_()  # type: ignore[union-attr]
-        for layer in (self.conv_first, self.conv_body, self.conv_up1, self.conv_up2, self.conv_hr):
-            layer.weight[:3] = 0
-            layer.bias[:3] = 0  # type: ignore[index]
-        for colour in range(3):
+        for layer in (self.conv_first, self.conv_body, *self.ups, self.conv_hr):
+            layer.weight[: self.channels] = 0
+            layer.bias[: self.channels] = 0  # type: ignore[index]
+        for colour in range(min(self.channels, self.conv_body.out_channels)):
             samples = slice(colour * self.multiple**2, (colour + 1) * self.multiple**2)
             self.conv_first.weight[colour, samples, 1, 1] = 1 / self.multiple**2
-            self.conv_up1.weight[colour, colour] = self.conv_up2.weight[colour, colour] = tent[:, None] * tent
+            for layer in self.ups:
+                layer.weight[colour, colour] = tent[:, None] * tent
             self.conv_hr.weight[colour, colour] = self.conv_last.weight[colour, colour] = spot[:, None] * spot
 
     def forward(self, image: Tensor) -> Tensor:
@@ -123,8 +144,10 @@ class RRDBNet(nn.Module):
         height, width = image.shape[-2:]
         if height % self.multiple or width % self.multiple:
             raise ValueError(f"a {self.scale}x RRDBNet takes multiples of {self.multiple}, not {height} x {width}")
-        shallow = self.conv_first(F.pixel_unshuffle(image, self.multiple))  # (B, features, H / multiple, W / multiple)
-        deep = shallow + self.conv_body(self.body(shallow))
-        x = F.leaky_relu(self.conv_up1(F.interpolate(deep, scale_factor=2)), 0.2)
-        x = F.leaky_relu(self.conv_up2(F.interpolate(x, scale_factor=2)), 0.2)
-        return self.conv_last(F.leaky_relu(self.conv_hr(x), 0.2))  # type: ignore[no-any-return]
+        planes = image.reshape(-1, self.channels, height, width)  # (B, 3, H, W), or (3B, 1, H, W)
+        shallow = self.conv_first(F.pixel_unshuffle(planes, self.multiple))  # (…, features, H / multiple, W / multiple)
+        x = shallow + self.conv_body(self.body(shallow))
+        for layer in self.ups:
+            x = F.leaky_relu(layer(F.interpolate(x, scale_factor=2)), 0.2)  # twice the size
+        x = self.conv_last(F.leaky_relu(self.conv_hr(x), 0.2))
+        return x.reshape(*image.shape[:2], *x.shape[2:])  # type: ignore[no-any-return]

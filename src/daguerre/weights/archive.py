@@ -13,13 +13,17 @@ from typing import Any, BinaryIO, cast
 import requests
 
 from daguerre.errors import WeightsDamaged
+from daguerre.weights.web import LARGEST, get
 
 __all__ = ["NoRanges", "RemoteFile", "extract", "find_member", "opened", "span"]
 
 TAIL = 1 << 16  # bytes at the end of a remote file fetched at once: there a zip archive lists what it holds
+EXPANSION = 8
+"""Times that weights in an archive may grow when they are unpacked; floats hardly shrink."""
+SLACK = 1 << 20  # bytes that they may grow beside
 DAMAGE = (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
 """What reading a damaged zip archive, or one that is encrypted or packed in an unknown way, raises."""
-PATIENCE = 30  # seconds without a byte after which a server does not answer
+MOST = 1 << 26  # bytes read from a server at once, into memory: what an archive lists is far less
 
 
 class NoRanges(Exception):
@@ -31,6 +35,7 @@ class RemoteFile(io.RawIOBase):
 
     Raises:
         NoRanges: the server sends the file only whole.
+        WeightsDamaged: it is larger than any archive of weights.
         requests.RequestException: no connection, or no such file.
     """
 
@@ -38,11 +43,13 @@ class RemoteFile(io.RawIOBase):
         super().__init__()
         self.url, self.position = url, 0
         # The size is asked for first because some servers know no ranges counted from the end.
-        with contextlib.closing(self.request(0, 1)) as answer:
+        with contextlib.closing(get(url, 0, 1)) as answer:
             size = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if answer.status_code != requests.codes.partial_content or not size.isdecimal():
                 raise NoRanges(url)
         self.size = int(size)
+        if self.size > LARGEST:
+            raise WeightsDamaged(f"{url} has {self.size / 2**30:.0f} GiB, more than any archive of weights")
         self.held: list[tuple[int, int, BinaryIO]] = []
         start = max(self.size - TAIL, 0)
         self.hold(start, self.size, io.BytesIO(self.fetch(start, self.size)))
@@ -51,17 +58,15 @@ class RemoteFile(io.RawIOBase):
         """Read bytes `start` to `stop` from `source`, where they are the first ones, from now on."""
         self.held.append((start, stop, source))
 
-    def request(self, start: int, stop: int) -> requests.Response:
-        headers = {"Accept-Encoding": "identity", "Range": f"bytes={start}-{stop - 1}"}
-        answer = requests.get(self.url, headers=headers, stream=True, timeout=PATIENCE)
-        answer.raise_for_status()
-        return answer
-
     def fetch(self, start: int, stop: int) -> bytes:
-        with contextlib.closing(self.request(start, stop)) as answer:
+        if stop - start > MOST:
+            raise WeightsDamaged(
+                f"{self.url} is no archive of weights: it lists {(stop - start) / 2**20:.0f} MiB of names"
+            )
+        with contextlib.closing(get(self.url, start, stop)) as answer:
             if answer.status_code != requests.codes.partial_content:
                 raise NoRanges(self.url)
-            return answer.content
+            return b"".join(answer.iter_content(stop - start))[: stop - start]
 
     def readinto(self, buffer: Any) -> int:
         stop = min(self.position + len(buffer), self.size)
@@ -123,8 +128,13 @@ def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None
     """Unpack one file of an archive; that its bytes are those which were packed, a CRC-32 tells.
 
     Raises:
-        WeightsDamaged: they are not, or are packed in a way that is not understood.
+        WeightsDamaged: they are not, or are packed in a way that is not understood, or are far more than was packed.
     """
+    if info.file_size > EXPANSION * info.compress_size + SLACK:
+        raise WeightsDamaged(
+            f"{info.filename} would unpack from {info.compress_size / 2**20:.1f} to {info.file_size / 2**20:.0f} MiB, "
+            "as no weights do; get the archive from its authors"
+        )
     try:
         with archive.open(info) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)

@@ -51,6 +51,11 @@ class ModelEntry:
         return self.path is not None
 
     @property
+    def pinned(self) -> bool:
+        """Whether all of the published file's SHA-256 is known, so that no other file can be taken for it."""
+        return len(self.sha256) == 64
+
+    @property
     def filename(self) -> str:
         """Name of the file at `url`."""
         return self.url.rpartition("/")[2]

@@ -1,30 +1,29 @@
-"""Weights on disk: our safetensors files that say what they are, and foreign checkpoints that only hold tensors."""
+"""Weights on disk: safetensors files that say what they are."""
 
 import hashlib
 import json
-import pickle
-import warnings
-import zipfile
-import zlib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
-import numpy as np
 import safetensors
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from daguerre.errors import WeightsDamaged, WeightsError
 from daguerre.files import part
 
-__all__ = ["WeightsHeader", "is_ours", "load_strictly", "read", "read_foreign", "read_header", "write"]
+__all__ = ["WeightsHeader", "as_float32", "first_line", "is_ours", "read", "read_header", "read_safetensors", "write"]
 
 KEY = "daguerre"
-WRAPPERS = ("params_ema", "params", "state_dict", "model_state")
-"""Keys under which training code keeps the weights, the best first: averaged weights before the last ones."""
+DEPTH = 16
+"""Deepest nesting of a header: a recipe has four."""
+MOST = 64
+"""Times that a network may enlarge; more is a header that was not written by us."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +74,17 @@ def write(path: Path, state: Mapping[str, Tensor], header: WeightsHeader, *, hal
         WeightsDamaged: a tensor holds NaN or infinity, or there is none.
         WeightsError: the file cannot be written.
     """
-    check_finite(state, header.name)
+    as_float32(state, header.name)
     stored = {name: (halved(tensor) if half else tensor).detach().cpu().contiguous() for name, tensor in state.items()}
     about = asdict(header)
     data = save(stored, {KEY: json.dumps(about | {"sha256": digest(stored, about)}, sort_keys=True)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part(path, overwrite=True) as name:
-            name.write_bytes(data)
+        with part(path, overwrite=True) as unfinished:
+            unfinished.write_bytes(data)
     except OSError as error:
         raise WeightsError(
-            f"cannot write weights to {path} ({error.strerror}); is there room, and permission?"
+            f"cannot write weights to {path} ({error.strerror or error}); is there room, and permission?"
         ) from error
 
 
@@ -110,8 +109,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], WeightsHeader]:
     header = header_of(about, path)
     if recorded != digest(stored, about):
         raise WeightsDamaged(f"{path} was altered since it was written: its SHA-256 does not match; get it again")
-    check_finite(stored, str(path))
-    return {name: full(tensor) for name, tensor in stored.items()}, header
+    return as_float32(stored, str(path)), header
 
 
 def read_header(path: Path) -> WeightsHeader:
@@ -124,71 +122,10 @@ def read_header(path: Path) -> WeightsHeader:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsDamaged(f"{path} cannot be read as weights ({error}); get it again") from error
+        raise WeightsDamaged(f"{path} cannot be read as weights ({first_line(error)}); get it again") from error
     about = parsed(metadata, path)
     about.pop("sha256", None)
     return header_of(about, path)
-
-
-def read_foreign(path: Path) -> dict[str, Tensor]:
-    """Read a checkpoint that says nothing about itself, as float32: `.pth`, `.pt`, `.ckpt`, `.npz` or `.safetensors`.
-
-    Nothing in the file is run: only tensors and plain containers are accepted. Of the wrappers around the weights
-    (`params_ema`, `params`, `state_dict`, `model_state`) the contents are returned, without the prefix `module.`.
-
-    Raises:
-        WeightsDamaged: no checkpoint, truncated, more than tensors, or holding NaN or infinity.
-    """
-    if path.suffix.lower() == ".safetensors":
-        content: Any = read_safetensors(path)[0]
-    elif path.suffix.lower() == ".npz":
-        content = read_arrays(path)
-    else:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of old formats; what a file holds decides
-                content = torch.load(path, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise WeightsDamaged(
-                f"{path} holds more than weights, or is no checkpoint; nothing in it was run. "
-                "If you trust it, open it with the program that made it and save its state_dict"
-            ) from error
-        except Exception as error:  # torch's reader stumbles in many ways over a file that is no checkpoint
-            reason = first_line(error).split(". ")[0]
-            raise WeightsDamaged(f"{path} cannot be read as a checkpoint ({reason}); get it again") from error
-    while isinstance(content, dict) and (wrapper := next((key for key in WRAPPERS if key in content), None)):
-        content = content[wrapper]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsDamaged(f"{path} is a checkpoint, but its weights are not under any of {', '.join(WRAPPERS)}")
-    check_finite(content, str(path))
-    return {str(key).removeprefix("module."): full(tensor) for key, tensor in content.items()}
-
-
-def read_arrays(path: Path) -> dict[str, Tensor]:
-    """Numbers in a NumPy archive."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise WeightsDamaged(f"{path} cannot be read as a NumPy archive of weights ({first_line(error)})") from error
-
-
-def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Give `network` its weights; every one must be there, fit, and have a place.
-
-    Raises:
-        WeightsDamaged: names the first that does not.
-    """
-    own = network.state_dict()
-    kind = type(network).__name__
-    for name, tensor in own.items():
-        if name not in state:
-            raise WeightsDamaged(f"{path} has no {name!r}, which {kind} needs")
-        if state[name].shape != tensor.shape:
-            raise WeightsDamaged(f"{path}: {name!r} is {size(state[name])}, but {kind} needs {size(tensor)}")
-    if left := sorted(set(state) - set(own)):
-        raise WeightsDamaged(f"{path} has {left[0]!r}, for which {kind} has no place ({len(left)} such names)")
-    network.load_state_dict(state)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -201,22 +138,58 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def parsed(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
-    """The header's JSON as a dictionary."""
+    """The header's JSON as a dictionary, not nested deeper than `DEPTH`."""
     try:
         about = json.loads(metadata[KEY])
     except (KeyError, ValueError) as error:
         raise WeightsDamaged(f"{path} does not say what it is; `daguerre models import {path}` finds out") from error
-    return dict(about) if isinstance(about, dict) else {}
+    except RecursionError:
+        about = None
+    level = [about]
+    for _ in range(DEPTH):
+        level = [inner for outer in level for inner in held_in(outer)]
+    if level or not isinstance(about, dict):
+        raise WeightsDamaged(f"{path} says something about itself that makes no sense")
+    return about
+
+
+def held_in(value: Any) -> list[Any]:
+    """What a value of JSON holds."""
+    return list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else [])
 
 
 def header_of(about: Mapping[str, Any], path: Path) -> WeightsHeader:
-    """The header from its fields."""
+    """The header from its fields, each of the kind that it should be."""
     if unknown := sorted(set(about) - {f.name for f in fields(WeightsHeader)}):
         raise WeightsDamaged(f"{path} says {unknown[0]!r} about itself, which is not understood; update daguerre")
+    for name, kind in get_type_hints(WeightsHeader).items():
+        if name in about and not is_of_kind(about[name], kind):
+            raise WeightsDamaged(f"{path} says something about itself that makes no sense, under {name!r}")
     try:
-        return WeightsHeader(**about)
+        header = WeightsHeader(**about)
     except TypeError as error:
         raise WeightsDamaged(f"{path} does not say all about itself ({first_line(error)})") from error
+    if not 1 <= header.scale <= MOST:
+        raise WeightsDamaged(f"{path} says that it enlarges {header.scale} times, which makes no sense")
+    return header
+
+
+def is_of_kind(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of a type as the fields of a header are declared; words must be printable."""
+    outer, inner = get_origin(kind) or kind, get_args(kind)
+    if kind is Any:
+        return True
+    if outer is UnionType:
+        return any(is_of_kind(value, one) for one in inner)
+    if outer is list:
+        return isinstance(value, list) and all(is_of_kind(one, inner[0]) for one in value)
+    if outer is dict:
+        return isinstance(value, dict) and all(is_of_kind(one, inner[1]) for one in value.values())
+    if outer is str:
+        return isinstance(value, str) and value.replace("\n", "").replace("\t", "").isprintable()
+    if outer is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is outer
 
 
 def digest(stored: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
@@ -229,13 +202,41 @@ def digest(stored: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
     return total.hexdigest()
 
 
-def check_finite(state: Mapping[str, Tensor], place: str) -> None:
-    """Refuse weights that hold NaN or infinity, and none at all."""
+def as_float32(state: Mapping[str, Tensor], place: str) -> dict[str, Tensor]:
+    """The tensors, those of floats as float32.
+
+    Raises:
+        WeightsDamaged: there are none, or one cannot be computed with; `place` says whose they are.
+    """
     if not state:
         raise WeightsDamaged(f"{place}: there are no weights in it")
+    made = {}
     for name, tensor in state.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise WeightsDamaged(f"{place}: {name!r} holds NaN or infinity, so the network would show nothing")
+        if problem := oddity(tensor):
+            raise WeightsDamaged(f"{place}: {name!r} {problem}")
+        try:
+            made[name] = tensor.detach().float() if tensor.is_floating_point() else tensor.detach()
+            finite = bool(made[name].isfinite().all())
+        except RuntimeError as error:
+            raise WeightsDamaged(f"{place}: {name!r} is of {tensor.dtype}, which cannot be read") from error
+        if not finite:
+            raise WeightsDamaged(
+                f"{place}: {name!r} holds NaN or infinity, or too much for float32, so the network would show nothing"
+            )
+    return made
+
+
+def oddity(tensor: Tensor) -> str | None:
+    """Why a tensor cannot be computed with, whatever its numbers are; None if it can."""
+    if tensor.is_meta:
+        return "has a shape and no numbers"
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex():
+        return "is sparse, quantised or complex; only plain tensors are read"
+    if tensor.numel() == 0:
+        return "is empty"
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return "has more numbers than the file holds"
+    return None
 
 
 def halved(tensor: Tensor) -> Tensor:
@@ -244,15 +245,6 @@ def halved(tensor: Tensor) -> Tensor:
         return tensor
     half = tensor.half()
     return half if half.isfinite().all() else tensor
-
-
-def full(tensor: Tensor) -> Tensor:
-    """The tensor in float32 if it is of floats."""
-    return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def size(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "a single number"
 
 
 def first_line(error: Exception) -> str:

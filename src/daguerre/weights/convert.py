@@ -6,15 +6,16 @@ its own. It is added by a line in `FAMILIES`.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from daguerre.errors import UnknownArchitecture
+from daguerre.errors import UnknownArchitecture, WeightsDamaged
 from daguerre.networks.bringing_old_photos.face_generator import fold_spectral_norm
 from daguerre.networks.style_transformer import magenta_state
+from daguerre.weights.unknown import name_of_network
 
 __all__ = ["Detected", "detect", "rename"]
 
@@ -32,18 +33,52 @@ class Detected:
     state: dict[str, Tensor]
 
 
-def detect(state: State) -> Detected:
+def detect(state: State, place: str = "these weights") -> Detected:
     """Find the network that a foreign state dict belongs to.
 
+    Args:
+        state: tensors by name, perhaps under the names of wrappers (`module.`, `net_g.`, …).
+        place: where they are from, for errors.
+
     Raises:
-        UnknownArchitecture: none that is known here.
+        UnknownArchitecture: none that is known here; says its name if it has one.
+        WeightsDamaged: some of what a known network needs is missing, or of another shape.
     """
-    for family, _ in FAMILIES:
-        if found := family(state):
-            return found
+    for bare in unwrapped(state):
+        for family, line in FAMILIES:
+            try:
+                found = family(bare)
+            except KeyError as error:
+                raise WeightsDamaged(f"{place}: of {line} the weights {error} are missing") from error
+            except (IndexError, ValueError, RuntimeError, ArithmeticError) as error:
+                raise WeightsDamaged(f"{place}: named as those of {line}, but of other shapes") from error
+            if found:
+                return found
+    if name := name_of_network(state):
+        raise UnknownArchitecture(f"{place}: {name}")
     known = "; ".join(line for _, line in FAMILIES)
     names = ", ".join(list(state)[:3])
-    raise UnknownArchitecture(f"no network here has parameters such as {names}; known are: {known}")
+    raise UnknownArchitecture(f"{place}: no network here has parameters such as {names:.100}; known are: {known}")
+
+
+def unwrapped(state: State, depth: int = 4) -> Iterator[State]:
+    """The weights, and those under each of the wrappers there are, the best first; what lies beside them is left out.
+
+    A module wrapped for several processes, for averaging or by a compiler has `module.` or `_orig_mod.` before all its
+    names, and a whole training step has `net_g.` or the like before those of the network that it trains. Counts that
+    stand beside (`n_averaged`, `step`) are no weights of a known network.
+    """
+    state = {name.replace("_orig_mod.", ""): tensor for name, tensor in state.items()}
+    yield {name: t for name, t in state.items() if t.ndim or name.endswith("num_batches_tracked")}
+    for prefix in PREFIXES if depth else ():
+        if inner := {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}:
+            yield from unwrapped(inner, depth - 1)
+
+
+PREFIXES = (
+    *("module.", "g_ema.", "net_g_ema.", "generator_ema.", "ema_model.", "ema.", "params_ema."),
+    *("net_g.", "netG.", "generator.", "params.", "state_dict.", "model.", "network.", "net.", "gen.", "G."),
+)
 
 
 def rename(state: State, names: Names) -> dict[str, Tensor]:
@@ -68,27 +103,44 @@ OLDEST_ESRGAN_NAMES = [
     (r"^model\.0\.", "conv_first."),
     (r"^model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"body.\1.rdb\2.conv\3."),
     (r"^model\.1\.sub\.\d+\.(weight|bias)$", r"conv_body.\1"),
-    (r"^model\.3\.", "conv_up1."),
-    (r"^model\.6\.", "conv_up2."),
-    (r"^model\.8\.", "conv_hr."),
-    (r"^model\.10\.", "conv_last."),
 ]
-"""From before the ESRGAN repository renamed them, and of many models that people trained with that code."""
+"""From before the ESRGAN repository renamed them, and of most models that people trained: the trunk."""
+
+
+def oldest_esrgan(state: State) -> State:
+    """The oldest names made the newest; what follows the trunk is counted through, an upsampling at a time."""
+    places = sorted({int(name.split(".")[1]) for name in state if re.fullmatch(r"model\.\d+\.weight", name)} - {0})
+    if "model.1.sub.0.RDB1.conv1.0.weight" not in state or len(places) < 2:
+        return state
+    *ups, last_but_one, last = places
+    tail = {place: f"conv_up{number}" for number, place in enumerate(ups, start=1)}
+    tail |= {last_but_one: "conv_hr", last: "conv_last"}
+    names = [(rf"^model\.{place}\.(weight|bias)$", rf"{name}.\1") for place, name in tail.items()]
+    return rename(state, [*OLDEST_ESRGAN_NAMES, *names])
 
 
 def rrdbnet(state: State) -> Detected | None:
-    for names in ([], ESRGAN_NAMES, OLDEST_ESRGAN_NAMES):
-        renamed = rename(state, names)
-        if {"conv_first.weight", "body.0.rdb1.conv1.weight", "conv_up2.weight", "conv_last.weight"} <= set(renamed):
+    for renamed in (state, rename(state, ESRGAN_NAMES), oldest_esrgan(state)):
+        if {"conv_first.weight", "body.0.rdb1.conv1.weight", "conv_last.weight"} <= set(renamed):
             break
     else:
         return None
-    first, growth = renamed["conv_first.weight"], renamed["body.0.rdb1.conv1.weight"].shape[0]
-    scale = {3: 4, 12: 2, 48: 1}.get(first.shape[1])
-    if scale is None:
+    if not all(re.fullmatch(r"(body\.\d+\.rdb\d\.conv\d|conv_\w+)\.(weight|bias)", name) for name in renamed):
+        return None  # a relative, with more in its blocks
+    first, last = renamed["conv_first.weight"], renamed["conv_last.weight"]
+    (features, inputs), channels = first.shape[:2], last.shape[0]
+    ups = sum(re.fullmatch(r"conv_up\d+\.weight", name) is not None for name in renamed)
+    unshuffle = math.isqrt(inputs // channels)
+    if inputs != channels * unshuffle**2 or 2**ups % unshuffle or channels not in (1, 3):
         return None
-    arguments = {"scale": scale, "features": first.shape[0], "blocks": blocks_of(renamed), "growth": growth}
-    return Detected("RRDBNet", arguments, renamed)
+    arguments = {"scale": 2**ups // unshuffle, "features": features, "blocks": blocks_of(renamed)}
+    arguments["growth"] = renamed["body.0.rdb1.conv1.weight"].shape[0]
+    usual = {1: 4, 2: 2}.get(arguments["scale"], 1)
+    if channels != 3:
+        arguments["channels"] = channels
+    if unshuffle != usual:
+        arguments["unshuffle"] = unshuffle
+    return Detected("RRDBNet", arguments, dict(renamed))
 
 
 def srvgg(state: State) -> Detected | None:
@@ -208,7 +260,7 @@ def residual_blocks(state: State, part: str) -> int:
 
 
 FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
-    (rrdbnet, "RRDBNet (ESRGAN, Real-ESRGAN; 1x and 2x with pixel unshuffling, 4x)"),
+    (rrdbnet, "RRDBNet (ESRGAN, Real-ESRGAN; 1x, 2x, 4x, 8x)"),
     (srvgg, "SRVGGNetCompact (realesr-general, realesr-animevideo)"),
     (msrresnet, "MSRResNet (BasicSR)"),
     (compact, "CompactResNet (Daguerre)"),

@@ -5,9 +5,8 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
-import pooch
 import requests
 
 from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
@@ -17,6 +16,7 @@ from daguerre.weights.archive import NoRanges, RemoteFile, find_member, opened, 
 from daguerre.weights.catalog import ModelEntry, catalog
 from daguerre.weights.checkpoint import read
 from daguerre.weights.store import adopt, adopt_member, import_archive, matches, weights_folder
+from daguerre.weights.web import LARGEST, get
 
 __all__ = ["fetch"]
 
@@ -24,8 +24,8 @@ __all__ = ["fetch"]
 def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback = silent) -> Path:
     """Fetch published weights, verify and convert them, and keep them in the user's folder.
 
-    A download that was interrupted goes on where it stopped (pooch alone would begin anew). Of an archive only the
-    part that is needed is fetched, if the server allows.
+    A download that was interrupted goes on where it stopped. Of an archive only the part that is needed is fetched, if
+    the server allows.
 
     Args:
         name: from the catalog.
@@ -125,9 +125,9 @@ def download(
     while True:
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("ab") as file, explained(entry):
+            with part.open("ab") as file, removed_if_useless(part), explained(entry):
                 resumed = file.tell() > 0
-                append(entry, file.tell(), file, progress, place)
+                append(entry, file, progress, place)
         except OSError as error:
             raise WeightsError(f"cannot write {part} ({error.strerror}); is there room, and permission?") from error
         if sound(part):
@@ -151,41 +151,57 @@ def explained(entry: ModelEntry) -> Iterator[None]:
         ) from error
 
 
-def append(
-    entry: ModelEntry, start: int, file: object, progress: ProgressCallback, place: tuple[int, int | None]
-) -> None:
-    """Download what comes after the first `start` bytes of the part wanted."""
-    first, stop = place[0] + start, place[1]
-    if stop is not None and first >= stop:
-        return
-    wanted = f"bytes={first}-{'' if stop is None else stop - 1}"
-    headers = {"Accept-Encoding": "identity"} | ({} if (first, stop) == (0, None) else {"Range": wanted})
-    bar = Bar(f"fetching {entry.name}", start, progress)
+@contextlib.contextmanager
+def removed_if_useless(part: Path) -> Iterator[None]:
+    """Keep of a download that failed only what it can go on from."""
     try:
-        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, headers=headers)(entry.url, file, None)
+        yield
+    except WeightsDamaged:
+        part.unlink()
+        raise
+    except BaseException:
+        if part.stat().st_size == 0:
+            part.unlink()
+        raise
+
+
+def append(entry: ModelEntry, file: BinaryIO, progress: ProgressCallback, place: tuple[int, int | None]) -> None:
+    """Download of the part wanted what comes after that which `file` holds.
+
+    Raises:
+        NoRanges: the server sends nothing less than the whole file, and a part of it was wanted.
+        WeightsDamaged: it sends more than there can be.
+    """
+    done, stop = file.tell(), place[1]
+    if stop is not None and place[0] + done >= stop:
+        return
+    known = entry.bytes if stop is None and not entry.member else stop and stop - place[0]
+    most = min(known or LARGEST, LARGEST)
+    try:
+        answer = get(entry.url, place[0] + done, stop)
     except requests.HTTPError as error:
-        # 416: there is nothing after `start`. What came decides whether the file is whole.
-        if start == 0 or error.response is None or error.response.status_code != 416:
-            raise
+        if done and error.response is not None and error.response.status_code == requests.codes.range_not_satisfiable:
+            return  # There is nothing after it. What came decides whether the file is whole.
+        raise
+    with contextlib.closing(answer):
+        if answer.status_code != requests.codes.partial_content:
+            if place != (0, None):
+                raise NoRanges(entry.url)
+            file.truncate(0)
+            done = 0
+        expected = done + int(answer.headers.get("Content-Length", 0))
+        check_size(entry, expected, most)
+        for chunk in answer.iter_content(1 << 16):
+            done += len(chunk)
+            check_size(entry, done, most)
+            file.write(chunk)
+            progress(Progress(step=f"fetching {entry.name}", done=done, total=max(done, expected)))
 
 
-class Bar:
-    """What pooch calls a progress bar: passes bytes on to our callback."""
-
-    def __init__(self, step: str, start: int, progress: ProgressCallback) -> None:
-        self.step, self.start, self.progress = step, start, progress
-        self.total = 0  # pooch sets it to what the server announces
-        self.done = 0
-
-    def update(self, count: int) -> None:
-        self.done = min(self.done + count, self.total)
-        self.progress(Progress(step=self.step, done=self.start + self.done, total=self.start + self.total))
-
-    def reset(self) -> None:
-        self.done = 0
-
-    def close(self) -> None:
-        pass
+def check_size(entry: ModelEntry, size: int, most: int) -> None:
+    """Stop a download that is larger than what was published."""
+    if size > most:
+        raise WeightsDamaged(f"{entry.url} sends {size:,} bytes or more, but {most:,} at most can be right; not kept")
 
 
 def is_sound(path: Path) -> bool:
@@ -203,4 +219,8 @@ def reason(error: requests.RequestException) -> str:
         return f"the server answered {error.response.status_code}"
     if isinstance(error, requests.Timeout):
         return "the server does not answer"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the server's certificate cannot be trusted"
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return "the server leads to an address that is not encrypted"
     return "no connection, or it broke off"

@@ -13,8 +13,11 @@ from daguerre.devices import Device
 from daguerre.errors import WeightsDamaged, WeightsError
 from daguerre.options import check_range
 from daguerre.tiling.memory import LARGEST_PROCESSOR_SIDE, window_side
-from daguerre.weights.checkpoint import WeightsHeader, is_ours, load_strictly, read, read_foreign
+from daguerre.weights.checkpoint import WeightsHeader, is_ours, read
+from daguerre.weights.cleaning import cleans
+from daguerre.weights.construct import construct
 from daguerre.weights.convert import detect
+from daguerre.weights.foreign import read_foreign
 from daguerre.weights.registry import build, task_of
 
 __all__ = ["Model", "blend", "load_file", "run_padded", "self_ensemble"]
@@ -90,10 +93,19 @@ class Model:
 
     @torch.inference_mode()
     def run(self, function: Callable[..., Tensor], *images: Tensor, border: Border = "reflect") -> Tensor:
-        """As a call, for a method of the network that takes several images (B, C, H, W) of one size."""
+        """As a call, for a method of the network that takes several images (B, C, H, W) of one size.
+
+        Raises:
+            WeightsDamaged: the result holds NaN or infinity, because the weights overflow.
+        """
         placed = [image.to(self.device.torch_device) for image in images]
         with self.device.autocast():
-            return run_padded(function, *placed, scale=self.scale, multiple=self.multiple, border=border).float()
+            made = run_padded(function, *placed, scale=self.scale, multiple=self.multiple, border=border).float()
+        if not made.sum().isfinite():  # a sum costs next to nothing, and nothing can hide in it
+            raise WeightsDamaged(
+                f"{self.header.name}: the weights overflow, so they make no picture; choose another model"
+            )
+        return made
 
     def once(self, image: Tensor) -> Tensor:
         made: Tensor = self.network(image.contiguous(memory_format=torch.channels_last)).float()
@@ -137,30 +149,27 @@ def up_to_multiple(length: int, multiple: int) -> int:
 def load_file(path: Path) -> Model:
     """Build the network that a weights file, ours or foreign, belongs to, and give it its weights.
 
+    Of foreign weights that enlarge it is measured whether they take noise away, for they do not say so.
+
     Raises:
         WeightsDamaged: the file cannot be read, or its contents do not fit each other.
         UnknownArchitecture: no network here has these parameters.
     """
     if is_ours(path):
         state, header = read(path)
-    else:
-        found = detect(read_foreign(path))
-        state = found.state
-        header = WeightsHeader(
-            name=path.stem,
-            task=task_of(found.network),
-            network=found.network,
-            arguments=found.arguments,
-            scale=found.arguments.get("scale", 1),
-            licence="unknown",
-            source=path.name,
-        )
-    try:
-        network = build(header.network, header.arguments)
-    except (TypeError, ValueError) as error:
-        raise WeightsDamaged(f"{path}: {header.network} cannot be built as it asks ({error})") from error
-    load_strictly(network, state, path)
-    return Model(network.eval(), header)
+        return Model(construct(header, state, path), header)
+    found = detect(read_foreign(path), str(path))
+    header = WeightsHeader(
+        name=path.stem,
+        task=task_of(found.network),
+        network=found.network,
+        arguments=found.arguments,
+        scale=found.arguments.get("scale", 1),
+        licence="unknown",
+        source=path.name,
+    )
+    model = Model(construct(header, found.state, path), header)
+    return replace(model, header=replace(header, cleans=header.task == "upscale" and cleans(model)))
 
 
 def blend(first: Model, second: Model, amount: float) -> Model:

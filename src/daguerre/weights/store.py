@@ -1,23 +1,29 @@
 """Weights on this computer: those that ship, and those in the user's folder."""
 
+import functools
+import hashlib
 import logging
 import os
 import re
+import shutil
+import stat
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
-import pooch
 
 from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
 from daguerre.options import nearest
 from daguerre.weights.archive import extract, find_member, opened
 from daguerre.weights.catalog import ModelEntry, catalog
 from daguerre.weights.checkpoint import read, read_header, write
+from daguerre.weights.construct import check_fits
 from daguerre.weights.model import Model, blend, load_file
+from daguerre.weights.unknown import what_it_is
 
 __all__ = [
     "adopt",
@@ -36,6 +42,9 @@ __all__ = [
 
 EMBEDDED = Path(__file__).with_name("embedded")
 SUFFIX = ".safetensors"
+FOREIGN = (".pth", ".pt", ".ckpt", ".npz", ".onnx", ".param", ".bin")
+UNPACKED = ".unpacked-"  # how names of folders begin that archives are unpacked in
+ABANDONED = 3600  # seconds after which nobody unpacks in such a folder any more
 
 log = logging.getLogger(__name__)
 
@@ -54,18 +63,19 @@ def find(name: str | Path) -> Path:
         WeightsNotFound: says what to do about it.
         WeightsDamaged: the published file in the folder is not what its authors published.
     """
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return Path(name)
-    if looks_like_a_path(str(name)):
-        raise WeightsNotFound(f"there is no weights file {name}")
+    if looks_like_a_path(str(name)) or Path(name).is_dir():
+        check_is_file(Path(name))
     for folder in (weights_folder(), EMBEDDED):
-        if (path := folder / f"{name}{SUFFIX}").is_file():
+        if os.path.isfile(path := folder / f"{name}{SUFFIX}"):
             return path
+    names_in(weights_folder())  # warns of a folder that cannot be looked into
     entry = catalog().get(str(name))
     if entry is None:
         known = {path.stem for path in installed()} | set(catalog())
         raise WeightsNotFound(f"no weights are called {str(name)!r}{nearest(str(name), known)}")
-    if (published := weights_folder() / entry.filename).is_file():
+    if os.path.isfile(published := weights_folder() / entry.filename):
         return adopt(entry, published)
     raise WeightsNotFound(f"{name} is not in {weights_folder()}; fetch it with `daguerre models fetch {name}`")
 
@@ -91,7 +101,7 @@ def interpolate(first: str | Path, second: str | Path, amount: float) -> Model:
 
 def checksum(name: str | Path) -> str:
     """SHA-256 of the file that some weights are loaded from, to record what made a result."""
-    return str(pooch.file_hash(str(find(name))))
+    return sha256_of(find(name))
 
 
 def available() -> list[ModelEntry]:
@@ -99,8 +109,8 @@ def available() -> list[ModelEntry]:
     entries = {}
     for path in installed():
         try:
-            header = read_header(path)
-        except WeightsDamaged as error:
+            header, size = read_header(path), path.stat().st_size
+        except (WeightsDamaged, OSError) as error:
             log.warning("%s", error)
             continue
         listed = catalog().get(path.stem)
@@ -112,7 +122,7 @@ def available() -> list[ModelEntry]:
             licence=header.licence,
             cleans=header.cleans,
             commercial=listed.commercial if listed else True,
-            bytes=path.stat().st_size,
+            bytes=size,
             note=header.note,
             scores=header.scores,
             path=path,
@@ -134,8 +144,7 @@ def import_file(path: Path, name: str | None = None, *, overwrite: bool = False)
     Raises:
         WeightsError: no such file, damaged, of no network that is known here; or the name is taken or unfit.
     """
-    if not path.is_file():
-        raise WeightsNotFound(f"there is no weights file {path}")
+    check_is_file(path)
     unpacked = [entry for entry in catalog().values() if entry.member and lies_at(path, entry.member)]
     if unpacked and name is None:
         (entry,) = unpacked
@@ -166,17 +175,18 @@ def import_archive(path: Path, *, overwrite: bool = False) -> list[Path]:
         WeightsNotFound: no such file, or none of what the catalog knows is in it.
         WeightsDamaged: no zip archive, truncated, or something else in it than was published.
     """
-    if not path.is_file():
-        raise WeightsNotFound(f"there is no archive {path}")
+    check_is_file(path, "archive")
     with opened(path) as archive:
         held = [entry for entry in catalog().values() if entry.member and find_member(archive, entry.member)]
         if not held:
             known = ", ".join(entry.member for entry in catalog().values() if entry.member)
-            raise WeightsNotFound(f"{path} holds none of the weights that are known here: {known}")
+            raise WeightsNotFound(
+                f"{path} holds none of the weights that are known here: {known}; unpack it and import one file"
+            )
         kept = []
         for entry in held:
             there = weights_folder() / f"{entry.name}{SUFFIX}"
-            kept.append(there if there.is_file() and not overwrite else adopt_member(entry, archive))
+            kept.append(there if os.path.isfile(there) and not overwrite else adopt_member(entry, archive))
     return kept
 
 
@@ -191,7 +201,8 @@ def adopt_member(entry: ModelEntry, archive: zipfile.ZipFile) -> Path:
         raise WeightsNotFound(f"there is no {entry.member} in {archive.filename or entry.url}")
     try:
         weights_folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=".unpacked-") as folder:
+        remove_abandoned()
+        with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=UNPACKED) as folder:
             unpacked = Path(folder) / f"{entry.name}{Path(entry.member).suffix}"
             extract(archive, info, unpacked)
             return adopt(entry, unpacked)
@@ -213,6 +224,8 @@ def adopt(entry: ModelEntry, published: Path) -> Path:
             return adopt_member(entry, archive)
     if entry.sha256 and not matches(entry, published):
         raise WeightsDamaged(f"{published} is not what {entry.url} should hold: its SHA-256 differs; delete it")
+    if not entry.pinned:
+        log.warning("%s is not verified: its authors publish no whole SHA-256 of it", entry.name)
     loaded = load_file(published)
     if loaded.header.network != entry.network:
         raise WeightsDamaged(f"{published} holds a {loaded.header.network}, not the {entry.network} of {entry.name}")
@@ -222,7 +235,7 @@ def adopt(entry: ModelEntry, published: Path) -> Path:
         task=entry.task,
         cleans=entry.cleans,
         licence=entry.licence,
-        source=entry.url if entry.sha256 else f"{entry.url} (not verified: no SHA-256 is published)",
+        source=entry.url if entry.pinned else f"{entry.url} (not verified: no whole SHA-256 is published)",
         scores=entry.scores,
         note=entry.note,
     )
@@ -231,11 +244,16 @@ def adopt(entry: ModelEntry, published: Path) -> Path:
 
 def matches(entry: ModelEntry, published: Path) -> bool:
     """Whether a file has the SHA-256 that the catalog gives."""
-    return str(pooch.file_hash(str(published))).startswith(entry.sha256)
+    return sha256_of(published).startswith(entry.sha256)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verify(name: str | None = None) -> dict[str, str]:
-    """Read weights to the last byte against their checksums.
+    """Read weights to the last byte against their checksums, and compare what they say they are with their shapes.
 
     Args:
         name: a name or a file; everything on this computer unless given.
@@ -246,8 +264,9 @@ def verify(name: str | None = None) -> dict[str, str]:
     result = {}
     for path in list(installed()) if name is None else [find(name)]:
         try:
-            read(path)
-        except WeightsDamaged as error:
+            state, header = read(path)
+            check_fits(header, state, path)
+        except WeightsError as error:
             result[path.stem] = str(error)
         else:
             result[path.stem] = ""
@@ -263,8 +282,52 @@ def keep(loaded: Model, name: str) -> Path:
 
 def installed() -> Iterator[Path]:
     """Files of all weights on this computer; the user's own come in place of those that ship under the same name."""
-    found = {path.stem: path for folder in (EMBEDDED, weights_folder()) for path in folder.glob(f"[!.]*{SUFFIX}")}
+    found = {
+        name.removesuffix(SUFFIX): folder / name for folder in (EMBEDDED, weights_folder()) for name in names_in(folder)
+    }
     yield from (found[name] for name in sorted(found))
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names of the weights files in a folder; none, with a warning in the log, if it cannot be looked into."""
+    try:
+        return [name for name in os.listdir(folder) if name.endswith(SUFFIX) and not name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        warn(f"cannot look for weights in {folder} ({error.strerror}); $DAGUERRE_WEIGHTS can name another folder")
+        return []
+
+
+@functools.cache
+def warn(line: str) -> None:
+    """Warn of what concerns every picture, once."""
+    log.warning("%s", line)
+
+
+def remove_abandoned() -> None:
+    """Remove what was being unpacked when the power or the process was cut off."""
+    for folder in weights_folder().glob(f"{UNPACKED}*"):
+        if time.time() - folder.stat().st_mtime > ABANDONED:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_is_file(path: Path, kind: str = "weights file") -> None:
+    """Make sure that a file can be read, before anybody waits for a pipe.
+
+    Raises:
+        WeightsNotFound: says what there is instead.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise WeightsNotFound(f"there is no {kind} {path}") from error
+    except (OSError, ValueError) as error:
+        raise WeightsNotFound(f"cannot look at {path} ({getattr(error, 'strerror', None) or error})") from error
+    if stat.S_ISDIR(mode):
+        raise WeightsNotFound(f"{path} {what_it_is(path)}")
+    if not stat.S_ISREG(mode):
+        raise WeightsNotFound(f"{path} is no file, but a pipe or a device; save the weights first")
 
 
 def lies_at(path: Path, ending: str) -> bool:
@@ -274,4 +337,4 @@ def lies_at(path: Path, ending: str) -> bool:
 
 
 def looks_like_a_path(name: str) -> bool:
-    return "/" in name or os.sep in name or Path(name).suffix in (".pth", ".pt", ".ckpt", ".npz", SUFFIX)
+    return "/" in name or os.sep in name or Path(name).suffix in (*FOREIGN, SUFFIX)

@@ -1,0 +1,228 @@
+"""Checkpoints that say nothing about themselves: tensors by name out of PyTorch's, NumPy's and others' files.
+
+Nothing in a file is run: only tensors, arrays and plain containers are accepted, and no more is taken into memory than
+the file's size can justify.
+"""
+
+import io
+import math
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from daguerre.errors import WeightsDamaged
+from daguerre.weights.checkpoint import as_float32, first_line, read_safetensors
+from daguerre.weights.ncnn import read_pair
+from daguerre.weights.onnx import read_onnx
+from daguerre.weights.unknown import what_it_is
+
+__all__ = ["read_foreign"]
+
+WRAPPERS = (
+    *("params_ema", "ema", "g_ema", "net_g_ema", "generator_ema", "model_ema"),
+    *("params", "state_dict", "model_state", "model_state_dict", "net_g", "netG", "g", "generator", "model", "net"),
+)
+"""Keys under which training code keeps the weights, the best first: averaged weights before the last ones."""
+DEEPEST = 4
+"""Wrappers within wrappers that are opened."""
+EXPANSION = 16
+"""Times that a compressed file may grow: trained weights hardly shrink, those rounded to 16 bits to less than half."""
+SLACK = 1 << 24  # bytes that it may grow beside, for files of next to nothing
+
+
+def read_foreign(path: Path) -> dict[str, Tensor]:
+    """Read weights that say nothing about themselves, as float32.
+
+    Of PyTorch (`.pth`, `.pt`, `.ckpt`, …), `.safetensors`, NumPy (`.npz`), ONNX, or ncnn (`.param` beside `.bin`).
+
+    Of the wrappers that training code puts around weights (`params_ema`, `state_dict`, …) the contents are returned;
+    what is no tensor, such as the number of an epoch, is left out.
+
+    Raises:
+        WeightsDamaged: no checkpoint, truncated, more than tensors, or holding NaN or infinity.
+        WeightsNotFound: one file of a pair is missing.
+        UnknownArchitecture: a graph of layers of an unknown network.
+    """
+    try:
+        if kind := what_it_is(path):
+            raise WeightsDamaged(f"{path} {kind}")
+        content = READERS.get(path.suffix.lower(), read_pickled)(path)
+    except OSError as error:
+        raise WeightsDamaged(f"{path} cannot be read ({error.strerror or error})") from error
+    return as_float32(once_each(unwrapped(content, path), path), str(path))
+
+
+def read_pickled(path: Path) -> Any:
+    """What PyTorch saved."""
+    check_growth(path)
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals(STAND_INS):
+            warnings.simplefilter("ignore")  # of old formats; what a file holds decides
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsDamaged(
+            f"{path} holds more than weights, or is no checkpoint; nothing in it was run. "
+            "If you trust it, open it with the program that made it and save its state_dict"
+        ) from error
+    except Exception as error:  # torch's reader stumbles in many ways over a file that is no checkpoint
+        reason = first_line(error).split(". ")[0]
+        raise WeightsDamaged(f"{path} cannot be read as a checkpoint ({reason:.100}); get it again") from error
+
+
+def read_arrays(path: Path) -> dict[str, Tensor]:
+    """Numbers in a NumPy archive."""
+    check_growth(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {info.filename.removesuffix(".npy"): array_of(archive.read(info)) for info in archive.infolist()}
+    except Exception as error:  # as with torch's reader
+        raise WeightsDamaged(
+            f"{path} cannot be read as a NumPy archive of weights ({first_line(error):.100})"
+        ) from error
+
+
+def array_of(data: bytes) -> Tensor:
+    """The array in the bytes of a `.npy` file.
+
+    Its size is compared first, because `numpy.load` makes room for as many numbers as the header claims.
+
+    Raises:
+        ValueError: the header cannot be read, or does not fit what follows.
+    """
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, in_columns, dtype = read_header(file)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+        raise ValueError("an array that is not of numbers, or not of the size that it claims")
+    flat = np.frombuffer(data, dtype, offset=file.tell())
+    return as_tensor(flat.reshape(shape, order="F" if in_columns else "C"))
+
+
+def as_tensor(array: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
+    """A tensor with an array's numbers, in this computer's order of bytes."""
+    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+
+
+def check_growth(path: Path) -> None:
+    """Refuse a zip archive whose contents are far larger than it is.
+
+    Raises:
+        WeightsDamaged: they are.
+    """
+    size = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                unpacked = sum(info.file_size for info in archive.infolist())
+        except Exception as error:
+            raise WeightsDamaged(
+                f"{path} cannot be read as a checkpoint ({first_line(error)}); get it again"
+            ) from error
+        if unpacked > EXPANSION * size + SLACK:
+            raise WeightsDamaged(
+                f"{path} has {size / 2**20:.1f} MiB and would unpack to {unpacked / 2**20:.0f} MiB, as no weights do"
+            )
+
+
+def unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
+    """The tensors by name, out of the wrappers of training code."""
+    for _ in range(DEEPEST):
+        if not isinstance(content, Mapping):
+            break
+        inner = {key: value for key, value in content.items() if isinstance(value, Mapping) and value}
+        if wrapper := next((key for key in WRAPPERS if key in inner), None):
+            content = inner[wrapper]
+        elif state := dict(tensors_in(content)):
+            return state
+        elif len(inner) == 1:
+            (content,) = inner.values()
+        else:
+            break
+    if isinstance(content, Mapping) and not content:
+        return {}
+    raise WeightsDamaged(
+        f"{path} is a checkpoint without weights, also under params_ema, params, state_dict and the like"
+    )
+
+
+def tensors_in(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
+    """What of a checkpoint can be weights: tensors, and arrays as such."""
+    for key, value in content.items():
+        if isinstance(value, StoredArray):
+            value = value.tensor
+        if isinstance(value, Tensor):
+            yield str(key), value
+
+
+def once_each(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor]:
+    """Refuse tensors that are all the same piece of the file, as a small file that fills the memory has them."""
+    strided = [tensor for tensor in state.values() if tensor.layout is torch.strided and not tensor.is_meta]
+    held = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in strided}
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in strided)
+    if claimed > EXPANSION * sum(held.values()) + SLACK:
+        raise WeightsDamaged(f"{path} has weights that claim more numbers than it holds")
+    return state
+
+
+class StoredArray:
+    """Stands in for `numpy.ndarray` while a checkpoint is read: takes its numbers and nothing else."""
+
+    tensor: Tensor
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, in_columns, data = state
+        data = data.encode("latin1") if isinstance(data, str) else bytes(data)
+        dtype = np.dtype(kind.name)
+        if math.prod(shape) * dtype.itemsize != len(data):
+            raise pickle.UnpicklingError("an array of another size than it claims")
+        flat = np.frombuffer(data, dtype)
+        self.tensor = as_tensor(flat.reshape(shape, order="F" if in_columns else "C"))
+
+
+class StoredType:
+    """Stands in for `numpy.dtype`: knows numbers only."""
+
+    def __init__(self, kind: str, *_: object) -> None:
+        if not re.fullmatch(r"[fiu][1248]|b1", kind):
+            raise pickle.UnpicklingError("an array that is not of numbers")
+        self.name = kind
+
+    def __setstate__(self, state: Any) -> None:
+        self.name = f"{state[1] if state[1] in '<>' else '='}{self.name}"
+
+
+def stored_array(*_: object) -> StoredArray:
+    """Stands in for the function that makes an empty array, to be filled by `__setstate__`."""
+    return StoredArray()
+
+
+def stored_number(*_: object) -> None:
+    """Stands in for the function that makes a NumPy number, which are no weights."""
+
+
+STAND_INS: list[Any] = [
+    (StoredArray, "numpy.ndarray"),
+    (StoredType, "numpy.dtype"),
+    *((stored_array, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    *((stored_number, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+]
+"""What torch's reader makes for which of NumPy's names; NumPy's own functions trust a file too much."""
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".safetensors": lambda path: read_safetensors(path)[0],
+    ".npz": read_arrays,
+    ".onnx": read_onnx,
+    ".param": read_pair,
+    ".bin": lambda path: read_pair(path) if path.with_suffix(".param").is_file() else read_pickled(path),
+}
+"""By the end of a file's name; whatever has another is PyTorch's."""
