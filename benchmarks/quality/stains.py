@@ -15,20 +15,20 @@ from torch import Tensor
 
 from daguerre import weights
 from daguerre.degradation.aging import KINDS
-from daguerre.degradation.aging.events import foxed, spilled, stained, taped, wet
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.tasks.restoration.stain_removal import MODEL, remove_stains
-from daguerre.training.trainers.stain_removal import COLOURLESS, Spotless, spoilt
+from daguerre.training.trainers.stain_removal import MONOCHROME_KINDS, UnstainedPhotograph, add_stains
 
-WAYS = {"foxing": foxed, "stains": stained, "drops": spilled, "water": wet, "tape": taped}
-BEST = 60.0  # decibels; what is better counts as much
+STAINS = {"foxing": "foxing", "stains": "stain", "drops": "spills", "water": "water", "tape": "tape"}
+"""Events of ageing, by the names that the table has."""
+MOST_DECIBELS = 60.0  # what is better counts as much
 
 
-def of_pixels(image: Tensor, clean: Tensor, where: Tensor) -> Tensor:
-    """PSNR of some of the pixels."""
+def psnr_where(image: Tensor, clean: Tensor, where: Tensor) -> Tensor:
+    """PSNR in RGB of the pixels where (1, 1, H, W) says, in decibels."""
     square = (image - clean).square().mean(1, keepdim=True)[where].mean()
-    return (-10 * square.log10()).clamp(max=BEST)
+    return (-10 * square.log10()).clamp(max=MOST_DECIBELS)
 
 
 def main() -> None:
@@ -41,19 +41,19 @@ def main() -> None:
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
         new = Picture.open(file).read()
         generator = torch.Generator().manual_seed(zlib.crc32(file.stem.encode()))
-        old = Spotless(new, generator, 1.0)
-        KINDS[old.pick(COLOURLESS)](old)
+        old = UnstainedPhotograph(new, generator, 1.0)
+        KINDS[old.choose(MONOCHROME_KINDS)](old)
         clean = old.image
         for name, image in (("new", new), ("old", clean)):
             same = remove_stains(Picture.from_tensor(image, bits=16), model)[0].read()
-            kept.setdefault(name, []).append(psnr(same, image, channel="rgb").clamp(max=BEST).mean())
-        for name, way in WAYS.items():
-            photograph = spoilt(clean, generator, {way: 1.0}, unit=None)
+            kept.setdefault(name, []).append(psnr(same, image, channel="rgb").clamp(max=MOST_DECIBELS).mean())
+        for name, event in STAINS.items():
+            photograph = add_stains(clean, generator, {event: 1.0}, unit=None)
             image, where = photograph.image, photograph.kinds > 0
             made = remove_stains(Picture.from_tensor(image, bits=16), model)[0].read()
             if where.any() and not where.all():
                 scores.setdefault(name, []).append(
-                    [of_pixels(x, clean, place) for x, place in ((image, where), (made, where), (made, ~where))]
+                    [psnr_where(x, clean, place) for x, place in ((image, where), (made, where), (made, ~where))]
                 )
     print(f"{'':<16}{'stained: so':>12}{'lightened':>12}{'elsewhere':>12}")
     for name, rows in scores.items():

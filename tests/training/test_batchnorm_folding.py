@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from daguerre.training.batchnorm_folding import fold, normalise
+from daguerre.training.batchnorm_folding import fold, normalize
 
 
 def network() -> nn.Module:
@@ -10,7 +10,7 @@ def network() -> nn.Module:
 
 def test_folded_weights_compute_what_the_normalised_network_does():
     torch.manual_seed(0)
-    normalised = normalise(network())
+    normalised = normalize(network())
     for _ in range(3):
         normalised(torch.randn(8, 3, 6, 6) * 2 + 1)  # gather statistics
     for parameter in normalised.parameters():

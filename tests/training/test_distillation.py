@@ -7,7 +7,7 @@ from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.compact_resnet import CompactResNet, enlarge_bicubic
 from daguerre.networks.rrdbnet import RRDBNet
-from daguerre.training.data.pictures import Crops
+from daguerre.training.data.pictures import PairedCrops
 from daguerre.training.distillation import Teachers
 from daguerre.training.loop import train
 from daguerre.training.recipe import TeachersPlan, parse_recipe
@@ -48,7 +48,7 @@ def test_an_answer_is_the_mean_of_all_teachers_in_eight_ways(tmp_path, fabric):
                 for axes in ((), (2,), (3,), (2, 3)):
                     large = network(image.flip(axes)).flip(axes)
                     by_hand = by_hand + (large if image is low else large.transpose(2, 3)) / 16
-    torch.testing.assert_close(teachers.answer(low), by_hand, atol=1e-5, rtol=0)
+    torch.testing.assert_close(teachers.predict(low), by_hand, atol=1e-5, rtol=0)
 
 
 def test_an_answer_turns_with_the_picture(tmp_path, fabric):
@@ -56,7 +56,7 @@ def test_an_answer_turns_with_the_picture(tmp_path, fabric):
     teachers = Teachers(TeachersPlan(weights=(str(tmp_path / "t.safetensors"),)), 2, fabric)
     low = levels(1, 3, 6, 9) / 255
     assert not torch.allclose(network(low.flip(3)).flip(3), network(low), atol=1e-2), "alone it does not"
-    torch.testing.assert_close(teachers.answer(low.flip(3)).flip(3), teachers.answer(low), atol=1e-5, rtol=0)
+    torch.testing.assert_close(teachers.predict(low.flip(3)).flip(3), teachers.predict(low), atol=1e-5, rtol=0)
 
 
 def test_teachers_are_asked_about_sizes_that_they_do_not_take(tmp_path, fabric):
@@ -67,7 +67,7 @@ def test_teachers_are_asked_about_sizes_that_they_do_not_take(tmp_path, fabric):
     header = WeightsHeader(name="t", task="upscale", network="RRDBNet", arguments=arguments, scale=2)
     write(tmp_path / "t.safetensors", network.state_dict(), header)
     teachers = Teachers(TeachersPlan(weights=(str(tmp_path / "t.safetensors"),)), 2, fabric)
-    assert teachers.wish(levels(3, 7, 9), levels(3, 14, 18)).shape == (3, 14, 18)
+    assert teachers.target(levels(3, 7, 9), levels(3, 14, 18)).shape == (3, 14, 18)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
@@ -75,14 +75,14 @@ def test_a_wish_is_so_much_of_the_answer_and_the_rest_of_the_truth(share, tmp_pa
     teacher(tmp_path / "t.safetensors", 0)
     teachers = Teachers(TeachersPlan(weights=(str(tmp_path / "t.safetensors"),), share=share), 2, fabric)
     low, high = levels(3, 6, 9), levels(3, 12, 18)
-    answer = teachers.answer(low[None] / 255)[0] * 255
+    answer = teachers.predict(low[None] / 255)[0] * 255
     expected = share * answer + (1 - share) * high
-    torch.testing.assert_close(teachers.wish(low, high).float(), expected, atol=0.3, rtol=1e-3)
+    torch.testing.assert_close(teachers.target(low, high).float(), expected, atol=0.3, rtol=1e-3)
 
 
 def test_crops_are_cut_from_what_is_wished():
-    crops = Crops([levels(3, 16, 20)], scale=2, progress=lambda _: None, wish=lambda low, high: -high.half())
-    true = Crops([levels(3, 16, 20)], scale=2, progress=lambda _: None)
+    crops = PairedCrops([levels(3, 16, 20)], scale=2, progress=lambda _: None, target=lambda low, high: -high.half())
+    true = PairedCrops([levels(3, 16, 20)], scale=2, progress=lambda _: None)
     (low, wished), (same, high) = (c.draw(3, 8, torch.Generator().manual_seed(1)) for c in (crops, true))
     assert torch.equal(low, same)
     assert torch.equal(wished, -high.half())
@@ -99,7 +99,7 @@ def test_a_network_comes_to_answer_as_its_teacher_does(tmp_path):
         Image.new("RGB", (24, 24), (180, 180, 180)).save(tmp_path / f"{i}.png")
     table = {
         "name": "learner",
-        "step": "regression",
+        "step": "super_resolution",
         "steps": 100,
         "batch": 2,
         "crop": 16,

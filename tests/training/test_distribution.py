@@ -16,12 +16,12 @@ from daguerre import weights
 from daguerre.errors import Cancelled
 from daguerre.progress import Progress
 from daguerre.training import loop
-from daguerre.training.data.sr_pairs import Pairs
+from daguerre.training.data.sr_pairs import SuperResolutionPairs
 from daguerre.training.recipe import parse_recipe
 
 RECIPE = {
     "name": "tiny",
-    "step": "regression",
+    "step": "super_resolution",
     "steps": 3,
     "batch": 2,
     "crop": 16,
@@ -33,7 +33,7 @@ RECIPE = {
     "validation": {"every": 2, "crop": 20},
 }
 ADVERSARIAL = RECIPE | {
-    "step": "regression",
+    "step": "super_resolution",
     "losses": {"l1": 1.0, "adversarial": 0.1},
     "discriminator": {
         "network": {"name": "UNetDiscriminatorSN", "arguments": {"features": 2}},
@@ -49,23 +49,23 @@ def work(recipe: dict[str, object], data: Path, out: Path, stop: int = 0) -> Non
     Args:
         stop: the step after which the first process asks to stop, if any; a run that is there is resumed.
     """
-    tasks = []
-    make_step = loop.make_step
+    trainers = []
+    make_trainer = loop.make_trainer
 
     def watched(*arguments):
-        tasks.append(make_step(*arguments))
-        return tasks[-1]
+        trainers.append(make_trainer(*arguments))
+        return trainers[-1]
 
     def progress(event: Progress) -> None:
         if stop and event.step == "training" and event.done == stop:
             raise Cancelled("enough")
 
-    loop.make_step, loop.AGREE_EVERY = watched, 1
+    loop.make_trainer, loop.SYNC_EVERY = watched, 1
     with contextlib.suppress(Cancelled):
         loop.train(parse_recipe(recipe), data, out, resume=True, progress=progress)
-    rank, contest = os.environ.get("RANK", "alone"), tasks[0].contest
-    networks = [contest.trainee.bare] + ([contest.opponent.discriminator.bare] if contest.opponent else [])
-    torch.save([dict(network.named_parameters()) for network in networks], out / f"{rank}.pt")
+    rank, trainer = os.environ.get("RANK", "alone"), trainers[0]
+    models = [trainer.model] + ([trainer.discriminator.model] if trainer.discriminator else [])
+    torch.save([dict(model.module.named_parameters()) for model in models], out / f"{rank}.pt")
 
 
 def start_two(recipe: str, data: Path, out: Path, stop: int = 0) -> None:
@@ -114,15 +114,15 @@ def test_two_processes_agree_and_do_what_one_does_with_both_their_batches(data, 
     (first,), (second,) = (torch.load(tmp_path / "two" / f"{rank}.pt") for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
-    draw, steps = Pairs.draw, iter(range(1, 4))
+    draw, steps = SuperResolutionPairs.draw, iter(range(1, 4))
 
     def both(self, _):
         step = next(steps)
-        batches = [draw(self, loop.chance(0, step, rank)) for rank in (0, 1)]
+        batches = [draw(self, loop.seeded_generator(0, step, rank)) for rank in (0, 1)]
         return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
 
-    monkeypatch.setattr(Pairs, "draw", both)
-    for name in ("make_step", "AGREE_EVERY"):  # `work` replaces them
+    monkeypatch.setattr(SuperResolutionPairs, "draw", both)
+    for name in ("make_trainer", "SYNC_EVERY"):  # `work` replaces them
         monkeypatch.setattr(loop, name, getattr(loop, name))
     work(RECIPE, data, tmp_path / "one")
     (alone,) = torch.load(tmp_path / "one" / "alone.pt")

@@ -13,8 +13,8 @@ from daguerre.errors import Cancelled, DaguerreError, DataError, OutputExists, R
 from daguerre.networks.discriminators import UNetDiscriminatorSN
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import Progress
-from daguerre.training.data import sr_pairs as pairs
-from daguerre.training.data.pictures import Crops
+from daguerre.training.data import sr_pairs
+from daguerre.training.data.pictures import PairedCrops
 from daguerre.training.loop import train
 from daguerre.training.recipe import Recipe, parse_recipe
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -34,7 +34,7 @@ def data(tmp_path_factory) -> Path:
 def recipe(**changes: object) -> Recipe:
     table = {
         "name": "tiny",
-        "step": "regression",
+        "step": "super_resolution",
         "steps": 4,
         "batch": 2,
         "crop": 16,
@@ -48,7 +48,7 @@ def recipe(**changes: object) -> Recipe:
 
 
 ADVERSARIAL = {
-    "step": "regression",
+    "step": "super_resolution",
     "losses": {"l1": 1.0, "adversarial": 0.1},
     "discriminator": {
         "network": {"name": "UNetDiscriminatorSN", "arguments": {"features": 2}},
@@ -139,7 +139,9 @@ def test_the_discriminator_judges_real_and_made_pictures_together(data, tmp_path
 
 def test_pictures_are_learnt_from_at_every_size_that_a_recipe_names(data, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(pairs, "Crops", lambda pictures, **named: seen.append(pictures) or Crops(pictures, **named))
+    monkeypatch.setattr(
+        sr_pairs, "PairedCrops", lambda pictures, **named: seen.append(pictures) or PairedCrops(pictures, **named)
+    )
     train(recipe(data={"parts": ["."], "sizes": [1.0, 0.5, 0.1]}), data, tmp_path)
     training, trials = seen
     assert [picture.shape for picture in training] == 3 * [(3, 36, 40)] + 3 * [(3, 18, 20)], "and not where too small"
@@ -192,7 +194,7 @@ def test_losses_that_are_not_numbers_end_the_run(data, tmp_path):
 
 
 def test_a_failing_validation_loses_no_steps(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("daguerre.training.loop.write_sheet", lambda *_: 1 / 0)
+    monkeypatch.setattr("daguerre.training.loop.write_image", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train(recipe(), data, tmp_path)
     assert torch.load(tmp_path / "checkpoint.pt")["about"]["step"] == 2
@@ -272,7 +274,7 @@ def test_the_perceptual_loss_looks_through_the_weights_it_is_given(data, tmp_pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"step": "regresion"}, "no step 'regresion'; did you mean 'regression'?"),
+        ({"step": "superresolution"}, "no step 'superresolution'; did you mean 'super_resolution'?"),
         ({"losses": {"l_1": 1.0}}, "no loss 'l_1' in this step; did you mean 'l1'?"),
         (
             {"losses": {}},

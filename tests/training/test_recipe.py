@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from daguerre.errors import RecipeError
-from daguerre.training.build import make_network
+from daguerre.training.build import build_network
 from daguerre.training.recipe import parse_recipe, read_recipe
-from daguerre.training.trainers import STEPS
+from daguerre.training.trainers import TRAINERS
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 SMALL = {
     "name": "small",
-    "step": "regression",
+    "step": "super_resolution",
     "steps": 4,
     "network": {"name": "CompactResNet"},
     "data": {"parts": ["photos"]},
@@ -36,10 +36,10 @@ def changed(path: str, value: object) -> dict[str, object]:
 def test_recipes_of_the_project_name_what_exists(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    assert recipe.step in STEPS
-    make_network(recipe.network)
+    assert recipe.step in TRAINERS
+    build_network(recipe.network)
     if recipe.discriminator is not None:
-        make_network(recipe.discriminator.network)
+        build_network(recipe.discriminator.network)
 
 
 def test_what_is_left_out_has_its_default_and_whole_numbers_are_numbers():
@@ -98,13 +98,13 @@ def test_what_cannot_be_followed_is_named(path, value, message):
 
 
 def test_sizes_that_a_step_cannot_heed_are_named():
-    with pytest.raises(RecipeError, match=r"data.sizes go with the step 'regression' alone, not with 'texture'"):
-        parse_recipe(SMALL | {"step": "texture", "data": {"parts": ["photos"], "sizes": [0.5]}})
+    with pytest.raises(RecipeError, match=r"data.sizes go with the step 'super_resolution', not with 'denoising'"):
+        parse_recipe(SMALL | {"step": "denoising", "data": {"parts": ["photos"], "sizes": [0.5]}})
 
 
-@pytest.mark.parametrize("more", [{"step": "texture"}, {"degradation": {}}])
+@pytest.mark.parametrize("more", [{"step": "denoising"}, {"degradation": {}}])
 def test_teachers_where_they_cannot_be_asked_are_named(more):
-    with pytest.raises(RecipeError, match=r"\[teachers\] go with the step 'regression' alone"):
+    with pytest.raises(RecipeError, match=r"\[teachers\] go with the step 'super_resolution'"):
         parse_recipe(SMALL | {"teachers": {"weights": ["compact-x4"]}} | more)
 
 
@@ -129,6 +129,6 @@ def test_an_error_in_a_file_begins_with_its_name(tmp_path):
 
 def test_a_network_that_is_not_there_or_refuses_its_arguments_is_an_error():
     with pytest.raises(RecipeError, match="did you mean 'CompactResNet'"):
-        make_network(parse_recipe(changed("network.name", "CompactResnet")).network)
+        build_network(parse_recipe(changed("network.name", "CompactResnet")).network)
     with pytest.raises(RecipeError, match=r"cannot build CompactResNet with \{'width': 3\}"):
-        make_network(parse_recipe(changed("network.arguments", {"width": 3})).network)
+        build_network(parse_recipe(changed("network.arguments", {"width": 3})).network)

@@ -19,7 +19,7 @@ from daguerre.networks.compact_translation import LatentRestoration
 from daguerre.networks.compact_vae import CompactEncoder
 from daguerre.progress import silent
 from daguerre.training.data.aged_photos import AgedPictures
-from daguerre.training.data.pictures import middle
+from daguerre.training.data.pictures import center_slices
 from daguerre.training.recipe import read_recipe
 
 KINDS = ("synthetic", "shared")
@@ -33,7 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     recipe = read_recipe(Path(__file__).parent / "shared-vae.toml")
     pictures = AgedPictures(recipe, args.data, Fabric(precision="32-true"), silent)
-    aged = pictures.trials(24)
+    aged = pictures.validation_set(24)
     real = [centre(picture) for picture in pictures.real_held_out if min(picture.shape[1:]) >= 256]
     clean = weights.load("restore-vae-clean").network
     shown = [real[number % len(real)] for number in SHOWN]
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def centre(picture: Tensor) -> Tensor:
-    rows, columns = middle(picture, 256, 8)
+    rows, columns = center_slices(picture, 256, 8)
     return picture[None, :, rows, columns].float() / 255
 
 

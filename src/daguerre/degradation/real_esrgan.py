@@ -1,4 +1,4 @@
-"""How photographs become small and bad: blur, resizing, noise and JPEG, twice over.
+"""Real-ESRGAN's degradation of photographs: blur, resizing, noise and JPEG, twice over.
 
 Images are (B, 3, H, W) in [0, 1]; every image of a batch gets its own blur, noise and JPEG, drawn from a generator,
 and all arithmetic is done on the images' device.
@@ -19,7 +19,7 @@ from daguerre.options import check_range, check_span
 __all__ = [
     "Degradation",
     "DegradationStage",
-    "blur",
+    "apply_kernels",
     "degrade",
     "gaussian_kernels",
     "gaussian_noise",
@@ -36,18 +36,18 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class DegradationStage:
-    """One round of degradation; ranges are drawn from evenly.
+    """One round of degradation; values are drawn evenly from ranges.
 
     Args:
-        blur: chance of a blur.
-        sinc: chance that the blur is a sinc filter, which rings.
+        blur: probability of a blur.
+        sinc: probability that the blur is a sinc filter, which rings.
         sigma: standard deviation of the blur, in pixels.
-        up, down: chance that the picture is enlarged, and shrunk; else its size stays.
+        up, down: probability that the picture is enlarged, and reduced; else its size stays.
         resize: factor of the size, at the least and at the most.
-        gaussian: chance that the noise is Gaussian; else it is Poisson.
+        gaussian: probability that the noise is Gaussian; else it is Poisson.
         noise: standard deviation of Gaussian noise, in levels of 255.
         poisson: strength of Poisson noise, 1 for that of 255 photons in white.
-        grey: chance that the noise is the same in all channels.
+        grey: probability that the noise is the same in all channels.
         quality: of JPEG.
     """
 
@@ -78,7 +78,7 @@ SECOND = DegradationStage(
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """The whole of it: two stages, and the chance of a sinc filter at the end."""
+    """All of it: two stages, and the probability of a sinc filter at the end."""
 
     first: DegradationStage = DegradationStage()
     second: DegradationStage = SECOND
@@ -89,7 +89,7 @@ class Degradation:
 
 
 def degrade(high: Tensor, scale: int, plan: Degradation, generator: torch.Generator) -> Tensor:
-    """Make the small, bad versions of a batch.
+    """Make the low-resolution, degraded versions of a batch.
 
     Differs from the paper: no pool of earlier batches is kept to mix with, so the sizes in between are the same for all
     images of a batch; the border is replicated.
@@ -103,21 +103,21 @@ def degrade(high: Tensor, scale: int, plan: Degradation, generator: torch.Genera
         (B, 3, H / scale, W / scale) in [0, 1], in steps of 1/255.
     """
     height, width = high.shape[-2:]
-    image = blur(high, random_kernels(high, plan.first, generator))
+    image = apply_kernels(high, random_kernels(high, plan.first, generator))
     image = random_resize(image, height, width, plan.first, generator)
     image = random_noise(image, plan.first, generator)
     image = jpeg(image, evenly(image, plan.first.quality, generator))
 
     height, width = height // scale, width // scale
-    image = blur(image, random_kernels(image, plan.second, generator))
+    image = apply_kernels(image, random_kernels(image, plan.second, generator))
     image = random_resize(image, height, width, plan.second, generator)
     image = random_noise(image, plan.second, generator)
     quality = evenly(image, plan.second.quality, generator)
     ringing = happens(image, plan.final_sinc, generator)
-    last = pick(ringing, random_sinc(image, generator), identity(image))
+    last = select(ringing, random_sinc(image, generator), identity(image))
     if torch.rand((), generator=generator) < 0.5:
-        return jpeg(blur(resize(image, height, width, random_mode(generator)), last), quality)
-    image = blur(resize(jpeg(image, quality), height, width, random_mode(generator)), last)
+        return jpeg(apply_kernels(resize(image, height, width, random_mode(generator)), last), quality)
+    image = apply_kernels(resize(jpeg(image, quality), height, width, random_mode(generator)), last)
     return (image * 255).round().clamp(0, 255) / 255
 
 
@@ -147,12 +147,12 @@ def gaussian_kernels(sigma: Tensor, other: Tensor, angle: Tensor, shape: Tensor)
 
     A `shape` of 1 is a Gaussian's, less has longer tails, more a flatter top. All arguments are (B,).
     """
-    return normed(torch.exp(-0.5 * mahalanobis(sigma, other, angle) ** shape.view(-1, 1, 1)))
+    return normalize_kernels(torch.exp(-0.5 * mahalanobis(sigma, other, angle) ** shape.view(-1, 1, 1)))
 
 
 def plateau_kernels(sigma: Tensor, other: Tensor, angle: Tensor, shape: Tensor) -> Tensor:
     """Kernels (B, SIDE, SIDE) proportional to 1 / (1 + d^shape), with d the squared distance in standard deviations."""
-    return normed(1 / (1 + mahalanobis(sigma, other, angle) ** shape.view(-1, 1, 1)))
+    return normalize_kernels(1 / (1 + mahalanobis(sigma, other, angle) ** shape.view(-1, 1, 1)))
 
 
 def sinc_kernels(cutoff: Tensor) -> Tensor:
@@ -160,18 +160,18 @@ def sinc_kernels(cutoff: Tensor) -> Tensor:
     y, x = offsets(cutoff)
     radius = torch.hypot(y, x).clamp(min=1e-3)
     cutoff = cutoff.view(-1, 1, 1)
-    return normed(cutoff * torch.special.bessel_j1(cutoff * radius) / (2 * math.pi * radius))
+    return normalize_kernels(cutoff * torch.special.bessel_j1(cutoff * radius) / (2 * math.pi * radius))
 
 
-def normed(kernels: Tensor) -> Tensor:
+def normalize_kernels(kernels: Tensor) -> Tensor:
     """Kernels that sum to 1 each."""
     return kernels / kernels.sum(dim=(1, 2), keepdim=True)
 
 
-def cut(kernels: Tensor, sides: Tensor) -> Tensor:
+def crop_kernels(kernels: Tensor, sides: Tensor) -> Tensor:
     """Kernels with zeros outside the middle square, whose odd side is given for each, (B,)."""
     y, x = offsets(kernels)
-    return normed(kernels * (torch.maximum(y.abs(), x.abs()) <= sides.view(-1, 1, 1) // 2))
+    return normalize_kernels(kernels * (torch.maximum(y.abs(), x.abs()) <= sides.view(-1, 1, 1) // 2))
 
 
 def identity(like: Tensor) -> Tensor:
@@ -190,7 +190,7 @@ def random_sinc(like: Tensor, generator: torch.Generator) -> Tensor:
     """Sinc kernels, one an image; small ones do not cut as low as large ones."""
     sides = random_sides(like, generator)
     lowest = torch.where(sides < 13, math.pi / 3, math.pi / 5)
-    return cut(sinc_kernels(lowest + evenly(like, (0, 1), generator) * (math.pi - lowest)), sides)
+    return crop_kernels(sinc_kernels(lowest + evenly(like, (0, 1), generator) * (math.pi - lowest)), sides)
 
 
 def random_kernels(like: Tensor, stage: DegradationStage, generator: torch.Generator) -> Tensor:
@@ -204,12 +204,12 @@ def random_kernels(like: Tensor, stage: DegradationStage, generator: torch.Gener
     shape = torch.where(flat, evenly(like, (1, 4), generator), evenly(like, (0.5, 1), generator))
     smooth = gaussian_kernels(sigma, other, angle, torch.where(kind < 0.7, 1.0, shape))
     plateau = plateau_kernels(sigma, other, angle, evenly(like, (1, 2), generator))
-    smooth = cut(pick(kind < 0.85, smooth, plateau), random_sides(like, generator))
-    chosen = pick(happens(like, stage.sinc, generator), random_sinc(like, generator), smooth)
-    return pick(happens(like, stage.blur, generator), chosen, identity(like))
+    smooth = crop_kernels(select(kind < 0.85, smooth, plateau), random_sides(like, generator))
+    chosen = select(happens(like, stage.sinc, generator), random_sinc(like, generator), smooth)
+    return select(happens(like, stage.blur, generator), chosen, identity(like))
 
 
-def blur(image: Tensor, kernels: Tensor) -> Tensor:
+def apply_kernels(image: Tensor, kernels: Tensor) -> Tensor:
     """Blur each image (B, C, H, W) with its own kernel (B, SIDE, SIDE); the border is replicated."""
     batch, channels, height, width = image.shape
     padded = F.pad(image, [SIDE // 2] * 4, mode="replicate").reshape(1, batch * channels, height + SIDE - 1, -1)
@@ -256,7 +256,7 @@ def gaussian_noise(image: Tensor, sigma: Tensor, grey: Tensor, generator: torch.
         generator: on the image's device.
     """
     noise = torch.randn(image.shape, generator=generator, device=image.device)
-    return (image + sigma.view(-1, 1, 1, 1) * pick(grey, noise[:, :1].expand_as(noise), noise)).clamp(0, 1)
+    return (image + sigma.view(-1, 1, 1, 1) * select(grey, noise[:, :1].expand_as(noise), noise)).clamp(0, 1)
 
 
 def poisson_noise(image: Tensor, strength: Tensor, grey: Tensor, generator: torch.Generator) -> Tensor:
@@ -269,9 +269,9 @@ def poisson_noise(image: Tensor, strength: Tensor, grey: Tensor, generator: torc
         grey: whether all channels of an image get the same noise, counted in their mean, (B,) bool.
         generator: on the image's device.
     """
-    light = pick(grey, image.mean(dim=1, keepdim=True).expand_as(image), image).clamp(0, 1) * 255
+    light = select(grey, image.mean(dim=1, keepdim=True).expand_as(image), image).clamp(0, 1) * 255
     counts = torch.poisson(light, generator=generator)
-    counts = pick(grey, counts[:, :1].expand_as(counts), counts)
+    counts = select(grey, counts[:, :1].expand_as(counts), counts)
     return (image + strength.view(-1, 1, 1, 1) * (counts - light) / 255).clamp(0, 1)
 
 
@@ -283,10 +283,10 @@ def random_noise(image: Tensor, stage: DegradationStage, generator: torch.Genera
     # The many numbers are drawn where the image is; what they are follows from the processor's generator all the same.
     seed = int(torch.randint(2**62, (), generator=generator))
     there = torch.Generator(image.device).manual_seed(seed)
-    return pick(normal, gaussian_noise(image, sigma, grey, there), poisson_noise(image, strength, grey, there))
+    return select(normal, gaussian_noise(image, sigma, grey, there), poisson_noise(image, strength, grey, there))
 
 
-# Chance.
+# Random numbers.
 
 
 def evenly(like: Tensor, bounds: Range, generator: torch.Generator) -> Tensor:
@@ -299,6 +299,6 @@ def happens(like: Tensor, probability: float, generator: torch.Generator) -> Ten
     return (torch.rand(len(like), generator=generator) < probability).to(like.device)
 
 
-def pick(which: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """From each pair of images or kernels the one that `which` (B,) says."""
+def select(which: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """From each pair of images or kernels the first where `which` (B,) bool is true, else the second."""
     return torch.where(which.view(-1, *[1] * (yes.ndim - 1)), yes, no)

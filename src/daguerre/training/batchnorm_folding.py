@@ -1,15 +1,15 @@
-"""Batch normalisation for training only: put after every convolution, folded into it before the weights are kept.
+"""Batch normalization for training only: added after every convolution, folded into it before the weights are kept.
 
-So a network that is tiled, and looks at every picture alike, can still be trained from scratch when it is deep.
+So a deep network that is to be tiled, and must treat every picture alike, can still be trained from scratch.
 """
 
 from torch import Tensor, nn
 
-__all__ = ["NormalisedConv", "fold", "normalise"]
+__all__ = ["NormalizedConv", "fold", "normalize"]
 
 
-class NormalisedConv(nn.Module):
-    """A convolution and the normalisation of its result."""
+class NormalizedConv(nn.Module):
+    """A convolution and the normalization of its result."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
@@ -20,27 +20,27 @@ class NormalisedConv(nn.Module):
         return self.norm(self.conv(x))  # type: ignore[no-any-return]
 
 
-def normalise(network: nn.Module) -> nn.Module:
-    """Replace every convolution in `network` by a normalised one; returns `network`."""
+def normalize(network: nn.Module) -> nn.Module:
+    """Replace every convolution in `network` by a normalized one; returns `network`."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Conv2d):
-                setattr(parent, name, NormalisedConv(child))
+                setattr(parent, name, NormalizedConv(child))
     return network
 
 
 def fold(network: nn.Module) -> dict[str, Tensor]:
-    """Weights of the plain network that computes what a normalised one computes in evaluation mode."""
+    """Weights of the plain network that computes what a normalized one computes in evaluation mode."""
     weights = dict(network.state_dict())
     for name, module in network.named_modules():
-        if isinstance(module, NormalisedConv):
+        if isinstance(module, NormalizedConv):
             for key in [key for key in weights if key.startswith(name + ".")]:
                 del weights[key]
-            weights[f"{name}.weight"], weights[f"{name}.bias"] = folded(module.conv, module.norm)
+            weights[f"{name}.weight"], weights[f"{name}.bias"] = fold_conv(module.conv, module.norm)
     return weights
 
 
-def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def fold_conv(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Weight and bias of g (w x + b - m) / s + h, as one convolution."""
     assert norm.running_mean is not None
     assert norm.running_var is not None

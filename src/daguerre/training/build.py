@@ -1,6 +1,7 @@
-"""The networks and losses that a recipe asks for by name."""
+"""The networks and losses that a recipe names."""
 
 from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
 from torch import nn
 
@@ -10,8 +11,8 @@ from daguerre.networks.vgg import VGG19, VGG19_LAYERS
 from daguerre.options import nearest
 from daguerre.training.losses import (
     L1,
-    Adversarial,
     Charbonnier,
+    GANLoss,
     Grid,
     Hinge,
     LeastSquares,
@@ -24,10 +25,12 @@ from daguerre.training.losses import (
 from daguerre.training.recipe import DiscriminatorPlan, InitPlan, NetworkPlan, Recipe
 from daguerre.weights.registry import build
 
-__all__ = ["check_losses", "game", "image_losses", "make_network", "start"]
+__all__ = ["build_network", "check_losses", "image_losses", "initial_network", "make_gan_loss"]
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def make_network(plan: NetworkPlan) -> nn.Module:
+def build_network(plan: NetworkPlan) -> nn.Module:
     """Build a network of `daguerre.networks` with fresh weights.
 
     Raises:
@@ -41,16 +44,22 @@ def make_network(plan: NetworkPlan) -> nn.Module:
         raise RecipeError(f"cannot build {plan.name} with {plan.arguments}: {error}") from error
 
 
-def start(recipe: Recipe) -> nn.Module:
-    """Build the network of a recipe and give it the weights it starts from, if any."""
-    network = make_network(recipe.network)
+def initial_network(recipe: Recipe, kind: type[Network]) -> Network:
+    """Build the network of a recipe and give it the weights it starts from, if any.
+
+    Raises:
+        RecipeError: it cannot be built, or is not of the `kind` that a trainer trains.
+    """
+    network = build_network(recipe.network)
     if recipe.init is not None:
-        take_over(network, recipe.init)
+        load_pretrained(network, recipe.init)
+    if not isinstance(network, kind):
+        raise RecipeError(f"this step trains {kind.__name__}, not {recipe.network.name}")
     return network
 
 
-def take_over(network: nn.Module, init: InitPlan) -> None:
-    """Copy weights by name; all must be there and fit, but those the recipe skips.
+def load_pretrained(network: nn.Module, init: InitPlan) -> None:
+    """Copy pretrained weights by name; all must be there and fit, except those that the recipe skips.
 
     Raises:
         RecipeError: a weight is missing, left over, or has another shape.
@@ -66,10 +75,10 @@ def take_over(network: nn.Module, init: InitPlan) -> None:
 
 
 def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
-    """The losses between what is made and what is wanted that a recipe names; `more` are those a step itself knows.
+    """The losses between made and true images that a recipe names; `more` are those that a trainer adds itself.
 
     Raises:
-        RecipeError: a loss is named that nobody knows.
+        RecipeError: a loss is unknown.
     """
 
     def perceptual() -> Perceptual:
@@ -95,19 +104,19 @@ def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
     return WeightedSum({name: known[name]() for name in recipe.losses if name in known}, recipe.losses)
 
 
-def game(plan: DiscriminatorPlan) -> Adversarial:
+def make_gan_loss(plan: DiscriminatorPlan) -> GANLoss:
     """The adversarial loss that a recipe names."""
-    games: dict[str, type[Adversarial]] = {
+    kinds: dict[str, type[GANLoss]] = {
         "hinge": Hinge,
         "least_squares": LeastSquares,
         "relativistic": RelativisticAverage,
         "vanilla": Vanilla,
     }
-    return games[plan.loss]()
+    return kinds[plan.loss]()
 
 
 def check_losses(losses: Mapping[str, float], known: Collection[str]) -> None:
-    """Refuse losses that a step does not know, and none at all.
+    """Refuse losses that a trainer does not know, and none at all.
 
     Raises:
         RecipeError: names the loss and what is known.

@@ -1,19 +1,21 @@
-"""What a training run leaves to look at while it goes: a table, a plot, sample sheets."""
+"""What a training run leaves to look at while it goes: a table, a plot, grids of sample images."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from daguerre.files import part
 
-__all__ = ["Journal", "write_sheet"]
+__all__ = ["CSVLogger", "image_grid", "write_image"]
 
 
-class Journal:
+class CSVLogger:
     """The table `log.csv` of a run: a row now and then with the losses, and the scores where there are any.
 
     Args:
@@ -52,9 +54,19 @@ class Journal:
             figure.savefig(partial)
 
 
-def write_sheet(sheet: Tensor, path: Path) -> None:
-    """Write a sheet (1, 3, H, W) in [0, 1] as PNG."""
+def image_grid(rows: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Images (1, 3, h, w) in [0, 1], one list a row, as one image (1, 3, H, W); white where there is none.
+
+    All images of a row are equally high.
+    """
+    lines = [torch.cat([image.clamp(0, 1) for image in row], dim=3) for row in rows]
+    width = max(line.shape[3] for line in lines)
+    return torch.cat([F.pad(line, (0, width - line.shape[3]), value=1.0) for line in lines], dim=2)
+
+
+def write_image(image: Tensor, path: Path) -> None:
+    """Write an image (1, 3, H, W) in [0, 1] as PNG; the folder is made if need be."""
     path.parent.mkdir(exist_ok=True)
-    pixels = sheet[0].permute(1, 2, 0).mul(255).round().clamp(0, 255).byte().numpy()
+    pixels = image[0].permute(1, 2, 0).mul(255).round().clamp(0, 255).byte().numpy()
     with part(path, overwrite=True) as partial:
         Image.fromarray(np.ascontiguousarray(pixels)).save(partial)

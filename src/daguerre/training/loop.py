@@ -1,8 +1,8 @@
 """The training loop: from a recipe and a folder of pictures to a weights file.
 
 A run's folder holds `checkpoint.pt`, the table `log.csv` and its plot, `samples/`, and in the end the weights. Every
-iteration takes its chance from its own seed, made of the recipe's seed, the iteration's number and the process's, so a
-run that is resumed goes on exactly as if it had never stopped, and no generator's state need be kept.
+iteration draws from its own generator, seeded by the recipe's seed, the iteration's number and the process's, so a
+resumed run goes on exactly as if it had never stopped, and no generator's state need be kept.
 """
 
 import json
@@ -26,18 +26,18 @@ from daguerre.devices import choose_device
 from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
 from daguerre.files import part
 from daguerre.progress import Progress, ProgressCallback, silent
-from daguerre.training.logger import Journal, write_sheet
-from daguerre.training.prefetch import chance
+from daguerre.training.logger import CSVLogger, write_image
+from daguerre.training.prefetch import seeded_generator
 from daguerre.training.recipe import Recipe, parse_recipe
-from daguerre.training.trainers import Trainer, make_step
+from daguerre.training.trainers import Trainer, make_trainer
 from daguerre.weights.checkpoint import WeightsHeader, write
 from daguerre.weights.registry import task_of
 
 __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.pt"
-REPORT_EVERY = 50  # steps from one row of the table to the next
-AGREE_EVERY = 10  # steps between the moments at which several processes agree whether to stop
+LOG_EVERY = 50  # steps from one row of the table to the next
+SYNC_EVERY = 10  # steps between the moments at which several processes agree whether to stop
 
 
 def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progress: ProgressCallback = silent) -> Path:
@@ -61,49 +61,50 @@ def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progre
         WeightsDamaged: the checkpoint to resume from cannot be read.
         Cancelled: stopped by Ctrl-C or by `progress`; there is a checkpoint to resume from.
     """
-    prepare(recipe, out, resume=resume)
-    fabric = launch(recipe)
+    prepare_folder(recipe, out, resume=resume)
+    fabric = launch_fabric(recipe)
     torch.manual_seed(recipe.seed)
-    run = Run(recipe, make_step(recipe, data, fabric, progress), fabric, out)
+    run = Run(recipe, make_trainer(recipe, data, fabric, progress), fabric, out)
     with interruptible() as interrupted:
         while run.step < recipe.steps and not run.cancelled:
-            run.advance()
+            run.train_one_step()
             if run.due(recipe.validation.every):
                 try:
-                    run.report(run.validate())
+                    run.log(run.validate())
                 finally:  # whatever happens there, the steps are not lost
                     run.save()
-            elif run.due(REPORT_EVERY):
-                run.report({})
-            run.listen(interrupted, progress)
+            elif run.due(LOG_EVERY):
+                run.log({})
+            run.report_progress(interrupted, progress)
     if run.step < recipe.steps:
         run.save()
         raise Cancelled(f"stopped after step {run.step} of {recipe.steps}; continue with --resume")
-    return run.finish()
+    return run.export()
 
 
 class Run:
     """A run under way: how far it has come, how well it did last, and its folder."""
 
-    def __init__(self, recipe: Recipe, task: Trainer, fabric: Fabric, out: Path) -> None:
-        self.recipe, self.task, self.fabric, self.out = recipe, task, fabric, out
+    def __init__(self, recipe: Recipe, trainer: Trainer, fabric: Fabric, out: Path) -> None:
+        self.recipe, self.trainer, self.fabric, self.out = recipe, trainer, fabric, out
         self.step, self.seconds = 0, 0.0
         self.scores: dict[str, float] = {}
-        self.losses = Means()
+        self.losses = RunningMeans()
         self.note = ""
         self.cancelled = False
         if (out / CHECKPOINT).exists():
             self.restore()
-        self.journal = Journal(out / "log.csv", self.step)
-        if fabric.is_global_zero and task.left_out:
+        self.logger = CSVLogger(out / "log.csv", self.step)
+        if fabric.is_global_zero and trainer.left_out:
             with part(out / "left-out.txt", overwrite=True) as name:
-                name.write_text("\n".join(task.left_out) + "\n", encoding="utf-8")
+                name.write_text("\n".join(trainer.left_out) + "\n", encoding="utf-8")
 
-    def advance(self) -> None:
+    def train_one_step(self) -> None:
         """Do one iteration."""
         started = time.monotonic()
         self.step += 1
-        self.losses.add(self.task.learn(self.step, chance(self.recipe.seed, self.step, self.fabric.global_rank)))
+        generator = seeded_generator(self.recipe.seed, self.step, self.fabric.global_rank)
+        self.losses.add(self.trainer.training_step(self.step, generator))
         self.seconds += time.monotonic() - started
 
     def due(self, every: int) -> bool:
@@ -111,28 +112,28 @@ class Run:
         return self.step % every == 0 or self.step == self.recipe.steps
 
     def validate(self) -> dict[str, float]:
-        """Score the averaged network and draw its samples; the first process does it while the others wait."""
+        """Score the averaged network and write its samples; the first process does it while the others wait."""
         if self.fabric.is_global_zero:
-            self.scores = self.task.judge()
-            sheet = self.task.show()
-            if sheet is not None:
-                write_sheet(sheet, self.out / "samples" / f"step-{self.step:07}.png")
+            self.scores = self.trainer.validate()
+            grid = self.trainer.sample_grid()
+            if grid is not None:
+                write_image(grid, self.out / "samples" / f"step-{self.step:07}.png")
         self.fabric.barrier()
         return self.scores
 
-    def report(self, scores: dict[str, float]) -> None:
+    def log(self, scores: dict[str, float]) -> None:
         """Add a row to the table: the mean losses since the last row, and scores if there are any."""
         losses = self.losses.take()
         if not all(map(math.isfinite, losses.values())):
             raise RecipeError(f"at step {self.step} the losses are {losses}; lower optimizer.lr, or set clip")
         self.note = ", ".join(f"{name} {value:.4g}" for name, value in (losses | self.scores).items())
         if self.fabric.is_global_zero:
-            self.journal.add({"step": self.step, "seconds": round(self.seconds)} | losses | scores)
+            self.logger.add({"step": self.step, "seconds": round(self.seconds)} | losses | scores)
             if scores:
-                self.journal.plot(self.out / "log.png")
+                self.logger.plot(self.out / "log.png")
 
-    def listen(self, interrupted: threading.Event, progress: ProgressCallback) -> None:
-        """Tell how far the run is, and hear whether it shall stop."""
+    def report_progress(self, interrupted: threading.Event, progress: ProgressCallback) -> None:
+        """Report how far the run is, and see whether it is to stop; several processes agree on that."""
         try:
             if self.fabric.is_global_zero:
                 progress(Progress(step="training", done=self.step, total=self.recipe.steps, note=self.note))
@@ -140,9 +141,9 @@ class Run:
             interrupted.set()
         if self.fabric.world_size == 1:
             self.cancelled = interrupted.is_set()
-        elif self.step % AGREE_EVERY == 0:
-            asked = torch.tensor(float(interrupted.is_set()), device=self.fabric.device)
-            self.cancelled = bool(self.fabric.all_reduce(asked, reduce_op="sum"))
+        elif self.step % SYNC_EVERY == 0:
+            stop = torch.tensor(float(interrupted.is_set()), device=self.fabric.device)
+            self.cancelled = bool(self.fabric.all_reduce(stop, reduce_op="sum"))
 
     def save(self) -> None:
         """Write the checkpoint; the last one is replaced only by a whole new one."""
@@ -150,23 +151,23 @@ class Run:
         path = self.out / CHECKPOINT
         # The first process writes; the others only take part in gathering.
         with part(path, overwrite=True) if self.fabric.is_global_zero else nullcontext(path) as name:
-            self.fabric.save(name, self.task.state() | {"about": about})
+            self.fabric.save(name, self.trainer.checkpoint() | {"about": about})
         self.fabric.barrier()
 
     def restore(self) -> None:
         """Go back to where the checkpoint was written."""
         path = self.out / CHECKPOINT
         try:
-            about = self.fabric.load(path, self.task.state(), weights_only=True)["about"]
+            about = self.fabric.load(path, self.trainer.checkpoint(), weights_only=True)["about"]
         except (EOFError, KeyError, OSError, RuntimeError, pickle.UnpicklingError) as error:
             raise WeightsDamaged(f"{str(path)!r} cannot be read ({error}); remove it to start anew") from error
         self.step, self.seconds, self.scores = about["step"], about["seconds"], about["scores"]
 
-    def finish(self) -> Path:
-        """Write the weights."""
+    def export(self) -> Path:
+        """Write the weights file."""
         path = self.out / f"{self.recipe.name}.safetensors"
         if self.fabric.is_global_zero:
-            network, weights = self.task.result()
+            network, weights = self.trainer.export()
             header = WeightsHeader(
                 name=self.recipe.name,
                 task=task_of(self.recipe.network.name),
@@ -175,19 +176,19 @@ class Run:
                 scale=getattr(network, "scale", 1),
                 cleans=self.recipe.header.cleans,
                 licence=self.recipe.header.licence,
-                source=source_of(self.recipe),
-                recipe=without_places(self.recipe.as_dict()),
+                source=describe_source(self.recipe),
+                recipe=without_folders(self.recipe.as_dict()),
                 data=self.recipe.header.data,
                 scores={name: round(score, 4) for name, score in self.scores.items()},
                 note=self.recipe.header.note,
-                labels=self.task.labels,
+                labels=self.trainer.labels,
             )
             write(path, weights, header)
         self.fabric.barrier()
         return path
 
 
-class Means:
+class RunningMeans:
     """Means of losses over the iterations since they were last taken; nothing leaves the device until then."""
 
     def __init__(self) -> None:
@@ -204,28 +205,28 @@ class Means:
         return means
 
 
-def source_of(recipe: Recipe) -> str:
-    """Where weights come from, as their header says it."""
-    again = recipe.init is not None and Path(recipe.init.weights).stem == recipe.name
-    return "trained by its recipe" + (", on from weights that shipped before under the same name" if again else "")
+def describe_source(recipe: Recipe) -> str:
+    """Where the weights come from, for their header."""
+    continued = recipe.init is not None and Path(recipe.init.weights).stem == recipe.name
+    return "trained by its recipe" + (", on from weights that shipped before under the same name" if continued else "")
 
 
-def without_places(value: Any) -> Any:
-    """A resolved recipe whose files go by their names alone: where they lay is nobody's business."""
+def without_folders(value: Any) -> Any:
+    """A resolved recipe in which files have their names alone: where they lay is private."""
     if isinstance(value, dict):
-        return {key: without_places(part) for key, part in value.items()}
+        return {key: without_folders(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [without_places(part) for part in value]
+        return [without_folders(part) for part in value]
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def prepare(recipe: Recipe, out: Path, *, resume: bool) -> None:
-    """Make the folder of a run and write the resolved recipe into it, or see that what is there can be resumed."""
+def prepare_folder(recipe: Recipe, out: Path, *, resume: bool) -> None:
+    """Make the folder of a run and write the resolved recipe into it, or check that the run there can be resumed."""
     path, ours = out / "recipe.json", recipe.as_dict()
     if (out / CHECKPOINT).exists():
         if not resume:
             raise OutputExists(f"{str(out)!r} holds a run already; continue it with --resume, or choose another folder")
-        theirs = begun_with(path)
+        theirs = recipe_of_run(path)
         changed = [key for key in ours if ours[key] != theirs[key]]
         if changed:
             raise RecipeError(f"the run in {str(out)!r} began with another {changed[0]!r}; choose another folder")
@@ -239,8 +240,8 @@ def prepare(recipe: Recipe, out: Path, *, resume: bool) -> None:
         raise DaguerreError(f"cannot write to the folder {str(out)!r} ({error.strerror}); choose another") from error
 
 
-def begun_with(path: Path) -> dict[str, Any]:
-    """The resolved recipe that a run began with; what recipes have learnt to say since then is at its default.
+def recipe_of_run(path: Path) -> dict[str, Any]:
+    """The resolved recipe that a run began with; keys that recipes have gained since then are at their defaults.
 
     Raises:
         WeightsDamaged: it cannot be read.
@@ -251,8 +252,8 @@ def begun_with(path: Path) -> dict[str, Any]:
         raise WeightsDamaged(f"{str(path)!r} cannot be read ({error}); choose another folder") from error
 
 
-def launch(recipe: Recipe) -> Fabric:
-    """Start Fabric on what is there, with as many processes as `torchrun` started, else as there are GPUs."""
+def launch_fabric(recipe: Recipe) -> Fabric:
+    """Start Fabric on what is there, with as many processes as `torchrun` started, or as there are GPUs."""
     for name in ("lightning.fabric", "lightning.pytorch"):  # they announce the precision on every start
         logging.getLogger(name).setLevel(logging.WARNING)
     bfloat16 = choose_device("auto", recipe.precision).dtype == torch.bfloat16
@@ -265,7 +266,7 @@ def launch(recipe: Recipe) -> Fabric:
         num_nodes=world // here,
     )
     fabric.launch()
-    torch.backends.cudnn.benchmark = True  # examples are all of one size, so trying out what is fastest pays
+    torch.backends.cudnn.benchmark = True  # all examples have one size, so trying out the fastest kernels pays
     return fabric
 
 

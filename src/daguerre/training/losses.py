@@ -12,10 +12,10 @@ from torch.nn import functional as F
 __all__ = [
     "KL",
     "L1",
-    "Adversarial",
     "Charbonnier",
     "Dice",
     "FeatureMatching",
+    "GANLoss",
     "Grid",
     "Hinge",
     "LeastSquares",
@@ -26,8 +26,11 @@ __all__ = [
     "WeightedSum",
     "content_distance",
     "gram",
+    "log_mse",
     "sorted_colours",
 ]
+
+MSE_FLOOR = 3e-5  # mean square error below which `log_mse` hardly falls: 45 dB
 
 
 class L1(nn.Module):
@@ -70,6 +73,19 @@ class Dice(nn.Module):
     def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
         both, either = (x.sum(dim=(0, 2, 3)) for x in (made * wanted, made + wanted))
         return (1 - (2 * both + self.smooth) / (either + self.smooth)).mean()
+
+
+def log_mse(made: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Mean over a batch of log10 of each image's mean square error, so that slight grain counts as much as holes.
+
+    From log10 of `MSE_FLOOR`. By hand: a difference of 0.1 everywhere is -2.
+
+    Args:
+        weight: (B, 1, H, W), 1 for pixels that count and 0 for those that do not.
+    """
+    squares = ((made - wanted).square() * weight).sum((1, 2, 3))
+    mse = squares / (made.shape[1] * weight.sum((1, 2, 3))).clamp(min=1)
+    return (mse + MSE_FLOOR).log10().mean()
 
 
 class TotalVariation(nn.Module):
@@ -204,10 +220,10 @@ class WeightedSum(nn.Module):
         return total, {name: part.detach() for name, part in parts.items()}
 
 
-class Adversarial(nn.Module):
-    """A game over a discriminator's logits for real and made images; of any shape, large where it says "real".
+class GANLoss(nn.Module):
+    """Adversarial loss from a discriminator's logits of real and generated images; any shape, large means "real".
 
-    A discriminator's loss is half the sum of its losses on real and on made images.
+    A discriminator's loss is half the sum of its losses on real and on generated images.
     """
 
     def for_generator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -219,7 +235,7 @@ class Adversarial(nn.Module):
         raise NotImplementedError
 
 
-class Vanilla(Adversarial):
+class Vanilla(GANLoss):
     """Cross-entropy: -ln σ(real) - ln(1 - σ(fake)) against -ln σ(fake). From 0; ln 2 where all logits are 0.
 
     Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, eq. 1, with the generator's loss of section 3.
@@ -232,7 +248,7 @@ class Vanilla(Adversarial):
         return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
 
 
-class RelativisticAverage(Adversarial):
+class RelativisticAverage(GANLoss):
     """Cross-entropy on how much more real an image looks than the mean of the other kind. From 0.
 
     With r = real - mean(fake) and f = fake - mean(real): -ln σ(r) - ln(1 - σ(f)) against -ln σ(f) - ln(1 - σ(r)),
@@ -247,7 +263,7 @@ class RelativisticAverage(Adversarial):
         return (F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()) / 2
 
 
-class LeastSquares(Adversarial):
+class LeastSquares(GANLoss):
     """Squares: (real - 1)² + fake² against (fake - 1)². From 0.
 
     By hand: logits of 0 for all cost the discriminator 0.5 and the generator 1.
@@ -261,7 +277,7 @@ class LeastSquares(Adversarial):
         return ((real - 1).square().mean() + fake.square().mean()) / 2
 
 
-class Hinge(Adversarial):
+class Hinge(GANLoss):
     """Margins: max(0, 1 - real) + max(0, 1 + fake), which is at least 0, against -fake, which has no bound.
 
     By hand: logits of 0 for all cost the discriminator 1 and the generator 0.

@@ -1,4 +1,4 @@
-"""A network in training, with its optimiser, its schedule and its clipped gradient; and the average of its weights."""
+"""A network with its optimizer, learning-rate schedule and gradient clipping; and the moving average of its weights."""
 
 import copy
 import math
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from daguerre.training.recipe import OptimizerPlan, Recipe, SchedulePlan
 
-__all__ = ["Average", "Trainee", "rate"]
+__all__ = ["EMA", "OptimizedModel", "learning_rate"]
 
 
-def rate(schedule: SchedulePlan, step: int, steps: int) -> float:
-    """The learning rate of one step as a part of the full rate.
+def learning_rate(schedule: SchedulePlan, step: int, steps: int) -> float:
+    """The learning rate of one step as a fraction of the full rate, in [0, 1].
 
     Args:
         step: which step, from 1.
@@ -27,8 +27,8 @@ def rate(schedule: SchedulePlan, step: int, steps: int) -> float:
     return warm * (schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * done)) / 2)
 
 
-class Average:
-    """The running average of a network's weights: average += (1 - decay) (weights - average).
+class EMA:
+    """Exponential moving average of a network's weights: average += (1 - decay) (weights - average).
 
     Early on the decay is (1 + step) / (10 + step), so that the random start is soon forgotten.
     """
@@ -38,17 +38,18 @@ class Average:
         self.decay = decay
 
     @torch.no_grad()
-    def follow(self, network: nn.Module, step: int) -> None:
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move the average towards `network` after step `step`, from 1."""
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         ours, theirs = self.network.state_dict(), network.state_dict()
-        moving = [name for name, value in ours.items() if value.is_floating_point()]
-        torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], weight)
-        for name in ours.keys() - set(moving):  # counters, as batch normalisation has
+        averaged = [name for name, value in ours.items() if value.is_floating_point()]
+        torch._foreach_lerp_([ours[name] for name in averaged], [theirs[name] for name in averaged], weight)
+        for name in ours.keys() - set(averaged):  # counters, as batch normalization has
             ours[name].copy_(theirs[name])
 
 
-class Trainee:
-    """A network in training; call `network`, which may be spread over processes, and `improve` it by a loss."""
+class OptimizedModel:
+    """A network and its optimizer (AdamW). Call `network`; it may be distributed over processes."""
 
     def __init__(self, fabric: Fabric, network: nn.Module, recipe: Recipe, plan: OptimizerPlan) -> None:
         self.fabric, self.recipe, self.plan = fabric, recipe, plan
@@ -57,20 +58,20 @@ class Trainee:
         self.network, self.optimizer = fabric.setup(network, adam)
 
     @property
-    def bare(self) -> nn.Module:
+    def module(self) -> nn.Module:
         """The network without what distributes it."""
         return self.network.module  # type: ignore[no-any-return]
 
-    def improve(self, loss: Tensor, step: int) -> None:
-        """Take one step down the gradient of `loss`."""
+    def optimizer_step(self, loss: Tensor, step: int) -> None:
+        """Take one step down the gradient of `loss`, at the learning rate of step `step`, from 1."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.lr * rate(self.recipe.schedule, step, self.recipe.steps)
+            group["lr"] = self.plan.lr * learning_rate(self.recipe.schedule, step, self.recipe.steps)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if self.recipe.clip:
             self.fabric.clip_gradients(self.network, self.optimizer, max_norm=self.recipe.clip)
         self.optimizer.step()
 
-    def state(self, name: str) -> dict[str, Any]:
+    def checkpoint(self, name: str) -> dict[str, Any]:
         """What a checkpoint must hold to go on from here, under keys that begin with `name`."""
         return {name: self.network, f"{name}.optimizer": self.optimizer}

@@ -1,4 +1,4 @@
-"""Batches that a processor makes, made before their turn where a GPU would wait for them."""
+"""Batches that processors make, prepared ahead of time where a GPU would wait for them."""
 
 import hashlib
 import os
@@ -14,41 +14,41 @@ from torch.utils.data import DataLoader, Dataset
 
 from daguerre.training.recipe import Recipe
 
-__all__ = ["Ahead", "chance"]
+__all__ = ["Prefetcher", "seeded_generator"]
 
 Batch = TypeVar("Batch")
 
-MOST = 12  # processes that make batches for one GPU
+MAX_WORKERS = 12  # processes that make batches for one GPU
 
 
-def chance(seed: int, step: int, rank: int) -> torch.Generator:
-    """The source of chance of one iteration on one process; torch's own is set alike, for layers that drop out."""
+def seeded_generator(seed: int, step: int, rank: int) -> torch.Generator:
+    """The random generator of one iteration on one process; torch's own is seeded alike, for layers with dropout."""
     digest = hashlib.blake2b(f"{seed} {step} {rank}".encode(), digest_size=7).digest()
     torch.manual_seed(int.from_bytes(digest))
     return torch.Generator().manual_seed(int.from_bytes(digest))
 
 
-class Ahead(Generic[Batch]):
-    """Makes the batch of each iteration, the same with helpers and without.
+class Prefetcher(Generic[Batch]):
+    """Makes the batch of each iteration, the same with workers and without.
 
-    With a GPU as many other processes as there are cores to spare make the coming ones meanwhile; on a processor they
-    would only take turns with the network. Helpers are forked, so they share the pictures, which only Linux does well.
+    With a GPU, as many other processes as there are spare cores make the coming batches meanwhile; on a processor they
+    would only take turns with the network. Workers are forked, so they share the pictures, which only Linux does well.
 
     Args:
-        make: a batch, on the processor, by a source of chance alone.
-        helpers: how many processes; by what is there unless given.
+        make_batch: a batch, on the processor, from a generator alone.
+        workers: how many processes; by the cores that are there unless given.
     """
 
     def __init__(
         self,
-        make: Callable[[torch.Generator], Batch],
+        make_batch: Callable[[torch.Generator], Batch],
         recipe: Recipe,
         fabric: Fabric,
         *,
-        helpers: int | None = None,
+        workers: int | None = None,
     ) -> None:
-        self.make, self.recipe, self.rank = make, recipe, fabric.global_rank
-        self.helpers = spare(fabric) if helpers is None else helpers
+        self.make_batch, self.recipe, self.rank = make_batch, recipe, fabric.global_rank
+        self.workers = spare_workers(fabric) if workers is None else workers
         self.coming: Iterator[tuple[Batch, Tensor]] | None = None
 
     def __call__(self, step: int, generator: torch.Generator) -> Batch:
@@ -57,16 +57,16 @@ class Ahead(Generic[Batch]):
         Args:
             generator: that iteration's; it is left as making the batch leaves it.
         """
-        if not self.helpers:
-            return self.make(generator)
+        if not self.workers:
+            return self.make_batch(generator)
         if self.coming is None:
             self.coming = iter(
                 DataLoader(
-                    Batches(self.make, self.recipe.seed, self.rank),
+                    Batches(self.make_batch, self.recipe.seed, self.rank),
                     sampler=range(step, self.recipe.steps + 1),
                     batch_size=None,
-                    num_workers=self.helpers,
-                    worker_init_fn=deaf,
+                    num_workers=self.workers,
+                    worker_init_fn=ignore_sigint,
                     multiprocessing_context="fork",
                 )
             )
@@ -76,24 +76,24 @@ class Ahead(Generic[Batch]):
 
 
 class Batches(Dataset[tuple[Batch, Tensor]]):
-    """The batches of a training, by iteration, each with the state that making it leaves its source of chance in."""
+    """The batches of a training, by iteration, each with the state in which it leaves its generator."""
 
-    def __init__(self, make: Callable[[torch.Generator], Batch], seed: int, rank: int) -> None:
-        self.make, self.seed, self.rank = make, seed, rank
+    def __init__(self, make_batch: Callable[[torch.Generator], Batch], seed: int, rank: int) -> None:
+        self.make_batch, self.seed, self.rank = make_batch, seed, rank
 
     def __getitem__(self, step: int) -> tuple[Batch, Tensor]:
-        generator = chance(self.seed, step, self.rank)
-        return self.make(generator), generator.get_state()
+        generator = seeded_generator(self.seed, step, self.rank)
+        return self.make_batch(generator), generator.get_state()
 
 
-def spare(fabric: Fabric) -> int:
-    """How many processes may help this one."""
+def spare_workers(fabric: Fabric) -> int:
+    """How many processes may make batches for this one."""
     if fabric.device.type != "cuda" or sys.platform != "linux":
         return 0
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(min(len(os.sched_getaffinity(0)) // here - 1, MOST), 0)
+    return max(min(len(os.sched_getaffinity(0)) // here - 1, MAX_WORKERS), 0)
 
 
-def deaf(_: int) -> None:
+def ignore_sigint(_: int) -> None:
     """Leave Ctrl-C to the process that trains."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

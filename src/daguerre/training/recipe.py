@@ -32,7 +32,19 @@ __all__ = [
 ]
 
 
-SMALLEST_JUDGED = 20  # pixels of a piece from which a border of 4 can be cut and SSIM measured
+SMALLEST_MEASURED = 20  # pixels of a crop from which a border of 4 can be cut and SSIM measured
+STEP_ALIASES = {
+    "autoencoding": "autoencoder",
+    "faces": "face_restoration",
+    "regression": "super_resolution",
+    "scratches": "damage_detection",
+    "stains": "stain_removal",
+    "stylising": "stylization",
+    "texture": "denoising",
+    "tone": "tone_correction",
+}
+LOSS_ALIASES = {"sound": "log_mse"}
+"""Names in earlier recipes, which headers of weights hold, and what they are called now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +61,7 @@ class DataPlan:
 
     Args:
         parts: folders or tar files below the data folder; folders are searched to the bottom.
-        sizes: where networks that enlarge learn, each picture is there once for each of these, reduced so much.
+        sizes: for super-resolution, each picture is used at each of these sizes, as parts of its own.
     """
 
     parts: tuple[str, ...]
@@ -63,17 +75,17 @@ class DataPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class AgingPlan:
-    """How clean pictures are made old, and where really old ones lie.
+    """How clean pictures are aged, and where real old ones lie.
 
     Args:
         strength: least and greatest strength of `daguerre.degradation.aging.age`.
-        untouched: part of the examples that are left as they are, to learn to leave clean pictures alone.
+        untouched: part of the examples that are left as they are, so that clean pictures are left alone.
         unharmed: part of the others that change in tone and texture alone, without scratches, tears and the like.
-        shares: how often each of the data's parts is drawn from; alike unless said.
-        half: part of the examples that are cut from pictures of half the size.
-        real: parts with photographs that are really old; nobody knows what they looked like when new.
+        shares: how often each of the data's parts is drawn from; alike unless given.
+        half: part of the examples that are cropped from pictures of half the size.
+        real: parts with real old photographs; nobody knows what they looked like when new.
         worn: file names of those of them with damage of their own, of which there is no mask.
-        pool: examples made once, for steps that draw the same ones again and again.
+        pool: examples made once, for trainers that draw the same ones again and again.
     """
 
     strength: tuple[float, float] = (0.2, 1.5)
@@ -95,7 +107,7 @@ class AgingPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerPlan:
-    """Adam's numbers; `lr` is the peak that the schedule scales."""
+    """Parameters of AdamW; `lr` is the peak that the schedule scales."""
 
     lr: float
     betas: tuple[float, float] = (0.9, 0.999)
@@ -110,13 +122,13 @@ class OptimizerPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulePlan:
-    """How the learning rate goes: up in a straight line for `warmup` steps, then down.
+    """The learning-rate schedule: linearly up for `warmup` steps, then down.
 
     Args:
         kind: `cosine` falls to `floor` at the last step; `step` multiplies by `factor` at every milestone.
         warmup: steps until the full rate.
-        floor: the cosine's lowest value, as a part of the full rate.
-        milestones: parts of the run, between 0 and 1.
+        floor: the cosine's lowest value, as a fraction of the full rate.
+        milestones: fractions of the run, between 0 and 1.
         factor: what a milestone multiplies the rate by.
     """
 
@@ -135,27 +147,27 @@ class SchedulePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationPlan:
-    """When and on what the network is tried out.
+    """When and on what the network is validated.
 
     Args:
         every: steps between two validations; a checkpoint is written with each.
-        one_in: one picture in this many is held out, chosen by its name.
-        crop: side of the middle piece of each picture that is tried, in pixels of the wanted result.
+        fraction: of the pictures that is held out, chosen by their names; one in a whole number.
+        crop: side of the central crop of each picture that is used, in pixels of the network's result.
     """
 
     every: int = 1000
-    one_in: int = 23
+    fraction: float = 1 / 23
     crop: int = 320
 
     def __post_init__(self) -> None:
         check_range("validation.every", self.every, 1, 10**9)
-        check_range("validation.one_in", self.one_in, 1, 10**9)
-        check_range("validation.crop", self.crop, SMALLEST_JUDGED, 10**5)
+        check_range("validation.fraction", self.fraction, 1e-9, 1)
+        check_range("validation.crop", self.crop, SMALLEST_MEASURED, 10**5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptualPlan:
-    """Which network looks at the pictures for the perceptual loss, and how much each of its layers counts."""
+    """The network of the perceptual loss, by name or file of its weights, and the weights of its layers in the loss."""
 
     weights: str = "vgg19-slim"
     layers: dict[str, float] = field(default_factory=lambda: {"conv5_4": 1.0})
@@ -163,26 +175,26 @@ class PerceptualPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class StylePlan:
-    """Which styles are learnt, and what of a picture is its arrangement and what its style.
+    """Which styles are learnt, and which features are a picture's content and which its style.
 
     The features are those of the perceptual plan's network.
 
     Args:
-        parts: parts with pictures whose styles are learnt.
-        shares: how often each part, of styles or of photographs, is drawn from; alike unless said.
-        one_in: one style in this many is held out, chosen by its name.
-        crop: side in pixels of the piece of a style that is looked at.
-        content_layers, style_layers: of VGG-19, and how much each counts.
-        own: part of the photographs that are painted in their own style.
-        weakened: part that are painted half in a style and half in their own.
-        mixed: part that are painted in two styles.
+        parts: parts of the data with styles.
+        shares: how often each part, of styles or of photographs, is drawn from; alike unless given.
+        fraction: of the styles that is held out, chosen by their names; one in a whole number.
+        crop: side in pixels of a style's crop.
+        content_layers, style_layers: of VGG-19, and their weights in the loss.
+        own: part of the photographs that are given their own style.
+        weakened: part that are given a style halfway, from their own.
+        mixed: part that are given two styles.
         recoloured: part of the styles whose colours are changed.
-        first_own: steps at the beginning in which all photographs are painted in their own style.
+        first_own: steps at the beginning in which all photographs are given their own style.
     """
 
     parts: tuple[str, ...]
     shares: dict[str, float] = field(default_factory=dict)
-    one_in: int = 12
+    fraction: float = 1 / 12
     crop: int = 160
     content_layers: dict[str, float] = field(default_factory=lambda: {"relu4_2": 1.0})
     style_layers: dict[str, float] = field(default_factory=lambda: {f"relu{block}_1": 1.0 for block in range(1, 6)})
@@ -192,10 +204,13 @@ class StylePlan:
     recoloured: float = 0.5
     first_own: int = 0
 
+    def __post_init__(self) -> None:
+        check_range("style.fraction", self.fraction, 1e-9, 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorPlan:
-    """The network that tells real from made, its optimiser, and the adversarial loss of both."""
+    """The discriminator, its optimizer, and the adversarial loss of both networks."""
 
     network: NetworkPlan
     optimizer: OptimizerPlan
@@ -204,7 +219,7 @@ class DiscriminatorPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencodersPlan:
-    """The trained autoencoders that a translation goes between, by name or file."""
+    """The trained autoencoders between whose latent spaces a translation goes, by name or file."""
 
     old: str
     clean: str
@@ -212,7 +227,7 @@ class AutoencodersPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class InitPlan:
-    """Weights to start from, by name or file; parameters whose names begin with one of `skip` start fresh."""
+    """Pretrained weights, by name or file; parameters whose names begin with one of `skip` start fresh."""
 
     weights: str
     skip: tuple[str, ...] = ()
@@ -220,13 +235,13 @@ class InitPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class TeachersPlan:
-    """Trained networks whose answers are learnt in place of the large pictures.
+    """Trained networks whose outputs are learnt in place of the large pictures.
 
-    They are asked once for every picture, eight times each, before the first step.
+    They run once for every picture, in eight orientations, before the first step.
 
     Args:
         weights: by name or file.
-        share: how much of what is wanted is their answer; the rest is the large picture itself.
+        share: of the distillation target that is their output; the rest is the large picture itself.
     """
 
     weights: tuple[str, ...]
@@ -254,17 +269,17 @@ class Recipe:
 
     Args:
         name: name of the weights.
-        step: what one iteration does; a name in `daguerre.training.trainers`.
+        step: what one iteration does; a name in `daguerre.training.trainers.TRAINERS`.
         steps, batch: iterations, and examples in each on every process.
-        crop: side of a training example in pixels of the wanted result.
-        ema: decay of the running average of the weights, which is what is validated and kept.
+        crop: side of a training example in pixels of the network's result.
+        ema: decay of the moving average of the weights, which is what is validated and kept.
         clip: largest norm of the gradient; 0 leaves it as it is.
-        losses: how much each loss counts, by name.
+        losses: the weight of each loss, by name.
         keep: what of an autoencoder's weights is kept in the end; the encoder is all that a translation from its latent
             space needs.
-        degradation: what makes the small pictures; MATLAB's bicubic if it is not there.
-        aging: what makes old photographs of the pictures, for the steps of restoration.
-        teachers: networks to learn from, for regression alone.
+        degradation: what makes the low-resolution pictures; MATLAB's bicubic unless given.
+        aging: how pictures are aged, for restoration.
+        teachers: networks to distil, for super-resolution alone.
     """
 
     name: str
@@ -301,16 +316,17 @@ class Recipe:
         check_range("seed", self.seed, 0, 2**63 - 1)
         check_range("ema", self.ema, 0, 0.99999)
         check_range("clip", self.clip, 0, 10**9)
-        if self.keep != "all" and self.step != "autoencoding":
+        if self.keep != "all" and self.step != "autoencoder":
             raise RecipeError(f"keep is {self.keep!r}, which the step {self.step!r} cannot heed; leave it out")
-        if self.data.sizes != (1.0,) and self.step != "regression":
-            raise RecipeError(f"data.sizes go with the step 'regression' alone, not with {self.step!r}; leave them out")
-        if self.teachers is not None and (self.step != "regression" or self.discriminator or self.degradation):
-            raise RecipeError("[teachers] go with the step 'regression' alone, without discriminator and degradation")
+        super_resolution = self.step == "super_resolution"
+        if self.data.sizes != (1.0,) and not super_resolution:
+            raise RecipeError(f"data.sizes go with the step 'super_resolution', not with {self.step!r}; leave them out")
+        if self.teachers is not None and (not super_resolution or self.discriminator or self.degradation):
+            raise RecipeError("[teachers] go with the step 'super_resolution', without discriminator and degradation")
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved recipe, every default written out, in types that JSON knows."""
-        return plain(dataclasses.asdict(self))  # type: ignore[no-any-return]
+        return json_types(dataclasses.asdict(self))  # type: ignore[no-any-return]
 
 
 def check_parts(name: str, parts: tuple[str, ...]) -> None:
@@ -334,16 +350,31 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def parse_recipe(table: dict[str, Any]) -> Recipe:
-    """Make a recipe from nested dictionaries, as TOML or a weights header gives them.
+    """Make a recipe from nested dictionaries, as TOML or the header of any version's weights gives them.
 
     Raises:
         RecipeError: a key is unknown or missing, or a value makes no sense.
     """
-    return build(Recipe, table, "")
+    return build(Recipe, with_current_names(table), "")
 
 
-def plain(value: Any) -> Any:
+def with_current_names(table: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's table with the names of earlier versions replaced by those of today."""
+    table = dict(table)
+    if isinstance(step := table.get("step"), str):
+        table["step"] = STEP_ALIASES.get(step, step)
+    if isinstance(losses := table.get("losses"), dict):
+        table["losses"] = {LOSS_ALIASES.get(name, name): weight for name, weight in losses.items()}
+    for name in ("validation", "style"):
+        plan = table.get(name)
+        if isinstance(plan, dict) and isinstance(one_in := plan.get("one_in"), int) and one_in > 0:
+            others = {key: value for key, value in plan.items() if key != "one_in"}
+            table[name] = {"fraction": 1 / one_in} | others
+    return table
+
+
+def json_types(value: Any) -> Any:
     """`value` with every tuple as a list, all the way down."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: json_types(item) for key, item in value.items()}
+    return [json_types(item) for item in value] if isinstance(value, list | tuple) else value

@@ -12,7 +12,7 @@ def picture(height: int = 70, width: int = 90) -> Tensor:
     return 0.4 + 0.2 * torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
-def chance(seed: int = 1) -> torch.Generator:
+def seeded(seed: int = 1) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
@@ -41,7 +41,7 @@ EVERY = OPAQUE | SOFT
 
 @pytest.mark.parametrize("damage", OPAQUE.values(), ids=OPAQUE)
 def test_opaque_damage_is_exactly_where_its_mask_is(damage):
-    made, mask = damage(picture(), chance())
+    made, mask = damage(picture(), seeded())
     changed = (made != picture()).any(1, keepdim=True)
     assert torch.equal(changed, mask.bool())
     assert 0 < mask.mean() < 0.7
@@ -49,16 +49,16 @@ def test_opaque_damage_is_exactly_where_its_mask_is(damage):
 
 @pytest.mark.parametrize("damage", SOFT.values(), ids=SOFT)
 def test_the_mask_of_soft_damage_is_where_it_is_seen(damage):
-    made, mask = damage(picture(), chance())
-    assert torch.equal((made - picture()).abs().amax(1, keepdim=True) >= marks.SEEN, mask.bool())
+    made, mask = damage(picture(), seeded())
+    assert torch.equal((made - picture()).abs().amax(1, keepdim=True) >= marks.VISIBLE, mask.bool())
     assert 0 < mask.mean() < 0.7
 
 
 @pytest.mark.parametrize("damage", EVERY.values(), ids=EVERY)
 def test_damage_repeats_stays_in_range_and_differs_from_picture_to_picture(damage):
     image = picture()[:1].expand(2, -1, -1, -1)
-    made, mask = damage(image, chance())
-    again, same = damage(image, chance())
+    made, mask = damage(image, seeded())
+    again, same = damage(image, seeded())
     assert torch.equal(made, again)
     assert torch.equal(mask, same)
     assert mask.shape == (2, 1, 70, 90)
@@ -71,16 +71,16 @@ def test_damage_repeats_stays_in_range_and_differs_from_picture_to_picture(damag
 @pytest.mark.parametrize("damage", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("size", [(16, 16), (17, 200)])
 def test_damage_fits_pictures_of_any_size(damage, size):
-    made, mask = damage(picture(*size), chance())
+    made, mask = damage(picture(*size), seeded())
     assert made.shape[-2:] == mask.shape[-2:] == size
 
 
 def test_white_on_white_is_no_damage_but_paper_that_is_gone_is():
     white = torch.full((1, 3, 64, 64), 0.95)
-    made, mask = marks.scratches(white, ink=(0.95, 0.95, 0.95), generator=chance())
+    made, mask = marks.scratches(white, ink=(0.95, 0.95, 0.95), generator=seeded())
     assert torch.equal(made, white)
     assert mask.sum() == 0
-    _, mask = paper.torn_corner(white, paper=(0.95, 0.95, 0.95), backing=(0.95, 0.95, 0.95), generator=chance())
+    _, mask = paper.torn_corner(white, paper=(0.95, 0.95, 0.95), backing=(0.95, 0.95, 0.95), generator=seeded())
     assert mask.mean() > 0.05
 
 
@@ -106,13 +106,13 @@ def test_white_on_white_is_no_damage_but_paper_that_is_gone_is():
 )
 def test_a_larger_number_damages_more(damage, less, more):
     image = torch.full((4, 3, 128, 128), 0.5)
-    few, many = (damage(image, generator=chance(), **how)[1].mean() for how in (less, more))
+    few, many = (damage(image, generator=seeded(), **how)[1].mean() for how in (less, more))
     assert few < many
 
 
 @pytest.mark.parametrize("damage", [marks.scratches, marks.fibres, marks.dust, marks.spots])
 def test_none_asked_is_none_done(damage):
-    made, mask = damage(picture(), count=0, generator=chance())
+    made, mask = damage(picture(), count=0, generator=seeded())
     assert torch.equal(made, picture())
     assert mask.sum() == 0
 
@@ -120,7 +120,7 @@ def test_none_asked_is_none_done(damage):
 def test_scratches_follow_the_angle_they_are_given():
     image = torch.full((1, 3, 160, 160), 0.5)
     for angle, axis in ((90, 0), (0, 1)):
-        _, mask = marks.scratches(image, count=1, angle=angle, curve=0, broken=0, generator=chance(3))
+        _, mask = marks.scratches(image, count=1, angle=angle, curve=0, broken=0, generator=seeded(3))
         places = mask[0, 0].nonzero().float()
         assert places[:, axis].std() > 4 * places[:, 1 - axis].std()
 

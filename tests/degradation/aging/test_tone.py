@@ -16,7 +16,7 @@ def grey(value: float) -> Tensor:
     return torch.full((1, 3, 24, 32), value)
 
 
-def chance() -> torch.Generator:
+def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(1)
 
 
@@ -27,8 +27,8 @@ UNCHANGED = {
     "cast": lambda x: tone.cast(x, gains=(1, 1, 1)),
     "fade_dyes": lambda x: tone.fade_dyes(x),
     "vignette": lambda x: tone.vignette(x, strength=0),
-    "uneven_exposure": lambda x: tone.uneven_exposure(x, strength=0, generator=chance()),
-    "silver_mirroring": lambda x: tone.silver_mirroring(x, strength=0, generator=chance()),
+    "uneven_exposure": lambda x: tone.uneven_exposure(x, strength=0, generator=seeded()),
+    "silver_mirroring": lambda x: tone.silver_mirroring(x, strength=0, generator=seeded()),
 }
 STRONG = {
     "sepia": lambda x: tone.sepia(x),
@@ -38,8 +38,8 @@ STRONG = {
     "cast": lambda x: tone.cast(x, gains=(1.3, 1, 0.7)),
     "fade_dyes": lambda x: tone.fade_dyes(x, cyan=1.2, magenta=0.5, yellow=0.2),
     "vignette": lambda x: tone.vignette(x, strength=2),
-    "uneven_exposure": lambda x: tone.uneven_exposure(x, strength=2, generator=chance()),
-    "silver_mirroring": lambda x: tone.silver_mirroring(x, strength=2, generator=chance()),
+    "uneven_exposure": lambda x: tone.uneven_exposure(x, strength=2, generator=seeded()),
+    "silver_mirroring": lambda x: tone.silver_mirroring(x, strength=2, generator=seeded()),
     "monochrome": lambda x: tone.monochrome(x),
 }
 
@@ -103,16 +103,16 @@ def test_a_vignette_spares_the_middle_and_takes_from_the_corners_what_it_says():
 
 
 def test_silver_shows_blue_in_the_dark_near_the_border_only():
-    made = tone.silver_mirroring(torch.zeros(1, 3, 90, 120), strength=0.8, reach=0.25, generator=chance())
+    made = tone.silver_mirroring(torch.zeros(1, 3, 90, 120), strength=0.8, reach=0.25, generator=seeded())
     assert made[..., 30:60, 30:90].abs().max() == 0
     assert made[:, 2].max() > made[:, 0].max() > 0.2
-    assert torch.equal(tone.silver_mirroring(grey(1.0), strength=0.8, generator=chance()), grey(1.0))
+    assert torch.equal(tone.silver_mirroring(grey(1.0), strength=0.8, generator=seeded()), grey(1.0))
 
 
 def test_smooth_noise_has_mean_0_deviation_1_and_hills_of_its_size():
     like = torch.zeros(4, 1, 256, 256)
     for octaves in (1, 3):
-        noise = smooth_noise(like, 16, chance(), octaves)
+        noise = smooth_noise(like, 16, seeded(), octaves)
         assert abs(noise.mean()) < 0.1
         assert noise.std().item() == pytest.approx(1, abs=0.2)
     near, far = (math.sqrt((noise - noise.roll(step, -1)).square().mean()) for step in (1, 32))

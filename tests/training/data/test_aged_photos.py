@@ -21,7 +21,7 @@ def recipe(**aging):
             "network": {"name": "CompactResNet"},
             "data": {"parts": ["new"]},
             "optimizer": {"lr": 1e-3},
-            "validation": {"one_in": 3, "crop": 40},
+            "validation": {"fraction": 1 / 3, "crop": 40},
             "aging": aging,
         }
     )
@@ -59,12 +59,12 @@ def test_untouched_examples_are_their_own_clean_twins(data):
 
 def test_what_is_held_out_is_never_drawn(data):
     source = pictures(data)
-    assert len(source.held_out[0]) + len(source.parts[0]) == 6
-    assert not any(torch.equal(a, b) for a in source.held_out[0] for b in source.parts[0] if a.shape == b.shape)
+    assert len(source.clean_held_out[0]) + len(source.clean[0]) == 6
+    assert not any(torch.equal(a, b) for a in source.clean_held_out[0] for b in source.clean[0] if a.shape == b.shape)
 
 
 def test_trials_are_always_the_same(data):
-    first, again = pictures(data).trials(2), pictures(data).trials(2)
+    first, again = pictures(data).validation_set(2), pictures(data).validation_set(2)
     assert all(torch.equal(a.image, b.image) for a, b in zip(first, again, strict=True))
     assert first[0].image.shape == (1, 3, 40, 40)
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 
 from daguerre.errors import DataError
 from daguerre.progress import Progress, silent
-from daguerre.training.data.pictures import Crops, hold_out, load_pictures, middle, shrink
+from daguerre.training.data.pictures import PairedCrops, center_slices, hold_out, load_pictures, resize_uint8
 
 
 def drawn(height: int, width: int, seed: int = 0) -> Image.Image:
@@ -161,26 +161,28 @@ def test_reading_tells_its_progress(tmp_path):
     assert [p.done for p in told] == [1, 2]
 
 
-def test_about_one_in_n_is_held_out_wherever_the_files_lie():
+def test_about_the_fraction_is_held_out_wherever_the_files_lie():
     names = [f"photo-{i}.jpg" for i in range(2000)]
-    held_out = hold_out(names, 20)
+    held_out = hold_out(names, 0.05)
     assert 70 < len(held_out) < 130
-    assert hold_out([f"some.tar/folder/{name}" for name in names[:500]], 20) == {
+    assert hold_out([f"some.tar/folder/{name}" for name in names[:500]], 0.05) == {
         f"some.tar/folder/{name}" for name in held_out & set(names[:500])
     }
 
 
 def test_at_least_one_picture_is_held_out():
-    assert len(hold_out(["a.png", "b.png"], 10**6)) == 1
+    assert len(hold_out(["a.png", "b.png"], 1e-6)) == 1
 
 
 def test_holding_out_all_pictures_is_an_error():
-    with pytest.raises(DataError, match=r"all pictures \(1\) would be held out; add some, or raise validation.one_in"):
-        hold_out(["a.png"], 23)
+    with pytest.raises(
+        DataError, match=r"all pictures \(1\) would be held out; add some, or lower validation.fraction"
+    ):
+        hold_out(["a.png"], 1 / 23)
 
 
 def test_twin_of_a_flat_picture_is_flat_and_a_quarter():
-    assert torch.equal(shrink(torch.full((3, 16, 8), 77, dtype=torch.uint8), 4), torch.full((3, 4, 2), 77))
+    assert torch.equal(resize_uint8(torch.full((3, 16, 8), 77, dtype=torch.uint8), 4, 2), torch.full((3, 4, 2), 77))
 
 
 def test_twin_of_an_edge_is_matlabs_imresize_by_hand():
@@ -188,7 +190,7 @@ def test_twin_of_an_edge_is_matlabs_imresize_by_hand():
     # Two pixels before the edge, the 6 outermost weights of one side fall on white: 0.30859375 / 4 x 255 = 19.67; six
     # before, the 2 outermost: -0.05078125 / 4 x 255 = -3.24. After the edge it is 255 less that.
     edge = torch.tensor([0] * 8 + [255] * 8, dtype=torch.uint8).expand(3, 4, 16)
-    assert shrink(edge, 4)[0].tolist() == [[0, 20, 235, 255]]
+    assert resize_uint8(edge, edge.shape[1] // 4, edge.shape[2] // 4)[0].tolist() == [[0, 20, 235, 255]]
 
 
 def pixels(*pictures: Image.Image) -> list[torch.Tensor]:
@@ -196,28 +198,28 @@ def pixels(*pictures: Image.Image) -> list[torch.Tensor]:
 
 
 def test_crops_and_twins_lie_over_each_other():
-    crops = Crops(pixels(drawn(61, 70, 1), drawn(90, 50, 2)), scale=2, progress=silent)
+    crops = PairedCrops(pixels(drawn(61, 70, 1), drawn(90, 50, 2)), scale=2, progress=silent)
     low, high = crops.draw(16, 32, torch.Generator().manual_seed(0))
     assert (tuple(low.shape), tuple(high.shape)) == ((16, 3, 16, 16), (16, 3, 32, 32))
-    again = torch.stack([shrink(picture, 2) for picture in high])
+    again = torch.stack([resize_uint8(picture, *(side // 2 for side in picture.shape[1:])) for picture in high])
     inside = (slice(None), slice(None), slice(3, -3), slice(3, -3))  # the filter sees 4 pixels on each side
     assert (low[inside].int() - again[inside].int()).abs().max() <= 1
 
 
 def test_without_a_scale_pictures_are_their_own_twins():
-    low, high = Crops(pixels(drawn(40, 40)), scale=1, progress=silent).draw(2, 16, torch.Generator())
+    low, high = PairedCrops(pixels(drawn(40, 40)), scale=1, progress=silent).draw(2, 16, torch.Generator())
     assert torch.equal(low, high)
 
 
 def test_a_picture_is_drawn_as_often_as_it_is_large():
     small, large = (torch.full((3, 8, width), value, dtype=torch.uint8) for width, value in ((8, 0), (24, 1)))
-    crops = Crops([small, large], scale=1, progress=lambda _: None)
+    crops = PairedCrops([small, large], scale=1, progress=lambda _: None)
     drawn, _ = crops.draw(4000, 8, torch.Generator().manual_seed(0))
     assert drawn[:, 0, 0, 0].float().mean().item() == pytest.approx(0.75, abs=0.03)
 
 
 def test_the_generator_decides_alone():
-    crops = Crops(pixels(drawn(60, 60, 1), drawn(50, 50, 2)), scale=2, progress=silent)
+    crops = PairedCrops(pixels(drawn(60, 60, 1), drawn(50, 50, 2)), scale=2, progress=silent)
     first, again, other = (crops.draw(4, 16, torch.Generator().manual_seed(seed))[1] for seed in (5, 5, 6))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -226,7 +228,7 @@ def test_the_generator_decides_alone():
 def test_every_place_and_all_eight_ways_come_up():
     picture = torch.zeros(3, 9, 9, dtype=torch.uint8)
     picture[:, 0, 1] = 1  # a mark off every axis of symmetry
-    crops = Crops([picture], scale=1, progress=silent)
+    crops = PairedCrops([picture], scale=1, progress=silent)
     _, whole = crops.draw(100, 9, torch.Generator().manual_seed(0))
     assert {tuple(index.tolist()) for index in whole[:, 0].nonzero()[:, 1:]} == {
         (0, 1), (0, 7), (1, 0), (7, 0), (1, 8), (8, 1), (7, 8), (8, 7)
@@ -236,7 +238,7 @@ def test_every_place_and_all_eight_ways_come_up():
 
 
 def test_the_middle_starts_and_ends_on_the_grid():
-    rows, columns = middle(torch.empty(3, 101, 50), 64, 4)
+    rows, columns = center_slices(torch.empty(3, 101, 50), 64, 4)
     assert (rows, columns) == (slice(16, 80), slice(0, 48))
 
 

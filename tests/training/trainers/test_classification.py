@@ -10,7 +10,7 @@ from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.training.loop import train
 from daguerre.training.recipe import Recipe, parse_recipe
-from daguerre.training.trainers.classification import jitter
+from daguerre.training.trainers.classification import jitter_colours
 
 
 def recipe(**changes: object) -> Recipe:
@@ -25,7 +25,7 @@ def recipe(**changes: object) -> Recipe:
         "data": {"parts": ["."]},
         "optimizer": {"lr": 3e-3},
         "losses": {"cross_entropy": 1.0},
-        "validation": {"every": 40, "one_in": 3},
+        "validation": {"every": 40, "fraction": 1 / 3},
     }
     return parse_recipe(table | changes)
 
@@ -64,7 +64,7 @@ def test_a_network_for_another_number_of_classes_is_refused(data, tmp_path):
 
 def test_jitter_of_no_strength_changes_nothing_and_any_other_stays_in_range():
     images = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(jitter(images, torch.Generator(), strength=0), images)
-    changed = jitter(images, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(jitter_colours(images, torch.Generator(), strength=0), images)
+    changed = jitter_colours(images, torch.Generator().manual_seed(0))
     assert (changed.min() >= 0, changed.max() <= 1) == (True, True)
     assert all(not torch.allclose(a, b, atol=0.01) for a, b in zip(images, changed, strict=True))

@@ -13,8 +13,8 @@ from daguerre.errors import RecipeError
 from daguerre.progress import silent
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.trainers import make_step
-from daguerre.training.trainers.damage_detection import FINE, crop, marked
+from daguerre.training.trainers import make_trainer
+from daguerre.training.trainers.damage_detection import FINE_WEIGHT, crop_aged, overlay
 
 AGING = {"real": ["old"], "strength": [1.5, 1.5], "untouched": 0.0}
 
@@ -22,7 +22,7 @@ AGING = {"real": ["old"], "strength": [1.5, 1.5], "untouched": 0.0}
 def recipe(**changes):
     table = {
         "name": "finder",
-        "step": "scratches",
+        "step": "damage_detection",
         "steps": 2,
         "batch": 4,
         "crop": 32,
@@ -33,7 +33,7 @@ def recipe(**changes):
         "aging": AGING,
         "optimizer": {"lr": 1e-2},
         "losses": {"cross_entropy": 1.0, "dice": 1.0},
-        "validation": {"every": 2, "one_in": 3, "crop": 32},
+        "validation": {"every": 2, "fraction": 1 / 3, "crop": 32},
     }
     return parse_recipe(table | changes)
 
@@ -51,7 +51,7 @@ def data(tmp_path_factory):
 
 def step_of(data, **changes):
     torch.manual_seed(0)
-    return make_step(recipe(**changes), data, Fabric(accelerator="cpu"), silent)
+    return make_trainer(recipe(**changes), data, Fabric(accelerator="cpu"), silent)
 
 
 def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
@@ -63,8 +63,8 @@ def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
     assert (image.shape, wanted.shape, real.shape) == ((24, 3, 32, 32), (24, 2, 32, 32), (24, 1, 1, 1))
     assert 0 < real.sum() < 24
     assert weight.shape == wanted.shape
-    assert set(weight.unique().tolist()) == {1, FINE}
-    assert (wanted[:, :1][weight[:, :1] == FINE] == 1).all(), "what is fine is lost"
+    assert set(weight.unique().tolist()) == {1, FINE_WEIGHT}
+    assert (wanted[:, :1][weight[:, :1] == FINE_WEIGHT] == 1).all(), "what is fine is lost"
     assert set(wanted.unique().tolist()) == {0, 1}
     assert (wanted.sum(1) <= 1).all(), "a pixel is lost or stained"
     sound = (wanted.sum(1, keepdim=True) == 0) & real
@@ -97,14 +97,14 @@ def test_crops_are_cut_around_damage_or_where_there_is_none_around_what_is_taken
     assert step.worth_a_look(replace(sound, kinds=kinds)).tolist() == [[9, 11]]
     numbers = torch.arange(53.0 * 61).view(1, 1, 53, 61).expand(1, 3, -1, -1)
     draws = [torch.Generator().manual_seed(seed) for seed in range(40)]
-    crops = [crop(replace(sound, image=numbers), torch.tensor([[40, 50]]), 16, draw).image for draw in draws]
+    crops = [crop_aged(replace(sound, image=numbers), torch.tensor([[40, 50]]), 16, draw).image for draw in draws]
     assert all(piece.shape == (1, 3, 16, 16) for piece in crops)
     assert 15 <= sum((piece == 40 * 61 + 50).any().item() for piece in crops) < 40
 
 
 def test_a_step_lowers_the_losses(data):
     step = step_of(data)
-    losses = [step.learn(i, torch.Generator().manual_seed(0)) for i in range(1, 13)]
+    losses = [step.training_step(i, torch.Generator().manual_seed(0)) for i in range(1, 13)]
     assert losses[0].keys() == {"cross_entropy", "dice"}
     assert losses[-1]["cross_entropy"] < losses[0]["cross_entropy"]
     assert losses[-1]["dice"] < losses[0]["dice"]
@@ -123,12 +123,12 @@ def test_what_comes_out_finds_what_the_network_in_training_found(data, tmp_path)
 def test_folding_changes_nothing_that_is_found(data):
     step = step_of(data)
     for i in range(1, 4):
-        step.learn(i, torch.Generator().manual_seed(i))
+        step.training_step(i, torch.Generator().manual_seed(i))
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     plain = weights.registry.build("DamageUNet", {"features": [4, 4]}).eval()
-    plain.load_state_dict(step.result()[1])
+    plain.load_state_dict(step.export()[1])
     with torch.no_grad():
-        torch.testing.assert_close(plain(image).sigmoid(), step.find(image), rtol=0, atol=1e-4)
+        torch.testing.assert_close(plain(image).sigmoid(), step.detect(image), rtol=0, atol=1e-4)
 
 
 def test_a_loss_that_is_not_known_is_refused(data):
@@ -139,7 +139,7 @@ def test_a_loss_that_is_not_known_is_refused(data):
 def test_a_sheet_shows_what_is_lost_in_red_and_what_is_stained_in_blue():
     found = torch.zeros(1, 2, 1, 3)
     found[0, 0, 0, 0] = found[0, 1, 0, 1] = 1
-    red, blue, sound = marked(torch.full((1, 3, 1, 3), 0.5), found)[0, :, 0].T
+    red, blue, sound = overlay(torch.full((1, 3, 1, 3), 0.5), found)[0, :, 0].T
     assert red[0] > 0.8 > red[2]
     assert blue[2] > 0.8 > blue[0]
     assert (sound == 0.5).all()

@@ -11,13 +11,13 @@ from daguerre.progress import silent
 from daguerre.training.data.blur import Blur
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.trainers.denoising import Texture, deconvolved, spoil
+from daguerre.training.trainers.denoising import DenoisingTrainer, blur_and_deconvolve, degrade_texture
 
 
 def recipe(**changes):
     table = {
         "name": "texture",
-        "step": "texture",
+        "step": "denoising",
         "steps": 150,
         "batch": 4,
         "crop": 32,
@@ -28,7 +28,7 @@ def recipe(**changes):
         "aging": {"unharmed": 1.0},
         "optimizer": {"lr": 1e-2},
         "losses": {"sound": 0.1, "l1": 0.3},
-        "validation": {"every": 150, "one_in": 3, "crop": 32},
+        "validation": {"every": 150, "fraction": 1 / 3, "crop": 32},
     }
     return parse_recipe(table | changes)
 
@@ -51,8 +51,8 @@ def test_a_short_training_takes_noise_away(data, tmp_path):
 
 
 def test_batches_are_drawn_anew_and_the_same_by_the_same_chance(data):
-    made = Texture(recipe(), data, Fabric(accelerator="cpu"), silent)
-    first, other, again = (made.make(torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
+    made = DenoisingTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
+    first, other, again = (made.make_batch(torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
     assert first[0].shape == first[1].shape == (4, 3, 32, 32)
     assert torch.equal(first[0], again[0])
     assert not torch.equal(first[0], other[0])
@@ -60,12 +60,12 @@ def test_batches_are_drawn_anew_and_the_same_by_the_same_chance(data):
 
 def test_a_blur_is_as_wide_as_it_is_and_a_slight_one_is_undone():
     image = torch.rand(1, 3, 48, 48)
-    assert Blur().wide == 0
-    assert Blur(sigma=1.3).wide == 1.3
-    assert Blur(factor=2.0).wide == pytest.approx(0.92)
-    assert Blur(sigma=1.0, factor=2.0).wide == pytest.approx(1.36, abs=0.01)
-    assert torch.equal(Blur(sigma=0.5).left(image), image)
-    assert torch.equal(Blur(sigma=1.3).left(image), texture.blur(image, sigma=1.3))
+    assert Blur().equivalent_sigma == 0
+    assert Blur(sigma=1.3).equivalent_sigma == 1.3
+    assert Blur(factor=2.0).equivalent_sigma == pytest.approx(0.92)
+    assert Blur(sigma=1.0, factor=2.0).equivalent_sigma == pytest.approx(1.36, abs=0.01)
+    assert torch.equal(Blur(sigma=0.5).denoising_target(image), image)
+    assert torch.equal(Blur(sigma=1.3).denoising_target(image), texture.blur(image, sigma=1.3))
 
 
 def test_what_blurred_an_aged_photograph_is_known():
@@ -81,7 +81,7 @@ def test_what_was_blurred_and_deconvolved_is_near_to_what_it_was():
     coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     image = torch.nn.functional.interpolate(coarse, (64, 64), mode="bicubic").clamp(0, 1)
     apart = [
-        (deconvolved(image, torch.Generator().manual_seed(seed)) - image).square().mean().sqrt().item()
+        (blur_and_deconvolve(image, torch.Generator().manual_seed(seed)) - image).square().mean().sqrt().item()
         for seed in range(8)
     ]
     assert 0 < min(apart) < max(apart) < 0.08
@@ -91,11 +91,11 @@ def test_what_was_blurred_and_deconvolved_is_near_to_what_it_was():
 def test_spoilt_textures_keep_their_tones():
     image = torch.full((1, 3, 64, 64), 0.5)
     for seed in range(8):
-        spoilt, wanted = spoil(image, torch.Generator().manual_seed(seed))
+        spoilt, wanted = degrade_texture(image, torch.Generator().manual_seed(seed))
         torch.testing.assert_close(wanted, image)
         assert spoilt.shape == image.shape
         assert abs(spoilt.mean().item() - 0.5) < 0.02
-    assert len({spoil(image, torch.Generator().manual_seed(seed))[0].std().item() for seed in range(8)}) > 4
+    assert len({degrade_texture(image, torch.Generator().manual_seed(seed))[0].std().item() for seed in range(8)}) > 4
 
 
 def test_another_network_is_refused(data, tmp_path):

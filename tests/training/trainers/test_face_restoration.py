@@ -11,7 +11,7 @@ from daguerre.images.resample import resize_bicubic
 from daguerre.networks.vgg import VGG19
 from daguerre.tasks.faces.detection import Face
 from daguerre.training.data import faces as restored_faces
-from daguerre.training.data.faces import RestoredFaces, found
+from daguerre.training.data.faces import RestoredFaces, detect_face
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -27,8 +27,8 @@ class Plain:
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """Drawn faces, a narrow network that looks at them, and few and small examples."""
-    monkeypatch.setattr(restored_faces, "SIZES", (24, 40))
-    monkeypatch.setattr(module, "TRIALS", 3)
+    monkeypatch.setattr(restored_faces, "FACE_SIDES", (24, 40))
+    monkeypatch.setattr(module, "VALIDATION_FACES", 3)
     (tmp_path / "faces").mkdir()
     for i in range(4):
         pixels = np.random.default_rng(i).integers(0, 255, (6, 6, 3), np.uint8)
@@ -42,7 +42,7 @@ def data(tmp_path, monkeypatch):
 def recipe(data, **changes):
     table = {
         "name": "tiny",
-        "step": "faces",
+        "step": "face_restoration",
         "steps": 2,
         "batch": 2,
         "network": FACE,
@@ -51,7 +51,7 @@ def recipe(data, **changes):
         "optimizer": {"lr": 1e-3},
         "losses": {"l1": 1.0},
         "perceptual": {"weights": str(data / "narrow.safetensors")},
-        "validation": {"every": 2, "one_in": 3},
+        "validation": {"every": 2, "fraction": 1 / 3},
     }
     return parse_recipe(table | changes)
 
@@ -95,7 +95,7 @@ def test_recipes_that_do_not_fit_are_refused(data, changes, problem):
 def test_a_face_is_cut_out_by_where_it_is_found_in_what_was_restored(data):
     examples = RestoredFaces(recipe(data), Plain, 32)
     made = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
-    whole = examples.cut(made, 1 - made)
+    whole = examples.crop_pair(made, 1 - made)
     assert (whole.float().sum(0) - 255).abs().max() <= 1  # both are cut alike
     seen = []
 
@@ -103,17 +103,17 @@ def test_a_face_is_cut_out_by_where_it_is_found_in_what_was_restored(data):
         seen.append((picture.height, picture.width))
         return [Face(10, 10, 4), Face(20, 18, 30, 0.5), Face(0, 0, 60)]
 
-    examples.find = find
-    part = examples.cut(made, 1 - made)
+    examples.finder = find
+    part = examples.crop_pair(made, 1 - made)
     assert seen == [(60, 60)]
-    assert found(find, made) == Face(10, 8, 30, 0.5)
+    assert detect_face(find, made) == Face(10, 8, 30, 0.5)
     assert not torch.equal(part, whole)
 
 
 def test_where_no_face_is_found_all_is_shown(data):
     examples = RestoredFaces(recipe(data), Plain, 32)
-    examples.find = lambda picture: []
+    examples.finder = lambda picture: []
     image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    shown = examples.cut(image, image)[:1].float() / 255
+    shown = examples.crop_pair(image, image)[:1].float() / 255
     assert (shown - resize_bicubic(image, 32, 32)).abs().max() < 0.2
     assert psnr(shown, resize_bicubic(image, 32, 32).clamp(0, 1), channel="rgb") > 25

@@ -9,13 +9,13 @@ from daguerre.errors import RecipeError
 from daguerre.progress import silent
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.trainers.stain_removal import Stains, framed, spoilt
+from daguerre.training.trainers.stain_removal import StainRemovalTrainer, add_stains, random_square
 
 
 def recipe(**changes):
     table = {
         "name": "stains",
-        "step": "stains",
+        "step": "stain_removal",
         "steps": 150,
         "batch": 6,
         "crop": 64,
@@ -26,7 +26,7 @@ def recipe(**changes):
         "aging": {"pool": 12, "strength": [0.2, 0.5], "real": ["old"]},
         "optimizer": {"lr": 5e-3},
         "losses": {"cross_entropy": 0.2, "inside": 1.0, "l1": 1.0, "edges": 0.5},
-        "validation": {"every": 150, "one_in": 3},
+        "validation": {"every": 150, "fraction": 1 / 3},
     }
     return parse_recipe(table | changes)
 
@@ -52,11 +52,11 @@ def test_a_short_training_lightens_stains(data, tmp_path):
 
 
 def test_the_pool_is_the_same_every_time_and_batches_are_stained_anew(data):
-    made = Stains(recipe(), data, Fabric(accelerator="cpu"), silent)
-    assert torch.equal(made.pool, Stains(recipe(), data, Fabric(accelerator="cpu"), silent).pool)
+    made = StainRemovalTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
+    assert torch.equal(made.pool, StainRemovalTrainer(recipe(), data, Fabric(accelerator="cpu"), silent).pool)
     assert (made.pool.shape, made.pool.dtype) == ((12, 3, 64, 64), torch.uint8)
     generator = torch.Generator().manual_seed(0)
-    first, again = made.make(generator), made.make(generator)
+    first, again = made.make_batch(generator), made.make_batch(generator)
     assert first[0].shape == first[1].shape == (6, 3, 64, 64)
     assert not torch.equal(first[0], again[0])
     changed = (first[0] != first[1]).flatten(1).any(1)
@@ -64,7 +64,7 @@ def test_the_pool_is_the_same_every_time_and_batches_are_stained_anew(data):
 
 
 def test_real_photographs_are_held_out_too(data):
-    stained, clean = Stains(recipe(), data, Fabric(accelerator="cpu"), silent).trials
+    stained, clean = StainRemovalTrainer(recipe(), data, Fabric(accelerator="cpu"), silent).validation_set
     assert stained.shape == clean.shape
     assert (stained != clean).flatten(1).any(1).all()
 
@@ -72,7 +72,7 @@ def test_real_photographs_are_held_out_too(data):
 def test_a_stain_darkens_and_leaves_grey_grey():
     image = torch.full((1, 3, 64, 64), 0.8)
     for seed in range(8):
-        made = spoilt(image, torch.Generator().manual_seed(seed)).image
+        made = add_stains(image, torch.Generator().manual_seed(seed)).image
         assert torch.equal(made[:, 0], made[:, 1])
         assert made.mean() < image.mean() + 0.01
 
@@ -80,13 +80,13 @@ def test_a_stain_darkens_and_leaves_grey_grey():
 def test_a_frame_is_a_square_piece():
     picture = torch.randint(0, 256, (3, 100, 300), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     for seed in range(20):
-        piece = framed(picture, 48, torch.Generator().manual_seed(seed))
+        piece = random_square(picture, 48, torch.Generator().manual_seed(seed))
         assert piece.shape == (1, 3, 48, 48)
         assert 0 <= piece.min() <= piece.max() <= 1
 
 
 def test_another_network_or_loss_is_refused(data):
     with pytest.raises(RecipeError, match="trains StainUNet, not SRCNN"):
-        Stains(recipe(network={"name": "SRCNN"}), data, Fabric(accelerator="cpu"), silent)
+        StainRemovalTrainer(recipe(network={"name": "SRCNN"}), data, Fabric(accelerator="cpu"), silent)
     with pytest.raises(RecipeError, match="no loss 'l2'"):
-        Stains(recipe(losses={"l2": 1.0}), data, Fabric(accelerator="cpu"), silent)
+        StainRemovalTrainer(recipe(losses={"l2": 1.0}), data, Fabric(accelerator="cpu"), silent)

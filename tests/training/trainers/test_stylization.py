@@ -10,9 +10,9 @@ from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import silent
-from daguerre.training.loop import chance, train
+from daguerre.training.loop import seeded_generator, train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.trainers.stylization import Stylising
+from daguerre.training.trainers.stylization import StylizationTrainer
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 WIDTH = 1 / 16
@@ -21,7 +21,7 @@ WIDTH = 1 / 16
 def recipe(**changes):
     table = {
         "name": "any",
-        "step": "stylising",
+        "step": "stylization",
         "steps": 30,
         "batch": 2,
         "crop": 32,
@@ -33,7 +33,7 @@ def recipe(**changes):
             "arguments": {"style": 8, "features": 4, "blocks": 1, "width": WIDTH, "hidden": 8},
         },
         "data": {"parts": ["photos"]},
-        "style": {"parts": ["styles"], "crop": 32, "one_in": 3},
+        "style": {"parts": ["styles"], "crop": 32, "fraction": 1 / 3},
         "optimizer": {"lr": 1e-2},
         "losses": {
             "content": 1.0,
@@ -43,7 +43,7 @@ def recipe(**changes):
             "style": 1.0,
             "total_variation": 0.01,
         },
-        "validation": {"every": 30, "one_in": 3, "crop": 48},
+        "validation": {"every": 30, "fraction": 1 / 3, "crop": 48},
     }
     return parse_recipe(table | changes)
 
@@ -78,8 +78,8 @@ def test_thirty_steps_bring_photographs_nearer_to_styles_never_seen(data, tmp_pa
 
 
 def test_the_predictor_gets_the_eye_of_the_losses_and_never_changes_it(data):
-    step = Stylising(recipe(), data, Fabric(accelerator="cpu"), silent)
-    step.learn(1, chance(0, 1, 0))
+    step = StylizationTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
+    step.training_step(1, seeded_generator(0, 1, 0))
     network, weights_kept = step.result()
     for name, value in network.predictor.eye.state_dict().items():
         assert value.equal(step.eye.state_dict()[name])
@@ -89,9 +89,9 @@ def test_the_predictor_gets_the_eye_of_the_losses_and_never_changes_it(data):
 
 def test_shares_are_those_of_the_plan(data):
     plan = {"parts": ["styles"], "crop": 32, "own": 0.2, "weakened": 0.3, "mixed": 0.4, "first_own": 1}
-    step = Stylising(recipe(style=plan, batch=2000), data, Fabric(accelerator="cpu"), silent)
-    assert step.draw_shares(1, chance(0, 1, 0)).eq(torch.tensor([0.0, 1.0, 0.0])).all()
-    shares = step.draw_shares(2, chance(0, 2, 0))
+    step = StylizationTrainer(recipe(style=plan, batch=2000), data, Fabric(accelerator="cpu"), silent)
+    assert step.draw_shares(1, seeded_generator(0, 1, 0)).eq(torch.tensor([0.0, 1.0, 0.0])).all()
+    shares = step.draw_shares(2, seeded_generator(0, 2, 0))
     torch.testing.assert_close(shares.sum(1), torch.ones(2000))
     own = (shares[:, 1] == 1).float().mean().item()
     weakened = ((shares[:, 1] > 0) & (shares[:, 1] < 1)).float().mean().item()
@@ -100,12 +100,12 @@ def test_shares_are_those_of_the_plan(data):
 
 
 def test_a_palette_apart_is_told_by_how_far(data):
-    step = Stylising(recipe(), data, Fabric(accelerator="cpu"), silent)
+    step = StylizationTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
     pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mine = torch.tensor([[0.0, 1.0, 0.0]]).expand(2, 3)
     logits = pictures.clamp(0.02, 0.98).logit()
-    assert step.palette(logits.flip(3), pictures, pictures, mine, chance(0, 1, 0)) < 1e-6
-    darker = step.palette(logits - 0.2, pictures, pictures, mine, chance(0, 1, 0))
+    assert step.palette(logits.flip(3), pictures, pictures, mine, seeded_generator(0, 1, 0)) < 1e-6
+    darker = step.palette(logits - 0.2, pictures, pictures, mine, seeded_generator(0, 1, 0))
     assert 0.05 < darker < 0.35
 
 
@@ -123,4 +123,4 @@ def test_recipes_that_do_not_fit_are_refused(changes, message, data):
     if "style" in changes:
         plan = dataclasses.replace(plan, style=None)
     with pytest.raises(RecipeError, match=message):
-        Stylising(plan, data, Fabric(accelerator="cpu"), silent)
+        StylizationTrainer(plan, data, Fabric(accelerator="cpu"), silent)

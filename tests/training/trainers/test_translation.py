@@ -8,7 +8,7 @@ from daguerre.errors import RecipeError
 from daguerre.networks.compact_vae import CompactVAE
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
-from daguerre.training.trainers.translation import seen
+from daguerre.training.trainers.translation import mix_masks
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 VAE = {"name": "CompactVAE", "arguments": {"features": 4, "blocks": 1}}
@@ -43,7 +43,7 @@ def recipe(data, **changes):
         "autoencoders": {name: str(data / f"{name}.safetensors") for name in ("old", "clean")},
         "optimizer": {"lr": 1e-3},
         "losses": {"l1": 1.0, "hole": 0.1, "latent": 0.1},
-        "validation": {"every": 1, "one_in": 3, "crop": 32},
+        "validation": {"every": 1, "fraction": 1 / 3, "crop": 32},
     }
     return parse_recipe(table | changes)
 
@@ -60,9 +60,9 @@ VARIANTS = {
         "losses": {"l1": 1.0, "adversarial": 0.1, "feature_matching": 0.1},
         "discriminator": IMAGES,
     },
-    "autoencoding": {"step": "autoencoding", "network": VAE, "losses": {"l1": 1.0, "kl": 1e-3}, "autoencoders": None},
+    "autoencoding": {"step": "autoencoder", "network": VAE, "losses": {"l1": 1.0, "kl": 1e-3}, "autoencoders": None},
     "shared autoencoding": {
-        "step": "autoencoding",
+        "step": "autoencoder",
         "network": VAE,
         "losses": {"l1": 1.0, "kl": 1e-3, "adversarial": 0.1},
         "discriminator": LATENTS,
@@ -127,8 +127,8 @@ def test_recipes_that_make_no_sense_are_refused(data, tmp_path, changes, message
 def test_masks_are_told_or_found_and_widened_but_never_shrunk():
     told, found = torch.zeros(2, 200, 1, 9, 9)
     told[..., 4, 4] = 1
-    masks = seen(told, found, torch.Generator().manual_seed(0))
+    masks = mix_masks(told, found, torch.Generator().manual_seed(0))
     areas = masks.sum((1, 2, 3))
     assert set(areas.tolist()) == {0.0, 1.0, 9.0, 25.0}
     assert 0.5 < (areas == 0).float().mean() < 0.7
-    assert (seen(told, told, torch.Generator().manual_seed(0)) >= told).all()
+    assert (mix_masks(told, told, torch.Generator().manual_seed(0)) >= told).all()

@@ -1,4 +1,4 @@
-"""What ageing is made of: colours, seeded numbers, smooth noise, places in the picture.
+"""What ageing is made of: colours, seeded random numbers, smooth noise, pixel coordinates.
 
 Generators may live on any device; what is drawn there is moved to the picture, so that a generator on the CPU gives the
 same damage on every device.
@@ -14,7 +14,7 @@ __all__ = [
     "Colour",
     "border_distance",
     "colour",
-    "places",
+    "pixel_coordinates",
     "smooth_noise",
     "smoothstep",
     "uniform",
@@ -60,7 +60,7 @@ def smooth_noise(like: Tensor, size: float, generator: torch.Generator, octaves:
     return scale * F.interpolate(total, size=(height, width), mode="bicubic", align_corners=True)
 
 
-def places(like: Tensor) -> tuple[Tensor, Tensor]:
+def pixel_coordinates(like: Tensor) -> tuple[Tensor, Tensor]:
     """Rows (1, 1, H, 1) and columns (1, 1, 1, W) of the pixels of `like` (B, …, H, W)."""
     height, width = like.shape[-2:]
     rows = torch.arange(height, device=like.device, dtype=like.dtype)
@@ -70,7 +70,7 @@ def places(like: Tensor) -> tuple[Tensor, Tensor]:
 
 def border_distance(like: Tensor) -> Tensor:
     """How far each pixel of `like` (B, …, H, W) is from the nearest border, in pixels (1, 1, H, W), from 0.5."""
-    y, x = places(like)
+    y, x = pixel_coordinates(like)
     height, width = like.shape[-2:]
     return torch.minimum(torch.minimum(y, height - 1 - y), torch.minimum(x, width - 1 - x)) + 0.5
 

@@ -13,7 +13,7 @@ from daguerre.degradation.aging.noise import (
     Colour,
     border_distance,
     colour,
-    places,
+    pixel_coordinates,
     smooth_noise,
     smoothstep,
     uniform,
@@ -44,7 +44,7 @@ def crease(
         angle: of the fold in degrees from the columns' axis; nothing for any.
         paper: what shows where emulsion is lost.
     """
-    y, x = places(image)
+    y, x = pixel_coordinates(image)
     height, width_of_all = image.shape[-2:]
     turn = uniform(image, 0, math.pi, generator) if angle is None else math.radians(angle)
     turn = turn + uniform(image, -0.05, 0.05, generator)
@@ -114,7 +114,7 @@ def torn_corner(
         size: distance of the tear from the corner, in pixels.
         rim, paper, backing: as in `torn_edge`.
     """
-    y, x = places(image)
+    y, x = pixel_coordinates(image)
     height, width = image.shape[-2:]
     bottom, right = (uniform(image, -1, 1, generator) > 0 for _ in range(2))
     down, across = torch.where(bottom, height - 1 - y, y), torch.where(right, width - 1 - x, x)
@@ -125,9 +125,9 @@ def torn_corner(
     return tear(image, inside, rim, paper, backing, generator)
 
 
-def blob(image: Tensor, radius: float, rough: float, generator: torch.Generator) -> Tensor:
+def outline_distance(image: Tensor, radius: float, rough: float, generator: torch.Generator) -> Tensor:
     """Distance in pixels to the outline of a roundish shape anywhere in the picture, (B, 1, H, W), negative inside."""
-    y, x = places(image)
+    y, x = pixel_coordinates(image)
     height, width = image.shape[-2:]
     row, column = uniform(image, 0, height, generator), uniform(image, 0, width, generator)
     stretch = uniform(image, 0.7, 1.4, generator)
@@ -150,7 +150,7 @@ def hole(
         radius: in pixels.
         rim, paper, backing: as in `torn_edge`.
     """
-    return tear(image, blob(image, radius, 0.15, generator), rim, paper, backing, generator)
+    return tear(image, outline_distance(image, radius, 0.15, generator), rim, paper, backing, generator)
 
 
 def stain(
@@ -170,7 +170,7 @@ def stain(
         opacity: in its middle, in [0, 1].
         soft: how wide its edge is, as a part of the radius.
     """
-    within = smoothstep(0.5 - blob(image, radius, 0.25, generator) / (soft * radius))
+    within = smoothstep(0.5 - outline_distance(image, radius, 0.25, generator) / (soft * radius))
     cloudy = 1 + 0.25 * smooth_noise(image, radius / 2, generator, 4)
     density = (opacity * within * cloudy).clamp(0, 1)
     return tint(image, image * torch.lerp(torch.ones_like(image), colour(ink, image).expand_as(image), density))
@@ -192,7 +192,7 @@ def tide_line(
         width: of the line in pixels, where it is soft.
         ink, opacity: of the line, as in `stain`.
     """
-    outside = blob(image, radius, 0.3, generator)
+    outside = outline_distance(image, radius, 0.3, generator)
     depth = outside.clamp(max=0).abs()
     line = torch.exp(-depth / width) + 0.5 * torch.exp(-((depth - 5 * width) / width).abs())  # it dried in two steps
     wet = (0.5 - outside).clamp(0, 1)
@@ -216,7 +216,7 @@ def tape(
         width, length: in pixels.
         ink, opacity: as in `stain`.
     """
-    y, x = places(image)
+    y, x = pixel_coordinates(image)
     height, width_of_all = image.shape[-2:]
     turn = uniform(image, -0.4, 0.4, generator) + math.pi / 2 * (uniform(image, 0, 1, generator) > 0.5)
     row, column = uniform(image, 0.1, 0.9, generator) * height, uniform(image, 0.1, 0.9, generator) * width_of_all

@@ -16,14 +16,14 @@ from torch import Tensor
 from daguerre.degradation.aging.noise import Colour, colour, uniform
 from daguerre.degradation.aging.strokes import cover, jitter, wander
 
-__all__ = ["SEEN", "dust", "fibres", "lay", "scratches", "spots", "tint", "writing"]
+__all__ = ["VISIBLE", "dust", "fibres", "lay", "scratches", "spots", "tint", "writing"]
 
-SEEN = 0.04
+VISIBLE = 0.04
 """Least change of a channel that counts as damage, in [0, 1]: ten levels of 8 bits, about what an eye finds."""
 
 
 def lay(image: Tensor, over: Tensor, coverage: Tensor, *, gone: bool = False) -> tuple[Tensor, Tensor]:
-    """Lay something opaque over an image: pixels that it would change by less than `SEEN` are left as they were.
+    """Lay something opaque over an image: pixels that it would change by less than `VISIBLE` are left as they were.
 
     So the mask holds exactly the pixels that changed. A white scratch on a white sky, which no one sees, is not in it.
 
@@ -33,16 +33,16 @@ def lay(image: Tensor, over: Tensor, coverage: Tensor, *, gone: bool = False) ->
         gone: the paper itself is missing where the coverage is over a half: that is damage, whatever it looks like.
     """
     changed = torch.lerp(image, over.expand_as(image), coverage)
-    mask = (changed - image).abs().amax(1, keepdim=True) >= SEEN
+    mask = (changed - image).abs().amax(1, keepdim=True) >= VISIBLE
     if gone:
         mask |= coverage > 0.5
     return torch.where(mask, changed, image), mask.to(image.dtype)
 
 
 def tint(image: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
-    """Accept a change with soft edges as it is; the mask holds the pixels where it matters, by `SEEN` or more."""
+    """Accept a change with soft edges as it is; the mask holds the pixels where it matters, by `VISIBLE` or more."""
     changed = changed.clamp(0, 1)
-    return changed, ((changed - image).abs().amax(1, keepdim=True) >= SEEN).to(image.dtype)
+    return changed, ((changed - image).abs().amax(1, keepdim=True) >= VISIBLE).to(image.dtype)
 
 
 def scratches(

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from daguerre.degradation.aging.noise import places, white_noise
+from daguerre.degradation.aging.noise import pixel_coordinates, white_noise
 from daguerre.degradation.jpeg import jpeg
 from daguerre.images.filters import gaussian
 from daguerre.images.resample import resize_bicubic
@@ -94,7 +94,7 @@ def halftone(
         angle: of the screen in degrees.
         contrast: hardness of the dots' edges; high is ink or paper and nothing between.
     """
-    y, x = places(image)
+    y, x = pixel_coordinates(image)
     turn = math.radians(angle)
     along = (x * math.cos(turn) + y * math.sin(turn)) * (2 * math.pi / period)
     across = (y * math.cos(turn) - x * math.sin(turn)) * (2 * math.pi / period)

@@ -10,7 +10,7 @@ from daguerre.degradation.aging.noise import (
     Colour,
     border_distance,
     colour,
-    places,
+    pixel_coordinates,
     smooth_noise,
     smoothstep,
 )
@@ -109,7 +109,7 @@ def vignette(image: Tensor, *, strength: float = 0.3, white: bool = False, start
         white: towards white instead of black.
         start: where it begins, as a part of the way from the middle to the corner.
     """
-    y, x = places(image)
+    y, x = pixel_coordinates(image)
     height, width = image.shape[-2:]
     away = (((y + 0.5) / height * 2 - 1) ** 2 + ((x + 0.5) / width * 2 - 1) ** 2).div(2).sqrt()  # corner: 1
     loss = min(strength, 1.0) * smoothstep((away - start) / (1 - start))

@@ -1,4 +1,4 @@
-"""Old photographs to train restoration on: new ones aged as they are drawn, and real ones."""
+"""Old photographs to train restoration on: clean ones aged as they are drawn, and real ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +11,18 @@ from torch.nn import functional as F
 
 from daguerre.degradation.aging import Aged, age
 from daguerre.progress import ProgressCallback
-from daguerre.training.data.pictures import hold_out, load_pictures, middle, turned
-from daguerre.training.prefetch import Ahead
+from daguerre.training.data.pictures import center_slices, hold_out, load_pictures, orient
+from daguerre.training.prefetch import Prefetcher
 from daguerre.training.recipe import Recipe
 
-__all__ = ["AgedBatch", "AgedPictures"]
+__all__ = ["AgedBatch", "AgedPictures", "draw_picture", "random_crop"]
 
-
-PRINTED = 0.5  # of what is left untouched is a print as it was when new
+NEW_PRINTS = 0.5  # of the examples left untouched are prints as they were when new, sepia among them
 
 
 @dataclass(frozen=True)
 class AgedBatch:
-    """Examples in [0, 1]; as `Aged` has them, (B, 3, H, W) and the mask (B, 1, H, W), 1 = damaged."""
+    """Examples in [0, 1]; fields as of `Aged`: images (B, 3, H, W), the mask (B, 1, H, W), 1 = damaged."""
 
     image: Tensor
     clean: Tensor
@@ -35,7 +34,7 @@ class AgedPictures:
     """Crops of clean pictures, each aged anew when it is drawn, and crops of real old photographs.
 
     Args:
-        least: pictures with a side below this many pixels are left out; the recipe's crop unless said.
+        least: pictures with a side below this many pixels are left out; the recipe's crop unless given.
 
     Raises:
         DataError: the pictures cannot be used.
@@ -47,12 +46,12 @@ class AgedPictures:
         self.recipe, self.fabric = recipe, fabric
         least = least or recipe.crop
         self.left_out: list[str] = []
-        self.parts: list[list[Tensor]] = []  # of clean pictures to train on
-        self.held_out: list[list[Tensor]] = []  # of each part, never trained on
+        self.clean: list[list[Tensor]] = []  # by part of the data
+        self.clean_held_out: list[list[Tensor]] = []  # by part, never trained on
         for part in recipe.data.parts:
             training, held_out = self.load(data, part, least, progress)
-            self.parts.append(list(training.values()))
-            self.held_out.append(held_out)
+            self.clean.append(list(training.values()))
+            self.clean_held_out.append(held_out)
         self.real: list[Tensor] = []
         self.worn: list[bool] = []  # which of them have damage of their own
         self.real_held_out: list[Tensor] = []
@@ -61,8 +60,9 @@ class AgedPictures:
             self.real += training.values()
             self.worn += [Path(name).name in recipe.aging.worn for name in training]
             self.real_held_out += held_out
-        self.ahead = Ahead(self.make, recipe, fabric)
-        self.halves = [[halved(picture) for picture in part] for part in self.parts]
+        self.part_shares = [recipe.aging.shares.get(part, 1.0) for part in recipe.data.parts]
+        self.prefetch = Prefetcher(self.make_batch, recipe, fabric)
+        self.half_size = [[half_size(picture) for picture in part] for part in self.clean]
 
     def load(
         self, data: Path, part: str, least: int, progress: ProgressCallback
@@ -70,23 +70,24 @@ class AgedPictures:
         """Pictures of one part of the data to train on, by name, and those held out."""
         pictures, left_out = load_pictures(data, [part], least=least, progress=progress)
         self.left_out += left_out
-        held_out = hold_out(pictures, self.recipe.validation.one_in)
+        held_out = hold_out(pictures, self.recipe.validation.fraction)
         training = {name: picture for name, picture in pictures.items() if name not in held_out}
         return training, [pictures[name] for name in sorted(held_out)]
 
     def draw(self, step: int, generator: torch.Generator) -> AgedBatch:
-        """The batch of iteration `step`, of the recipe's size and crop."""
-        aged = self.ahead(step, generator)
+        """The batch of iteration `step`, of the recipe's size and crop, on the device."""
+        batch = self.prefetch(step, generator)
         return AgedBatch(
-            image=self.ready(aged.image),
-            clean=self.ready(aged.clean),
-            toned=self.ready(aged.toned),
-            mask=self.ready(aged.mask),
+            image=self.to_device(batch.image),
+            clean=self.to_device(batch.clean),
+            toned=self.to_device(batch.toned),
+            mask=self.to_device(batch.mask),
         )
 
-    def make(self, generator: torch.Generator) -> AgedBatch:
+    def make_batch(self, generator: torch.Generator) -> AgedBatch:
         """A batch, on the processor."""
-        aged = [self.age(self.cut(part, generator), generator) for part in self.choose(self.recipe.batch, generator)]
+        parts = self.draw_parts(self.recipe.batch, generator)
+        aged = [self.age(self.crop_clean(part, generator), generator) for part in parts]
         return AgedBatch(
             image=torch.cat([one.image for one in aged]),
             clean=torch.cat([one.clean for one in aged]),
@@ -94,30 +95,29 @@ class AgedPictures:
             mask=torch.cat([one.mask for one in aged]),
         )
 
-    def choose(self, count: int, generator: torch.Generator) -> list[int]:
-        """Parts of the clean pictures, as often as the recipe says."""
-        shares = torch.tensor([self.recipe.aging.shares.get(part, 1.0) for part in self.recipe.data.parts])
-        return torch.multinomial(shares, count, replacement=True, generator=generator).tolist()
+    def draw_parts(self, count: int, generator: torch.Generator) -> list[int]:
+        """Numbers of parts of the clean pictures, each as often as the recipe's shares say."""
+        return torch.multinomial(torch.tensor(self.part_shares), count, replacement=True, generator=generator).tolist()
 
-    def cut(self, part: int, generator: torch.Generator, *, side: int = 0) -> Tensor:
-        """A crop (1, 3, side, side) in [0, 1] of one part, from a picture or its half; the recipe's unless said.
+    def crop_clean(self, part: int, generator: torch.Generator, *, side: int = 0) -> Tensor:
+        """A crop (1, 3, side, side) in [0, 1] of one part, from a picture or its half; the recipe's unless given.
 
-        A picture with a side below `side`, but not below the recipe's crop, gives all of that side.
+        From a picture with a side below `side`, but not below the recipe's crop, all of that side.
         """
-        small = torch.rand((), generator=generator).item() < self.recipe.aging.half
-        picture = pick((self.halves if small else self.parts)[part], generator)
+        half = torch.rand((), generator=generator).item() < self.recipe.aging.half
+        picture = draw_picture((self.half_size if half else self.clean)[part], generator)
         if min(picture.shape[1:]) < self.recipe.crop:
-            picture = pick(self.parts[part], generator)
-        return cut(picture, side or self.recipe.crop, generator)
+            picture = draw_picture(self.clean[part], generator)
+        return random_crop(picture, side or self.recipe.crop, generator)
 
     def age(self, image: Tensor, generator: torch.Generator, *, damage: bool = True, unit: float | None = None) -> Aged:
         """Age one picture as the recipe says; `damage` and `unit` as of `daguerre.degradation.aging.age`.
 
-        Of those that stay untouched some are prints as they were when new, sepia among them: nothing to undo either.
+        Of those left untouched some are prints as they were when new: nothing to undo either.
         """
         untouched, strength, unharmed = torch.rand(3, generator=generator).tolist()
         low, high = self.recipe.aging.strength
-        if untouched < PRINTED * self.recipe.aging.untouched:
+        if untouched < NEW_PRINTS * self.recipe.aging.untouched:
             return age(image, seed=generator, strength=0.0, unit=unit)
         if untouched < self.recipe.aging.untouched:
             return Aged(image=image, clean=image, toned=image, kinds=torch.zeros_like(image[:, :1]).byte(), record={})
@@ -125,39 +125,43 @@ class AgedPictures:
         return age(image, seed=generator, strength=low + (high - low) * strength, damage=damage, unit=unit)
 
     def draw_real(self, generator: torch.Generator) -> Tensor:
-        """Crops (B, 3, crop, crop) of really old photographs, in [0, 1] on the device."""
-        crops = [cut(pick(self.real, generator), self.recipe.crop, generator) for _ in range(self.recipe.batch)]
-        return self.ready(torch.cat(crops))
+        """Crops (B, 3, crop, crop) of real old photographs, in [0, 1] on the device."""
+        crops = [
+            random_crop(draw_picture(self.real, generator), self.recipe.crop, generator)
+            for _ in range(self.recipe.batch)
+        ]
+        return self.to_device(torch.cat(crops))
 
-    def trials(self, count: int, *, multiple: int = 8) -> list[Aged]:
-        """The middles of pictures held out, spread over the parts, each aged in its own way, always the same."""
-        each = -(-count // len(self.held_out))
-        chosen = [picture for part in self.held_out for picture in part[:: max(len(part) // each, 1)][:each]]
-        aged = []
-        for seed, picture in enumerate(chosen):
-            rows, columns = middle(picture, self.recipe.validation.crop, multiple)
-            aged.append(age(picture[None, :, rows, columns].float() / 255, seed=seed))
-        return aged
+    def validation_set(self, count: int, *, multiple: int = 8) -> list[Aged]:
+        """The centers of pictures held out, spread over the parts, each aged in its own way, always the same."""
+        each = -(-count // len(self.clean_held_out))
+        chosen = [picture for part in self.clean_held_out for picture in part[:: max(len(part) // each, 1)][:each]]
+        return [age(self.center(picture, multiple), seed=seed) for seed, picture in enumerate(chosen)]
 
-    def ready(self, images: Tensor) -> Tensor:
-        """Images on the device."""
+    def center(self, picture: Tensor, multiple: int) -> Tensor:
+        """The center (1, 3, h, w) in [0, 1] of a picture, as large as the recipe validates on."""
+        rows, columns = center_slices(picture, self.recipe.validation.crop, multiple)
+        return picture[None, :, rows, columns].float() / 255
+
+    def to_device(self, images: Tensor) -> Tensor:
         return images.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
 
 
-def pick(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+def draw_picture(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """One of several pictures, all alike likely."""
     return pictures[int(torch.randint(len(pictures), (), generator=generator))]
 
 
-def cut(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A piece (1, 3, side, side) in [0, 1] of a picture (3, H, W) uint8, smaller where it is, mirrored at random."""
+def random_crop(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """A piece (1, 3, side, side) in [0, 1] of a picture (3, H, W) uint8, smaller where it is, flipped at random."""
     _, height, width = picture.shape
-    y, x, way = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
+    y, x, flip = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
     top, left = int(y * max(height - side + 1, 1)), int(x * max(width - side + 1, 1))
     piece = picture[:, top : top + side, left : left + side]
-    return turned(piece, int(way * 2))[None].float() / 255
+    return orient(piece, int(flip * 2))[None].float() / 255
 
 
-def halved(picture: Tensor) -> Tensor:
+def half_size(picture: Tensor) -> Tensor:
     """A picture (3, H, W) uint8 at half the size."""
     small = F.interpolate(picture[None].float(), scale_factor=0.5, mode="bilinear", antialias=True)
     return small[0].round().byte()

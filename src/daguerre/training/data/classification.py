@@ -1,4 +1,4 @@
-"""Pictures with labels, for the network that the perceptual losses look through."""
+"""Labelled pictures, for the classifier whose features the perceptual losses use."""
 
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -8,9 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.progress import ProgressCallback
-from daguerre.training.data.pictures import CELL, load_pictures, turned
+from daguerre.training.data.pictures import CELL, load_pictures, orient
 
 __all__ = ["LabelledCrops", "class_words", "load_labelled"]
+
+SMALLEST_CROP = 0.6  # of a picture's shorter side
 
 
 def load_labelled(
@@ -29,7 +31,7 @@ def load_labelled(
 
 
 def class_words(data: Path, parts: Iterable[str]) -> dict[str, str]:
-    """What labels mean, as tables `*-classes.tsv` in the folders of the parts say: label, tab, words up to a comma."""
+    """Names of labels, from tables `*-classes.tsv` in the folders of the parts: label, tab, words up to a comma."""
     words = {}
     for part in parts:
         for table in sorted((data / part).glob("*-classes.tsv")):
@@ -40,7 +42,7 @@ def class_words(data: Path, parts: Iterable[str]) -> dict[str, str]:
 
 
 class LabelledCrops:
-    """Random square pieces of labelled pictures, taken at random sizes and brought to one size.
+    """Random square crops of labelled pictures, taken at random sizes and resized to one.
 
     Args:
         pictures: label and picture (3, H, W) uint8.
@@ -52,34 +54,36 @@ class LabelledCrops:
         self.examples = [(number[label], picture) for label, picture in pictures]
 
     def draw(self, batch: int, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Cut pieces whose side is 3/5 to 1 of the picture's, mirrored at random.
+        """Crops whose side is SMALLEST_CROP to 1 of the picture's, flipped at random.
 
         Returns:
             Images (batch, 3, side, side) float32 in [0, 255], and the numbers (batch,) of their classes.
         """
         pieces, labels = [], []
-        for which, size, y, x, turn in torch.rand(batch, 5, generator=generator, dtype=torch.float64).tolist():
+        for which, size, y, x, flip in torch.rand(batch, 5, generator=generator, dtype=torch.float64).tolist():
             label, picture = self.examples[int(which * len(self.examples))]
             _, height, width = picture.shape
-            taken = round(min(height, width) * (0.6 + 0.4 * size))
+            taken = round(min(height, width) * (SMALLEST_CROP + (1 - SMALLEST_CROP) * size))
             top, left = int(y * (height - taken + 1)), int(x * (width - taken + 1))
-            pieces.append(fitted(turned(picture[:, top : top + taken, left : left + taken], int(turn * 2)), side))
+            pieces.append(
+                resize_square(orient(picture[:, top : top + taken, left : left + taken], int(flip * 2)), side)
+            )
             labels.append(label)
         return torch.stack(pieces), torch.tensor(labels)
 
     def all(self, side: int) -> tuple[Tensor, Tensor]:
-        """The middle of every picture, in the form that `draw` has."""
+        """The central square of every picture, as `draw` gives them."""
         pieces = []
         for _, picture in self.examples:
             _, height, width = picture.shape
             taken = min(height, width)
             top, left = (height - taken) // 2, (width - taken) // 2
-            pieces.append(fitted(picture[:, top : top + taken, left : left + taken], side))
+            pieces.append(resize_square(picture[:, top : top + taken, left : left + taken], side))
         return torch.stack(pieces), torch.tensor([label for label, _ in self.examples])
 
 
-def fitted(piece: Tensor, side: int) -> Tensor:
-    """A square (3, s, s) uint8 brought to (3, side, side) float32 in [0, 255]."""
+def resize_square(piece: Tensor, side: int) -> Tensor:
+    """A square (3, s, s) uint8 resized to (3, side, side) float32 in [0, 255]."""
     if piece.shape[-1] == side:
         return piece.float()
     return F.interpolate(piece[None].float(), (side, side), mode="bilinear", antialias=True)[0]

@@ -1,4 +1,4 @@
-"""Damage as it is found in use, so that what is trained after it learns to live with what is missed."""
+"""Damage masks as they are detected in use, so that what is trained on them learns to live with what is missed."""
 
 import torch
 from lightning.fabric import Fabric
@@ -9,11 +9,11 @@ from daguerre import weights
 
 __all__ = ["DetectedMasks"]
 
-DETECTOR = "scratches"
+DETECTOR = "scratches"  # name of its weights
 
 
 class DetectedMasks:
-    """The detector that ships, for pictures in a training."""
+    """The damage detector that ships, for pictures in a training."""
 
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
@@ -22,7 +22,7 @@ class DetectedMasks:
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Tensor:
-        """Where damage is more likely than not in `image` (B, 3, H, W): (B, 1, H, W), 1 = damaged, where it was."""
+        """Where damage is more likely than not in `image` (B, 3, H, W): (B, 1, H, W), 1 = damaged, on its device."""
         height, width = image.shape[-2:]
         padded = F.pad(image, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         with self.fabric.autocast():

@@ -1,4 +1,4 @@
-"""Training pictures: found in folders and tar files, decoded once, kept in memory as 8-bit, cut at random."""
+"""Training pictures: found in folders and tar files, decoded once, kept in memory as 8-bit, cropped at random."""
 
 import bisect
 import io
@@ -12,28 +12,30 @@ import numpy as np
 import torch
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
+from torch.nn import functional as F
 
 from daguerre.errors import DataError
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import Progress, ProgressCallback
 
 __all__ = [
-    "PROCESSOR",
-    "Crops",
+    "CPU",
+    "PairedCrops",
+    "center_slices",
     "hold_out",
     "load_pictures",
-    "middle",
-    "near",
-    "resized",
-    "shrink",
+    "move_if_room",
+    "orient",
+    "resize_uint8",
+    "shrink_short_side",
 ]
 
 log = logging.getLogger(__name__)
 
-PROCESSOR = torch.device("cpu")
+CPU = torch.device("cpu")
 CELL = 64  # side of one picture on a sheet, in pixels
-ROOM = 0.25  # of a GPU's free memory may hold pictures
-PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
+GPU_SHARE = 0.25  # of a GPU's free memory may hold pictures
+COMPRESSED_ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -58,14 +60,14 @@ def load_pictures(
     """
     pictures: dict[str, Tensor] = {}
     left_out: list[str] = []
-    for name, read in walk(data, parts):
+    for name, read in picture_files(data, parts):
         try:
-            picture = decode(read())
+            picture = decode_uint8(read())
         # Pillow's decoders raise any of these on damaged files.
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, ImageCms.PyCMSError) as error:
             left_out.append(f"{name}: {error}")
             continue
-        found = dict(on_sheet(name, picture)) if is_sheet(name, picture) else {name: picture}
+        found = dict(split_sheet(name, picture)) if is_sheet(name, picture) else {name: picture}
         height, width = next(iter(found.values())).shape[1:]
         if min(height, width) < least:
             left_out.append(f"{name}: {height} x {width} pixels, {least} are needed")
@@ -84,7 +86,7 @@ def is_sheet(name: str, picture: Tensor) -> bool:
     return PurePosixPath(name).name.startswith("sheet-") and not any(side % CELL for side in picture.shape[1:])
 
 
-def on_sheet(name: str, sheet: Tensor) -> Iterator[tuple[str, Tensor]]:
+def split_sheet(name: str, sheet: Tensor) -> Iterator[tuple[str, Tensor]]:
     """The pictures of a grid (3, H, W), row by row, by name."""
     cells = sheet.unfold(1, CELL, CELL).unfold(2, CELL, CELL)  # (3, rows, columns, CELL, CELL)
     for number, cell in enumerate(cells.permute(1, 2, 0, 3, 4).flatten(0, 1)):
@@ -95,10 +97,10 @@ Read = Callable[[], bytes]
 """Gives a file's content; raises OSError where it cannot."""
 
 
-def walk(data: Path, parts: Iterable[str]) -> Iterator[tuple[str, Read]]:
+def picture_files(data: Path, parts: Iterable[str]) -> Iterator[tuple[str, Read]]:
     """Every picture file's name and what reads it, in the order of the names; a tar's name is a part of its members'.
 
-    Of an archive that is compressed or ends too early it is the reader that says so.
+    For an archive that is compressed or ends too early, reading raises the error.
     """
     for part in parts:
         top = data / part
@@ -107,14 +109,14 @@ def walk(data: Path, parts: Iterable[str]) -> Iterator[tuple[str, Read]]:
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             name = path.relative_to(data).as_posix()
             if path.suffix.lower() == ".tar":
-                yield from walk_tar(path, name)
-            elif path.name.lower().endswith(PACKED):
-                yield name, refusing("an archive that is compressed; unpack it, or pack it as .tar")
+                yield from tar_members(path, name)
+            elif path.name.lower().endswith(COMPRESSED_ARCHIVES):
+                yield name, unreadable("an archive that is compressed; unpack it, or pack it as .tar")
             elif path.suffix.lower() in SUFFIXES and path.is_file():
                 yield name, path.read_bytes
 
 
-def walk_tar(path: Path, name: str) -> Iterator[tuple[str, Read]]:
+def tar_members(path: Path, name: str) -> Iterator[tuple[str, Read]]:
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
@@ -125,20 +127,22 @@ def walk_tar(path: Path, name: str) -> Iterator[tuple[str, Read]]:
         with path.open("rb") as file:
             file.seek(end)
             if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # no such block ends it
-                yield name, refusing("an archive that is damaged; what comes after its last picture here is missing")
+                yield name, unreadable("an archive that is damaged; what comes after its last picture here is missing")
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"cannot read {str(path)!r} as an uncompressed tar file: {error}") from error
 
 
-def refusing(reason: str) -> Read:
+def unreadable(reason: str) -> Read:
+    """A reader that raises OSError."""
+
     def read() -> bytes:
         raise OSError(reason)
 
     return read
 
 
-def decode(content: bytes) -> Tensor:
-    """Decode a picture file to (3, H, W) uint8 sRGB, upright; of 16 bits the upper eight count, and no transparency."""
+def decode_uint8(content: bytes) -> Tensor:
+    """Decode a picture file to (3, H, W) uint8 sRGB, upright; 16 bits lose the lower eight, transparency is dropped."""
     with Image.open(io.BytesIO(content)) as picture:
         upright = ImageOps.exif_transpose(picture)
         profile = picture.info.get("icc_profile")
@@ -150,10 +154,13 @@ def decode(content: bytes) -> Tensor:
     return torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
-def hold_out(names: Iterable[str], one_in: int) -> set[str]:
-    """Choose the names kept for validation: about one in `one_in`, at least one, the same whatever else is there.
+def hold_out(names: Iterable[str], fraction: float) -> set[str]:
+    """Choose the names of the validation set, at least one, each by itself: the same whatever else is there.
 
     A name is chosen by the checksum of its last part, so a picture stays on its side when folders are packed or moved.
+
+    Args:
+        fraction: about how many of them, in (0, 1]; one in a whole number, so 0.05 is one in 20.
 
     Raises:
         DataError: nothing would be left to train on.
@@ -162,34 +169,37 @@ def hold_out(names: Iterable[str], one_in: int) -> set[str]:
     def rank(name: str) -> tuple[int, str]:
         return zlib.crc32(PurePosixPath(name).name.encode()), name
 
-    names = list(names)
+    names, one_in = list(names), round(1 / fraction)
     chosen = {name for name in names if rank(name)[0] % one_in == 0} or {min(names, key=rank)}
     if len(chosen) == len(names):
-        raise DataError(f"all pictures ({len(names)}) would be held out; add some, or raise validation.one_in")
+        raise DataError(f"all pictures ({len(names)}) would be held out; add some, or lower validation.fraction")
     return chosen
 
 
-def shrink(picture: Tensor, scale: int) -> Tensor:
-    """The exact low-resolution twin of a picture (3, H, W) uint8 whose sides are multiples of `scale`."""
-    _, height, width = picture.shape
-    return resized(picture, height // scale, width // scale)
-
-
-def resized(picture: Tensor, height: int, width: int) -> Tensor:
-    """A picture (3, H, W) uint8 with other sides, by MATLAB's bicubic."""
+def resize_uint8(picture: Tensor, height: int, width: int) -> Tensor:
+    """A picture (3, H, W) uint8 resized by MATLAB's bicubic to (3, height, width) uint8."""
     return resize_bicubic(picture[None].float(), height, width)[0].round_().clamp_(0, 255).byte()
 
 
-def near(pictures: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """The pictures on `device`, so that batches are made there; as they are if a GPU has no ample room for them."""
+def shrink_short_side(image: Tensor, side: int) -> Tensor:
+    """Images (B, 3, H, W) with a shorter side of at most `side` pixels, bilinear with antialiasing."""
+    share = side / min(image.shape[-2:])
+    if share >= 1:
+        return image
+    size = [round(length * share) for length in image.shape[-2:]]
+    return F.interpolate(image, size=size, mode="bilinear", antialias=True)
+
+
+def move_if_room(pictures: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+    """The pictures on `device`, so that batches are made there; where they are if a GPU has little room for them."""
     needed = sum(picture.nbytes for picture in pictures)
-    if device.type == "cuda" and needed > ROOM * torch.cuda.mem_get_info(device)[0]:
+    if device.type == "cuda" and needed > GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
         return list(pictures)
     return [picture.to(device) for picture in pictures]
 
 
-def middle(picture: Tensor, side: int, multiple: int) -> tuple[slice, slice]:
-    """Rows and columns of the middle `side` pixels, or fewer, of a picture; ends are multiples of `multiple`."""
+def center_slices(picture: Tensor, side: int, multiple: int) -> tuple[slice, slice]:
+    """Rows and columns of the central `side` pixels, or fewer, of (..., H, W); ends are multiples of `multiple`."""
 
     def span(length: int) -> slice:
         size = min(side, length) // multiple * multiple
@@ -199,23 +209,23 @@ def middle(picture: Tensor, side: int, multiple: int) -> tuple[slice, slice]:
     return span(picture.shape[-2]), span(picture.shape[-1])
 
 
-def trimmed(picture: Tensor, multiple: int) -> Tensor:
-    """`picture` without the last rows and columns that make its sides no multiple of `multiple`."""
+def crop_to_multiple(picture: Tensor, multiple: int) -> Tensor:
+    """A picture (..., H, W) without the last rows and columns that make its sides no multiple of `multiple`."""
     height, width = (side // multiple * multiple for side in picture.shape[-2:])
     return picture[..., :height, :width]
 
 
-class Crops:
-    """Random crops of pictures, mirrored and turned, each with its low-resolution twin.
+class PairedCrops:
+    """Random crops of pictures, flipped and transposed, each with its low-resolution twin.
 
-    The twins are made once and from whole pictures, so that no crop's border shows in them. A picture is drawn as often
-    as it is large, so small ones are not learnt by heart.
+    The twins are made once and from whole pictures, so that no crop's border shows in them. A picture is drawn in
+    proportion to its area, so small ones are not learnt by heart.
 
     Args:
         pictures: (3, H, W) uint8.
-        scale: side of a picture over that of its twin; 1 where no twin is wanted: pictures are their own.
-        device: where crops are cut.
-        wish: makes of a twin and its picture what is to be cut instead of the picture, as large as it.
+        scale: side of a picture over that of its twin; with 1 pictures are their own twins.
+        device: where crops are taken.
+        target: makes from a twin and its picture what is cropped instead of the picture, of its size.
     """
 
     def __init__(
@@ -224,50 +234,50 @@ class Crops:
         *,
         scale: int,
         progress: ProgressCallback,
-        device: torch.device = PROCESSOR,
-        wish: Callable[[Tensor, Tensor], Tensor] | None = None,
+        device: torch.device = CPU,
+        target: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         self.scale = scale
-        high = [trimmed(picture, scale) for picture in pictures]
+        high = [crop_to_multiple(picture, scale) for picture in pictures]
         low = []
         for picture in high:
-            low.append(picture if scale == 1 else shrink(picture, scale))
+            low.append(resize_uint8(picture, *(side // scale for side in picture.shape[1:])) if scale > 1 else picture)
             progress(Progress(step="shrinking pictures", done=len(low), total=len(high)))
-        if wish is not None:
+        if target is not None:
             for i, twin in enumerate(low):
-                high[i] = wish(twin, high[i])
+                high[i] = target(twin, high[i])
                 progress(Progress(step="asking the teachers", done=i + 1, total=len(high)))
-        self.high, self.low = near(high, device), near(low, device)
+        self.high, self.low = move_if_room(high, device), move_if_room(low, device)
         pixels = torch.tensor([picture.shape[1] * picture.shape[2] for picture in low], dtype=torch.float64)
-        self.until = (pixels.cumsum(0) / pixels.sum()).tolist()
+        self.cumulative_area = (pixels.cumsum(0) / pixels.sum()).tolist()
 
     def draw(self, batch: int, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Cut crops at random.
+        """Draw random crops.
 
         Args:
             batch: how many.
-            side: of the crops, in pixels; a multiple of `scale`, at most the shortest side of a picture.
+            side: of the high-resolution crops in pixels; a multiple of `scale`, at most the shortest side of a picture.
 
         Returns:
-            Low (batch, 3, side / scale, side / scale), uint8, and high (batch, 3, side, side), uint8 or as wished.
+            Low (batch, 3, side / scale, side / scale) uint8, high (batch, 3, side, side) uint8 or as of `target`.
         """
         low: list[Tensor] = []
         high: list[Tensor] = []
-        for which, y, x, turn in torch.rand(batch, 4, generator=generator, dtype=torch.float64).tolist():
-            i = bisect.bisect(self.until, which)
+        for which, y, x, way in torch.rand(batch, 4, generator=generator, dtype=torch.float64).tolist():
+            i = bisect.bisect(self.cumulative_area, which)
             _, height, width = self.low[i].shape
             small = side // self.scale
             top, left = int(y * (height - small + 1)), int(x * (width - small + 1))
             for pieces, picture, k in ((low, self.low[i], 1), (high, self.high[i], self.scale)):
                 piece = picture[:, top * k : (top + small) * k, left * k : (left + small) * k]
-                pieces.append(turned(piece, int(turn * 8)))
+                pieces.append(orient(piece, int(way * 8)))
         return torch.stack(low), torch.stack(high)
 
 
-def turned(piece: Tensor, way: int) -> Tensor:
-    """One of the eight ways, 0 to 7, to mirror and turn a square."""
-    if way & 1:
+def orient(piece: Tensor, orientation: int) -> Tensor:
+    """A square (..., N, N) in one of eight orientations: bit 0 flips left to right, 1 upside down, 2 transposes."""
+    if orientation & 1:
         piece = piece.flip(-1)
-    if way & 2:
+    if orientation & 2:
         piece = piece.flip(-2)
-    return piece.transpose(-1, -2) if way & 4 else piece
+    return piece.transpose(-1, -2) if orientation & 4 else piece

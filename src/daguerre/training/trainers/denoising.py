@@ -1,178 +1,171 @@
-"""The step that trains a network to take grain, noise and compression away."""
+"""Trains the network that takes grain, noise and compression away."""
 
 import math
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from daguerre.degradation.aging import texture
-from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr
 from daguerre.images.filters import sharpened
 from daguerre.networks.denoising_unet import TextureUNet
 from daguerre.progress import ProgressCallback
-from daguerre.training.build import check_losses, start
+from daguerre.training.build import check_losses, initial_network
 from daguerre.training.data.aged_photos import AgedPictures
-from daguerre.training.data.blur import UNSURE, Blur
-from daguerre.training.optimization import Average, Trainee
-from daguerre.training.prefetch import Ahead
+from daguerre.training.data.blur import SIGMA_ERROR, Blur
+from daguerre.training.logger import image_grid
+from daguerre.training.losses import log_mse
+from daguerre.training.prefetch import Prefetcher
 from daguerre.training.recipe import Recipe
-from daguerre.training.trainers.translation import FLOOR, sheet
+from daguerre.training.trainers.base import Trainer
 
-__all__ = ["Texture", "deconvolved", "spoil"]
+__all__ = ["DenoisingTrainer", "blur_and_deconvolve", "degrade_texture"]
 
-PLAIN = 0.5  # of the examples are new photographs whose texture alone is spoilt; the others are aged without damage
-SHARPENED = 0.2  # of the others were blurred and then deconvolved, as far as they were blurred, but for UNSURE of it
-THINNED = 0.1  # of the pictures had every other pixel left out, which makes texture as harsh as noise
-TRIALS = 24
-SHOWN = 6
+AGED = 0.5  # of the examples are aged without damage; of the others only the texture is degraded
+DECONVOLVED = 0.2  # of the others were blurred and deconvolved by that blur, known but for SIGMA_ERROR
+DECIMATED = 0.1  # of the crops have only every other pixel of a larger one, which makes texture as harsh as noise
+VALIDATION_PICTURES = 24
+GRID_ROWS = 6  # pictures on a sample grid
 
 
-class Texture:
-    """Give photographs back their texture: aged ones without damage, in their aged tones, and new ones.
+class DenoisingTrainer(Trainer):
+    """Denoise photographs: aged ones without damage, in their aged tones, and new ones of degraded texture.
 
-    What is blurred is to stay so, for it is measured and deconvolved when it has been cleaned; what deconvolution
-    leaves is cleaned, too.
+    What is blurred stays blurred, for blur is measured and deconvolved after denoising; what deconvolution leaves is
+    denoised, too.
 
-    Losses: `sound`, the logarithm of each example's mean square error, so that slight grain counts as much as a
-    halftone; `l1`.
+    Losses: `log_mse`, so that slight grain counts as much as a halftone; `l1`.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        self.recipe, self.fabric = recipe, fabric
-        check_losses(recipe.losses, {"sound", "l1"})
-        network = start(recipe)
-        if not isinstance(network, TextureUNet):
-            raise RecipeError(f"this step trains TextureUNet, not {recipe.network.name}")
+        super().__init__(recipe, fabric)
+        check_losses(recipe.losses, {"log_mse", "l1"})
+        network = initial_network(recipe, TextureUNet)
         self.pictures = AgedPictures(recipe, data, fabric, progress)
         self.left_out = self.pictures.left_out
-        self.labels: list[str] = []
-        self.ahead = Ahead(self.make, recipe, fabric)
-        self.trials = self.make_trials()
-        self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
-        self.average = Average(self.trainee.bare, recipe.ema)
+        self.prefetch = Prefetcher(self.make_batch, recipe, fabric)
+        self.validation_set = self.make_validation_set()
+        self.optimize(network)
 
-    def make_trials(self) -> dict[str, list[tuple[Tensor, Tensor]]]:
-        """Pictures held out, spoilt and as they should be, by what was done to them; always the same."""
+    def make_validation_set(self) -> dict[str, list[tuple[Tensor, Tensor]]]:
+        """Inputs and targets (1, 3, h, w) of pictures held out, by what was done to them; always the same."""
         names = ("aged", "plain", "sharpened", "clean")
-        trials: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
-        for number, one in enumerate(self.pictures.trials(TRIALS)):
+        pairs: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
+        for number, one in enumerate(self.pictures.validation_set(VALIDATION_PICTURES)):
             generator = torch.Generator().manual_seed(number)
-            wanted = Blur.of(one).left(one.toned)
-            trials["aged"].append((torch.where(one.mask > 0, one.toned, one.image), wanted))
-            trials["plain"].append(spoil(one.clean, generator))
-            trials["sharpened"].append((deconvolved(one.clean, generator), one.clean))
-            trials["clean"].append((one.clean, one.clean))
-        return trials
+            target = Blur.of(one).denoising_target(one.toned)
+            pairs["aged"].append((torch.where(one.mask > 0, one.toned, one.image), target))
+            pairs["plain"].append(degrade_texture(one.clean, generator))
+            pairs["sharpened"].append((blur_and_deconvolve(one.clean, generator), one.clean))
+            pairs["clean"].append((one.clean, one.clean))
+        return pairs
 
-    def make(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch of spoilt images and of what they should become, (B, 3, crop, crop), on the processor."""
+    def make_batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Inputs and targets, (B, 3, crop, crop) each, on the processor."""
         pairs = []
-        for part in self.pictures.choose(self.recipe.batch, generator):
-            image = self.cut(part, generator)
-            chance, plain = torch.rand(2, generator=generator).tolist()
-            if plain >= PLAIN:
+        for part in self.pictures.draw_parts(self.recipe.batch, generator):
+            image = self.crop_clean(part, generator)
+            kind, aged_or_not = torch.rand(2, generator=generator).tolist()
+            if aged_or_not >= 1 - AGED:
                 aged = self.pictures.age(image, generator)
-                pairs.append((aged.image, Blur.of(aged).left(aged.toned)))
-            elif chance < self.recipe.aging.untouched:
+                pairs.append((aged.image, Blur.of(aged).denoising_target(aged.toned)))
+            elif kind < self.recipe.aging.untouched:
                 pairs.append((image, image))
-            elif chance > 1 - SHARPENED:
-                pairs.append((deconvolved(image, generator), image))
+            elif kind > 1 - DECONVOLVED:
+                pairs.append((blur_and_deconvolve(image, generator), image))
             else:
-                pairs.append(spoil(image, generator))
-        spoilt, wanted = (torch.cat(images) for images in zip(*pairs, strict=True))
-        return spoilt, wanted
+                pairs.append(degrade_texture(image, generator))
+        degraded, targets = (torch.cat(images) for images in zip(*pairs, strict=True))
+        return degraded, targets
 
-    def cut(self, part: int, generator: torch.Generator) -> Tensor:
+    def crop_clean(self, part: int, generator: torch.Generator) -> Tensor:
         """A crop (1, 3, crop, crop) of a clean picture."""
         crop = self.recipe.crop
-        if torch.rand((), generator=generator) < THINNED:
-            thinned = self.pictures.cut(part, generator, side=2 * crop)[..., ::2, ::2]
-            if min(thinned.shape[2:]) == crop:
-                return thinned
-        return self.pictures.cut(part, generator)
+        if torch.rand((), generator=generator) < DECIMATED:
+            decimated = self.pictures.crop_clean(part, generator, side=2 * crop)[..., ::2, ::2]
+            if min(decimated.shape[2:]) == crop:
+                return decimated
+        return self.pictures.crop_clean(part, generator)
 
-    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        spoilt, wanted = map(self.pictures.ready, self.ahead(step, generator))
-        difference = self.trainee.network(spoilt) - wanted
+    def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        degraded, target = map(self.pictures.to_device, self.prefetch(step, generator))
+        denoised = self.model.network(degraded)
         parts = {
-            "sound": (difference.square().mean((1, 2, 3)) + FLOOR).log10().mean(),
-            "l1": difference.abs().mean(),
+            "log_mse": log_mse(denoised, target, torch.ones_like(target[:, :1])),
+            "l1": (denoised - target).abs().mean(),
         }
-        loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=spoilt.new_zeros(()))
-        self.trainee.improve(loss, step)
-        self.average.follow(self.trainee.bare, step)
-        return {name: part.detach() for name, part in parts.items()}
+        return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
-    @torch.inference_mode()
-    def clean(self, image: Tensor) -> Tensor:
-        """What the averaged network makes of an image, float32 on the processor."""
-        with self.fabric.autocast():
-            made: Tensor = self.average.network(image.to(self.fabric.device))
-        return made.float().clamp(0, 1).cpu()
+    def denoise(self, image: Tensor) -> Tensor:
+        """What the averaged network makes of an image, on the processor, in [0, 1]."""
+        return self.predict(image).clamp(0, 1)
 
-    def judge(self) -> dict[str, float]:
-        """Mean PSNR in RGB of aged and of plainly spoilt pictures, before and after, and what clean ones keep."""
+    def validate(self) -> dict[str, float]:
+        """Mean PSNR in RGB by what was done to the pictures, before and after; and what clean ones keep."""
         scores: dict[str, float] = {}
-        for name, pairs in self.trials.items():
-            before = [psnr(image, wanted, channel="rgb").clamp(max=60) for image, wanted in pairs]
-            after = [psnr(self.clean(image), wanted, channel="rgb").clamp(max=60) for image, wanted in pairs]
+        for name, pairs in self.validation_set.items():
+            before = [psnr(image, target, channel="rgb").clamp(max=60) for image, target in pairs]
+            after = [psnr(self.denoise(image), target, channel="rgb").clamp(max=60) for image, target in pairs]
             scores |= {} if name == "clean" else {f"{name}_before": torch.cat(before).mean().item()}
             scores[name] = torch.cat(after).mean().item()
         return scores
 
-    def show(self) -> Tensor:
-        """Pictures held out, one a row: spoilt, cleaned, wanted."""
-        pairs = [pair for name in ("aged", "plain", "sharpened") for pair in self.trials[name][: SHOWN // 3]]
-        return sheet([[image, self.clean(image), wanted] for image, wanted in pairs])
-
-    def state(self) -> dict[str, Any]:
-        return self.trainee.state("texture") | {"average": self.average.network}
-
-    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        return self.average.network, self.average.network.state_dict()
+    def sample_grid(self) -> Tensor:
+        """Validation pictures, one a row: degraded, denoised, target."""
+        pairs = [
+            pair for name in ("aged", "plain", "sharpened") for pair in self.validation_set[name][: GRID_ROWS // 3]
+        ]
+        return image_grid([[image, self.denoise(image), target] for image, target in pairs])
 
 
-def spoil(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A new photograph (1, 3, H, W) with its texture spoilt, in one way or several, and what it should become."""
-    chances, amounts = torch.rand(2, 8, generator=generator).tolist()
-    coloured = chances[7] < 0.5
+class TextureNumbers(NamedTuple):
+    """A number for each way to degrade texture: whether it happens, or how much."""
+
+    blur: float
+    low_resolution: float
+    grain: float
+    noise: float
+    speckle: float
+    salt_and_pepper: float
+    jpeg: float
+    clumps: float  # of the grain: whether they are coloured, or how large
+
+
+def degrade_texture(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A new photograph (1, 3, H, W) with its texture degraded, in one way or several, and its denoising target."""
+    happens, amount = (TextureNumbers(*row) for row in torch.rand(2, 8, generator=generator).tolist())
     blur = Blur(
-        sigma=0.3 + 2.2 * amounts[0] ** 1.5 if chances[0] < 0.3 else 0.0,
-        factor=1 + 1.5 * amounts[1] if chances[1] < 0.2 else 1.0,
+        sigma=0.3 + 2.2 * amount.blur**1.5 if happens.blur < 0.3 else 0.0,
+        factor=1 + 1.5 * amount.low_resolution if happens.low_resolution < 0.2 else 1.0,
     )
-    spoilt = blur(image)
-    ways: list[tuple[float, Callable[[Tensor, float], Tensor]]] = [
-        (
-            0.45,
-            lambda x, a: texture.grain(
-                x, strength=0.01 + 0.08 * a, size=0.3 + 1.1 * amounts[7], coloured=coloured, generator=generator
-            ),
-        ),
-        (0.4, lambda x, a: texture.noise(x, strength=0.005 + 0.06 * a**1.5, generator=generator)),
-        (0.15, lambda x, a: texture.speckle(x, strength=0.03 + 0.15 * a, generator=generator)),
-        (0.08, lambda x, a: texture.salt_and_pepper(x, amount=0.0005 + 0.005 * a, generator=generator)),
-        (0.5, lambda x, a: texture.compress(x, quality=round(95 - 70 * a))),
-    ]
-    for (share, way), chance, amount in zip(ways, chances[2:], amounts[2:], strict=False):
-        if chance < share:
-            spoilt = way(spoilt, amount)
-    return spoilt, blur.left(image)
+    degraded = blur(image)
+    if happens.grain < 0.45:
+        strength, size, coloured = 0.01 + 0.08 * amount.grain, 0.3 + 1.1 * amount.clumps, happens.clumps < 0.5
+        degraded = texture.grain(degraded, strength=strength, size=size, coloured=coloured, generator=generator)
+    if happens.noise < 0.4:
+        degraded = texture.noise(degraded, strength=0.005 + 0.06 * amount.noise**1.5, generator=generator)
+    if happens.speckle < 0.15:
+        degraded = texture.speckle(degraded, strength=0.03 + 0.15 * amount.speckle, generator=generator)
+    if happens.salt_and_pepper < 0.08:
+        share = 0.0005 + 0.005 * amount.salt_and_pepper
+        degraded = texture.salt_and_pepper(degraded, amount=share, generator=generator)
+    if happens.jpeg < 0.5:
+        degraded = texture.compress(degraded, quality=round(95 - 70 * amount.jpeg))
+    return degraded, blur.denoising_target(image)
 
 
-def deconvolved(image: Tensor, generator: torch.Generator) -> Tensor:
+def blur_and_deconvolve(image: Tensor, generator: torch.Generator) -> Tensor:
     """A new photograph (1, 3, H, W) after blurring, slight grain and compression, and deconvolution."""
-    small, grainy, compressed, much, size, quality = torch.rand(6, generator=generator).tolist()
-    blur = Blur(sigma=0.7 + 1.8 * much) if small < 0.75 else Blur(factor=1.5 + much)
-    spoilt = blur(image)
+    kind, grainy, compressed, amount, size, quality = torch.rand(6, generator=generator).tolist()
+    blur = Blur(sigma=0.7 + 1.8 * amount) if kind < 0.75 else Blur(factor=1.5 + amount)
+    degraded = blur(image)
     if grainy < 0.6:
         strength = 0.015 * torch.rand((), generator=generator).item()
-        spoilt = texture.grain(spoilt, strength=strength, size=1.2 * size, generator=generator)
+        degraded = texture.grain(degraded, strength=strength, size=1.2 * size, generator=generator)
     if compressed < 0.6:
-        spoilt = texture.compress(spoilt, quality=round(100 - 45 * quality))
-    known = blur.wide * math.exp(UNSURE * torch.randn((), generator=generator).item())
-    return sharpened(spoilt, known).clamp(0, 1)
+        degraded = texture.compress(degraded, quality=round(100 - 45 * quality))
+    measured = blur.equivalent_sigma * math.exp(SIGMA_ERROR * torch.randn((), generator=generator).item())
+    return sharpened(degraded, measured).clamp(0, 1)

@@ -1,34 +1,33 @@
-"""The step that trains the refinement of faces, on what the restoration that ships leaves of aged ones."""
+"""Trains the refinement of faces, on what the restoration that ships leaves of aged ones."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from daguerre import weights
-from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr, ssim
 from daguerre.networks.compact_face import CompactFace
 from daguerre.progress import ProgressCallback
-from daguerre.training.adversarial import Contest, Opponent
-from daguerre.training.build import image_losses, start
+from daguerre.training.adversarial import GENERATOR_LOSSES
+from daguerre.training.build import image_losses, initial_network
 from daguerre.training.data.aged_photos import AgedPictures
+from daguerre.training.logger import image_grid
 from daguerre.training.losses import Perceptual
 from daguerre.training.recipe import Recipe
-from daguerre.training.trainers.translation import sheet
+from daguerre.training.trainers.base import AdversarialTrainer
 
-__all__ = ["Faces"]
+__all__ = ["FaceRestorationTrainer"]
 
-LOOKED_AT = {"relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0}  # layers that tell how different faces look
-TRIALS = 64  # faces held out that are judged
-SHOWN = 12  # of them on a sample sheet
-GAIN = 0.35  # how much contrast may be added, as setting the tones right does
+METRIC_LAYERS = {"relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0}  # of the perceptual distance in validation
+VALIDATION_FACES = 64
+GRID_FACES = 12  # faces on a sample grid
+MORE_CONTRAST = 0.3  # of the examples get more contrast, as setting the tones right gives them,
+MOST_GAIN = 0.35  # by at most so much
 
 
-class Faces:
+class FaceRestorationTrainer(AdversarialTrainer):
     """Give faces back what blur, grain, low resolution and compression took and restoration could not return.
 
     `aging.pool` examples are made when first drawn, each from its own number, and drawn again and again.
@@ -37,83 +36,69 @@ class Faces:
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        from daguerre.training.data.faces import SIZES, RestoredFaces
+        from daguerre.training.data.faces import FACE_SIDES, RestoredFaces
 
-        self.recipe, self.fabric = recipe, fabric
-        self.losses = image_losses(recipe, Opponent.losses).to(fabric.device)
-        network = start(recipe)
-        if not isinstance(network, CompactFace):
-            raise RecipeError(f"this step trains CompactFace, not {recipe.network.name}")
-        self.pictures = AgedPictures(recipe, data, fabric, progress, least=SIZES[1])
+        super().__init__(recipe, fabric)
+        self.losses = image_losses(recipe, GENERATOR_LOSSES).to(fabric.device)
+        network = initial_network(recipe, CompactFace)
+        self.pictures = AgedPictures(recipe, data, fabric, progress, least=FACE_SIDES[1])
         self.left_out = self.pictures.left_out
-        self.labels: list[str] = []
         self.examples = RestoredFaces(recipe, fabric, network.side)
-        self.made: dict[int, Tensor] = {}
-        self.trials = self.make_trials()
-        self.distance = Perceptual(weights.load(recipe.perceptual.weights).network, LOOKED_AT).to(fabric.device)
-        self.contest = Contest(recipe, fabric, network)
+        self.pool: dict[int, Tensor] = {}
+        self.validation_set = self.make_validation_set()
+        self.distance = Perceptual(weights.load(recipe.perceptual.weights).network, METRIC_LAYERS).to(fabric.device)
+        self.optimize(network)
 
-    def make_trials(self) -> Tensor:
-        """Faces held out, always the same: (TRIALS, 2, 3, side, side) uint8."""
-        faces = [face for part in self.pictures.held_out for face in part]
-        return torch.stack([self.examples.example(-1 - number, faces) for number in range(TRIALS)])
+    def make_validation_set(self) -> Tensor:
+        """Faces held out and their targets, always the same: (VALIDATION_FACES, 2, 3, side, side) uint8."""
+        faces = [face for part in self.pictures.clean_held_out for face in part]
+        return torch.stack([self.examples.example(-1 - number, faces) for number in range(VALIDATION_FACES)])
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch of faces and of what they should become, mirrored and with more contrast at random."""
+        """A batch of faces and their targets, (B, 3, side, side) each, flipped and with more contrast at random."""
         chosen = torch.randint(self.recipe.aging.pool, (self.recipe.batch,), generator=generator).tolist()
-        faces = [face for part in self.pictures.parts for face in part]
+        faces = [face for part in self.pictures.clean for face in part]
         for number in chosen:
-            if number not in self.made:
-                self.made[number] = self.examples.example(number, faces)
-        twins = torch.stack([self.made[number] for number in chosen]).float() / 255  # (B, 2, 3, side, side)
-        mirror, gain, often = torch.rand(3, len(chosen), 1, 1, 1, 1, generator=generator)
-        twins = torch.where(mirror < 0.5, twins.flip(-1), twins)
-        middle = twins[:, :1].mean((3, 4), keepdim=True)
-        twins = torch.where(often < 0.3, (middle + (twins - middle) * (1 + GAIN * gain)).clamp(0, 1), twins)
-        image, wanted = twins.to(self.fabric.device).unbind(1)
-        return tuple(part.contiguous(memory_format=torch.channels_last) for part in (image, wanted))  # type: ignore[return-value]
+            if number not in self.pool:
+                self.pool[number] = self.examples.example(number, faces)
+        twins = torch.stack([self.pool[number] for number in chosen]).float() / 255  # (B, 2, 3, side, side)
+        flip, gain, whether = torch.rand(3, len(chosen), 1, 1, 1, 1, generator=generator)
+        twins = torch.where(flip < 0.5, twins.flip(-1), twins)
+        mean = twins[:, :1].mean((3, 4), keepdim=True)
+        contrasted = (mean + (twins - mean) * (1 + MOST_GAIN * gain)).clamp(0, 1)
+        twins = torch.where(whether < MORE_CONTRAST, contrasted, twins)
+        image, target = twins.to(self.fabric.device).unbind(1)
+        return self.pictures.to_device(image), self.pictures.to_device(target)
 
-    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, wanted = self.draw(generator)
-        made = self.contest.network(image)
+    def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        image, target = self.draw(generator)
+        refined = self.model.network(image)
         with self.fabric.autocast():
-            loss, parts = self.losses(made, wanted)
-        return self.contest.improve(loss, parts, wanted, made, step)
+            loss, parts = self.losses(refined, target)
+        return self.adversarial_step(loss, parts, target, refined, step)
+
+    def refine(self, faces: Tensor) -> Tensor:
+        """What the averaged network makes of faces, on the processor, in [0, 1]."""
+        return torch.cat([self.predict(part) for part in torch.split(faces, 16)]).clamp(0, 1)
+
+    def refined_validation_set(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The validation set: the input, refined, and the target."""
+        image, target = (self.validation_set.float() / 255).unbind(1)
+        return image, self.refine(image), target
 
     @torch.inference_mode()
-    def refine(self, image: Tensor) -> Tensor:
-        """What the averaged network makes of faces, float32 on the processor."""
-        with self.fabric.autocast():
-            made = self.contest.average.network(image.to(self.fabric.device))
-        return made.float().clamp(0, 1).cpu()  # type: ignore[no-any-return]
-
-    def refine_all(self, faces: Tensor) -> Tensor:
-        return torch.cat([self.refine(part) for part in torch.split(faces, 16)])
-
-    def tried(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The trials: as they come, refined, and wanted."""
-        image, wanted = (self.trials.float() / 255).unbind(1)
-        return image, self.refine_all(image), wanted
-
-    @torch.inference_mode()
-    def judge(self) -> dict[str, float]:
-        """PSNR in RGB, SSIM and perceptual loss of faces held out, before and after; and what clean ones keep."""
-        image, made, wanted = self.tried()
+    def validate(self) -> dict[str, float]:
+        """PSNR in RGB, SSIM and perceptual distance, before and after; and the PSNR that clean faces keep."""
+        image, refined, target = self.refined_validation_set()
         scores, device = {}, self.fabric.device
-        for name, faces in (("before", image), ("after", made)):
-            scores[f"psnr_{name}"] = psnr(faces, wanted, channel="rgb").clamp(max=60).mean().item()
-            scores[f"ssim_{name}"] = ssim(faces, wanted).mean().item()
-            scores[f"distance_{name}"] = self.distance(faces.to(device), wanted.to(device)).item()
-        clean = psnr(self.refine_all(wanted), wanted, channel="rgb")
+        for name, faces in (("before", image), ("after", refined)):
+            scores[f"psnr_{name}"] = psnr(faces, target, channel="rgb").clamp(max=60).mean().item()
+            scores[f"ssim_{name}"] = ssim(faces, target).mean().item()
+            scores[f"distance_{name}"] = self.distance(faces.to(device), target.to(device)).item()
+        clean = psnr(self.refine(target), target, channel="rgb")
         return scores | {"clean": clean.clamp(max=60).mean().item()}
 
-    def show(self) -> Tensor:
-        """Faces held out, two in a row: restored, refined, wanted."""
-        rows = torch.stack(self.tried(), 1)[:SHOWN]  # (SHOWN, 3, 3, side, side)
-        return sheet([list(torch.split(pair.flatten(0, 1), 1)) for pair in torch.split(rows, 2)])
-
-    def state(self) -> dict[str, Any]:
-        return self.contest.state()
-
-    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        return self.contest.average.network, self.contest.average.network.state_dict()
+    def sample_grid(self) -> Tensor:
+        """Validation faces, two in a row: restored, refined, target."""
+        faces = torch.stack(self.refined_validation_set(), 1)[:GRID_FACES]  # (GRID_FACES, 3, 3, side, side)
+        return image_grid([list(torch.split(pair.flatten(0, 1), 1)) for pair in torch.split(faces, 2)])

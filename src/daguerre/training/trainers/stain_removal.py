@@ -1,179 +1,180 @@
-"""The step that trains a network to see what stains have taken of the light."""
+"""Trains the network that estimates how much light stains have taken."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.degradation.aging import KINDS
-from daguerre.degradation.aging.events import TONINGS, foxed, hands, spilled, stained, taped, wet
+from daguerre.degradation.aging.events import TONINGS, apply_events
 from daguerre.degradation.aging.kinds import USUAL
-from daguerre.degradation.aging.state import TINTS, Photograph
+from daguerre.degradation.aging.state import TRANSLUCENT, Photograph
 from daguerre.degradation.aging.tone import monochrome, sepia
-from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr
 from daguerre.networks.stain_unet import StainUNet, gains
 from daguerre.progress import Progress, ProgressCallback
-from daguerre.training.batchnorm_folding import fold, normalise
-from daguerre.training.build import check_losses, start
-from daguerre.training.data.aged_photos import AgedPictures, pick
-from daguerre.training.data.pictures import turned
-from daguerre.training.optimization import Average, Trainee
-from daguerre.training.prefetch import Ahead
+from daguerre.training.batchnorm_folding import normalize
+from daguerre.training.build import check_losses, initial_network
+from daguerre.training.data.aged_photos import AgedPictures, draw_picture
+from daguerre.training.data.pictures import orient
+from daguerre.training.logger import image_grid
+from daguerre.training.prefetch import Prefetcher
 from daguerre.training.recipe import Recipe
+from daguerre.training.trainers.base import Trainer
 
-__all__ = ["COLOURLESS", "Spotless", "Stains", "spoilt"]
+__all__ = ["MONOCHROME_KINDS", "StainRemovalTrainer", "UnstainedPhotograph", "add_stains", "random_square"]
 
-FATES: dict[Callable[[Photograph], None], float] = {foxed: 0.35, stained: 0.4, spilled: 0.4, wet: 0.3, taped: 0.2}
-COLOURLESS = [kind for kind in USUAL if kind != "colour-print"]
+STAINS = {"foxing": 0.35, "stain": 0.4, "spills": 0.4, "water": 0.3, "tape": 0.2}
+"""How likely each kind of stain is."""
+
+MONOCHROME_KINDS = [kind for kind in USUAL if kind != "colour-print"]
 UNIT = 0.37  # pixels that one of a usual scan is in a reduced copy, whose longer side is half as long or less
-FRAME = 0.5  # the least part of a picture's shorter side that an example shows
+LEAST_SQUARE = 0.5  # of a picture's shorter side that an example shows
 REAL = 0.3  # of the examples are real old photographs
-TINTED = 0.75  # of these that are grey
-SPOTLESS = 0.3  # are not stained at all
-LEAST = 160  # pixels of a side below which a picture is not used
-SEEN, TINY = 0.05, 1e-3  # stained is what must be lightened by such a logarithm, or more; less than a level
-TRIALS = 48
-SHOWN = 10
+TINTED = 0.75  # of those that are grey get the tint of a scan in colour
+UNSTAINED = 0.3  # of the examples are not stained at all
+SMALLEST_SIDE = 160  # pixels of a side below which a picture is not used
+STAINED_FROM = 0.05  # logarithm of the gain from which a pixel counts as stained
+EPSILON = 1e-3  # less than a level of 8 bits
+VALIDATION_PICTURES = 48
+GRID_ROWS = 10  # pictures on a sample grid
 
 
-class Spotless(Photograph):
-    """One that nothing is spilled on."""
+class UnstainedPhotograph(Photograph):
+    """A photograph that ages without stains."""
 
-    def hurt(self, damage: str, *args: Any, **how: Any) -> None:
-        if damage not in TINTS:
-            super().hurt(damage, *args, **how)
+    def add_damage(self, damage: str, *args: Any, **parameters: Any) -> None:
+        if damage not in TRANSLUCENT:
+            super().add_damage(damage, *args, **parameters)
 
 
-class Stains:
-    """Lighten what is stained of a print without colour, aged or really old, so that it becomes as it was before.
+class StainRemovalTrainer(Trainer):
+    """Lighten what is stained of a print without colour, aged or really old, to what it was before.
 
-    Of photographs in colour it learnt to take the colour of lawns and skies away: there, brown may be anything.
+    In colour photographs, where brown may be anything, it learnt to take the colour of lawns and skies away.
 
     Examples have all the damage but stains to begin with, `aging.pool` of them, made before the training begins; they
-    are stained anew whenever they are drawn. The network is normalised while it trains from nothing, which is folded
-    into its convolutions in the end; without that it had seen no stain after 800 steps.
+    are stained anew whenever they are drawn. The network is batch-normalized while it trains from nothing, which is
+    folded into its convolutions in the end; without that it detected no stain after 800 steps.
+
+    Losses: `cross_entropy` of where stains are; `inside`, L1 of stained pixels by the gains alone; `l1`; `edges`, L1 of
+    the gradients.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        self.recipe, self.fabric = recipe, fabric
+        super().__init__(recipe, fabric)
         check_losses(recipe.losses, {"cross_entropy", "inside", "l1", "edges"})
-        network = start(recipe)
-        if not isinstance(network, StainUNet):
-            raise RecipeError(f"this step trains StainUNet, not {recipe.network.name}")
-        self.pictures = AgedPictures(recipe, data, fabric, progress, least=LEAST)
+        network = initial_network(recipe, StainUNet)
+        self.pictures = AgedPictures(recipe, data, fabric, progress, least=SMALLEST_SIDE)
         self.left_out = self.pictures.left_out
-        self.labels: list[str] = []
         self.pool = self.make_pool(progress)  # (pool, 3, crop, crop) uint8
-        self.ahead = Ahead(self.make, recipe, fabric)
-        self.trials = self.make_trials()
-        self.trainee = Trainee(fabric, network if recipe.init else normalise(network), recipe, recipe.optimizer)
-        self.average = Average(self.trainee.bare, recipe.ema)
+        self.prefetch = Prefetcher(self.make_batch, recipe, fabric)
+        self.validation_set = self.make_validation_set()
+        self.optimize(network if recipe.init else normalize(network))
 
     def make_pool(self, progress: ProgressCallback) -> Tensor:
         """Examples without stains, the same for every run of a recipe."""
         generator = torch.Generator().manual_seed(self.recipe.seed)
-        shares = torch.tensor([self.recipe.aging.shares.get(part, 1.0) for part in self.recipe.data.parts])
         examples: list[Tensor] = []
         while len(examples) < self.recipe.aging.pool:
             if torch.rand((), generator=generator) < REAL and self.pictures.real:
-                piece = scanned(framed(pick(self.pictures.real, generator), self.recipe.crop, generator), generator)
+                piece = random_square(draw_picture(self.pictures.real, generator), self.recipe.crop, generator)
+                piece = tint_sometimes(piece, generator)
             else:
-                part = int(torch.multinomial(shares, 1, generator=generator))
-                piece = framed(pick(self.pictures.parts[part], generator), self.recipe.crop, generator)
-                piece = self.grow_old(piece, generator)
+                (part,) = self.pictures.draw_parts(1, generator)
+                piece = random_square(draw_picture(self.pictures.clean[part], generator), self.recipe.crop, generator)
+                piece = self.age(piece, generator)
             examples.append(piece.mul(255).round().byte())
             progress(Progress(step="ageing pictures", done=len(examples), total=self.recipe.aging.pool))
         return torch.cat(examples)
 
-    def grow_old(self, piece: Tensor, generator: torch.Generator) -> Tensor:
+    def age(self, piece: Tensor, generator: torch.Generator) -> Tensor:
         """A piece (1, 3, crop, crop) as a print without colour, aged without stains, or not at all."""
         plan = self.recipe.aging
         untouched, strength, unharmed = torch.rand(3, generator=generator).tolist()
         if untouched < plan.untouched:
-            return scanned(monochrome(piece), generator)
+            return tint_sometimes(monochrome(piece), generator)
         low, high = plan.strength
-        old = Spotless(piece, generator, low + (high - low) * strength, damage=unharmed >= plan.unharmed, unit=UNIT)
-        KINDS[old.pick(COLOURLESS)](old)
+        strength, damaged = low + (high - low) * strength, unharmed >= plan.unharmed
+        old = UnstainedPhotograph(piece, generator, strength, damage=damaged, unit=UNIT)
+        KINDS[old.choose(MONOCHROME_KINDS)](old)
         return old.image
 
-    def make_trials(self) -> tuple[Tensor, Tensor]:
-        """Pictures held out, and the same stained: (n, 3, crop, crop) each; a third of them are really old."""
+    def make_validation_set(self) -> tuple[Tensor, Tensor]:
+        """Pictures held out, stained and not: (n, 3, crop, crop) each; a third of them are really old."""
         generator = torch.Generator().manual_seed(self.recipe.seed + 1)
-        real = self.pictures.real_held_out[: TRIALS // 3]
-        new = [picture for part in self.pictures.held_out for picture in part[: TRIALS // len(self.pictures.held_out)]]
-        clean = [framed(picture, self.recipe.crop, generator) for picture in (real + new)[:TRIALS]]
-        clean[len(real) :] = [self.grow_old(piece, generator) for piece in clean[len(real) :]]
-        return torch.cat([spoilt(piece, generator).image for piece in clean]), torch.cat(clean)
+        real = self.pictures.real_held_out[: VALIDATION_PICTURES // 3]
+        parts = self.pictures.clean_held_out
+        new = [picture for part in parts for picture in part[: VALIDATION_PICTURES // len(parts)]]
+        unstained = [
+            random_square(picture, self.recipe.crop, generator) for picture in (real + new)[:VALIDATION_PICTURES]
+        ]
+        unstained[len(real) :] = [self.age(piece, generator) for piece in unstained[len(real) :]]
+        return torch.cat([add_stains(piece, generator).image for piece in unstained]), torch.cat(unstained)
 
-    def make(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def make_batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A batch (B, 3, crop, crop), stained and not, on the processor."""
         chosen = torch.randint(len(self.pool), (self.recipe.batch,), generator=generator)
-        chances = torch.rand(self.recipe.batch, 2, generator=generator).tolist()
-        clean, stained = [], []
-        for number, (way, chance) in zip(chosen.tolist(), chances, strict=True):
-            piece = turned(self.pool[number], int(8 * way))[None].float() / 255
-            clean.append(piece)
-            stained.append(piece if chance < SPOTLESS else spoilt(piece, generator).image)
-        return torch.cat(stained), torch.cat(clean)
+        numbers = torch.rand(self.recipe.batch, 2, generator=generator).tolist()
+        unstained, stained = [], []
+        for example, (orientation, chance) in zip(chosen.tolist(), numbers, strict=True):
+            piece = orient(self.pool[example], int(8 * orientation))[None].float() / 255
+            unstained.append(piece)
+            stained.append(piece if chance < UNSTAINED else add_stains(piece, generator).image)
+        return torch.cat(stained), torch.cat(unstained)
 
-    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, clean = map(self.pictures.ready, self.ahead(step, generator))
-        made = self.trainee.network(image)
-        stained = (((clean + TINY) / (image + TINY)).log().amax(1, keepdim=True) > SEEN).float()
-        inside = (image * made[:, 1:].exp() - clean).abs() * stained
-        wrong = image * gains(made).exp() - clean
+    def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        image, target = map(self.pictures.to_device, self.prefetch(step, generator))
+        output = self.model.network(image)  # (B, 4, H, W): how likely a stain is, and the logarithms of the gains
+        stained = (((target + EPSILON) / (image + EPSILON)).log().amax(1, keepdim=True) > STAINED_FROM).float()
+        inside = (image * output[:, 1:].exp() - target).abs() * stained
+        error = image * gains(output).exp() - target
         parts = {
-            "cross_entropy": F.binary_cross_entropy_with_logits(made[:, :1], stained),
+            "cross_entropy": F.binary_cross_entropy_with_logits(output[:, :1], stained),
             "inside": inside.sum() / (3 * stained.sum()).clamp(min=1),
-            "l1": wrong.abs().mean(),
-            "edges": torch.stack([wrong.diff(dim=axis).abs().mean() for axis in (2, 3)]).sum(),
+            "l1": error.abs().mean(),
+            "edges": torch.stack([error.diff(dim=axis).abs().mean() for axis in (2, 3)]).sum(),
         }
-        loss = torch.stack([weight * parts[name] for name, weight in self.recipe.losses.items()]).sum()
-        self.trainee.improve(loss, step)
-        self.average.follow(self.trainee.bare, step)
-        return {name: part.detach() for name, part in parts.items()}
+        return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     @torch.inference_mode()
-    def lift(self, image: Tensor) -> Tensor:
-        """What the averaged network makes of images (n, 3, crop, crop), one by one; on the processor."""
+    def remove_stains(self, images: Tensor) -> Tensor:
+        """What the averaged network makes of images (n, 3, crop, crop), one by one; on the processor, in [0, 1]."""
         made = []
-        for number in range(len(image)):
-            one = self.pictures.ready(image[number : number + 1])
+        for image in torch.split(images, 1):
+            image = self.pictures.to_device(image)
             with self.fabric.autocast():
-                factors = gains(self.average.network(one)).exp()
-            made.append((one * factors).clamp(0, 1).cpu())
+                factors = gains(self.ema.network(image)).exp()
+            made.append((image * factors).clamp(0, 1).cpu())
         return torch.cat(made)
 
-    def judge(self) -> dict[str, float]:
-        """Mean PSNR in RGB of stained pictures, before and after, and of the same without stains."""
-        stained, clean = self.trials
-        scores = {"before": (stained, clean), "psnr": (self.lift(stained), clean), "kept": (self.lift(clean), clean)}
+    def validate(self) -> dict[str, float]:
+        """Mean PSNR in RGB of stained pictures, before and after, and of the same without stains, after."""
+        stained, unstained = self.validation_set
+        results = {
+            "before": stained,
+            "psnr": self.remove_stains(stained),
+            "kept": self.remove_stains(unstained),
+        }
         return {
-            name: psnr(made, wanted, channel="rgb").clamp(max=60).mean().item()
-            for name, (made, wanted) in scores.items()
+            name: psnr(image, unstained, channel="rgb").clamp(max=60).mean().item() for name, image in results.items()
         }
 
-    def show(self) -> Tensor:
-        """Pictures held out, one a row: stained, lightened, as they were."""
-        stained, clean = (part[:: max(TRIALS // SHOWN, 1)][:SHOWN] for part in self.trials)
-        rows = torch.cat([stained, self.lift(stained), clean], dim=3)
-        return torch.cat(list(rows[:, None]), dim=2)
-
-    def state(self) -> dict[str, Any]:
-        return self.trainee.state("stains") | {"average": self.average.network}
-
-    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        network = self.average.network
-        return network, fold(network)
+    def sample_grid(self) -> Tensor:
+        """Validation pictures, one a row: stained, lightened, as they were."""
+        stained, unstained = (
+            part[:: max(VALIDATION_PICTURES // GRID_ROWS, 1)][:GRID_ROWS] for part in self.validation_set
+        )
+        columns = (stained, self.remove_stains(stained), unstained)
+        return image_grid(list(zip(*(torch.split(column, 1) for column in columns), strict=True)))
 
 
-def scanned(image: Tensor, generator: torch.Generator) -> Tensor:
-    """A grey image (1, 3, H, W), more often than not in the tint that a scan in colour would have shown."""
+def tint_sometimes(image: Tensor, generator: torch.Generator) -> Tensor:
+    """A grey image (1, 3, H, W), more often than not in the tint that a scan in colour would show."""
     chance, strength, which = torch.rand(3, generator=generator).tolist()
     if chance > TINTED or (image != image[:, :1]).any():
         return image
@@ -181,31 +182,30 @@ def scanned(image: Tensor, generator: torch.Generator) -> Tensor:
     return sepia(image, strength=strength, shadow=shadow, light=light)
 
 
-def framed(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A random square of a picture (3, H, W) uint8, at least `FRAME` of its shorter side: (1, 3, side, side)."""
+def random_square(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """A random square of a picture (3, H, W) uint8, at least `LEAST_SQUARE` of its shorter side: (1, 3, side, side)."""
     size, y, x = torch.rand(3, generator=generator).tolist()
-    short = min(picture.shape[1:])
-    kept = round(short * (FRAME + (1 - FRAME) * size))
-    top, left = (int((length - kept) * place) for length, place in zip(picture.shape[1:], (y, x), strict=True))
-    piece = picture[None, :, top : top + kept, left : left + kept].float() / 255
+    taken = round(min(picture.shape[1:]) * (LEAST_SQUARE + (1 - LEAST_SQUARE) * size))
+    top, left = (int((length - taken) * place) for length, place in zip(picture.shape[1:], (y, x), strict=True))
+    piece = picture[None, :, top : top + taken, left : left + taken].float() / 255
     return F.interpolate(piece, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
 
 
-def spoilt(
+def add_stains(
     image: Tensor,
     generator: torch.Generator,
-    fates: dict[Callable[[Photograph], None], float] = FATES,
+    stains: Mapping[str, float] = STAINS,
     unit: float | None = UNIT,
 ) -> Photograph:
     """Stain an image (1, 3, H, W), at least once; a grey one stays grey.
 
     Args:
-        fates: what may happen, and how likely it is.
+        stains: what may happen, and how likely it is.
         unit: pixels that one of a usual scan is here; by the shorter side if nothing.
     """
     photograph = Photograph(image, generator, 1.0, unit=unit)
     while not photograph.steps:
-        hands(photograph, fates)
+        apply_events(photograph, **stains)
     if (image == image[:, :1]).all():
-        photograph.spoil(monochrome)
+        photograph.degrade(monochrome)
     return photograph

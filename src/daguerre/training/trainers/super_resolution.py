@@ -1,26 +1,30 @@
-"""The step that trains upscaling networks, for fidelity alone or against a discriminator as well."""
+"""Trains networks that upscale, for fidelity alone or against a discriminator as well."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from daguerre.errors import RecipeError
+from daguerre.evaluation.metrics import psnr, ssim
 from daguerre.progress import ProgressCallback
-from daguerre.training.adversarial import Contest, Opponent
-from daguerre.training.build import image_losses, start
-from daguerre.training.data.sr_pairs import Pairs
+from daguerre.training.adversarial import GENERATOR_LOSSES
+from daguerre.training.build import image_losses, initial_network
+from daguerre.training.data.sr_pairs import SuperResolutionPairs
+from daguerre.training.logger import image_grid
 from daguerre.training.recipe import Recipe
+from daguerre.training.trainers.base import AdversarialTrainer
 from daguerre.weights.registry import task_of
 
-__all__ = ["Regression"]
+__all__ = ["SuperResolutionTrainer"]
+
+GRID_ROWS = 4  # pictures on a sample grid
 
 
-class Regression:
-    """Make a small picture large, and be as close to the true large one as can be.
+class SuperResolutionTrainer(AdversarialTrainer):
+    """Upscale a small picture, as close to the true large one as can be.
 
     With a [discriminator] by turns: generator, discriminator, generator, …; Ledig et al. 2017 (SRGAN),
     https://arxiv.org/abs/1609.04802; Wang et al. 2018 (ESRGAN), https://arxiv.org/abs/1809.00219, section 3.
@@ -29,32 +33,36 @@ class Regression:
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        super().__init__(recipe, fabric)
         if task_of(recipe.network.name) != "upscale":
             raise RecipeError(f"this step trains networks that upscale, not {recipe.network.name}")
-        network = start(recipe)
-        self.fabric = fabric
-        self.losses = image_losses(recipe, Opponent.losses).to(fabric.device)
-        self.contest = Contest(recipe, fabric, network)
-        self.pairs = Pairs(recipe, data, getattr(network, "scale", 1), fabric, progress)
+        network = initial_network(recipe, nn.Module)
+        self.scale = int(getattr(network, "scale", 1))
+        self.losses = image_losses(recipe, GENERATOR_LOSSES).to(fabric.device)
+        self.optimize(network)
+        self.pairs = SuperResolutionPairs(recipe, data, self.scale, fabric, progress)
         self.left_out = self.pairs.left_out
-        self.labels: list[str] = []
 
-    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+    def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         low, high = self.pairs.draw(generator)
-        made = self.contest.network(low)
+        fake = self.model.network(low)
         with self.fabric.autocast():
-            loss, parts = self.losses(made, high)
-        return self.contest.improve(loss, parts, high, made, step)
+            loss, parts = self.losses(fake, high)
+        return self.adversarial_step(loss, parts, high, fake, step)
 
-    def judge(self) -> dict[str, float]:
-        return self.pairs.judge(self.contest.average.network)
+    def validate(self) -> dict[str, float]:
+        """Mean PSNR and SSIM on Y, `scale` pixels cut off the border, over the validation set."""
+        pairs = [(self.predict(low), high.cpu()) for low, high in self.pairs.validation_set]
+        return {
+            name: torch.cat([metric(made, high, border=self.scale) for made, high in pairs]).mean().item()
+            for name, metric in (("psnr_y", psnr), ("ssim_y", ssim))
+        }
 
-    def show(self) -> Tensor:
-        return self.pairs.show(self.contest.average.network)
-
-    def state(self) -> dict[str, Any]:
-        return self.contest.state()
-
-    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        network = self.contest.average.network
-        return network, network.state_dict()
+    def sample_grid(self) -> Tensor:
+        """Validation pictures, one a row: low resolution, without smoothing; upscaled; high resolution."""
+        return image_grid(
+            [
+                [F.interpolate(low, scale_factor=self.scale).cpu(), self.predict(low), high.cpu()]
+                for low, high in self.pairs.validation_set[:GRID_ROWS]
+            ]
+        )

@@ -1,182 +1,166 @@
-"""The step that trains a network to see how a photograph has faded, and by which curves that is undone."""
+"""Trains the network that estimates by which tone curves the fading of a photograph is undone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from daguerre.degradation.aging import Aged, age
-from daguerre.errors import RecipeError
 from daguerre.evaluation.metrics import psnr, tone_matched_psnr
 from daguerre.images.resample import resize_bicubic
 from daguerre.networks.tone_curves import ToneCurves, apply_curves
 from daguerre.progress import ProgressCallback
-from daguerre.training.build import check_losses, start
-from daguerre.training.data.aged_photos import AgedPictures, pick
-from daguerre.training.optimization import Average, Trainee
-from daguerre.training.prefetch import Ahead
+from daguerre.training.build import check_losses, initial_network
+from daguerre.training.data.aged_photos import AgedPictures, draw_picture
+from daguerre.training.data.pictures import shrink_short_side
+from daguerre.training.logger import image_grid
+from daguerre.training.prefetch import Prefetcher
 from daguerre.training.recipe import Recipe
+from daguerre.training.trainers.base import Trainer
 
-__all__ = ["Tone"]
+__all__ = ["ToneCorrectionTrainer", "curve_roughness", "random_frame"]
 
-LEAST = 64  # pixels of a side below which a picture tells nothing about tones
-FRAME = 0.5  # the least part of a picture's side that an example shows
-SPARE = 1.5  # pictures are kept with a shorter side of that many crops, so that frames are quickly reduced
-TRIALS = 40  # pictures held out that are tried
-SHOWN = 8
+SMALLEST_SIDE = 64  # pixels of a side below which a picture tells nothing about tones
+LEAST_FRAME = 0.5  # of a picture's sides that an example shows
+STORED_CROPS = 1.5  # crops long is the shorter side of stored pictures at most, so that they are quickly reduced
+VALIDATION_PICTURES = 40
+GRID_ROWS = 8  # pictures on a sample grid
 
 
-class Tone:
-    """Say from a reduced copy of a whole aged photograph by which curves it becomes as it was when new.
+class ToneCorrectionTrainer(Trainer):
+    """Estimate from a reduced copy of a whole aged photograph the curves by which it becomes as it was when new.
 
     Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, each drawn once: of
-    10,000 that were drawn again and again the network learnt the pictures. Pictures that are no larger than the reduced
-    copy change their tones alone. The curves are tried on the twin without grain and damage, so that these are not
-    mistaken for tones.
+    10,000 that were drawn again and again the network learnt the pictures by heart. Pictures that are no larger than
+    the reduced copy change their tones alone. The curves are applied to the twin without grain and damage, so that
+    these are not mistaken for tones.
+
+    Losses: `l1`; `smooth`, see `curve_roughness`.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
-        self.recipe, self.fabric = recipe, fabric
+        super().__init__(recipe, fabric)
         check_losses(recipe.losses, {"l1", "smooth"})
-        network = start(recipe)
-        if not isinstance(network, ToneCurves):
-            raise RecipeError(f"this step trains ToneCurves, not {recipe.network.name}")
+        network = initial_network(recipe, ToneCurves)
         self.side = network.side
-        self.pictures = AgedPictures(recipe, data, fabric, progress, least=LEAST)
+        self.pictures = AgedPictures(recipe, data, fabric, progress, least=SMALLEST_SIDE)
         self.left_out = self.pictures.left_out
-        self.parts = [[self.kept(picture) for picture in part] for part in self.pictures.parts]
-        self.labels: list[str] = []
-        self.ahead = Ahead(self.make, recipe, fabric)
-        self.trials = self.make_trials()
-        self.trainee = Trainee(fabric, network, recipe, recipe.optimizer)
-        self.average = Average(self.trainee.bare, recipe.ema)
+        self.clean = [[self.stored(picture) for picture in part] for part in self.pictures.clean]
+        self.prefetch = Prefetcher(self.make_batch, recipe, fabric)
+        self.validation_sets = self.make_validation_sets()
+        self.optimize(network)
 
-    def kept(self, picture: Tensor) -> Tensor:
+    def stored(self, picture: Tensor) -> Tensor:
         """A picture (3, H, W) uint8, no larger than examples need."""
-        side = round(SPARE * self.recipe.crop)
+        side = round(STORED_CROPS * self.recipe.crop)
         if min(picture.shape[1:]) <= side:
             return picture
-        return shrunk(picture[None].float() / 255, side)[0].mul(255).round().byte()
+        return shrunk(picture, side)[0].mul(255).round().byte()
 
-    def make(self, generator: torch.Generator) -> Tensor:
+    def make_batch(self, generator: torch.Generator) -> Tensor:
         """Examples on the processor: (batch, 3 twins, 3, side, side) uint8."""
-        shares = torch.tensor([self.recipe.aging.shares.get(part, 1.0) for part in self.recipe.data.parts])
-        parts = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator)
-        return torch.stack([self.example(part, generator) for part in parts.tolist()])
+        parts = self.pictures.draw_parts(self.recipe.batch, generator)
+        return torch.stack([self.example(part, generator) for part in parts])
 
     def example(self, part: int, generator: torch.Generator) -> Tensor:
-        whole = framed(pick(self.parts[part], generator), self.recipe.crop, generator)
+        whole = random_frame(draw_picture(self.clean[part], generator), self.recipe.crop, generator)
         small = min(whole.shape[-2:]) <= self.side  # grain and scratches would be far too large in it
         aged = self.pictures.age(whole, generator, damage=not small)
-        return self.reduced(replace(aged, image=aged.toned) if small else aged)
+        return self.reduce(replace(aged, image=aged.toned) if small else aged)
 
-    def make_trials(self) -> list[Tensor]:
-        """The largest pictures held out, each aged in two ways and not at all."""
-        held_out = [picture for part in self.pictures.held_out for picture in part]
-        largest = sorted(held_out, key=lambda picture: -min(picture.shape[1:]))[:TRIALS]
-        trials = []
+    def make_validation_sets(self) -> list[Tensor]:
+        """The largest pictures held out, each aged in two ways and not at all: three sets (n, 3, 3, side, side)."""
+        held_out = [picture for part in self.pictures.clean_held_out for picture in part]
+        largest = sorted(held_out, key=lambda picture: -min(picture.shape[1:]))[:VALIDATION_PICTURES]
+        sets: tuple[list[Tensor], ...] = ([], [], [])
         for number, picture in enumerate(largest):
-            whole = shrunk(picture[None].float() / 255, self.recipe.crop)
+            whole = shrunk(picture, self.recipe.crop)
             ways = [age(whole, seed=2 * number), age(whole, seed=2 * number + 1), age(whole, seed=0, strength=0)]
-            trials += [self.reduced(aged) for aged in ways]
-        return [self.ready(torch.stack(trials[way::3])) for way in range(3)]
+            for examples, aged in zip(sets, ways, strict=True):
+                examples.append(self.reduce(aged))
+        return [self.to_device(torch.stack(examples)) for examples in sets]
 
-    def reduced(self, aged: Aged) -> Tensor:
+    def reduce(self, aged: Aged) -> Tensor:
         """The aged photograph, its twin with its tones alone, and the clean one: (3, 3, side, side) uint8."""
         twins = torch.cat([aged.image, aged.toned, aged.clean])
         return resize_bicubic(twins, self.side, self.side).clamp(0, 1).mul(255).round().byte()
 
-    def ready(self, examples: Tensor) -> Tensor:
+    def to_device(self, examples: Tensor) -> Tensor:
         """uint8 on the processor to [0, 1] on the device."""
         return examples.to(self.fabric.device).float() / 255
 
-    def correct(self, image: Tensor, toned: Tensor) -> Tensor:
-        """`toned` by the curves that the averaged network finds in `image`."""
-        places = middles(self.side)
-        return apply_curves(toned, self.average.network(image), places, places)
-
-    def learn(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        batch = self.ready(self.ahead(step, generator))
-        ways = torch.rand(2, self.recipe.batch, 1, 1, 1, 1, generator=generator).to(batch.device)
-        batch = torch.where(ways[0] < 0.5, batch.flip(-1), batch)
-        batch = torch.where(ways[1] < 0.25, batch.transpose(-1, -2), batch)
+    def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        batch = self.to_device(self.prefetch(step, generator))
+        flip, transpose = torch.rand(2, self.recipe.batch, 1, 1, 1, 1, generator=generator).to(batch.device)
+        batch = torch.where(flip < 0.5, batch.flip(-1), batch)
+        batch = torch.where(transpose < 0.25, batch.transpose(-1, -2), batch)
         image, toned, clean = batch.unbind(1)
-        curves = self.trainee.network(image)
-        places = middles(self.side)[::2]  # a quarter of the pixels says as much as all
-        made = apply_curves(toned[..., ::2, ::2], curves, places, places)
-        parts = {"l1": (made - clean[..., ::2, ::2]).abs().mean(), "smooth": roughness(curves)}
-        loss = sum((self.recipe.losses.get(name, 0) * part for name, part in parts.items()), start=made.new_zeros(()))
-        self.trainee.improve(loss, step)
-        self.average.follow(self.trainee.bare, step)
-        return {name: part.detach() for name, part in parts.items()}
+        curves = self.model.network(image)
+        places = pixel_centers(self.side)[::2]  # a quarter of the pixels says as much as all
+        corrected = apply_curves(toned[..., ::2, ::2], curves, places, places)
+        parts = {"l1": (corrected - clean[..., ::2, ::2]).abs().mean(), "smooth": curve_roughness(curves)}
+        return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     @torch.inference_mode()
-    def judge(self) -> dict[str, float]:
-        """Decibels on the reduced copies, of tones alone: before, after, after matching; and what new ones keep."""
+    def correct(self, image: Tensor, toned: Tensor) -> Tensor:
+        """`toned` by the curves that the averaged network finds in `image`, (B, 3, side, side) each."""
+        places = pixel_centers(self.side)
+        return apply_curves(toned, self.ema.network(image), places, places)
+
+    def validate(self) -> dict[str, float]:
+        """Mean PSNR in RGB on the reduced copies, of tones alone.
+
+        Returns:
+            `before` and after (`psnr`); both after the best match of tones, `_matched`; `kept`, what new ones keep.
+        """
         scores: dict[str, list[Tensor]] = {}
-        for trials in self.trials[:2]:
-            image, toned, clean = trials.unbind(1)
-            made = self.correct(image, toned)
-            for name, result in {"before": toned, "psnr": made}.items():
+        *aged_sets, new_set = self.validation_sets
+        for examples in aged_sets:
+            image, toned, clean = examples.unbind(1)
+            for name, result in {"before": toned, "psnr": self.correct(image, toned)}.items():
                 scores.setdefault(name, []).append(psnr(result, clean, channel="rgb").clamp(max=60))
                 scores.setdefault(f"{name}_matched", []).append(tone_matched_psnr(result, clean).clamp(max=60))
-        new = self.trials[2][:, 0]
-        kept = self.correct(new, new)
-        scores["kept"] = [psnr(kept, new, channel="rgb").clamp(max=60)]
+        new = new_set[:, 0]
+        scores["kept"] = [psnr(self.correct(new, new), new, channel="rgb").clamp(max=60)]
         return {name: torch.cat(values).mean().item() for name, values in scores.items()}
 
-    @torch.inference_mode()
-    def show(self) -> Tensor:
-        """Pictures held out, one a row: aged, corrected, clean."""
-        image, _, clean = self.trials[0][:SHOWN].unbind(1)
-        made = self.correct(image, image)
-        rows = torch.cat([image, made, clean], dim=3)  # (SHOWN, 3, side, 3 side)
-        return torch.cat(list(rows[:, None]), dim=2).cpu()
-
-    def state(self) -> dict[str, Any]:
-        return self.trainee.state("curves") | {"average": self.average.network}
-
-    def result(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        network = self.average.network
-        return network, network.state_dict()
+    def sample_grid(self) -> Tensor:
+        """Validation pictures, one a row: aged, corrected, clean."""
+        image, _, clean = self.validation_sets[0][:GRID_ROWS].unbind(1)
+        columns = (image, self.correct(image, image), clean)
+        return image_grid(list(zip(*(torch.split(column.cpu(), 1) for column in columns), strict=True)))
 
 
-def middles(side: int) -> Tensor:
-    """Where the pixels of a side lie, as parts of it: (side,)."""
+def pixel_centers(side: int) -> Tensor:
+    """Where the centers of a side's pixels lie, as parts of it: (side,)."""
     return (torch.arange(side) + 0.5) / side
 
 
-def roughness(curves: Tensor) -> Tensor:
+def curve_roughness(curves: Tensor) -> Tensor:
     """How much curves (B, 3, K, cells, cells) bend, and differ from their neighbours: mean squares, summed.
 
     Bends are changes of the logarithm of the slope from one segment to the next.
     """
     bends = curves.diff(dim=2).clamp(min=1e-6).log().diff(dim=2)
-    apart = [curves.diff(dim=axis) for axis in (3, 4)]
-    return bends.square().mean() + 100 * sum((x.square().mean() for x in apart), start=curves.new_zeros(()))
+    differences = [curves.diff(dim=axis) for axis in (3, 4)]
+    return bends.square().mean() + 100 * sum((x.square().mean() for x in differences), start=curves.new_zeros(()))
 
 
-def framed(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
+def random_frame(picture: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """A random part of a picture (3, H, W) uint8, at most `side` pixels along its shorter side: (1, 3, h, w)."""
-    sizes: Sequence[float] = (FRAME + (1 - FRAME) * torch.rand(2, generator=generator)).tolist()
+    sizes: Sequence[float] = (LEAST_FRAME + (1 - LEAST_FRAME) * torch.rand(2, generator=generator)).tolist()
     places: Sequence[float] = torch.rand(2, generator=generator).tolist()
     spans = []
     for length, size, place in zip(picture.shape[1:], sizes, places, strict=True):
-        kept = max(round(length * size), LEAST)
-        first = int((length - kept) * place)
-        spans.append(slice(first, first + kept))
-    return shrunk(picture[None, :, spans[0], spans[1]].float() / 255, side)
+        taken = max(round(length * size), SMALLEST_SIDE)
+        first = int((length - taken) * place)
+        spans.append(slice(first, first + taken))
+    return shrunk(picture[:, spans[0], spans[1]], side)
 
 
-def shrunk(image: Tensor, side: int) -> Tensor:
-    """`image` (1, 3, H, W) with a shorter side of at most `side` pixels."""
-    share = side / min(image.shape[-2:])
-    if share >= 1:
-        return image
-    size = [round(length * share) for length in image.shape[-2:]]
-    return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)
+def shrunk(picture: Tensor, side: int) -> Tensor:
+    """A picture (3, H, W) uint8 as (1, 3, h, w) in [0, 1], with a shorter side of at most `side` pixels."""
+    return shrink_short_side(picture[None].float() / 255, side).clamp(0, 1)
