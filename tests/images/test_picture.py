@@ -15,7 +15,7 @@ from images.drawn import photo
 from PIL import Image, ImageOps
 
 from daguerre.errors import UnreadablePicture, UnwritablePicture
-from daguerre.images import Picture
+from daguerre.images import Picture, SaveOptions
 from daguerre.tasks.faces.crops import cut
 from daguerre.tiling.windows import Window, plan_windows
 
@@ -216,9 +216,53 @@ def test_the_same_pixels_can_be_saved_with_other_bits_and_another_packet(tmp_pat
     assert picture.saved_with().bits == bits
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_tensors_hold_every_level_of_every_channel(bits, channels):
+    levels = photo(channels=channels, bits=bits)
+    image = Picture.from_array(levels).to_tensor()
+    assert (image.shape, image.dtype) == ((1, channels, 40, 60), torch.float32)
+    for tensor in (image, image[0]):
+        assert np.array_equal(Picture.from_tensor(tensor, bits=bits).array().reshape(levels.shape), levels)
+
+
+def test_tensors_of_whole_numbers_are_levels_not_white():
+    levels = photo()
+    assert np.array_equal(Picture.from_tensor(torch.from_numpy(levels).permute(2, 0, 1)).array(), levels)
+
+
+def test_tensors_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"a tensor of shape \(40, 60, 3\) is no picture"):
+        Picture.from_tensor(torch.rand(40, 60, 3))
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32])
+def test_numpy_takes_a_picture_for_an_array(dtype):
+    array = np.asarray(Picture.from_array(photo()), dtype)
+    assert array.dtype == (dtype or np.uint8)
+    assert np.array_equal(array, photo())
+    with pytest.raises(ValueError, match="always copied"):
+        np.array(Picture.from_array(photo()), copy=False)
+
+
+@pytest.mark.parametrize("format", ["png", ".tif", "PNG", "bmp", "tiff"])
+def test_files_in_memory_are_as_those_on_disk(tmp_path, format):
+    picture = Picture.from_array(photo())
+    data = picture.to_bytes(format)
+    assert data == picture.save(tmp_path / f"a.{format.removeprefix('.')}").read_bytes()
+    assert np.array_equal(Picture.from_bytes(data).array(), photo())
+
+
+def test_a_file_in_memory_is_saved_as_the_options_say():
+    few, many = (Picture.from_array(photo()).to_bytes("jpeg", options=SaveOptions(quality=q)) for q in (20, 95))
+    assert len(few) < len(many)
+    with pytest.raises(UnwritablePicture, match="docx"):
+        Picture.from_array(photo()).to_bytes("docx")
+
+
 MEMORY = """
 import sys
-from daguerre.images import Picture
+from daguerre.images import Picture, SaveOptions
 from daguerre.tiling.windows import Window, plan_windows
 def anonymous():
     with open("/proc/self/status") as file:

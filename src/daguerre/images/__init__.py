@@ -3,28 +3,18 @@
 Everything below is imported when it is first used: `images.resample` serves training too, where libvips may be missing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from daguerre._lazy import on_demand
 
 if TYPE_CHECKING:
-    from daguerre.images.canvas import Canvas
-    from daguerre.images.formats import READABLE, WRITABLE
-    from daguerre.images.picture import Picture
-    from daguerre.images.save import SaveOptions, check_target
-
-__all__ = ["READABLE", "WRITABLE", "Canvas", "Picture", "SaveOptions", "check_target"]
-
-HOMES = {
-    "READABLE": "formats",
-    "WRITABLE": "formats",
-    "Canvas": "canvas",
-    "Picture": "picture",
-    "SaveOptions": "save",
-    "check_target": "save",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module 'daguerre.images' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"daguerre.images.{HOMES[name]}"), name)
+    from daguerre.images.canvas import Canvas as Canvas
+    from daguerre.images.formats import READABLE as READABLE
+    from daguerre.images.formats import WRITABLE as WRITABLE
+    from daguerre.images.picture import Picture as Picture
+    from daguerre.images.picture_like import PictureLike as PictureLike
+    from daguerre.images.picture_like import as_picture as as_picture
+    from daguerre.images.save import SaveOptions as SaveOptions
+    from daguerre.images.save import check_target as check_target
+else:
+    __getattr__, __dir__ = on_demand(__name__)

@@ -5,17 +5,18 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from daguerre.images.colour import Colour, three_channels, to_working
 from daguerre.images.decode import decode
 from daguerre.images.metadata import Metadata, read_metadata
-from daguerre.images.pixels import Levels, check_inside, luma, to_levels, to_tensor
+from daguerre.images.pillow import pillow_from, tiff_from
+from daguerre.images.pixels import Levels, array_of, batched, check_inside, luma, to_levels, to_tensor
 from daguerre.images.reasons import damaged
 from daguerre.images.save import SaveOptions, check_target, save_image, to_depth
 from daguerre.images.source import Source
@@ -23,7 +24,10 @@ from daguerre.images.vips import begin_use, pyvips
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tiling.windows import Window, plan_windows
 
-__all__ = ["Picture", "as_picture"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Picture"]
 
 StrPath = str | os.PathLike[str]
 
@@ -134,36 +138,59 @@ class Picture:
         """A picture of an array (H, W) or (H, W, 1 to 4): grey, grey and alpha, RGB, RGB and alpha.
 
         Args:
-            array: uint8, uint16, or floating-point numbers in [0, 1], which become 16 bits.
+            array: uint8; uint16; bool, for a mask; or floating-point numbers in [0, 1], which become 16 bits.
 
         Raises:
-            ValueError: another shape, type or range.
+            ValueError: another shape, type or range, or a masked array.
         """
         shape, kind = array.shape, array.dtype
         array = array[..., None] if array.ndim == 2 else array
         if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or 0 in array.shape:
             raise ValueError(f"an array of shape {shape} is no picture; it must be (H, W) or (H, W, 1 to 4)")
+        if isinstance(array, np.ma.MaskedArray):
+            raise ValueError("a masked array is no picture; say with .filled(0) or .data what is behind the mask")
         if np.issubdtype(kind, np.floating):
             if not (array.min() >= 0 and array.max() <= 1):
                 raise ValueError(f"numbers from {array.min():g} to {array.max():g}; a picture's lie between 0 and 1")
             array = np.rint(array.astype(np.float64) * 65535).astype(np.uint16)
-        elif kind not in (np.uint8, np.uint16):
-            raise ValueError(f"an array of {kind} is no picture; it must be uint8, uint16 or float")
-        return cls.from_levels(np.ascontiguousarray(array), like=like)
+        elif kind == np.bool_:
+            array = array.astype(np.uint8) * 255
+        elif kind.newbyteorder("=") not in (np.uint8, np.uint16):
+            raise ValueError(f"an array of {kind} is no picture; it must be uint8, uint16, float or bool")
+        return cls.from_levels(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")), like=like)
 
     @classmethod
     def from_tensor(
         cls, image: Tensor, *, alpha: Tensor | None = None, bits: int = 8, like: "Picture | None" = None
     ) -> "Picture":
-        """A picture of an image (1, 3, H, W) and perhaps alpha (1, 1, H, W), in [0, 1], values outside clamped.
+        """A picture of an image (1, C, H, W) or (C, H, W) in [0, 1], values outside clamped, on any device.
 
         Args:
+            image: grey, grey and alpha, RGB, or RGB and alpha. Whole numbers are taken as `from_array` takes them.
+            alpha: (1, 1, H, W), where `image` has none.
             bits: 8 or 16 per channel, rounded.
             like: a picture whose profile and metadata it takes over; if that is grey, so is this.
+
+        Raises:
+            ValueError: another shape or type.
         """
+        image = batched(image)
+        if not image.is_floating_point():
+            return cls.from_array(array_of(image), like=like)
+        if alpha is None and image.shape[1] in (2, 4):
+            image, alpha = image[:, :-1], image[:, -1:]
         image = luma(image) if like is not None and like.grey else image
         parts = [to_levels(part, bits) for part in (image, alpha) if part is not None]
         return cls.from_levels(np.concatenate(parts, axis=2), like=like)
+
+    @classmethod
+    def from_pil(cls, image: "Image") -> "Picture":
+        """A picture of a Pillow image, upright, with its profile, EXIF, XMP and resolution.
+
+        Raises:
+            UnreadablePicture: of a mode that holds no photographs: 32-bit whole or floating-point numbers.
+        """
+        return cls.from_bytes(tiff_from(image), name="the Pillow image")
 
     @property
     def height(self) -> int:
@@ -227,6 +254,32 @@ class Picture:
         image = three_channels(self.image) if self.image.bands < self.colour.channels else self.image
         levels = self.pixels(to_depth(image, self.bits))
         return levels[..., 0] if levels.shape[2] == 1 else levels
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """As `array`, for `np.asarray`.
+
+        Raises:
+            ValueError: no copy is to be made, but a picture's pixels are always copied.
+        """
+        if copy is False:
+            raise ValueError("the pixels of a picture are always copied; leave copy=False out")
+        return np.asarray(self.array(), dtype)
+
+    def to_tensor(self) -> Tensor:
+        """The whole picture with all its channels: (1, C, H, W), float32, in [0, 1]; `read` always gives three."""
+        levels = self.array()
+        return to_tensor(levels[..., None] if levels.ndim == 2 else levels)
+
+    def to_pil(self) -> "Image":
+        """A Pillow image with its profile, EXIF and XMP; 16 bits become 8 but in grey, for Pillow has no more.
+
+        Raises:
+            MissingExtra: Pillow is not installed.
+        """
+        array = self.array()
+        array = self.saved_with(bits=8).array() if self.bits == 16 and array.ndim == 3 else array
+        profile = None if self.colour.converted else self.profile  # the numbers are sRGB's then
+        return pillow_from(array, profile, self.metadata)
 
     def save(
         self,
@@ -302,12 +355,3 @@ class Picture:
         except pyvips.Error as error:
             name = self.source.path if self.source else self.path or Path("the picture")
             raise damaged(name, error) from error
-
-
-def as_picture(source: Picture | StrPath | NDArray[np.generic]) -> Picture:
-    """A picture from whatever a caller has: a picture, a file's name, or an array as `Picture.from_array` takes it."""
-    if isinstance(source, Picture):
-        return source
-    if isinstance(source, np.ndarray):
-        return Picture.from_array(source)
-    return Picture.open(source)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from daguerre.tiling.windows import Window
 
-__all__ = ["Levels", "check_inside", "luma", "to_levels", "to_tensor"]
+__all__ = ["Levels", "array_of", "batched", "check_inside", "luma", "to_levels", "to_tensor"]
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Whole numbers (height, width, channels) from 0 to 255 (uint8) or 65535 (uint16)."""
@@ -30,6 +30,31 @@ def to_levels(image: Tensor, bits: int) -> Levels:
     scaled = image.detach().to("cpu", torch.float32).clamp(0, 1).mul_(float(torch.iinfo(kind).max)).round_()
     # Rounded first and interleaved then, because bytes move faster than floats.
     return scaled[0].to(kind).permute(1, 2, 0).contiguous().numpy()
+
+
+def batched(image: Tensor) -> Tensor:
+    """An image (C, H, W), or (1, C, H, W) already, as (1, C, H, W), with C from 1 to 4.
+
+    Raises:
+        ValueError: another shape.
+    """
+    made = image[None] if image.ndim == 3 else image
+    if made.ndim != 4 or made.shape[0] != 1 or not 1 <= made.shape[1] <= 4 or 0 in made.shape:
+        shape = tuple(image.shape)
+        raise ValueError(f"a tensor of shape {shape} is no picture; it must be (1 to 4, H, W) or (1, 1 to 4, H, W)")
+    return made
+
+
+def array_of(image: Tensor) -> NDArray[Any]:
+    """An image (C, H, W) or (1, C, H, W) as an array (H, W, C) of the same numbers.
+
+    Raises:
+        ValueError: another shape.
+    """
+    planes = batched(image)[0].detach().cpu()
+    planes = planes.float() if planes.dtype == torch.bfloat16 else planes  # which NumPy does not know
+    array: NDArray[Any] = planes.permute(1, 2, 0).numpy()
+    return array
 
 
 def luma(image: Tensor) -> Tensor:
