@@ -14,7 +14,7 @@ import daguerre
 SOURCE = Path(daguerre.__file__).parent
 TESTS = Path(__file__).parent
 FLOORS = [
-    ["_version", "errors"],
+    ["_lazy", "_version", "errors"],
     ["progress", "options", "files"],
     ["config", "devices"],
     ["tiling"],
@@ -29,7 +29,13 @@ FLOORS = [
     ["__main__"],
 ]
 """What may import only from floors above in this list."""
-TASK_FLOORS = [["provenance"], ["result"], ["faces", "upscaling"], ["restoration", "stylization"], ["registry"]]
+TASK_FLOORS = [
+    ["kwargs", "provenance"],
+    ["result"],
+    ["faces", "upscaling"],
+    ["restoration", "stylization"],
+    ["registry"],
+]
 MODULES = 15  # most modules in a folder below tasks/ and training/
 
 

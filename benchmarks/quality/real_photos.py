@@ -19,7 +19,7 @@ from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.faces.detection import Face
-from daguerre.tasks.restoration.restorer import Restored, Restorer
+from daguerre.tasks.restoration.restorer import Restorer, RestoreResult
 
 PIECE = 220  # pixels of a piece's side
 FACE, AROUND, FACES = 192, 1.5, 24  # pixels of a face on its sheet; sides of its square that are shown; how many
@@ -67,7 +67,7 @@ def pieces(before: Tensor, after: Tensor) -> list[Picture]:
     return [Picture.from_tensor(cut.repeat_interleave(2, 2).repeat_interleave(2, 3)) for cut in cuts]
 
 
-def refined(photograph: Picture, restored: Restored, before: Picture | None) -> list[tuple[Face, list[Picture]]]:
+def refined(photograph: Picture, restored: RestoreResult, before: Picture | None) -> list[tuple[Face, list[Picture]]]:
     """Each face that was refined: as it is in the photograph, restored, and refined."""
     images = [photograph.read(), (before or restored.picture).read()]
     images.append(restored.picture.read())

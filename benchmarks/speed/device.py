@@ -44,8 +44,8 @@ def ways(device: Device, folder: Path) -> dict[str, Callable[[], object]]:
     photo = Picture.open(scratch(write_photograph(folder / "photo.png", HEIGHT, WIDTH)))
     photo.read()
     restorer, faceless = Restorer(), Restorer(RestoreOptions(faces="off"))
-    fast = Stylizer(styles=EXAMPLE)
-    slow = Stylizer(StylizeOptions(method="optimize", steps=20), styles=EXAMPLE)
+    fast = Stylizer(style=EXAMPLE)
+    slow = Stylizer(StylizeOptions(method="optimize", steps=20), style=EXAMPLE)
     compact, rrdb = Upscaler(UpscaleOptions(scale=2)), Upscaler(UpscaleOptions(scale=4, model="rrdb-x4"))
     return {
         "restore, faces looked for": lambda: restorer(photo),

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from daguerre.errors import OptionError
 
-__all__ = ["check_range", "check_span", "files_in", "nearest", "option", "with_paths"]
+__all__ = ["changed", "check_range", "check_span", "files_in", "nearest", "option", "with_paths"]
 
 T = TypeVar("T")
 
@@ -62,6 +62,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def changed(options: Any) -> dict[str, Any]:
+    """The options that differ from their defaults, by name."""
+    values = {entry.name: getattr(options, entry.name) for entry in fields(options)}
+    return {entry.name: values[entry.name] for entry in fields(options) if values[entry.name] != entry.default}
 
 
 def with_paths(options: T, change: Callable[[Path], Path]) -> T:

@@ -9,8 +9,8 @@ import daguerre
 from daguerre.errors import Cancelled, OptionError, WeightsNotFound
 from daguerre.images import Picture
 from daguerre.tasks.pipeline import Pipeline
-from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.registry import TASKS, options_of
+from daguerre.tasks.result import records_of
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
 
@@ -42,9 +42,11 @@ def test_a_chain_is_its_tasks_one_after_the_other_at_16_bits(steps, bits):
 
 
 def test_between_two_steps_nothing_is_rounded_to_8_bits():
-    first, second = Pipeline(UpscaleOptions(scale=2, **EXACT), UpscaleOptions(scale=2, **EXACT)).stages(photo(9, 9))
-    assert (first.picture.bits, second.picture.bits) == (16, 8)
-    assert len(np.unique(first.picture.array() % 257)) > 50, "levels between those of 8 bits"
+    stages = {}
+    twice = Pipeline(UpscaleOptions(scale=2, **EXACT), UpscaleOptions(scale=2, **EXACT))
+    made = twice(photo(9, 9), on_stage=stages.__setitem__)
+    assert (stages["upscale"].bits, made.picture.bits) == (16, 8)
+    assert len(np.unique(stages["upscale"].array() % 257)) > 50, "levels between those of 8 bits"
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -52,7 +54,21 @@ def test_a_chain_of_one_step_is_the_task(bits):
     options, original = UpscaleOptions(scale=2, **EXACT), photo(9, 12, bits=bits)
     alone, chained = Upscaler(options)(original), Pipeline(options)(original)
     assert np.array_equal(alone.picture.array(), chained.picture.array())
-    assert chained.steps == (alone.step,)
+    assert chained.records == (alone.record,)
+
+
+def test_tasks_and_options_of_tasks_are_steps_alike(steps):
+    ready = Upscaler(steps[0])
+    pipeline = Pipeline(ready, steps[1])
+    assert pipeline.tasks[0] is ready
+    assert pipeline.steps == steps
+    assert np.array_equal(pipeline(photo(24, 30)).picture.array(), Pipeline(*steps)(photo(24, 30)).picture.array())
+
+
+@pytest.mark.parametrize("thing", [Upscaler, UpscaleOptions, "upscale", None, len])
+def test_what_is_no_step_is_refused_by_name(thing):
+    with pytest.raises(TypeError, match=r"is no step of a chain; give a task, such as Upscaler\(scale=2\), or its"):
+        Pipeline(thing)
 
 
 def test_a_task_may_come_twice_each_time_with_its_own_options():
@@ -72,18 +88,20 @@ def test_profile_transparency_and_grey_go_along(tmp_path):
 def test_the_file_says_in_order_what_was_done(steps, tmp_path):
     earlier = Upscaler(scale=1.5, **EXACT)(photo(24, 30)).save(tmp_path / "earlier.png")
     made = Pipeline(*steps)(earlier)
-    saved = steps_of(Picture.open(made.save(tmp_path / "made.png")).xmp)
+    saved = records_of(made.save(tmp_path / "made.png"))
     assert [step["task"] for step in saved] == ["upscale", "upscale", "stylize"]
     assert saved[1]["options"] == {"scale": 2, "precision": "float32"}
     assert saved[2]["options"]["style"] == ["painting.png"]
-    assert [step["task"] for step in saved[1:]] == [step.task for step in made.steps]
+    assert [step["task"] for step in saved[1:]] == [record.task for record in made.records]
 
 
 def test_every_stage_says_what_was_done_until_then(steps, tmp_path):
-    stages = Pipeline(*steps).stages(photo(24, 30))
-    saved = [stage.save(tmp_path / f"{number}.png") for number, stage in enumerate(stages)]
-    found = [[step["task"] for step in steps_of(Picture.open(path).xmp)] for path in saved]
-    assert found == [["upscale"], ["upscale", "stylize"]]
+    seen = []
+    made = Pipeline(*steps)(photo(24, 30), on_stage=lambda name, picture: seen.append((name, picture)))
+    ((name, stage),) = seen
+    assert name == "upscale"
+    assert [record["task"] for record in records_of(stage.save(tmp_path / "stage.png"))] == ["upscale"]
+    assert [record["task"] for record in records_of(made.picture)] == ["upscale", "stylize"]
 
 
 def test_progress_tells_which_step_and_may_cancel(steps):

@@ -41,7 +41,7 @@ def compare(photo: Picture, style: Path, painted: Picture) -> str:
     """The losses of the photograph and of the result, for both kinds of statistics, in float32."""
     words = []
     for kind in ("moments", "gram"):
-        stylizer = Stylizer(styles=style, method="optimize", statistics=kind, precision="float32")
+        stylizer = Stylizer(style=style, method="optimize", statistics=kind, precision="float32")
         painting = StyleOptimization(photo, [Style(Picture.open(style))], stylizer.options, stylizer.eye)
         objective = painting.objective(photo.read(), None)
         before, after = (objective(picture.read())[0] for picture in (photo, painted))
@@ -67,15 +67,17 @@ def plot(histories: dict[str, list[HistoryEntry]], name: str) -> None:
 def gradual(paintings: Path) -> None:
     photo = content("astronaut", 320)
     options = StylizeOptions(method="optimize", steps=500)
-    painted = Stylizer(options, styles=paintings / "starry.jpg")(photo, stages=[1, 10, 50, 100, 500])
-    save(list(painted.stages.values()), "gradual")
+    shown: dict[str, Picture] = {}
+    stylizer = Stylizer(options, style=paintings / "starry.jpg")
+    painted = stylizer(photo, stages=[1, 10, 50, 100, 500], on_stage=shown.__setitem__)
+    save(list(shown.values()), "gradual")
     plot({"astronaut": painted.history}, "gradual-losses")
     print("gradual", compare(photo, paintings / "starry.jpg", painted.picture), flush=True)
 
 
 def many(paintings: Path) -> None:
     options = StylizeOptions(method="optimize", steps=200)
-    stylizer = Stylizer(options, styles=paintings / "scream.jpg")
+    stylizer = Stylizer(options, style=paintings / "scream.jpg")
     painted = {}
     for name in CONTENTS:
         photo = content(name, 320)
@@ -88,7 +90,7 @@ def many(paintings: Path) -> None:
 def layers(paintings: Path) -> None:
     photo, made = content("chelsea", 320), []
     for name, some in LAYERS.items():
-        painted = Stylizer(styles=paintings / "wave.jpg", method="optimize", steps=200, style_layers=some)(photo)
+        painted = Stylizer(style=paintings / "wave.jpg", method="optimize", steps=200, style_layers=some)(photo)
         print("layers", name, compare(photo, paintings / "wave.jpg", painted.picture), flush=True)
         made.append(painted.picture)
     save(made, "layers")
@@ -100,7 +102,7 @@ def methods(paintings: Path) -> None:
     for method in ("fast", "optimize"):
         for name, style in (("astronaut", "starry"), ("chelsea", "scream"), ("coffee", "wave")):
             photo, painting = content(name, 256), paintings / f"{style}.jpg"
-            made.append(Stylizer(StylizeOptions(method=method), styles=painting)(photo).picture)
+            made.append(Stylizer(StylizeOptions(method=method), style=painting)(photo).picture)
             print("methods", name, method, compare(photo, painting, made[-1]), flush=True)
     save(made, "methods")
 
@@ -110,7 +112,7 @@ def formats(paintings: Path) -> None:
     photo, found = content("astronaut", 128), {}
     for precision in ("float32", "bfloat16"):
         options = StylizeOptions(method="optimize", steps=100, scales=1, precision=precision, device="cpu")
-        found[precision] = Stylizer(options, styles=paintings / "starry.jpg")(photo)
+        found[precision] = Stylizer(options, style=paintings / "starry.jpg")(photo)
         print("formats", compare(photo, paintings / "starry.jpg", found[precision].picture), flush=True)
     one, other = (painted.picture.read() for painted in found.values())
     print(f"formats: the pictures agree to {-10 * (one - other).square().mean().log10():.1f} dB")

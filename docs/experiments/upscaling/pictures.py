@@ -130,11 +130,12 @@ def dial(out: Path, astronaut: Tensor) -> None:
             print(f"dial {amount:.1f} agree {agree:3} {measured[0]:6.2f} dB, agrees to {measured[1]:5.1f} dB")
         rows.append([cut(result, FACE) for result in results])
     sheet(out / "dial.jpg", rows, [f"{amount:.0%}" for amount in amounts], 1)
-    picture = Upscaler(model="rrdb-x4", towards="rrdb-x4-gan", amount=1.0)(np.asarray(image(low)), invented=True)
-    assert picture.invented is not None
-    plain = Upscaler(model="rrdb-x4")(np.asarray(image(low)), invented=True)
-    assert plain.invented is not None
-    maps = [plain.invented.read(), picture.invented.read()]
+    gan, plain = {}, {}
+    picture = Upscaler(model="rrdb-x4", towards="rrdb-x4-gan", amount=1.0)(
+        np.asarray(image(low)), on_stage=gan.__setitem__
+    )
+    Upscaler(model="rrdb-x4")(np.asarray(image(low)), on_stage=plain.__setitem__)
+    maps = [plain["invented"].read(), gan["invented"].read()]
     sheet(out / "invented.jpg", [[cut(m, FACE) for m in maps]], ["RRDB", "ESRGAN"], 1)
 
 

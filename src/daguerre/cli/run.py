@@ -13,7 +13,7 @@ from daguerre.cli.flags import flags_of_several, parse
 from daguerre.cli.terminal import errors
 from daguerre.devices import Precision
 from daguerre.errors import OptionError
-from daguerre.images import SaveOptions, check_target
+from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.pipeline import Pipeline
@@ -104,14 +104,17 @@ def chain(
         for path in files[job]:
             check_target(path, overwrite=result.overwrite)
             make_folder(path.parent)
-        for number, made in enumerate(pipeline.stages(original, progress=progress)):
-            if number < len(files[job]):
-                made.save(files[job][number], overwrite=result.overwrite, progress=progress)
+        between = iter(files[job])
+
+        def keep(_: str, picture: Picture) -> None:
+            picture.save(next(between), overwrite=result.overwrite, progress=progress)
+
+        made = pipeline(original, on_stage=keep if files[job] else None, progress=progress)
         made.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
         return {
             "width": size[1],
             "height": size[0],
-            "steps": [{"task": step.task, "measured": dict(step.measured)} for step in made.steps],
+            "steps": [{"task": record.task, "measured": dict(record.measured)} for record in made.records],
         }
 
     return run_jobs(jobs, result, work, describe, *steps)

@@ -1,7 +1,7 @@
 """`daguerre stylize`: paint photographs in the style of other pictures."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,15 @@ from daguerre.cli.flags import parse
 from daguerre.cli.terminal import errors
 from daguerre.errors import OptionError
 from daguerre.files import check_free
-from daguerre.images import SaveOptions, check_target
+from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.images.animation import check_film, write_film
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
+from daguerre.tasks.provenance import fitted
 from daguerre.tasks.stylization.classification import check_labels, guess_labels
 from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
-from daguerre.tasks.stylization.stylizer import Stylized, StylizeOptions, Stylizer
+from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer, StylizeResult
 
 __all__ = ["run"]
 
@@ -99,12 +100,14 @@ def stylize(
             if not (result.json or result.quiet):
                 errors.print(f"{job.source} looks like: {likely(said['labels'])}", markup=False)
         frames = 0 if working.film == "none" else FRAMES
+        shown: dict[str, Picture] = {}
+        how: dict[str, Any] = {"stages": stages, "frames": frames, "on_stage": shown.__setitem__}
         with patient(Event()) as stopped:
-            painted = stylizer(content, stages=stages, frames=frames, enough=stopped.is_set, progress=progress)
+            painted = stylizer(content, **how, enough=stopped.is_set, progress=progress)
         painted.save(job.target, options=saving, overwrite=result.overwrite)
-        files[job].write(painted, saving, overwrite=result.overwrite)
+        files[job].write(painted, shown, saving, overwrite=result.overwrite)
         said |= {"width": painted.picture.width, "height": painted.picture.height}
-        return said | dict(painted.step.measured)
+        return said | dict(painted.record.measured)
 
     return run_jobs(jobs, result, work, describe, painting)
 
@@ -116,7 +119,7 @@ class Files:
         def beside(ending: str) -> Path:
             return target.with_name(f"{target.stem}-{ending}")
 
-        self.stages = {stage: beside(f"step-{stage}{target.suffix}") for stage in stages}
+        self.stages = {f"step {stage}": beside(f"step-{stage}{target.suffix}") for stage in stages}
         self.sheet = beside("stages.png") if stages else None
         self.losses = beside("losses.csv") if working.losses else None
         self.plot = beside("losses.png") if working.plot else None
@@ -139,11 +142,14 @@ class Files:
         if self.film:
             check_film(self.film, overwrite=overwrite)
 
-    def write(self, painted: Stylized, saving: SaveOptions, *, overwrite: bool) -> None:
-        for stage in painted.stages:
-            painted.save_stage(stage, self.stages[stage], options=saving, overwrite=overwrite)
-        if self.sheet and painted.stages:
-            make_sheet(list(painted.stages.values())).save(self.sheet, overwrite=overwrite)
+    def write(
+        self, painted: StylizeResult, shown: Mapping[str, Picture], saving: SaveOptions, *, overwrite: bool
+    ) -> None:
+        for name, picture in shown.items():
+            path = self.stages[name]
+            picture.save(path, options=saving, overwrite=overwrite, xmp=fitted(picture.xmp, path))
+        if self.sheet and shown:
+            make_sheet(list(shown.values())).save(self.sheet, overwrite=overwrite)
         if self.losses:
             write_losses(painted.history, self.losses, overwrite=overwrite)
         if self.plot:

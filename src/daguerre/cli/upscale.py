@@ -10,7 +10,7 @@ import tyro
 from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
-from daguerre.images import SaveOptions, check_target
+from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
 
@@ -57,10 +57,11 @@ def upscale(
         if invented:
             check_target(invented, overwrite=result.overwrite, source=job.source, size=size)
             make_folder(invented.parent)
-        upscaled = upscaler(original, invented=invented is not None, progress=progress)
+        maps: dict[str, Picture] = {}
+        upscaled = upscaler(original, on_stage=maps.__setitem__ if invented else None, progress=progress)
         upscaled.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
-        if upscaled.invented is not None and invented is not None:
-            upscaled.invented.save(invented, overwrite=result.overwrite, progress=progress)
+        if invented:
+            maps["invented"].save(invented, overwrite=result.overwrite, progress=progress)
         return {
             "width": size[1],
             "height": size[0],

@@ -70,12 +70,13 @@ def means(pictures: Iterable[Scores]) -> dict[str, dict[str, float]]:
     return {model: {metric: mean(model, metric) for metric in metrics} for model, metrics in first.items()}
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def pictures_in(folder: Path | str) -> list[Path]:
     """Files of a folder that look like pictures, sorted.
 
     Raises:
         DataError: there is no such folder, or no picture in it.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in READABLE and not p.name.startswith(".")]

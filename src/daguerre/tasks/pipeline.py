@@ -1,68 +1,53 @@
 """A chain: several tasks over one picture, one after the other."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from daguerre.errors import OptionError
-from daguerre.images import Picture, SaveOptions
-from daguerre.images.picture import as_picture
+from daguerre.images import PictureLike, as_picture
 from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.tasks.pipeline_file import read_steps
-from daguerre.tasks.provenance import Record, add_step, fitted
-from daguerre.tasks.registry import TASKS, TaskOptions, make_worker
+from daguerre.tasks.provenance import Record
+from daguerre.tasks.registry import TASKS, Task, TaskOptions, make_task
+from daguerre.tasks.result import Result, StageCallback
 
-__all__ = ["Chained", "Pipeline"]
+__all__ = ["Pipeline", "PipelineResult"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chained:
-    """What a chain has made so far.
+class PipelineResult(Result):
+    """A picture that went through a chain.
 
     Args:
-        picture: the picture after the last of the steps; its XMP holds the record of all.
-        steps: the records of what was done, in order.
+        record: what the last step did.
+        records: what each did, in order.
     """
 
-    picture: Picture
-    steps: tuple[Record, ...]
-
-    def save(
-        self,
-        path: Path | str,
-        *,
-        overwrite: bool = False,
-        options: SaveOptions | None = None,
-        progress: ProgressCallback = silent,
-    ) -> Path:
-        """Save the picture with the record in it of what was done; for the rest as `Picture.save`."""
-        xmp = fitted(self.picture.xmp, Path(path))
-        return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
+    records: tuple[Record, ...]
 
 
 class Pipeline:
     """Does several tasks over pictures, one after the other, keeping their networks loaded.
 
-        Pipeline(RestoreOptions(), UpscaleOptions(scale=2), StylizeOptions(style=(Path("painting.jpg"),)))
+        Pipeline(Restorer(), Upscaler(scale=2), StylizeOptions(style=(Path("painting.jpg"),)))
 
     Between two steps a picture is a canvas of 16 bits, in memory or, if it is large, on disk; it is rounded to the
     original's bits by the last step.
 
     Args:
-        steps: the options of each task, in the order in which they are done; a task may come twice.
+        steps: tasks, or their options, in the order in which they are done; a task may come twice.
 
     Raises:
         OptionError: no steps, or options that make no sense.
         DaguerreError: whatever the tasks miss, such as weights or a style.
+        TypeError: something else than tasks and options.
     """
 
-    def __init__(self, *steps: TaskOptions) -> None:
+    def __init__(self, *steps: Task | TaskOptions) -> None:
         if not steps:
             raise OptionError(f"a chain needs at least one step; there are {', '.join(TASKS)}")
-        self.steps = steps
-        self.workers = [make_worker(options) for options in steps]
+        self.tasks = [ready(step) for step in steps]
+        self.steps = tuple(task.options for task in self.tasks)
 
     @classmethod
     def read(cls, path: Path | str) -> "Pipeline":
@@ -80,34 +65,28 @@ class Pipeline:
                 height, width = resize(height, width)
         return height, width
 
-    def __call__(self, source: Picture | Path | str | np.ndarray, *, progress: ProgressCallback = silent) -> Chained:
+    def __call__(
+        self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent
+    ) -> PipelineResult:
         """Do all steps.
 
         Args:
-            source: a picture, a file, or an array as `Picture.from_array` takes it.
-        """
-        for made in self.stages(source, progress=progress):  # noqa: B007, a list of them would keep every stage
-            pass
-        return made
-
-    def stages(
-        self, source: Picture | Path | str | np.ndarray, *, progress: ProgressCallback = silent
-    ) -> Iterator[Chained]:
-        """Do the steps, and give what there is after each; only what somebody keeps stays in memory.
-
-        Args:
-            source: a picture, a file, or an array as `Picture.from_array` takes it.
+            source: a picture in any form.
+            on_stage: gets the picture after each step but the last, by the name of the step's task: "restore". Only
+                what it keeps stays in memory.
         """
         picture = as_picture(source)
         bits = picture.bits
-        done: tuple[Record, ...] = ()
-        for number, worker in enumerate(self.workers, start=1):
-            last = number == len(self.workers)
+        records: list[Record] = []
+        for number, task in enumerate(self.tasks, start=1):
+            last = number == len(self.tasks)
             # The last step gets the bits of the result, so that what it measures is true of what is saved.
-            made = worker(picture.saved_with(bits=bits if last else 16), progress=self.counted(number, progress))
-            picture = made.picture.saved_with(xmp=add_step(made.picture.xmp, made.step))
-            done = (*done, made.step)
-            yield Chained(picture=picture, steps=done)
+            made = task(picture.saved_with(bits=bits if last else 16), progress=self.counted(number, progress))
+            picture = made.picture
+            records.append(made.record)
+            if on_stage and not last:
+                on_stage(task.options.task, picture)
+        return PipelineResult(picture=picture, record=records[-1], records=tuple(records))
 
     def counted(self, number: int, progress: ProgressCallback) -> ProgressCallback:
         """The progress of one step, told as part of the chain's."""
@@ -116,3 +95,13 @@ class Pipeline:
             progress(replace(event, step=f"{event.step}, step {number} of {len(self.steps)}"))
 
         return progress if len(self.steps) == 1 else tell
+
+
+def ready(step: Task | TaskOptions) -> Task:
+    """The task of a step: itself, or made from its options."""
+    if not isinstance(step, type):
+        if isinstance(step, Task) and isinstance(step.options, TaskOptions):
+            return step
+        if isinstance(step, TaskOptions):
+            return make_task(step)
+    raise TypeError(f"{step!r:.80} is no step of a chain; give a task, such as Upscaler(scale=2), or its options")

@@ -14,14 +14,14 @@ Paths are relative to the file's folder. What is left out has its default.
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from daguerre.config import build, read_table
 from daguerre.errors import DaguerreError, RecipeError
 from daguerre.files import check_free, whole
-from daguerre.options import with_paths
+from daguerre.options import changed, with_paths
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
 
 __all__ = ["read_steps", "write_steps"]
@@ -84,9 +84,7 @@ def write_steps(steps: Sequence[TaskOptions], path: Path, *, overwrite: bool = F
 
 def table_of(options: TaskOptions) -> str:
     lines = ["[[step]]", f"task = {literal(options.task)}"]
-    for field in fields(options):  # type: ignore[arg-type]
-        if (value := getattr(options, field.name)) != field.default:
-            lines.append(f"{field.name} = {literal(value)}")
+    lines += [f"{name} = {literal(value)}" for name, value in changed(options).items()]
     return "\n".join(lines) + "\n"
 
 

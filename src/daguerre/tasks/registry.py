@@ -2,15 +2,15 @@
 
 import importlib
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from daguerre.errors import OptionError
-from daguerre.images import Picture
+from daguerre.images import PictureLike
 from daguerre.options import nearest
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.provenance import Record
+from daguerre.tasks.result import Result, StageCallback
 
-__all__ = ["TASKS", "TaskOptions", "Worker", "make_worker", "options_of"]
+__all__ = ["TASKS", "Task", "TaskOptions", "make_task", "options_of"]
 
 TASKS = {
     "restore": ("daguerre.tasks.restoration.restorer", "RestoreOptions", "Restorer"),
@@ -18,9 +18,10 @@ TASKS = {
     "upscale": ("daguerre.tasks.upscaling.upscaler", "UpscaleOptions", "Upscaler"),
     "stylize": ("daguerre.tasks.stylization.stylizer", "StylizeOptions", "Stylizer"),
 }
-"""Module, options and worker of every task."""
+"""Module, options and class of every task."""
 
 
+@runtime_checkable
 class TaskOptions(Protocol):
     """A task's options: a frozen dataclass that knows whose it is.
 
@@ -30,19 +31,15 @@ class TaskOptions(Protocol):
     task: ClassVar[str]
 
 
-class TaskResult(Protocol):
-    """What a task makes: a picture, and the record of how."""
+@runtime_checkable
+class Task(Protocol):
+    """Does one task for one picture after the other, with the networks that its options ask for loaded."""
 
-    @property
-    def picture(self) -> Picture: ...
-    @property
-    def step(self) -> Record: ...
+    options: Any
 
-
-class Worker(Protocol):
-    """Does one task for one picture after the other; made from the task's options."""
-
-    def __call__(self, source: Picture, *, progress: ProgressCallback) -> TaskResult: ...
+    def __call__(
+        self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = ...
+    ) -> Result: ...
 
 
 def options_of(task: str) -> type[Any]:
@@ -55,10 +52,10 @@ def options_of(task: str) -> type[Any]:
     return getattr(importlib.import_module(module), options)  # type: ignore[no-any-return]
 
 
-def make_worker(options: TaskOptions) -> Worker:
-    """Whoever does the task that these are the options of, made ready."""
-    module, _, worker = place_of(options.task)
-    return getattr(importlib.import_module(module), worker)(options)  # type: ignore[no-any-return]
+def make_task(options: TaskOptions) -> Task:
+    """The task that these are the options of, its networks loaded."""
+    module, _, task = place_of(options.task)
+    return getattr(importlib.import_module(module), task)(options)  # type: ignore[no-any-return]
 
 
 def place_of(task: str) -> Sequence[str]:

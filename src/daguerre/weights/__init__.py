@@ -22,6 +22,8 @@ from daguerre.weights.store import (
     weights_folder,
 )
 
+load_model = load
+
 __all__ = [
     "Model",
     "ModelEntry",
@@ -34,6 +36,7 @@ __all__ = [
     "import_file",
     "interpolate",
     "load",
+    "load_model",
     "verify",
     "weights_folder",
 ]

@@ -126,8 +126,8 @@ def test_the_published_network_takes_part(boxes):
     keep(FaceGenerator(**arguments), "microsoft-face-256", "FaceGenerator", arguments)
     made = refine(Picture.from_array(levels()), boxes, model="microsoft")
     assert made.refined == 2
-    assert list(made.step.models) == ["microsoft-face-256"]
-    assert made.step.source_type == "compositeWithTrainedAlgorithmicMedia"
+    assert list(made.record.models) == ["microsoft-face-256"]
+    assert made.record.source_type == "compositeWithTrainedAlgorithmicMedia"
 
 
 @pytest.mark.parametrize("side", [64, 128])

@@ -210,7 +210,7 @@ def test_restoring_fills_by_attention_or_patches_as_asked(networks):
         made = Restorer(model=model, scratches="mask.png", faces="off", device="cpu")(picture)
         expected = PublishedRestorer(DEVICE, filling=filling)(picture, mask)
         assert (made.picture.array() == expected.array()).all()
-        assert set(module.models(filling)) <= set(made.step.models)
+        assert set(module.models(filling)) <= set(made.record.models)
 
 
 def test_restoring_names_the_detector_among_what_is_missing(desk):
@@ -226,8 +226,8 @@ def test_faces_are_redrawn_by_the_published_network_as_well_and_the_record_says_
     astronaut = Picture.open(ASTRONAUT)
     made = Restorer(model="microsoft", scratches="off", device="cpu", strength=0.1)(astronaut)
     assert [face.fate for face in made.faces] == ["refined"]
-    assert "microsoft-face-256" in made.step.models
-    assert made.step.source_type == "compositeWithTrainedAlgorithmicMedia"
+    assert "microsoft-face-256" in made.record.models
+    assert made.record.source_type == "compositeWithTrainedAlgorithmicMedia"
 
 
 def test_the_networks_compute_in_float32_whatever_the_device_prefers(networks):

@@ -50,7 +50,7 @@ def test_a_scratch_and_a_hole_that_a_person_marked_are_filled(photo, mask_file):
 def test_without_scratches_nothing_is_marked(photo):
     restored = Restorer(scratches="off")(photo)
     assert (restored.mask, restored.damaged) == (None, 0.0)
-    assert restored.step.source_type == "algorithmicallyEnhanced"
+    assert restored.record.source_type == "algorithmicallyEnhanced"
 
 
 def test_no_strength_is_no_change(photo, mask_file):
@@ -107,7 +107,7 @@ def test_damage_is_looked_for_where_stains_have_been_removed(photo, monkeypatch)
     assert seen["stains removed"] is lighter
     assert np.array_equal(restored.mask.array(), restorer.stages.damage(lighter).array())
     assert restored.stained == 0.25
-    assert restored.step.measured["stained_percent"] == 25
+    assert restored.record.measured["stained_percent"] == 25
 
 
 def test_nobody_looks_for_stains_when_told_so():
@@ -137,9 +137,9 @@ def test_an_enlarged_photograph_is_made_finer_unless_told_otherwise_and_what_did
     enlarged = Picture.from_tensor(texture.low_resolution(sharp, factor=2))
     restored, left = (Restorer(blur=blur, fix_fading="off", faces="off")(enlarged) for blur in ("auto", "off"))
     assert (restored.finest, left.finest) == (2, 1)
-    assert restored.step.measured["finest_pixels"] == 2
-    assert "compact-x2" in restored.step.models
-    assert "compact-x2" not in left.step.models
+    assert restored.record.measured["finest_pixels"] == 2
+    assert "compact-x2" in restored.record.models
+    assert "compact-x2" not in left.record.models
     scores = [psnr(one.picture.read(), sharp, channel="rgb").item() for one in (restored, left)]
     assert scores[0] > scores[1] + 1
 
@@ -165,7 +165,7 @@ def test_a_blurred_photograph_is_sharpened_unless_told_otherwise_and_a_sharp_one
     others = {"fix_fading": "off", "faces": "off"}
     restored, left = (Restorer(blur=blur, **others)(soft) for blur in ("auto", "off"))
     assert restored.blur == pytest.approx(1.5, rel=0.2)
-    assert restored.step.measured["blur_pixels"] == restored.blur
+    assert restored.record.measured["blur_pixels"] == restored.blur
     assert left.blur == Restorer(**others)(Picture.from_tensor(sharp)).blur == 0
     assert Restorer(blur="1.25", **others)(Picture.from_tensor(sharp)).blur == 1.25
     scores = [psnr(one.read(), sharp, channel="rgb").item() for one in (restored.picture, left.picture)]
@@ -192,11 +192,11 @@ def test_faces_are_refined_after_everything_else_and_recorded():
     seen = {}
     on, off = Restorer(**options)(astronaut, on_stage=seen.__setitem__), Restorer(faces="off", **options)(astronaut)
     assert [face.fate for face in on.faces] == ["refined"]
-    assert on.step.measured["faces_refined"] == 1
+    assert on.record.measured["faces_refined"] == 1
     assert (seen["before the faces"].array() == off.picture.array()).all()
     assert (on.picture.array() != off.picture.array()).any()
     assert off.faces == ()
-    assert "faces" not in off.step.models
+    assert "faces" not in off.record.models
 
 
 def test_no_strength_for_faces_looks_for_none():

@@ -13,7 +13,7 @@ from daguerre.images.pixels import luma
 from daguerre.images.resize import read_resized
 from daguerre.networks.style_transformer import AnyStyle, StyleTransformer
 from daguerre.progress import silent
-from daguerre.tasks.provenance import steps_of
+from daguerre.tasks.result import records_of
 from daguerre.tasks.stylization import feed_forward as fast_style
 from daguerre.tasks.stylization.feed_forward import FeedForwardStylization, StyleSource
 from daguerre.tasks.stylization.style_vector import StyleVector
@@ -50,7 +50,7 @@ def brush(small_style):
 
 
 def painted(brush, photo, styles, **changes):
-    return Stylizer(brush, styles=styles, **changes)(photo).picture.read()
+    return Stylizer(brush, style=styles, **changes)(photo).picture.read()
 
 
 def apart(one, two):
@@ -67,7 +67,7 @@ def test_a_photograph_keeps_its_size_and_takes_the_style_it_is_given(photo, styl
 @pytest.mark.parametrize("size", [(49, 67), (64, 64), (33, 150), (150, 35)])
 def test_a_streamed_picture_is_painted_as_it_is_whole(size, style, brush, monkeypatch):
     photo = Picture.from_tensor(drawn(*size).mul(65535).round().div(65535))
-    content = Stylizer(brush, styles=style)
+    content = Stylizer(brush, style=style)
     vector = content.vector()
 
     def result():
@@ -98,12 +98,12 @@ def test_styles_are_mixed_by_their_shares(photo, style, other, brush):
 
 
 def test_a_vector_serves_like_the_picture_it_was_made_of(photo, style, other, brush, tmp_path):
-    vector = Stylizer(brush, styles=style).vector()
+    vector = Stylizer(brush, style=style).vector()
     vector.save(tmp_path / "style.json")
     expected = painted(brush, photo, style)
     assert torch.equal(painted(brush, photo, vector), expected)
     assert torch.equal(painted(brush, photo, tmp_path / "style.json"), expected)
-    mixture = Stylizer(brush, styles=[style, other], share=(3, 1)).vector()
+    mixture = Stylizer(brush, style=[style, other], share=(3, 1)).vector()
     assert apart(painted(brush, photo, mixture), painted(brush, photo, [style, other], share=(3, 1))) < 1 / 255
 
 
@@ -119,18 +119,18 @@ def test_the_photographs_colours_can_be_kept(photo, style, brush):
 def test_grey_16_bits_transparency_and_profile_survive(style, brush, tmp_path):
     levels = (drawn(48, 48)[0, 0].numpy() * 65535).astype(np.uint16)
     grey = Picture.from_array(levels)
-    assert (Stylizer(brush, styles=style)(grey).picture.grey, Stylizer(brush, styles=style)(grey).picture.bits) == (
+    assert (Stylizer(brush, style=style)(grey).picture.grey, Stylizer(brush, style=style)(grey).picture.bits) == (
         False,
         16,
     )
-    assert Stylizer(brush, styles=style, colours="luminance")(grey).picture.grey
+    assert Stylizer(brush, style=style, colours="luminance")(grey).picture.grey
     alpha = torch.zeros(1, 1, 48, 48)
     alpha[..., 10:, :] = 0.5
     path = tmp_path / "photo.png"
     image = pyvips.Image.new_from_array(Picture.from_tensor(drawn(48, 48), alpha=alpha).array())
     profile = pyvips.Image.profile_load("p3")
     image.copy(interpretation="srgb").write_to_file(str(path), profile="p3")
-    made = Stylizer(brush, styles=style)(path).picture
+    made = Stylizer(brush, style=style)(path).picture
     assert made.profile == profile
     torch.testing.assert_close(made.read_alpha(), Picture.open(path).read_alpha())
 
@@ -168,7 +168,7 @@ def test_matched_colours_are_those_that_are_visible(photo, style, brush):
 
 def test_strokes_of_another_size_are_painted_on_a_photograph_of_another_size(photo, style, brush):
     half = Picture.from_tensor(read_resized(photo, 24, 34)[0])
-    vector = Stylizer(brush, styles=style).vector()
+    vector = Stylizer(brush, style=style).vector()
     small = FeedForwardStylization(half, [StyleSource(vector, "")], brush, brush_of(brush)).picture(silent)
     expected = read_resized(small, 49, 67)[0]
     assert apart(painted(brush, photo, vector, style_scale=2), expected) < 0.01  # one is of 8 bits in between
@@ -178,7 +178,7 @@ def test_strokes_of_another_size_are_painted_on_a_photograph_of_another_size(pho
 
 
 def brush_of(options):
-    return Stylizer(options, styles=StyleVector(values=(0.0,) * 5)).networks
+    return Stylizer(options, style=StyleVector(values=(0.0,) * 5)).networks
 
 
 def test_transparent_parts_of_a_style_do_not_count(style, brush):
@@ -186,17 +186,17 @@ def test_transparent_parts_of_a_style_do_not_count(style, brush):
     alpha[..., 50:] = 0
     hidden = torch.cat([style.read(), torch.zeros(1, 3, 40, 50)], dim=3)
     pictures = [style, Picture.from_tensor(hidden, alpha=alpha), Picture.from_tensor(hidden)]
-    plain, seen, all_of_it = (np.array(Stylizer(brush, styles=picture).vector().values) for picture in pictures)
+    plain, seen, all_of_it = (np.array(Stylizer(brush, style=picture).vector().values) for picture in pictures)
     assert np.linalg.norm(plain - seen) < 0.3 * np.linalg.norm(plain - all_of_it)
 
 
 def test_optimisation_can_start_from_one_pass(photo, style, brush, narrow_vgg):
     layers = ("relu1_1", "relu2_1", "relu3_1")
     how = {"method": "optimize", "steps": 1, "scales": 1, "style_layers": layers, "content_layers": ("relu2_2",)}
-    started = Stylizer(brush, styles=style, start="fast", **how)(photo)
+    started = Stylizer(brush, style=style, start="fast", **how)(photo)
     assert apart(started.picture.read(), painted(brush, photo, style)) < 0.05
     assert started.history[0].content > 0.01
-    assert set(started.step.models) == {"any-style", "vgg19-slim"}
+    assert set(started.record.models) == {"any-style", "vgg19-slim"}
 
 
 def test_a_large_beginning_from_one_pass_is_streamed(photo, style, brush, monkeypatch):
@@ -211,7 +211,7 @@ def test_a_large_beginning_from_one_pass_is_streamed(photo, style, brush, monkey
 def test_the_file_says_what_was_done(photo, style, brush, tmp_path):
     style.save(tmp_path / "painting.png")
     made = Stylizer(brush, style=(tmp_path / "painting.png",), strength=0.5)(photo)
-    (step,) = steps_of(Picture.open(made.save(tmp_path / "out.png")).xmp)
+    (step,) = records_of(made.save(tmp_path / "out.png"))
     assert (step["task"], step["options"]["style"]) == ("stylize", ["painting.png"])
     assert step["models"] == {"any-style": weights.checksum("any-style")}
     assert step["source_type"] == "compositeWithTrainedAlgorithmicMedia"
@@ -227,7 +227,7 @@ def test_progress_is_told_and_may_cancel(photo, style, brush, monkeypatch):
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        Stylizer(brush, styles=style)(photo, progress=progress)
+        Stylizer(brush, style=style)(photo, progress=progress)
     assert 0 < seen[-1].done < seen[-1].total
 
 
@@ -240,24 +240,24 @@ def test_one_call_paints_in_one_pass(photo, style, small_style, tmp_path):
 @pytest.mark.parametrize("size", [(1, 5000), (31, 64)])
 def test_a_photograph_too_small_is_refused(size, style, brush):
     with pytest.raises(PictureError, match=rf"has {size[1]} x {size[0]} pixels, too few to paint"):
-        Stylizer(brush, styles=style)(Picture.from_tensor(torch.rand(1, 3, *size)))
+        Stylizer(brush, style=style)(Picture.from_tensor(torch.rand(1, 3, *size)))
 
 
 def test_vectors_for_another_network_are_refused(photo, style, brush, desk):
     with pytest.raises(OptionError, match="short has 2 numbers, but any-style needs 5"):
-        Stylizer(brush, styles=StyleVector(values=(1.0, 2.0), name="short"))
+        Stylizer(brush, style=StyleVector(values=(1.0, 2.0), name="short"))
     with pytest.raises(OptionError, match="wave was made for another network than any-style"):
-        Stylizer(brush, styles=StyleVector(values=(1.0,) * 5, name="wave", model="abc"))
+        Stylizer(brush, style=StyleVector(values=(1.0,) * 5, name="wave", model="abc"))
     vector = StyleVector(values=(1.0,) * 5, name="wave")
     with pytest.raises(OptionError, match="wave is a style vector, which cannot be recoloured"):
-        Stylizer(brush, styles=vector, colours="match")
+        Stylizer(brush, style=vector, colours="match")
     with pytest.raises(OptionError, match="wave is a style vector, which serves one pass only"):
-        Stylizer(brush, styles=vector, method="optimize")
+        Stylizer(brush, style=vector, method="optimize")
     vector.save(desk / "mine.json")
     with pytest.raises(OptionError, match=r"mine\.json is a style vector, which serves one pass only"):
-        Stylizer(brush, styles=desk / "mine.json", method="optimize")
+        Stylizer(brush, style=desk / "mine.json", method="optimize")
     with pytest.raises(OptionError, match="no one style vector to save"):
-        Stylizer(brush, styles=style, colours="match").vector()
+        Stylizer(brush, style=style, colours="match").vector()
 
 
 def test_a_transformer_alone_paints_by_vectors_alone(photo, style, brush, desk):
@@ -270,7 +270,7 @@ def test_a_transformer_alone_paints_by_vectors_alone(photo, style, brush, desk):
     assert painted(brush, photo, vector, model="alone").shape == (1, 3, 49, 67)
     for styles, strength in ((style, 1.0), (vector, 0.5)):
         with pytest.raises(OptionError, match=r"alone paints by style vectors alone.*as --style, with --strength 1"):
-            Stylizer(brush, styles=styles, strength=strength, model="alone")
+            Stylizer(brush, style=styles, strength=strength, model="alone")
 
 
 def test_weights_that_hold_nothing_are_refused(photo, style, brush, desk):
@@ -283,7 +283,7 @@ def test_weights_that_hold_nothing_are_refused(photo, style, brush, desk):
         write(path, broken, header)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(WeightsDamaged):
-        Stylizer(brush, styles=style)(photo)
+        Stylizer(brush, style=style)(photo)
 
 
 @pytest.mark.parametrize("change", [{"steps": 10}, {"start": "noise"}, {"style_layers": ("relu1_1",)}, {"seed": 3}])
@@ -292,4 +292,4 @@ def test_what_only_optimisation_does_is_refused_in_one_pass(change, photo, style
     with pytest.raises(OptionError, match=f"{name} is for painting step by step"):
         StylizeOptions(**change)
     with pytest.raises(OptionError, match="one pass has no stages"):
-        Stylizer(brush, styles=style)(photo, stages=[1])
+        Stylizer(brush, style=style)(photo, stages=[1], on_stage=print)

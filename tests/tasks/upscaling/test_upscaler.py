@@ -182,8 +182,8 @@ def test_vivid_is_the_way_from_a_faithful_model_to_an_adversarial_one(clean, fai
     upscaled = Upscaler(clean=clean, vivid=0.3, **EXACT)(deep())
     wanted = levels(deep(), model=faithful, towards=adversarial, amount=0.3)
     assert (upscaled.picture.array().astype(int) == wanted).all()
-    assert set(upscaled.step.models) == {faithful, adversarial}
-    assert upscaled.step.options["vivid"] == 0.3
+    assert set(upscaled.record.models) == {faithful, adversarial}
+    assert upscaled.record.options["vivid"] == 0.3
 
 
 def test_a_model_may_be_a_file(networks):
@@ -231,10 +231,11 @@ def test_a_tensor_is_enlarged_as_a_picture_is(scale):
     assert (high - picture).abs().max() < 3 / 65535
 
 
-def test_the_map_of_what_was_invented_is_grey_and_made_on_request_alone():
-    upscaler = Upscaler(**EXACT)
-    assert upscaler(deep()).invented is None
-    invented = upscaler(deep(), invented=True).invented
+def test_the_map_of_what_was_invented_is_grey():
+    stages = {}
+    Upscaler(**EXACT)(deep(), on_stage=stages.__setitem__)
+    assert list(stages) == ["invented"]
+    invented = stages["invented"]
     assert (invented.height, invented.width, invented.bits, invented.grey) == (48, 72, 8, True)
     assert invented.array().max() > 20
 
@@ -264,7 +265,7 @@ def test_the_record_names_models_but_no_folder_and_no_device(networks):
     path = str(networks / "small-x2.safetensors")
     upscaled = Upscaler(model=path, scale=2, **EXACT)(deep())
     assert upscaled.models == (path,)
-    step = upscaled.step
+    step = upscaled.record
     assert step.options == {"model": "small-x2.safetensors", "scale": 2, "precision": "float32"}
     assert step.models == {"small-x2.safetensors": weights.checksum(path)}
     assert step.measured == {"agreement_db": round(upscaled.agreement, 2)}

@@ -1,18 +1,16 @@
 """Refine the faces of a photograph: what blur, grain and low resolution took from each is added, and nothing else."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
-from daguerre.images import Picture
-from daguerre.images.picture import as_picture
+from daguerre.images import Picture, PictureLike, as_picture
 from daguerre.images.visible import read_exactly
 from daguerre.images.window_map import map_windows
 from daguerre.networks.compact_face import CompactFace
@@ -20,11 +18,12 @@ from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.crops import Frame, Sight, changed, common, missing_grain
 from daguerre.tasks.faces.detection import Boxes, Face, FaceDetector, FaceFinder, YuNet
+from daguerre.tasks.kwargs import FaceKwargs
 from daguerre.tasks.provenance import COMPOSITE, Record
-from daguerre.tasks.result import Result
+from daguerre.tasks.result import Result, StageCallback, chosen, recorded
 from daguerre.tiling import Window
 
-__all__ = ["OUR_FRAME", "FaceOptions", "FaceRefiner", "Refined", "RefinedFace", "refine_faces"]
+__all__ = ["OUR_FRAME", "FaceOptions", "FaceRefiner", "FaceResult", "RefinedFace", "find_faces", "refine_faces"]
 
 SIDE = 512  # pixels of a window
 MODELS = {"auto": "faces", "microsoft": "microsoft-face-256"}
@@ -36,7 +35,7 @@ class FaceOptions:
 
     task: ClassVar[str] = "faces"
 
-    model: str = option("auto", "auto takes what ships; microsoft the published network; or a name or file")
+    model: str = option("auto", "auto takes what ships; microsoft the published network; or a name or file", file=True)
     strength: float = option(1.0, "how far to go from the faces as they are, 0, to the refined ones, 1")
     face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
     finder: str = option(
@@ -93,13 +92,11 @@ class RefinedFace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refined(Result):
-    """A result, and its faces.
+class FaceResult(Result):
+    """A photograph with its faces refined, and what was done to each.
 
     Args:
-        picture: the photograph with its faces refined.
         faces: all that were found, in reading order.
-        step: the record of what was done that a saved file carries.
     """
 
     faces: tuple[RefinedFace, ...]
@@ -130,7 +127,7 @@ class FaceRefiner:
         OptionError: a model that does not refine faces.
     """
 
-    def __init__(self, options: FaceOptions | None = None, **changes: Any) -> None:
+    def __init__(self, options: FaceOptions | None = None, **changes: Unpack[FaceKwargs]) -> None:
         self.options = replace(options or FaceOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
         self.model = MODELS.get(self.options.model, self.options.model)
@@ -145,19 +142,22 @@ class FaceRefiner:
         self.frame = OUR_FRAME if self.ours else PUBLISHED_FRAME
         self.find = self.options.finding()
 
-    def __call__(self, source: Picture | Path | str | np.ndarray, *, progress: ProgressCallback = silent) -> Refined:
+    def __call__(
+        self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent
+    ) -> FaceResult:
         """Refine the faces of a photograph.
 
         Args:
-            source: a picture, a file, or an array as `Picture.from_array` takes it.
+            source: a picture in any form.
+            on_stage: as all tasks have it, but there is nothing on the way to show.
         """
         photo = as_picture(source)
         faces: list[RefinedFace] = []
         frames: list[Frame] = []
         found = self.find(photo)
-        chosen = self.chosen(len(found))
+        wanted = self.wanted(len(found))
         for number, face in enumerate(found, start=1):
-            if number not in chosen:
+            if number not in wanted:
                 faces.append(RefinedFace(number, face))
                 continue
             frame = self.refine(photo, face)
@@ -166,9 +166,10 @@ class FaceRefiner:
             faces.append(RefinedFace(number, face, round(change, 2), fate))
             frames += [frame] if fate == "refined" else []
         picture = self.blend(photo, sorted(frames, key=lambda frame: frame.side), progress) if frames else photo
-        return Refined(picture=picture, faces=tuple(faces), step=self.step(faces))
+        record = self.record(faces)
+        return FaceResult(picture=recorded(picture, record, photo), record=record, faces=tuple(faces))
 
-    def chosen(self, count: int) -> set[int]:
+    def wanted(self, count: int) -> set[int]:
         """The numbers of the faces to refine.
 
         Raises:
@@ -211,21 +212,13 @@ class FaceRefiner:
 
         return map_windows(photo, compute, step="refining faces", side=SIDE, read=read_exactly, progress=progress)
 
-    def step(self, faces: list[RefinedFace]) -> Record:
-        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
-        chosen = {
-            field.name: getattr(self.options, field.name)
-            for field in fields(self.options)
-            if getattr(self.options, field.name) != field.default and field.name != "device"
-        }
-        for name in ("boxes", "finder", "model"):
-            if name in chosen:
-                chosen[name] = Path(chosen[name]).name
+    def record(self, faces: list[RefinedFace]) -> Record:
+        """What to record of a result."""
         refined = [face.change for face in faces if face.fate == "refined"]
         kept = sum(face.fate == "kept" for face in faces)
         return Record(
             task="faces",
-            options=chosen,
+            options=chosen(self.options),
             models={Path(self.model).name: weights.checksum(self.model)},
             measured={
                 "faces_found": len(faces),
@@ -257,11 +250,21 @@ def numbers(name: str, text: str) -> set[int]:
     return {int(word) for word in words}
 
 
-def refine_faces(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:
+def find_faces(source: PictureLike, **options: Unpack[FaceKwargs]) -> list[Face]:
+    """Find the faces of a photograph, in reading order: squares in pixels, each with its score.
+
+    Args:
+        source: a picture in any form.
+        options: those fields of `FaceOptions` that say how: `finder`, `min_size`, `confidence`.
+    """
+    return FaceOptions(**options).finding()(as_picture(source))
+
+
+def refine_faces(source: PictureLike, **options: Unpack[FaceKwargs]) -> Picture:
     """Refine the faces of a photograph: `refine_faces("group.jpg").save("refined.jpg")`.
 
     Args:
-        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        source: a picture in any form.
         options: fields of `FaceOptions`.
     """
     return FaceRefiner(**options)(source).picture

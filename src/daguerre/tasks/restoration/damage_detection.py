@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,19 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError, PictureError
-from daguerre.images import Canvas, Picture
+from daguerre.images import Canvas, Picture, PictureLike, as_picture
 from daguerre.images.pixels import to_levels
 from daguerre.images.resize import resized, strips_resized
 from daguerre.images.visible import read_colours
 from daguerre.networks.bringing_old_photos.scratch_unet import ScratchUNet
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.kwargs import ScratchKwargs
 from daguerre.tasks.restoration.bringing_old_photos import PublishedDetector
 from daguerre.tiling import Window, plan_windows, run_windows
 from daguerre.tiling.components import Components, keep_pieces
 
-__all__ = ["ScratchDetector", "ScratchOptions", "damaged_part", "read_mask"]
+__all__ = ["ScratchDetector", "ScratchOptions", "damaged_part", "detect_damage", "read_mask"]
 
 AUTO = "scratches"
 # How likely damaged a pixel must be for a piece of damage to begin there, at the usual sensitivity. On 29 aged
@@ -87,7 +88,7 @@ class ScratchDetector:
         OptionError: a model that does not find scratches.
     """
 
-    def __init__(self, options: ScratchOptions | None = None, **changes: Any) -> None:
+    def __init__(self, options: ScratchOptions | None = None, **changes: Unpack[ScratchKwargs]) -> None:
         self.options = replace(options or ScratchOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
         self.model = weights.load(AUTO if self.options.model == "auto" else self.options.model).on(self.device)
@@ -194,3 +195,16 @@ def damaged_part(mask: Picture) -> float:
     windows = plan_windows(mask.height, mask.width, SIDE)
     found = sum(float((mask.read(window)[:, :1] >= 0.5).sum()) for window in windows)
     return found / (mask.height * mask.width)
+
+
+def detect_damage(source: PictureLike, **options: Unpack[ScratchKwargs]) -> Picture:
+    """Find scratches, dust, folds, tears and writing: `detect_damage("old.jpg").save("mask.png")`.
+
+    Args:
+        source: a picture in any form.
+        options: fields of `ScratchOptions`.
+
+    Returns:
+        A mask of the picture's size: grey, white = damaged.
+    """
+    return ScratchDetector(**options)(as_picture(source))

@@ -1,6 +1,5 @@
 """The stages of restoration, in order."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -28,13 +27,11 @@ from daguerre.tasks.restoration.resolution import measure_resolution, upscale_ag
 from daguerre.tasks.restoration.stain_removal import remove_stains
 from daguerre.tasks.restoration.tone_correction import ToneCorrection
 from daguerre.tasks.restoration.translation import Translation, read_damage
+from daguerre.tasks.result import StageCallback
 from daguerre.tiling import Window
 from daguerre.weights import Model
 
-__all__ = ["STAGES", "OnStage", "Restoration", "Stages"]
-
-OnStage = Callable[[str, Picture], None]
-"""Gets the name of a stage, one of `STAGES`, and the photograph as it is after it."""
+__all__ = ["STAGES", "Restoration", "Stages"]
 
 STAGES = ("stains removed", "damage", "inpainted", "denoised", "translated", "before the faces", "at full strength")
 """What a photograph may be on its way, in order; of what is not needed there is none."""
@@ -46,7 +43,7 @@ class Restoration:
 
     picture: Picture
     models: list[str]
-    on_stage: OnStage | None
+    on_stage: StageCallback | None
     progress: ProgressCallback
     mask: Picture | None = None
     damaged: float = 0.0
@@ -95,7 +92,7 @@ class Stages:
         original: Picture,
         mask: Picture | None,
         *,
-        on_stage: OnStage | None = None,
+        on_stage: StageCallback | None = None,
         progress: ProgressCallback = silent,
     ) -> Restoration:
         """Restore a photograph.
@@ -226,7 +223,7 @@ class Stages:
         refined = self.faces(done.picture, progress=done.progress)
         if refined.refined:
             done.show("before the faces", done.picture)
-        done.picture, done.faces, done.face_record = refined.picture, refined.faces, refined.step
+        done.picture, done.faces, done.face_record = refined.picture, refined.faces, refined.record
 
     def apply_strength(self, original: Picture, done: Restoration) -> None:
         """Go back towards the photograph as it was, by `strength`, in everything that was done."""

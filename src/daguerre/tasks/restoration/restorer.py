@@ -1,31 +1,27 @@
 """Restore an old photograph of any size: damage found and filled, blur, noise and grain undone, tones corrected."""
 
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import Unpack
 
 from daguerre import weights
-from daguerre.images import Picture
-from daguerre.images.picture import as_picture
+from daguerre.images import Picture, PictureLike, as_picture
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.refiner import RefinedFace
+from daguerre.tasks.kwargs import RestoreKwargs
 from daguerre.tasks.provenance import COMPOSITE, Record
 from daguerre.tasks.restoration.damage_detection import read_mask
 from daguerre.tasks.restoration.options import RestoreOptions
-from daguerre.tasks.restoration.pipeline import STAGES, OnStage, Restoration, Stages
-from daguerre.tasks.result import Result
+from daguerre.tasks.restoration.pipeline import STAGES, Restoration, Stages
+from daguerre.tasks.result import Result, StageCallback, chosen, recorded
 
-__all__ = ["STAGES", "RestoreOptions", "Restored", "Restorer", "restore"]
+__all__ = ["STAGES", "RestoreOptions", "RestoreResult", "Restorer", "restore"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored(Result):
-    """A result, and what is known of it.
+class RestoreResult(Result):
+    """A restored photograph, and what is known of it.
 
     Args:
-        picture: the restored photograph.
         mask: where damage was filled: grey, white = damaged; nothing if nobody looked for any.
         damaged: part of the photograph that is damaged, in [0, 1].
         stained: part of it that was stained and has been lightened, in [0, 1].
@@ -34,7 +30,6 @@ class Restored(Result):
         blur: sigma in pixels of the Gaussian that it was blurred with; 0 if it was sharp.
         finest: pixels of the finest detail that it held: 2, 3 or 4 if it was enlarged, or as soft as if; else 1.
         faces: those that were found, and what was done to each.
-        step: the record of what was done that a saved file carries.
     """
 
     mask: Picture | None
@@ -58,22 +53,22 @@ class Restorer:
         OptionError: options that make no sense.
     """
 
-    def __init__(self, options: RestoreOptions | None = None, **changes: Any) -> None:
+    def __init__(self, options: RestoreOptions | None = None, **changes: Unpack[RestoreKwargs]) -> None:
         self.options = replace(options or RestoreOptions(), **changes)
         self.stages = Stages(self.options)
 
     def __call__(
         self,
-        source: Picture | Path | str | np.ndarray,
+        source: PictureLike,
         *,
-        mask: Picture | Path | str | np.ndarray | None = None,
-        on_stage: OnStage | None = None,
+        mask: PictureLike | None = None,
+        on_stage: StageCallback | None = None,
         progress: ProgressCallback = silent,
-    ) -> Restored:
+    ) -> RestoreResult:
         """Restore a photograph.
 
         Args:
-            source: a picture, a file, or an array as `Picture.from_array` takes it.
+            source: a picture in any form.
             mask: where it is damaged: a picture of the same size, white there. Unless given, damage is detected.
             on_stage: called with a name, one of `STAGES`, and the photograph as it is after that stage.
 
@@ -85,8 +80,10 @@ class Restorer:
             mask = self.options.scratches
         given = None if mask is None else read_mask(as_picture(mask), original)
         done = self.stages.restore(original, given, on_stage=on_stage, progress=progress)
-        return Restored(
-            picture=done.picture,
+        record = self.record(done)
+        return RestoreResult(
+            picture=recorded(done.picture, record, original),
+            record=record,
             mask=done.mask,
             damaged=done.damaged,
             stained=done.stained,
@@ -95,40 +92,29 @@ class Restorer:
             blur=done.blur,
             finest=done.finest,
             faces=done.faces,
-            step=self.record(done),
         )
 
     def record(self, done: Restoration) -> Record:
-        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
-        chosen = {
-            field.name: getattr(self.options, field.name)
-            for field in fields(self.options)
-            if getattr(self.options, field.name) != field.default and field.name != "device"
-        }
-        for name in ("scratches", "face_finder"):
-            if name in chosen:
-                chosen[name] = Path(chosen[name]).name
+        """What to record of a result."""
         faces = done.face_record
         redrawn = faces is not None and faces.source_type == COMPOSITE
         parts = {"damaged": done.damaged, "stained": done.stained, "tone_change": done.tone_change}
         return Record(
             task="restore",
-            options=chosen,
+            options=chosen(self.options),
             models={name: weights.checksum(name) for name in done.models} | dict(faces.models if faces else {}),
             measured={f"{name}_percent": round(100 * part, 2) for name, part in parts.items()}
             | {"blur_pixels": done.blur, "finest_pixels": done.finest}
             | dict(faces.measured if faces else {}),
-            source_type="compositeWithTrainedAlgorithmicMedia"
-            if done.damaged or redrawn
-            else "algorithmicallyEnhanced",
+            source_type=COMPOSITE if done.damaged or redrawn else "algorithmicallyEnhanced",
         )
 
 
-def restore(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:
+def restore(source: PictureLike, **options: Unpack[RestoreKwargs]) -> Picture:
     """Restore a photograph: `restore("old.jpg").save("restored.jpg")`.
 
     Args:
-        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        source: a picture in any form.
         options: fields of `RestoreOptions`.
     """
     return Restorer(**options)(source).picture

@@ -2,25 +2,24 @@
 
 import functools
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-import numpy as np
 from torch import Tensor
 
 from daguerre import weights
 from daguerre.devices import choose_device
 from daguerre.errors import OptionError, PictureError
-from daguerre.images import Picture
+from daguerre.images import Picture, PictureLike, as_picture
 from daguerre.images.colour_transfer import visible
-from daguerre.images.picture import as_picture
 from daguerre.images.pixels import luma
 from daguerre.images.resize import read_resized
 from daguerre.networks.vgg import VGG19
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Record, add_step, fitted
-from daguerre.tasks.result import Result
+from daguerre.tasks.kwargs import StylizeKwargs
+from daguerre.tasks.provenance import Record
+from daguerre.tasks.result import Result, StageCallback, chosen, recorded
 from daguerre.tasks.stylization.face_protection import FaceProtection
 from daguerre.tasks.stylization.feed_forward import (
     FeedForwardNetworks,
@@ -33,32 +32,22 @@ from daguerre.tasks.stylization.options import StylizeOptions, layer_weights
 from daguerre.tasks.stylization.style_vector import SUFFIX, StyleVector, mixed
 from daguerre.tasks.stylization.vgg_statistics import FeatureExtractor
 
-__all__ = ["StylizeOptions", "Stylized", "Stylizer", "stylize"]
+__all__ = ["StylizeOptions", "StylizeResult", "Stylizer", "stylize"]
 
-Source = Picture | Path | str | np.ndarray
-Look = Source | StyleVector
+StyleLike = PictureLike | StyleVector
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stylized(Result):
-    """A result, and how it came about.
+class StylizeResult(Result):
+    """A painted photograph, and how it came about.
 
     Args:
-        picture: the painted photograph.
-        history: the losses of every step.
-        stages: what it looked like after the steps asked for.
+        history: the losses of every step; empty after one pass.
         frames: small images (1, 3, h, w) of its making, from beginning to end, if asked for.
-        step: the record of what was done that a saved file carries.
     """
 
     history: list[HistoryEntry]
-    stages: dict[int, Picture]
     frames: list[Tensor]
-
-    def save_stage(self, stage: int, path: Path | str, **how: Any) -> Path:
-        """Save what it looked like after a step, with a record that says after which."""
-        picture, step = self.stages[stage], replace(self.step, measured={"steps": float(stage)})
-        return picture.save(path, xmp=fitted(add_step(picture.xmp, step), Path(path)), **how)
 
 
 def never() -> bool:
@@ -70,7 +59,8 @@ class Stylizer:
 
     Args:
         options: how; single options may be given by name instead or on top.
-        styles: the style, or several, as pictures, arrays or vectors instead of the files that the options name.
+        style: the style, or a list of several, as pictures in any form or as vectors, instead of those that the
+            options name.
 
     Raises:
         PictureError: a style that cannot be read, or has no style in it.
@@ -79,10 +69,14 @@ class Stylizer:
     """
 
     def __init__(
-        self, options: StylizeOptions | None = None, *, styles: Look | Sequence[Look] = (), **changes: Any
+        self,
+        options: StylizeOptions | None = None,
+        *,
+        style: StyleLike | Sequence[StyleLike] = (),
+        **changes: Unpack[StylizeKwargs],
     ) -> None:
         self.options = replace(options or StylizeOptions(), **changes)
-        several = styles if isinstance(styles, Sequence) and not isinstance(styles, str) else [styles]
+        several: Sequence[StyleLike] = style if isinstance(style, list | tuple) else [style]  # type: ignore[list-item]
         sources = several or self.options.style
         looks = [look_of(style) for style in sources]
         if not looks:
@@ -143,25 +137,30 @@ class Stylizer:
 
     def __call__(
         self,
-        source: Source,
+        source: PictureLike,
         *,
         stages: Collection[int] = (),
         frames: int = 0,
         enough: Callable[[], bool] = never,
+        on_stage: StageCallback | None = None,
         progress: ProgressCallback = silent,
-    ) -> Stylized:
+    ) -> StylizeResult:
         """Paint a photograph.
 
         Args:
-            source: a picture, a file, or an array as `Picture.from_array` takes it.
-            stages: steps after which to keep the picture.
+            source: a picture in any form.
+            stages: steps after which `on_stage` gets the picture.
             frames: how many small images of its making to keep.
             enough: asked after every step; once it says True, the picture is the best so far at the size painted last.
+            on_stage: gets the picture after each of the `stages`, as "step 10".
 
         Raises:
             PictureError: too small, or unreadable.
             OptionError: a stage after the last step, or of what has no steps.
+            ValueError: stages, and nothing that they are given to.
         """
+        if stages and on_stage is None:
+            raise ValueError("stages are given to on_stage; name both")
         content = as_picture(source)
         check_content(content)
         protection = FaceProtection(content, self.options.protect_faces)
@@ -169,7 +168,9 @@ class Stylizer:
             if stages or frames:
                 raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
             painted = FeedForwardStylization(content, self.styles, self.options, self.networks).picture(progress)
-            return Stylized(picture=protection(painted), history=[], stages={}, frames=[], step=self.step({}))
+            record = self.record({})
+            picture = recorded(protection(painted), record, content)
+            return StylizeResult(picture=picture, record=record, history=[], frames=[])
         if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
             raise OptionError(
                 f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
@@ -179,12 +180,12 @@ class Stylizer:
             initial = FeedForwardStylization(content, self.styles, self.options, self.networks).initial
         styles = [Style(picture_of(style), style.share, style.mask) for style in self.styles]
         painting = StyleOptimization(content, styles, self.options, self.extractor, initial)
-        kept: dict[int, Picture] = {}
         film: list[Tensor] = []
         shots = film_steps(self.options.steps, frames)
         for row in painting.steps(progress):
-            if row.step in stages:
-                kept[row.step] = protection(painting.picture())
+            if on_stage and row.step in stages:
+                record = self.record({"steps": float(row.step)})
+                on_stage(f"step {row.step}", recorded(protection(painting.picture()), record, content))
             if row.step in shots:
                 film.append(protection.blend_small(painting.frame()))
             if enough():
@@ -195,33 +196,18 @@ class Stylizer:
             "content_loss": round(losses.content, 4),
             "style_loss": round(losses.style, 4),
         }
-        return Stylized(
-            picture=protection(painting.picture()),
-            history=painting.history,
-            stages=kept,
-            frames=film,
-            step=self.step(measured),
-        )
+        record = self.record(measured)
+        picture = recorded(protection(painting.picture()), record, content)
+        return StylizeResult(picture=picture, record=record, history=painting.history, frames=film)
 
-    def step(self, measured: dict[str, float]) -> Record:
-        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
-        options = {
-            f.name: getattr(self.options, f.name)
-            for f in fields(self.options)
-            if getattr(self.options, f.name) != f.default and f.name != "device"
-        }
-        options["style"] = self.names
-        for name in ("model", "features"):
-            if name in options:
-                options[name] = Path(str(options[name])).name
-        if self.options.mask:
-            options["mask"] = [path.name for path in self.options.mask]
+    def record(self, measured: dict[str, float]) -> Record:
+        """What to record of a result."""
         fast = self.options.method == "fast"
         networks = [self.options.model] if fast or self.options.start == "fast" else []
         networks += [] if fast else [self.options.features]
         return Record(
             task=self.options.task,
-            options=options,
+            options=chosen(self.options) | {"style": self.names},
             models={Path(name).name: weights.checksum(name) for name in networks},
             measured=measured,
             source_type="compositeWithTrainedAlgorithmicMedia",
@@ -233,7 +219,7 @@ def film_steps(steps: int, frames: int) -> set[int]:
     return {max(round(steps * ((number + 1) / frames) ** 2), 1) for number in range(frames)}
 
 
-def look_of(style: Look) -> Picture | StyleVector:
+def look_of(style: StyleLike) -> Picture | StyleVector:
     """A style's picture, or its vector."""
     if isinstance(style, StyleVector):
         return style
@@ -242,7 +228,7 @@ def look_of(style: Look) -> Picture | StyleVector:
     return as_picture(style)
 
 
-def name_of(source: Look, look: Picture | StyleVector) -> str:
+def name_of(source: StyleLike, look: Picture | StyleVector) -> str:
     """What to call a style: the name of its file."""
     if isinstance(source, Path | str):
         return Path(source).name
@@ -288,12 +274,12 @@ def check_look(picture: Picture, name: str) -> None:
         raise PictureError(f"{name} has one colour all over, so there is no style in it; take another picture")
 
 
-def stylize(source: Source, style: Look | Sequence[Look], **options: Any) -> Picture:
+def stylize(source: PictureLike, style: StyleLike | Sequence[StyleLike], **options: Unpack[StylizeKwargs]) -> Picture:
     """Paint a photograph: `stylize("photo.jpg", "painting.jpg", strength=0.7).save("painted.jpg")`.
 
     Args:
-        source: a picture, a file, or an array as `Picture.from_array` takes it.
-        style: the picture whose style to take, or several.
+        source: a picture in any form.
+        style: the picture whose style to take, or a list of several, also as vectors.
         options: fields of `StylizeOptions`.
     """
-    return Stylizer(styles=style, **options)(source).picture
+    return Stylizer(style=style, **options)(source).picture

@@ -1,30 +1,29 @@
 """Upscale a picture of any size by any factor."""
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal, Unpack
 
-import numpy as np
 from torch import Tensor
 
 from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
-from daguerre.images import Canvas, Picture
-from daguerre.images.picture import as_picture
+from daguerre.images import Canvas, Picture, PictureLike, as_picture
 from daguerre.images.visible import read_colours, read_exactly
 from daguerre.images.window_map import map_windows
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.kwargs import UpscaleKwargs
 from daguerre.tasks.provenance import Record
-from daguerre.tasks.result import Result
+from daguerre.tasks.result import Result, StageCallback, chosen, recorded
 from daguerre.tasks.upscaling.back_projection import Enlargement
 from daguerre.tasks.upscaling.consistency import measure_agreement
 from daguerre.tiling import Window
 from daguerre.weights import Model
 
-__all__ = ["UpscaleOptions", "Upscaled", "Upscaler", "upscale"]
+__all__ = ["UpscaleOptions", "UpscaleResult", "Upscaler", "upscale"]
 
 AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the faithful models that ship
 CLEANING = {4: "compact-x4-clean"}
@@ -107,20 +106,16 @@ class Pass:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upscaled(Result):
-    """A result, and what is known of it.
+class UpscaleResult(Result):
+    """An enlarged picture, and what is known of it.
 
     Args:
-        picture: the enlarged picture.
         agreement: how well it agrees with the original when shrunk again, in dB; infinite if exactly.
         models: names of the networks used, in order.
-        step: the record of what was done that a saved file carries.
-        invented: where detail was added that the original does not determine; black none, white 64 levels of 255.
     """
 
     agreement: float
     models: tuple[str, ...]
-    invented: Picture | None = None
 
 
 class Upscaler:
@@ -134,7 +129,7 @@ class Upscaler:
         OptionError: options that contradict each other, or a model for another task.
     """
 
-    def __init__(self, options: UpscaleOptions | None = None, **changes: Any) -> None:
+    def __init__(self, options: UpscaleOptions | None = None, **changes: Unpack[UpscaleKwargs]) -> None:
         self.options = replace(options or UpscaleOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
         self.models: dict[str, Model] = {}
@@ -145,13 +140,14 @@ class Upscaler:
             weights.find(model)  # a wrong name is told at once, not picture by picture
 
     def __call__(
-        self, source: Picture | Path | str | np.ndarray, *, invented: bool = False, progress: ProgressCallback = silent
-    ) -> Upscaled:
+        self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent
+    ) -> UpscaleResult:
         """Enlarge a picture.
 
         Args:
-            source: a picture, a file, or an array as `Picture.from_array` takes it.
-            invented: also make the map of what was invented.
+            source: a picture in any form.
+            on_stage: gets "invented", a map, which is made only then: where detail was added that the original does
+                not determine; black none, white 64 levels of 255.
         """
         original = as_picture(source)
         stages = self.plan(original.height, original.width)
@@ -159,12 +155,15 @@ class Upscaler:
         for number, stage in enumerate(stages, start=1):
             last = number == len(stages)
             step = "upscaling" if len(stages) == 1 else f"upscaling, pass {number} of {len(stages)}"
-            picture, invention = self.enlarge(picture, original, stage, last, last and invented, step, progress)
+            mapped = last and on_stage is not None
+            picture, invention = self.enlarge(picture, original, stage, last, mapped, step, progress)
+        if on_stage and invention:
+            on_stage("invented", invention)
         agreement = measure_agreement(picture, original, progress=progress)
         models = tuple(stage.model for stage in stages)
-        return Upscaled(
-            picture=picture, agreement=agreement, models=models, step=self.step(models, agreement), invented=invention
-        )
+        record = self.record(models, agreement)
+        picture = recorded(picture, record, original)
+        return UpscaleResult(picture=picture, record=record, agreement=agreement, models=models)
 
     def tensor(self, low: Tensor) -> Tensor:
         """Enlarge (1, 3, H, W) in [0, 1] held in memory, whole, in one pass per network."""
@@ -175,18 +174,12 @@ class Upscaler:
             low = enlargement(whole, low).cpu()
         return low
 
-    def step(self, models: tuple[str, ...], agreement: float) -> Record:
-        """What to record of a result: the options that differ from the defaults, but not where it was computed."""
-        chosen = {
-            field.name: getattr(self.options, field.name)
-            for field in fields(self.options)
-            if getattr(self.options, field.name) != field.default and field.name != "device"
-        }
-        chosen |= {name: Path(chosen[name]).name for name in ("model", "towards") if name in chosen}
+    def record(self, models: tuple[str, ...], agreement: float) -> Record:
+        """What to record of a result."""
         used = {*models, *([self.towards] if self.towards else [])}
         return Record(
             task=self.options.task,
-            options=chosen,
+            options=chosen(self.options),
             models={Path(name).name: weights.checksum(name) for name in sorted(used)},
             measured={} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)},
         )
@@ -274,11 +267,11 @@ class Upscaler:
         return made, map_of_invented.picture() if map_of_invented else None
 
 
-def upscale(source: Picture | Path | str | np.ndarray, **options: Any) -> Picture:
+def upscale(source: PictureLike, **options: Unpack[UpscaleKwargs]) -> Picture:
     """Enlarge a picture: `upscale("photo.jpg", scale=2).save("large.jpg")`.
 
     Args:
-        source: a picture, a file, or an array as `Picture.from_array` takes it.
+        source: a picture in any form.
         options: fields of `UpscaleOptions`.
     """
     return Upscaler(**options)(source).picture

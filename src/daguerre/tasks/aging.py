@@ -1,0 +1,72 @@
+"""Make an old photograph of a new one, as one picture with all that is known of it."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Unpack
+
+from torch import Tensor
+
+from daguerre.degradation import aging
+from daguerre.degradation.aging import AgeOptions
+from daguerre.errors import PictureError
+from daguerre.images import Canvas, Picture, PictureLike, as_picture
+from daguerre.images.visible import read_colours
+from daguerre.tasks.kwargs import AgeKwargs
+from daguerre.tasks.provenance import Record
+from daguerre.tasks.result import Result, recorded
+from daguerre.tiling import Window
+
+__all__ = ["AgeResult", "age"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgeResult(Result):
+    """A photograph made old.
+
+    Args:
+        mask: where it is damaged: grey, white = damaged.
+        clean: what a perfect restoration could make of it, its colour lost if the photograph lost it.
+        damaged: part of it that is damaged, in [0, 1].
+        story: its kind, and what befell it.
+    """
+
+    mask: Picture
+    clean: Picture
+    damaged: float
+    story: dict[str, Any]
+
+
+def age(source: PictureLike, options: AgeOptions | None = None, **changes: Unpack[AgeKwargs]) -> AgeResult:
+    """Make an old photograph of a new one: `age("photo.jpg", kind="studio", seed=7).save("old.jpg")`.
+
+    Args:
+        source: a picture in any form.
+        options: as which kind, how far, and the seed; single options may be given by name instead or on top.
+
+    Raises:
+        PictureError: too small, or too large to be held in memory whole.
+    """
+    options = replace(options or AgeOptions(), **changes)
+    photo = as_picture(source)
+    if refused := aging.refusal(photo.height, photo.width):
+        raise PictureError(f"{photo.path}: {refused}" if photo.path else refused)
+    colours, alpha = read_colours(photo, Window(0, 0, photo.height, photo.width))
+    old = aging.age(colours, seed=options.seed, kind=options.kind, strength=options.strength)
+    record = Record(task="age", options=asdict(options) | {"record": old.record}, models={})
+    return AgeResult(
+        picture=recorded(picture_of(old.image, alpha, photo), record, photo),
+        record=record,
+        mask=Picture.from_tensor(old.mask.expand(-1, 3, -1, -1)),
+        clean=picture_of(old.clean, alpha, photo),
+        damaged=float(old.mask.mean()),
+        story=old.record,
+    )
+
+
+def picture_of(image: Tensor, alpha: Tensor | None, like: Picture) -> Picture:
+    """An image (1, 3, H, W) in [0, 1] as a picture with the depth, profile, transparency and metadata of another."""
+    everywhere = Window(0, 0, like.height, like.width)
+    canvas = Canvas(like.height, like.width, bits=like.bits, alpha=like.alpha)
+    canvas.write(everywhere, image)
+    if alpha is not None:
+        canvas.write_alpha(everywhere, alpha)
+    return canvas.picture(like=like)
