@@ -53,8 +53,16 @@ def ruff_order(name):
 @pytest.mark.parametrize("name", daguerre.__all__)
 def test_every_exported_name_is_there(name):
     thing = getattr(daguerre, name)
-    assert name == "__version__" or thing.__doc__
+    assert name == "PictureLike" or thing.__doc__
     assert name in dir(daguerre)
+
+
+def test_the_version_is_known():
+    assert daguerre.__version__[0].isdigit()
+
+
+def test_all_errors_are_exported():
+    assert set(importlib.import_module("daguerre.errors").__all__) <= set(daguerre.__all__)
 
 
 def test_names_that_are_not_exported_are_not_there():

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import pyvips
@@ -56,6 +58,7 @@ def test_profile_depth_transparency_and_what_the_file_says_stay(tmp_path):
     assert (made[3].min(), made[3].max()) == (40000, 40000)
 
 
+@functools.cache  # it holds the time at which it was made
 def profile():
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -131,10 +131,9 @@ def dial(out: Path, astronaut: Tensor) -> None:
         rows.append([cut(result, FACE) for result in results])
     sheet(out / "dial.jpg", rows, [f"{amount:.0%}" for amount in amounts], 1)
     gan, plain = {}, {}
-    picture = Upscaler(model="rrdb-x4", towards="rrdb-x4-gan", amount=1.0)(
-        np.asarray(image(low)), on_stage=gan.__setitem__
-    )
-    Upscaler(model="rrdb-x4")(np.asarray(image(low)), on_stage=plain.__setitem__)
+    tiny = np.asarray(image(low))
+    Upscaler(model="rrdb-x4", towards="rrdb-x4-gan", amount=1.0)(tiny, on_stage=gan.__setitem__)
+    Upscaler(model="rrdb-x4")(tiny, on_stage=plain.__setitem__)
     maps = [plain["invented"].read(), gan["invented"].read()]
     sheet(out / "invented.jpg", [[cut(m, FACE) for m in maps]], ["RRDB", "ESRGAN"], 1)
 
