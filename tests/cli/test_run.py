@@ -3,7 +3,6 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -13,9 +12,11 @@ from images.drawn import photo
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.images import Picture
 from daguerre.options import option
+from daguerre.progress import silent
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.provenance import Record, steps_of
 from daguerre.tasks.registry import TASKS
+from daguerre.tasks.result import Result, recorded
 from daguerre.tasks.stylization.stylizer import StylizeOptions
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions
 
@@ -50,10 +51,10 @@ class Darkener:
     def __init__(self, options):
         self.options = options
 
-    def __call__(self, source, *, progress):
+    def __call__(self, source, *, on_stage=None, progress=silent):
         picture = Picture.from_tensor(source.read() * (1 - self.options.strength), bits=source.bits, like=source)
-        step = Record(task="darken", options={"strength": self.options.strength}, models={})
-        return SimpleNamespace(picture=picture, step=step)
+        record = Record(task="darken", options={"strength": self.options.strength}, models={})
+        return Result(picture=recorded(picture, record, source), record=record)
 
 
 @pytest.fixture
