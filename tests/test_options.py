@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 import pytest
 
 from daguerre.errors import OptionError
-from daguerre.options import check_range, nearest, option
+from daguerre.options import changed, check_range, nearest, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,11 @@ class TeaOptions:
 def test_an_option_has_a_default_and_a_line_of_help():
     assert TeaOptions() == TeaOptions(minutes=3.0, pot=None)
     assert [f.metadata["help"] for f in fields(TeaOptions)] == ["how long it draws", "which pot"]
+
+
+def test_changed_are_the_options_that_differ_from_their_defaults():
+    assert changed(TeaOptions()) == {}
+    assert changed(TeaOptions(minutes=3, pot="blue")) == {"pot": "blue"}
 
 
 def test_only_what_was_said_about_a_flag_is_kept():

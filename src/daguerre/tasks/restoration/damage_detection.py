@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Unpack
 
 import numpy as np
@@ -97,9 +96,9 @@ class ScratchDetector:
         published = isinstance(self.model.network, ScratchUNet)
         self.published = PublishedDetector(self.device, self.model.network) if published else None
 
-    def __call__(self, picture: Picture, *, progress: ProgressCallback = silent) -> Picture:
+    def __call__(self, source: PictureLike, *, progress: ProgressCallback = silent) -> Picture:
         """A mask of a picture's size: 8-bit grey, 255 = damaged, 0 = sound."""
-        canvas = self.likelihood(picture, progress=progress)
+        canvas = self.likelihood(as_picture(source), progress=progress)
         usual = self.published.threshold if self.published else USUAL
         leave_borders(canvas.levels[..., 0], math.ceil(255 * WEAK * usual))
         threshold = self.options.threshold(usual)
@@ -167,7 +166,7 @@ def leave_borders(levels: NDArray[np.uint8], least: int) -> None:
                 side[row][border & (row < SKIPPED + depth)] = 0
 
 
-def read_mask(source: Picture | Path | str, like: Picture) -> Picture:
+def read_mask(source: PictureLike, like: Picture) -> Picture:
     """A mask that a person made: any picture whose size is that of `like`.
 
     Returns:
@@ -177,7 +176,7 @@ def read_mask(source: Picture | Path | str, like: Picture) -> Picture:
         UnreadablePicture: no picture.
         PictureError: a picture of another size.
     """
-    made = source if isinstance(source, Picture) else Picture.open(source)
+    made = as_picture(source)
     if (made.height, made.width) != (like.height, like.width):
         raise PictureError(
             f"{made.path or 'the mask'} is {made.width} x {made.height} pixels, but the picture {like.width} x "
@@ -207,4 +206,4 @@ def detect_damage(source: PictureLike, **options: Unpack[ScratchKwargs]) -> Pict
     Returns:
         A mask of the picture's size: grey, white = damaged.
     """
-    return ScratchDetector(**options)(as_picture(source))
+    return ScratchDetector(**options)(source)

@@ -78,7 +78,7 @@ class Restorer:
         original = as_picture(source)
         if mask is None and self.options.given_mask:
             mask = self.options.scratches
-        given = None if mask is None else read_mask(as_picture(mask), original)
+        given = None if mask is None else read_mask(mask, original)
         done = self.stages.restore(original, given, on_stage=on_stage, progress=progress)
         record = self.record(done)
         return RestoreResult(
