@@ -1,27 +1,20 @@
-"""Canvas: where a result is collected window by window, in memory while it is small and on disk beyond that."""
+"""Canvas: where a result is collected window by window, in memory while there is room and on disk beyond that."""
 
-import os
-import tempfile
-
-import numpy as np
 from torch import Tensor
 
-from daguerre.errors import UnwritablePicture, WeightsDamaged
+from daguerre.errors import WeightsDamaged
+from daguerre.images.pages import blank, touch
 from daguerre.images.picture import Picture
-from daguerre.images.pixels import Levels, check_inside, luma, to_levels
+from daguerre.images.pixels import check_inside, luma, to_levels
 from daguerre.tiling.windows import Window
 
 __all__ = ["Canvas"]
-
-IN_MEMORY = 256 * 2**20
-"""Bytes up to which a canvas lives in memory."""
 
 
 class Canvas:
     """A picture to be painted; black and fully transparent at first.
 
-    Beyond 256 MiB it lies in a temporary file that has no name, so that nothing of it is left whatever happens, in the
-    folder that the environment variable TMPDIR names.
+    Where it lies, `pages.blank` says.
 
     Args:
         height, width: size in pixels.
@@ -59,6 +52,7 @@ class Canvas:
         if values.isnan().any():  # it would turn black, and nobody would be told
             raise WeightsDamaged("the weights of a model overflow, so it makes no picture; choose another model")
         self.levels[(*window.slices, channels)] = to_levels(values, self.bits)
+        touch(self.levels, window.height * self.levels[0].nbytes)
 
     def picture(self, like: Picture | None = None) -> Picture:
         """What was painted, as a picture that shares the canvas' memory.
@@ -67,22 +61,3 @@ class Canvas:
             like: a picture whose colour profile and metadata the result takes over.
         """
         return Picture.from_levels(self.levels, like=like)
-
-
-def blank(shape: tuple[int, int, int], bits: int) -> Levels:
-    """Zeros, on disk if they are many."""
-    kind = np.uint8 if bits == 8 else np.uint16
-    size = int(np.prod(shape, dtype=np.int64)) * (bits // 8)
-    if size <= IN_MEMORY:
-        return np.zeros(shape, kind)
-    try:
-        with tempfile.TemporaryFile(prefix="daguerre-") as file:
-            # Reserved now: on a full disk, writing into a mapped file with holes would end the program.
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(file, kind, mode="w+", shape=shape)
-    except OSError as error:
-        folder = tempfile.gettempdir()
-        raise UnwritablePicture(
-            f"no room for {size / 2**30:.1f} GiB in {folder} ({error.strerror}); set TMPDIR to a folder with more"
-        ) from error

@@ -15,6 +15,7 @@ from torch import Tensor
 from daguerre.images.colour import Colour, three_channels, to_working
 from daguerre.images.decode import decode
 from daguerre.images.metadata import Metadata, read_metadata
+from daguerre.images.pages import touch
 from daguerre.images.pillow import pillow_from, tiff_from
 from daguerre.images.pixels import Levels, array_of, batched, check_inside, luma, to_levels, to_tensor
 from daguerre.images.reasons import damaged
@@ -58,6 +59,7 @@ class Picture:
         begin_use()
         self.image, self.bits, self.colour, self.metadata = image, bits, colour, metadata
         self.path, self.source = path, source
+        self.held: Levels | None = None  # what it was made of, if that lies in memory or in a temporary file of ours
 
     @classmethod
     def open(cls, path: StrPath, *, max_pixels: int | None = None, page: int | None = None) -> "Picture":
@@ -131,7 +133,9 @@ class Picture:
         if like is not None and like.colour.channels >= colour.channels:
             colour = like.colour
         metadata = like.metadata if like else Metadata()
-        return cls(to_depth(image, bits), bits=bits, colour=colour, metadata=metadata)
+        made = cls(to_depth(image, bits), bits=bits, colour=colour, metadata=metadata)
+        made.held = levels
+        return made
 
     @classmethod
     def from_array(cls, array: NDArray[np.generic], *, like: "Picture | None" = None) -> "Picture":
@@ -346,6 +350,8 @@ class Picture:
         if window is None:
             return self.pixels(self.image)
         check_inside(window, self.height, self.width)
+        if self.held is not None:
+            touch(self.held, window.height * self.held[0].nbytes)
         return self.pixels(self.image.crop(window.left, window.top, window.width, window.height))
 
     def pixels(self, image: pyvips.Image) -> Levels:
