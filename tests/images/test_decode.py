@@ -95,6 +95,19 @@ def test_a_tiff_whose_list_of_tags_survived_is_damaged_all_the_same(tmp_path, la
         refused(tmp_path / "a.tif", "damaged or incomplete")
 
 
+@pytest.mark.parametrize("text", [b"Canon\0\0\0\0\0", b"Atget\0Abbott\0", bytes(10)], ids=["padded", "two", "empty"])
+@pytest.mark.parametrize("layout", [{"tile": (16, 16)}, {"rowsperstrip": 16}, {"compression": "deflate"}])
+def test_names_padded_with_zeros_do_not_pass_for_damage(tmp_path, text, layout):
+    tags = [(33432, 2, len(text), text, True)]
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, photo(), metadata=None, extratags=tags, **layout)
+    picture = Picture.open(path)
+    assert np.array_equal(picture.array(), photo())
+    assert np.array_equal(Picture.open(picture.save(tmp_path / "b.tif")).array(), photo())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    refused(path, "damaged or incomplete")
+
+
 def test_warnings_of_the_decoders_stay_out_of_sight(tmp_path, capfd):
     tifffile.imwrite(tmp_path / "odd.tif", photo(), extratags=[(65000, 2, 4, "odd", True)])
     Picture.open(tmp_path / "odd.tif").read()

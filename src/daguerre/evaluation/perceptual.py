@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import pyvips
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.errors import MissingExtra
+from daguerre.images.vips import pyvips
 
 __all__ = ["LAYERS", "Distance", "Features", "lpips_distance", "perceptual_distance", "ranking_agreement"]
 

@@ -29,7 +29,7 @@ from daguerre.images.limits import check_kind, check_size, to_unpack
 from daguerre.images.other_decoders import read_bmp, read_heic
 from daguerre.images.reasons import damaged
 from daguerre.images.source import Source
-from daguerre.images.vips import begin_use, pyvips
+from daguerre.images.vips import begin_use, complaints, pyvips
 
 __all__ = ["decode"]
 
@@ -96,7 +96,13 @@ def load(source: Source, format: Format) -> pyvips.Image:
     # are about colour profiles.
     options: dict[str, Any] = {"fail_on": "warning" if format in (JPEG, TIFF) else "error"}
     try:
-        image = source.load(loader, **options)
+        with complaints() as heard:
+            image = source.load(loader, **options)
+        # Of what is not in tiles, the tags are read once more with the pixels; their oddities, such as names padded
+        # with zeros, would be taken for holes.
+        if heard and format is TIFF and not image.get_typeof("tile-width"):
+            options["fail_on"] = "error"
+            image = source.load(loader, **options)
         page = choose_page(source, image.get("n-pages") if format in PAGED and image.get_typeof("n-pages") else 1)
         return source.load(loader, page=page, **options) if page else image
     except pyvips.Error as error:
