@@ -16,7 +16,6 @@ import argparse
 import copy
 import math
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ import torch
 from torch import nn
 
 from benchmarks.common.test_picture import write_photograph
+from benchmarks.common.timing import CLOCKS, medians
 from daguerre import weights
 from daguerre.devices import choose_device
 from daguerre.images import Canvas, Picture
@@ -35,20 +35,6 @@ from daguerre.tasks.upscaling.back_projection import Enlargement, run_network
 from daguerre.tasks.upscaling.consistency import measure_agreement
 from daguerre.tasks.upscaling.upscaler import Upscaler
 from daguerre.tiling import plan_windows, window_side
-
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-
-
-def medians(works: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median seconds of every piece of work over rounds in which each is done once; a first round does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for counts in [False] + [True] * rounds:
-        for name, work in works.items():
-            began = clock()
-            work()
-            if counts:
-                seconds[name].append(clock() - began)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def compare_networks(rounds: int, clock: Callable[[], float]) -> None:

@@ -4,13 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from images.drawn import icc_profile, photo
 from PIL import Image
 
 from daguerre.images import Picture
+from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.upscaling import upscaler as task
 from daguerre.tiling import plan_windows
+from daguerre.weights import WeightsHeader
+from daguerre.weights.checkpoint import write
 
 EXACT = ("--device", "cpu", "--precision", "float32")
 
@@ -356,3 +360,20 @@ def test_an_animation_gives_its_first_frame(upscale):
     frames[0].save("film.gif", save_all=True, append_images=frames[1:])
     assert upscale("film.gif").status == 0
     assert size_of("film-4x.gif") == (36, 36)
+
+
+@pytest.mark.parametrize("value", [1e30, 3e38])
+def test_weights_that_overflow_never_give_a_black_picture(upscale, desk, value):
+    network = SRVGGNetCompact(scale=2, features=4, convs=1)
+    state = {name: torch.full_like(tensor, value) for name, tensor in network.state_dict().items()}
+    arguments = {"scale": 2, "features": 4, "convs": 1}
+    header = WeightsHeader(name="loud", task="upscale", network="SRVGGNetCompact", arguments=arguments, scale=2)
+    write(desk / "loud.safetensors", state, header, half=False)
+    draw("a.png")
+    ran = upscale("a.png", "--model", "loud.safetensors")
+    assert (ran.status, names()) == (1, ["a.png", "loud.safetensors"])
+    assert "the weights overflow, so they make no picture" in ran.err
+    torch.save({name: tensor.double() * 1e270 for name, tensor in state.items()}, desk / "loud.pth")
+    ran = upscale("a.png", "--model", "loud.pth")
+    assert ran.status == 1
+    assert "too much for float32" in ran.err

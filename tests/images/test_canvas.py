@@ -112,3 +112,8 @@ def test_alpha_needs_a_canvas_that_has_it():
 def test_impossible_canvases_are_refused(height, width, bits):
     with pytest.raises(ValueError, match=f"no canvas of {height} x {width} pixels with {bits} bits"):
         Canvas(height, width, bits=bits)
+
+
+def test_what_is_not_a_number_is_never_painted_black():
+    with pytest.raises(WeightsDamaged, match="overflow, so it makes no picture"):
+        Canvas(4, 4).write(Window(0, 0, 4, 4), torch.full((1, 3, 4, 4), float("nan")))

@@ -89,3 +89,9 @@ def test_every_parameter_of_the_translation_learns(restoration):
     restoration(image, mask).square().sum().backward()
     idle = {name for name, p in restoration.translation.named_parameters() if p.grad is None or not p.grad.abs().sum()}
     assert not idle
+
+
+@pytest.mark.parametrize("cell", [0, 1, 65, 10**6])
+def test_a_cell_that_would_fill_the_memory_is_refused(cell):
+    with pytest.raises(ValueError, match=f"cell is {cell}; an attention over all of it wants 2 to 64"):
+        CompactTranslation(cell=cell)

@@ -65,6 +65,39 @@ def test_arrays_of_an_old_numpy_are_read_too(tmp_path):
     assert torch.equal(read_foreign(path)["weight"], state()["weight"])
 
 
+class Claims:
+    """Pickled as an array that is none."""
+
+    def __init__(self, *state):
+        self.state = state
+
+    def __reduce__(self):
+        made = (np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"))
+        return (*made, self.state) if self.state else made
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        (),
+        (1, (10**12,), np.dtype("f4"), False, 10**12),
+        (1, (2,), np.dtype("f4"), False, b"four"),
+        (1, (1,), np.dtype("O"), False, [None]),
+        (1, (1,), np.dtype("U4"), False, bytes(16)),
+        (1, (1,), "f4", False, b"four"),
+        (1, "shape", np.dtype("f4"), False, b"four"),
+        (1,),
+    ],
+    ids=str,
+)
+def test_arrays_that_are_none_are_one_line_and_take_no_memory(tmp_path, state):
+    path = tmp_path / "odd.pth"
+    torch.save({"weight": Claims(*state)}, path)
+    with pytest.raises(WeightsDamaged, match=r"odd\.pth") as caught:
+        read_foreign(path)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float64])
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 def test_floats_of_any_width_are_read_as_float32(tmp_path, dtype, suffix):

@@ -129,3 +129,17 @@ def test_another_network_than_expected_is_named(tmp_path):
     assert model.expect(SRVGGNetCompact) is model.network
     with pytest.raises(WeightsError, match="tiny is a SRVGGNetCompact; a MSRResNet is needed here"):
         model.expect(MSRResNet)
+
+
+@pytest.mark.parametrize("value", [1e30, 3e38])
+def test_a_model_that_overflows_says_so_and_makes_no_picture(tmp_path, value):
+    model = load_file(save(tmp_path / "loud.safetensors", value=value))
+    with pytest.raises(WeightsDamaged, match="loud: the weights overflow, so they make no picture"):
+        model(torch.rand(1, 3, 4, 5))
+
+
+def test_whether_a_foreign_model_takes_noise_away_is_measured_and_ours_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("daguerre.weights.model.cleans", lambda model: True)
+    torch.save(SRVGGNetCompact(**TINY).state_dict(), tmp_path / "foreign.pth")
+    assert load_file(tmp_path / "foreign.pth").header.cleans
+    assert not load_file(save(tmp_path / "ours.safetensors")).header.cleans

@@ -261,6 +261,27 @@ def test_pipes_and_folders_are_refused_before_anybody_waits(folder, tmp_path):
                 look(path)
 
 
+def test_a_pipe_among_the_weights_is_not_waited_for(folder):
+    save(folder / "good.safetensors")
+    os.mkfifo(folder / "pipe.safetensors")
+    (folder / "folder.safetensors").mkdir()
+    assert [entry.name for entry in weights.available() if entry.installed] == ["good"]
+    assert weights.verify() == {"good": ""}
+    with pytest.raises(WeightsNotFound):
+        weights.find("pipe")
+
+
+def test_weights_that_may_not_be_read_are_one_line(folder, monkeypatch):
+    path = save(folder / "secret.safetensors")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(WeightsError, match=r"secret\.safetensors cannot be read \(Permission denied\)"):
+        weights.checksum(path)
+
+
 def test_what_a_model_takes_away_is_measured_when_it_is_imported(folder, tmp_path, monkeypatch):
     path = save_foreign(tmp_path / "tiny.pth")
     for number, answer in enumerate([True, False]):

@@ -44,14 +44,14 @@ def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback
     if entry is None:
         raise WeightsNotFound(f"no published weights are called {name!r}{nearest(name, catalog())}")
     kept = weights_folder() / f"{name}.safetensors"
-    if kept.is_file() and is_sound(kept):
+    if os.path.isfile(kept) and is_sound(kept):
         return kept
     if not (entry.commercial or accept_licence):
         raise WeightsError(
             f"{name} may not be used commercially ({entry.licence}); fetch it with --accept-licence if that suits you"
         )
     published = weights_folder() / entry.filename
-    if published.is_file():  # put there by hand, and not ours to remove
+    if os.path.isfile(published):  # put there by hand, and not ours to remove
         return adopt(entry, published)
     if entry.member:
         try:
@@ -75,7 +75,7 @@ def fetch_member(entry: ModelEntry, progress: ProgressCallback) -> Path:
         if info is None:
             raise WeightsNotFound(f"there is no {entry.member} in {entry.url}")
         piece, place = weights_folder() / f"{entry.name}.zip", span(archive, info)
-        if not piece.is_file():
+        if not os.path.isfile(piece):
             download(entry, piece, lambda part: part.stat().st_size == place[1] - place[0], progress, place)
         with piece.open("rb") as file, removed_if_damaged(piece):
             cast(RemoteFile, archive.fp).hold(*place, file)
@@ -93,7 +93,7 @@ def fetch_archive(entry: ModelEntry, progress: ProgressCallback) -> Path:
     with removed_if_damaged(published):
         import_archive(published)
     published.unlink()
-    if not kept.is_file():
+    if not os.path.isfile(kept):
         raise WeightsNotFound(f"there is no {entry.member} in {entry.url}")
     return kept
 

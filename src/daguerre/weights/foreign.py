@@ -157,8 +157,7 @@ def unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
 def tensors_in(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
     """What of a checkpoint can be weights: tensors, and arrays as such."""
     for key, value in content.items():
-        if isinstance(value, StoredArray):
-            value = value.tensor
+        value = getattr(value, "tensor", None) if isinstance(value, StoredArray) else value
         if isinstance(value, Tensor):
             yield str(key), value
 
@@ -180,9 +179,9 @@ class StoredArray:
 
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, in_columns, data = state
-        data = data.encode("latin1") if isinstance(data, str) else bytes(data)
+        data = data.encode("latin1") if isinstance(data, str) else data
         dtype = np.dtype(kind.name)
-        if math.prod(shape) * dtype.itemsize != len(data):
+        if not isinstance(data, bytes) or math.prod(shape) * dtype.itemsize != len(data):
             raise pickle.UnpicklingError("an array of another size than it claims")
         flat = np.frombuffer(data, dtype)
         self.tensor = as_tensor(flat.reshape(shape, order="F" if in_columns else "C"))

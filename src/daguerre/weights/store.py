@@ -248,8 +248,11 @@ def matches(entry: ModelEntry, published: Path) -> bool:
 
 
 def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsDamaged(f"{path} cannot be read ({error.strerror or error})") from error
 
 
 def verify(name: str | None = None) -> dict[str, str]:
@@ -291,7 +294,8 @@ def installed() -> Iterator[Path]:
 def names_in(folder: Path) -> list[str]:
     """Names of the weights files in a folder; none, with a warning in the log, if it cannot be looked into."""
     try:
-        return [name for name in os.listdir(folder) if name.endswith(SUFFIX) and not name.startswith(".")]
+        names = [name for name in os.listdir(folder) if name.endswith(SUFFIX) and not name.startswith(".")]
+        return [name for name in names if os.path.isfile(folder / name)]  # whoever opens a pipe may wait for ever
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
