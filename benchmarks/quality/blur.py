@@ -15,28 +15,27 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.common.pictures import double, read_photographs
 from daguerre.degradation.aging import texture
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.images.contact_sheet import make_sheet
-from daguerre.images.resample import resize_bicubic
 from daguerre.tasks.restoration.restorer import Restorer
 
-SIDE = 384
 AMOUNTS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 CROP = 220  # pixels of the sheet's pieces
 
-Spoil = Callable[[Tensor, torch.Generator], Tensor]
+Degrade = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def grainy(image: Tensor, chance: torch.Generator) -> Tensor:
-    return texture.compress(texture.grain(image, strength=0.04, size=0.8, generator=chance), quality=80)
+def add_grain(image: Tensor, generator: torch.Generator) -> Tensor:
+    return texture.compress(texture.grain(image, strength=0.04, size=0.8, generator=generator), quality=80)
 
 
-BESIDES: dict[str, Spoil] = {
+BESIDES: dict[str, Degrade] = {
     "alone": lambda image, _: image,
     "JPEG (quality 80)": lambda image, _: texture.compress(image, quality=80),
-    "grain (0.04), JPEG": grainy,
+    "grain (0.04), JPEG": add_grain,
 }
 WAYS: dict[str, Callable[[Tensor], Tensor]] = {
     "sharp": lambda image: image,
@@ -56,22 +55,22 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     arguments = parser.parse_args()
     restorer, leaving = (Restorer(fix_fading="off", faces="off", blur=blur) for blur in ("auto", "off"))
-    photographs = [small(Picture.open(path).read()) for path in sorted(arguments.folder.iterdir()) if path.is_file()]
+    photographs = read_photographs(arguments.folder)
     columns: list[list[Picture]] = []
     print(f"{'':<36} blur  finest  before  blur off  restored  unsharp mask")
-    for besides, spoil in BESIDES.items():
+    for besides, degrade in BESIDES.items():
         for way, blur in WAYS.items():
             name, rows = f"{way}, {besides}", []
             for number, clean in enumerate(photographs):
-                spoilt = spoil(blur(clean), torch.Generator().manual_seed(number))
-                photograph = Picture.from_tensor(spoilt)
+                degraded = degrade(blur(clean), torch.Generator().manual_seed(number))
+                photograph = Picture.from_tensor(degraded)
                 restored = restorer(photograph)
-                images = [spoilt, leaving(photograph).picture.read(), restored.picture.read()]
-                images += [spoilt + amount * (spoilt - texture.blur(spoilt, sigma=1.2)) for amount in AMOUNTS]
+                images = [degraded, leaving(photograph).picture.read(), restored.picture.read()]
+                images += [degraded + amount * (degraded - texture.blur(degraded, sigma=1.2)) for amount in AMOUNTS]
                 scores = [psnr(image.clamp(0, 1), clean, channel="rgb").clamp(max=60).item() for image in images]
                 rows.append([restored.blur, restored.finest, *scores])
                 if name in SHOWN and number < PIECES:
-                    columns.append([middle(image) for image in (spoilt, images[2], clean)])
+                    columns.append([double(center(image)) for image in (degraded, images[2], clean)])
             width, finest, before, off, after, *masked = torch.tensor(rows).mean(0).tolist()
             print(
                 f"{name:<36} {width:4.2f}  {finest:6.2f}  {before:6.2f}  {off:8.2f}  {after:8.2f}  {max(masked):12.2f}",
@@ -83,16 +82,10 @@ def main() -> None:
         )
 
 
-def small(image: Tensor) -> Tensor:
-    share = min(SIDE / min(image.shape[2:]), 1)
-    return resize_bicubic(image, *(round(side * share) for side in image.shape[2:])).clamp(0, 1)
-
-
-def middle(image: Tensor) -> Picture:
-    """A piece from the upper middle, twice as large, without smoothing."""
+def center(image: Tensor) -> Tensor:
+    """A piece from the upper center, `CROP` pixels square."""
     top, left = (image.shape[2] - CROP) // 3, (image.shape[3] - CROP) // 2
-    piece = image[..., top : top + CROP, left : left + CROP]
-    return Picture.from_tensor(piece.repeat_interleave(2, 2).repeat_interleave(2, 3).clamp(0, 1))
+    return image[..., top : top + CROP, left : left + CROP]
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from daguerre.progress import silent
 from daguerre.tasks.faces.detection import Face, FaceFinder
 from daguerre.tasks.faces.refiner import FaceRefiner
 from daguerre.tasks.restoration.restorer import Restorer
-from daguerre.training.data.faces import found
+from daguerre.training.data.faces import detect_face
 from daguerre.training.data.pictures import hold_out, load_pictures
 from daguerre.training.recipe import read_recipe
 
@@ -47,7 +47,7 @@ def main() -> None:
     args = parser.parse_args()
     recipe = read_recipe(Path(__file__).parents[2] / "recipes" / "faces.toml")
     pictures, _ = load_pictures(args.data, ["faces"], least=190, progress=silent)
-    held_out = sorted(hold_out(pictures, recipe.validation.one_in))
+    held_out = sorted(hold_out(pictures, recipe.validation.fraction))
     step = len(held_out) // args.count
     restorer = Restorer(faces="off", fix_fading="off", blur=args.blur)
     refiner = FaceRefiner(model=args.model)
@@ -60,7 +60,7 @@ def main() -> None:
         sharp = resize_bicubic(pictures[name][None].float() / 255, side, side).clamp(0, 1)
         aged = age(sharp, seed=500 + number, strength=0.9)
         restored = restorer(Picture.from_tensor(aged.image)).picture.read()
-        face = found(finder, restored)
+        face = detect_face(finder, restored)
         if face is None:
             continue
         versions = {"aged": aged.image, "restored": restored, "refined": refined(refiner, restored, face)}

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from daguerre.images import READABLE, Picture
+from benchmarks.common.pictures import double
+from daguerre.evaluation.comparison import pictures_in
+from daguerre.images import Picture
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resize_bicubic
@@ -33,7 +35,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=12)
     parser.add_argument("--offset", type=int, default=0)
     arguments = parser.parse_args()
-    files = sorted(path for path in arguments.folder.iterdir() if path.suffix.lower() in READABLE)
+    files = pictures_in(arguments.folder)
     step = max(len(files) // arguments.count, 1)
     restorer = Restorer()
     shown: list[Picture] = []
@@ -63,8 +65,7 @@ def pieces(before: Tensor, after: Tensor) -> list[Picture]:
     detail = (change - F.avg_pool2d(change, 31, stride=1, padding=15)).abs()
     amount = F.avg_pool2d(detail, (height, width), stride=1)
     top, left = divmod(int(amount.argmax()), amount.shape[3])
-    cuts = [image[..., top : top + height, left : left + width] for image in (before, after)]
-    return [Picture.from_tensor(cut.repeat_interleave(2, 2).repeat_interleave(2, 3)) for cut in cuts]
+    return [double(image[..., top : top + height, left : left + width]) for image in (before, after)]
 
 
 def refined(photograph: Picture, restored: RestoreResult, before: Picture | None) -> list[tuple[Face, list[Picture]]]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from daguerre import weights
 from daguerre.degradation.aging import KINDS
+from daguerre.evaluation.comparison import pictures_in
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.tasks.restoration.stain_removal import MODEL, remove_stains
@@ -38,7 +39,7 @@ def main() -> None:
     model = weights.load(MODEL)
     scores: dict[str, list[list[Tensor]]] = {}
     kept: dict[str, list[Tensor]] = {}
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+    for file in pictures_in(folder):
         new = Picture.open(file).read()
         generator = torch.Generator().manual_seed(zlib.crc32(file.stem.encode()))
         old = UnstainedPhotograph(new, generator, 1.0)

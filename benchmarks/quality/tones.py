@@ -16,6 +16,7 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.degradation.aging import age
 from daguerre.degradation.aging.noise import Colour
+from daguerre.evaluation.comparison import pictures_in
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     examples: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}  # seen, to be corrected, wanted
-    for number, file in enumerate(sorted(path for path in folder.iterdir() if path.is_file())):
+    for number, file in enumerate(pictures_in(folder)):
         image = Picture.open(file).read()
         clean = reduced(image)
         examples.setdefault("as it is", []).append((clean, clean, clean))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common.test_picture import EXAMPLE, scratch, write_photograph
+from benchmarks.common.pictures import EXAMPLE, draw_scratches, write_photograph
 from daguerre import Picture, RestoreOptions, Restorer, StylizeOptions, Stylizer, UpscaleOptions, Upscaler
 from daguerre.devices import Device, choose_device
 from daguerre.tasks.stylization.feed_forward import FeedForwardNetworks
@@ -41,7 +41,7 @@ def network_alone(device: Device, picture: Picture) -> Callable[[], None]:
 
 def ways(device: Device, folder: Path) -> dict[str, Callable[[], object]]:
     """What is measured, by name."""
-    photo = Picture.open(scratch(write_photograph(folder / "photo.png", HEIGHT, WIDTH)))
+    photo = Picture.open(draw_scratches(write_photograph(folder / "photo.png", HEIGHT, WIDTH)))
     photo.read()
     restorer, faceless = Restorer(), Restorer(RestoreOptions(faces="off"))
     fast = Stylizer(style=EXAMPLE)

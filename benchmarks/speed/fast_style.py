@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from memory import torch_alone, watch
 from torch import Tensor
 
-from benchmarks.common.test_picture import EXAMPLE, write_photograph
+from benchmarks.common.pictures import EXAMPLE, write_photograph
+from benchmarks.speed.memory import torch_alone, watch
 from daguerre import weights
 from daguerre.devices import choose_device
 from daguerre.images import Picture

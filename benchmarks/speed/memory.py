@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common.test_picture import black, scratch, write_photograph
+from benchmarks.common.pictures import draw_scratches, write_black, write_photograph
 
 READY = "import torch, sys; print(flush=True); sys.stdin.read()"
 PUBLISHED = {  # the published networks that take part, with their sizes
@@ -82,7 +82,7 @@ def upscale(megapixels: float, factor: float, kind: str, folder: Path, alone: fl
 
 def restore(megapixels: float, folder: Path, alone: float, *how: str) -> None:
     """Restore one scratched picture and print a line about it."""
-    source, target = scratch(photograph(megapixels, folder / f"photo-{megapixels:g}.png")), folder / "result.png"
+    source, target = draw_scratches(photograph(megapixels, folder / f"photo-{megapixels:g}.png")), folder / "result.png"
     spent = watch("restore", str(source), "-o", str(target), "--quiet", "--overwrite", *how)
     tell(f"{megapixels:5g} MP {' '.join(how[:2])}", megapixels, spent, alone)
 
@@ -121,7 +121,7 @@ def main() -> None:
         elif arguments.task == "microsoft":
             os.environ["DAGUERRE_WEIGHTS"] = name
             write_published(folder)
-            mask = scratch(black(folder / "mask.png", 800, 1200))
+            mask = draw_scratches(write_black(folder / "mask.png", 800, 1200))
             restore(0.96, folder, alone, "--model", "microsoft", "--faces", "off", "--scratches", str(mask))
         else:
             for megapixels in arguments.megapixels:

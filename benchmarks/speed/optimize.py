@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.common.test_picture import write_photograph
+from benchmarks.common.pictures import write_photograph
 from daguerre import weights
 from daguerre.devices import Device, choose_device
 from daguerre.images import Picture

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.common.test_picture import EXAMPLE
+from benchmarks.common.pictures import EXAMPLE
 from benchmarks.common.timing import CLOCKS, medians
 from daguerre.images import Picture
 from daguerre.images.resample import resize_bicubic

@@ -13,7 +13,6 @@ all alike. What counts are the ratios:
 """
 
 import argparse
-import copy
 import math
 import resource
 import subprocess
@@ -26,22 +25,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.common.test_picture import write_photograph
+from benchmarks.common.pictures import write_photograph
 from benchmarks.common.timing import CLOCKS, medians
 from daguerre import weights
 from daguerre.devices import choose_device
 from daguerre.images import Canvas, Picture
-from daguerre.tasks.upscaling.back_projection import Enlargement, run_network
+from daguerre.tasks.upscaling.back_projection import Enlargement
 from daguerre.tasks.upscaling.consistency import measure_agreement
 from daguerre.tasks.upscaling.upscaler import Upscaler
-from daguerre.tiling import plan_windows, window_side
+from daguerre.tiling import plan_windows
 
 
 def compare_networks(rounds: int, clock: Callable[[], float]) -> None:
     """Points 1 and 2 of the docstring above."""
     device = choose_device("cpu")
     plain = weights.load("compact-x4").network
-    placed = device.place(copy.deepcopy(plain))
+    model = weights.load("compact-x4").on(device)
     per_pixel = 2 * sum(layer.weight.numel() for layer in plain.modules() if isinstance(layer, nn.Conv2d))
     wide = nn.Conv2d(256, 256, 3, padding=1, dtype=device.dtype)
     features = torch.rand(1, 256, 96, 96, dtype=device.dtype).to(memory_format=torch.channels_last)
@@ -50,15 +49,13 @@ def compare_networks(rounds: int, clock: Callable[[], float]) -> None:
     print("input px   ratio   agreement   GFLOP/s   limit   share of it")
     for side in (128, 256, 376):
         image = torch.rand(1, 3, side, side)
-        with torch.inference_mode():
-            ours = run_network(placed, image, device)
+        ours = model(image)
         with torch.no_grad():
             theirs = plain(image)
         agreement = -10 * math.log10((ours - theirs).square().mean())
 
         def run_ours(image: torch.Tensor = image) -> None:
-            with torch.inference_mode():
-                run_network(placed, image, device)
+            model(image)
 
         def run_theirs(image: torch.Tensor = image) -> None:
             with torch.no_grad():
@@ -83,21 +80,17 @@ def compare_whole(megapixels: float, rounds: int, clock: Callable[[], float], fo
     picture = Picture.open(source)
     upscaler = Upscaler(device="cpu")
     made = upscaler(picture).picture
-    device = upscaler.device
-    network = device.place(weights.load("compact-x4").network)
+    model = weights.load("compact-x4").on(upscaler.device)
     size, out_size = (picture.height, picture.width), (made.height, made.width)
-    enlargement = Enlargement(network, device, size=size, out_size=out_size)
-    windows = plan_windows(
-        *out_size, 4 * window_side(network, device.torch_device, device.dtype, halo=enlargement.halo)
-    )
+    enlargement = Enlargement(model, size=size, out_size=out_size)
+    windows = plan_windows(*out_size, 4 * model.window_side(halo=enlargement.halo))
     low = [picture.read(enlargement.source(window)) for window in windows]
     high = [made.read(window) for window in windows]
     canvas = Canvas(*out_size)
 
-    @torch.inference_mode()
     def run_networks() -> None:
         for piece in low:
-            run_network(network, piece, device)
+            model(piece)
 
     def enlarge() -> None:
         for window, piece in zip(windows, low, strict=True):

@@ -1,19 +1,15 @@
 """How different two pictures look: the distance between what a network that knows pictures sees in them."""
 
 import importlib
-import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from daguerre.errors import MissingExtra
-from daguerre.images.vips import pyvips
 
-__all__ = ["LAYERS", "Distance", "Features", "lpips_distance", "perceptual_distance", "ranking_agreement"]
+__all__ = ["LAYERS", "Distance", "Features", "lpips_distance", "perceptual_distance"]
 
 Features = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 """Takes (B, 3, H, W) in [0, 1] and names of layers to feature maps (B, C, h, w) by name; `VGG19` is one."""
@@ -25,12 +21,6 @@ LAYERS = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0, "relu5
 """The last layer before each pooling of VGG-19, weighted alike."""
 
 ALEXNET = "alexnet-owt-7be5be79.pth"
-
-# Seven steps of growing strength: the two weakest can hardly be seen, the two strongest are plain to see.
-BLURS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # sigma in pixels
-NOISES = (0.01, 0.02, 0.03, 0.045, 0.07, 0.1, 0.15)  # sigma, of a range of 1
-JPEGS = (90, 75, 50, 30, 20, 10, 5)  # quality
-SHIFTS = (1, 2, 3, 4, 6, 8, 12)  # pixels, down and to the right
 
 
 def perceptual_distance(features: Features, layers: Mapping[str, float] = LAYERS) -> Distance:
@@ -81,66 +71,3 @@ def lpips_distance() -> Distance:
 def direction(features: Tensor) -> Tensor:
     """Scale (B, C, H, W) to length 1 over the channels; where nothing is seen, leave zeros."""
     return features / features.square().sum(dim=1, keepdim=True).sqrt().clamp_min(1e-10)
-
-
-def ranking_agreement(distance: Distance, pictures: Sequence[Tensor], seed: int = 0) -> dict[str, float]:
-    """Share of pairs of distorted versions of a picture that a distance puts in the right order, ties counting half.
-
-    Guessing gives 0.5, perfection 1. `blur`, `noise`, `jpeg` and `shift` count the pairs of one kind, one stronger than
-    the other; `within` counts these four together. Nearly every distance gets them right, even a network of random
-    weights. `across` tells them apart: each of the two weakest versions of one kind, which can hardly be seen, against
-    each of the two strongest of another, which are plain to see. Squared error takes a shift by a pixel for worse than
-    a strong blur; on 20 crops of 96 px from photographs it got 0.84 of those right, VGG-19's layout with random weights
-    0.88.
-
-    Args:
-        pictures: each (1, 3, H, W) in [0, 1], more than 24 pixels on each side.
-        seed: of the noise.
-    """
-    ordered: dict[str, list[float]] = {kind: [] for kind in ("blur", "noise", "jpeg", "shift", "within", "across")}
-    generator = torch.Generator().manual_seed(seed)
-    for picture in pictures:
-        values = {
-            kind: [float(distance(original, distorted)) for original, distorted in versions]
-            for kind, versions in distortions(picture, generator).items()
-        }
-        for kind, growing in values.items():
-            hits = [in_order(weak, strong) for weak, strong in itertools.combinations(growing, 2)]
-            ordered[kind] += hits
-            ordered["within"] += hits
-        for one, other in itertools.permutations(values.values(), 2):
-            ordered["across"] += [in_order(*pair) for pair in itertools.product(one[:2], other[-2:])]
-    return {kind: sum(hits) / len(hits) for kind, hits in ordered.items()}
-
-
-def in_order(weak: float, strong: float) -> float:
-    return (weak < strong) + (weak == strong) / 2
-
-
-def distortions(picture: Tensor, generator: torch.Generator) -> dict[str, list[tuple[Tensor, Tensor]]]:
-    """The picture beside distorted versions of it, by kind, each list of growing strength."""
-    height, width = picture.shape[-2:]
-    inside = picture[..., : height - max(SHIFTS), : width - max(SHIFTS)]
-    noisy = [picture + sigma * torch.randn(picture.shape, generator=generator) for sigma in NOISES]
-    return {
-        "blur": [(picture, blur(picture, sigma)) for sigma in BLURS],
-        "noise": [(picture, version.clamp(0, 1)) for version in noisy],
-        "jpeg": [(picture, through_jpeg(picture, quality)) for quality in JPEGS],
-        "shift": [(inside, picture[..., s : s + inside.shape[-2], s : s + inside.shape[-1]]) for s in SHIFTS],
-    }
-
-
-def blur(picture: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of (1, 3, H, W) by `sigma` pixels, mirrored at the border."""
-    radius = math.ceil(3 * sigma)
-    kernel = torch.exp(-(torch.arange(-radius, radius + 1.0) ** 2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
-    padded = F.pad(picture, [radius] * 4, mode="reflect")
-    return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
-
-
-def through_jpeg(picture: Tensor, quality: int) -> Tensor:
-    """(1, 3, H, W) written as JPEG of `quality` (1 to 100) and read again."""
-    levels = picture[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
-    data = pyvips.Image.new_from_array(levels).jpegsave_buffer(Q=quality)
-    return torch.from_numpy(pyvips.Image.new_from_buffer(data, "").numpy().copy()).permute(2, 0, 1)[None] / 255
