@@ -14,7 +14,9 @@ from daguerre.evaluation.perceptual import (
     distortions,
     lpips_distance,
     perceptual_distance,
+    rank_correlation,
     ranking_agreement,
+    spearman,
     through_jpeg,
 )
 from daguerre.images.resample import resize_bicubic
@@ -122,3 +124,16 @@ def test_lpips_gets_pictures_of_our_range_and_gives_one_number_each(monkeypatch:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / ALEXNET).touch()
     assert lpips_distance()(torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)).tolist() == [1, 1]
+
+
+def test_spearman_by_hand():
+    assert spearman([1, 2, 3], [10, 30, 20]) == pytest.approx(0.5)
+    assert spearman([1, 2, 3], [9, 5, 1]) == pytest.approx(-1)
+
+
+def test_a_distance_ranks_as_itself_and_not_as_another():
+    pictures = [drawn()]
+    itself = rank_correlation(squared_error, lambda a, b: squared_error(a, b).sqrt(), pictures)
+    assert list(itself.values()) == pytest.approx([1, 1, 1])
+    other = rank_correlation(squared_error, lambda a, b: (a - b).mean().abs(), pictures)
+    assert all(value < 0.95 for value in other.values())

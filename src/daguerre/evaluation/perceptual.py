@@ -13,7 +13,15 @@ from torch.nn import functional as F
 
 from daguerre.errors import MissingExtra
 
-__all__ = ["LAYERS", "Distance", "Features", "lpips_distance", "perceptual_distance", "ranking_agreement"]
+__all__ = [
+    "LAYERS",
+    "Distance",
+    "Features",
+    "lpips_distance",
+    "perceptual_distance",
+    "rank_correlation",
+    "ranking_agreement",
+]
 
 Features = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 """Takes (B, 3, H, W) in [0, 1] and names of layers to feature maps (B, C, h, w) by name; `VGG19` is one."""
@@ -23,6 +31,9 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 
 LAYERS = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0, "relu5_4": 1.0}
 """The last layer before each pooling of VGG-19, weighted alike."""
+
+VGG16_LAYERS = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0, "relu5_3": 1.0}
+"""The same of VGG-16."""
 
 ALEXNET = "alexnet-owt-7be5be79.pth"
 
@@ -113,6 +124,41 @@ def ranking_agreement(distance: Distance, pictures: Sequence[Tensor], seed: int 
     return {kind: sum(hits) / len(hits) for kind, hits in ordered.items()}
 
 
+def rank_correlation(
+    distance: Distance, reference: Distance, pictures: Sequence[Tensor], seed: int = 0
+) -> dict[str, float]:
+    """Spearman's rank correlation of two distances over distorted versions of a picture; the mean over pictures.
+
+    1 where one ranks all versions as the other does, 0 where their ranks have nothing to do with each other. `usual`
+    counts blur, noise, JPEG and shifts; `unusual` other distortions, which networks are hardly trained on; `all` both.
+
+    Args:
+        pictures: as for `ranking_agreement`.
+        seed: of the noise.
+    """
+    found: dict[str, list[float]] = {"usual": [], "unusual": [], "all": []}
+    generator = torch.Generator().manual_seed(seed)
+    for picture in pictures:
+        kinds = {"usual": distortions(picture, generator), "unusual": unusual_distortions(picture, generator)}
+        ours, theirs = (
+            {
+                name: [float(judge(*pair)) for versions in kind.values() for pair in versions]
+                for name, kind in kinds.items()
+            }
+            for judge in (distance, reference)
+        )
+        for name in kinds:
+            found[name].append(spearman(ours[name], theirs[name]))
+        found["all"].append(spearman(*(list(itertools.chain(*kinds_of.values())) for kinds_of in (ours, theirs))))
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """Spearman's rank correlation of two lists of numbers. By hand: (1, 2, 3) and (10, 30, 20) have 0.5."""
+    ranks = torch.stack([torch.tensor(values).argsort().argsort().double() for values in (one, other)])
+    return float(torch.corrcoef(ranks)[0, 1])
+
+
 def in_order(weak: float, strong: float) -> float:
     return (weak < strong) + (weak == strong) / 2
 
@@ -128,6 +174,36 @@ def distortions(picture: Tensor, generator: torch.Generator) -> dict[str, list[t
         "jpeg": [(picture, through_jpeg(picture, quality)) for quality in JPEGS],
         "shift": [(inside, picture[..., s : s + inside.shape[-2], s : s + inside.shape[-1]]) for s in SHIFTS],
     }
+
+
+def unusual_distortions(picture: Tensor, generator: torch.Generator) -> dict[str, list[tuple[Tensor, Tensor]]]:
+    """As `distortions`, of kinds that networks are hardly trained on."""
+    height, width = picture.shape[-2:]
+    soft = F.avg_pool2d(F.pad(picture, [1] * 4, mode="reflect"), 3, 1)
+
+    def coarser(times: float, mode: str) -> Tensor:
+        small = F.interpolate(picture, scale_factor=1 / times, mode="bicubic", antialias=True)
+        return F.interpolate(small, (height, width), mode=mode)
+
+    def specks(share: float) -> Tensor:
+        where = torch.rand(1, 1, height, width, generator=generator) < share
+        return torch.where(where, torch.rand(1, 1, height, width, generator=generator), picture)
+
+    def turned(angle: float) -> Tensor:
+        cos, sin = math.cos(angle), math.sin(angle)
+        grid = F.affine_grid(torch.tensor([[[cos, -sin, 0], [sin, cos, 0]]]), list(picture.shape), align_corners=False)
+        return F.grid_sample(picture, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+
+    versions = {
+        "pixels": [coarser(times, "nearest") for times in (2, 3, 4, 6, 8)],
+        "enlarged": [coarser(times, "bicubic") for times in (1.5, 2, 3, 4, 6)],
+        "contrast": [0.5 + (picture - 0.5) * times for times in (0.95, 0.85, 0.7, 0.5, 1.5)],
+        "levels": [(picture * levels).round() / levels for levels in (24, 12, 7, 4, 2)],
+        "sharpened": [picture + times * (picture - soft) for times in (0.3, 0.7, 1.5, 3, 5)],
+        "specks": [specks(share) for share in (0.003, 0.01, 0.03, 0.08, 0.2)],
+        "turned": [turned(angle) for angle in (0.01, 0.02, 0.04, 0.08, 0.15)],
+    }
+    return {kind: [(picture, version.clamp(0, 1)) for version in made] for kind, made in versions.items()}
 
 
 def blur(picture: Tensor, sigma: float) -> Tensor:
