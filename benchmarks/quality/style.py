@@ -4,7 +4,7 @@
     python -m benchmarks.quality.style judge PHOTOGRAPHS PAINTINGS OUT
 
 `optimize` paints each photograph in one painting, both of 192 pixels, once through each features, into OUT/FEATURES.
-`judge` compares all folders in OUT, whoever painted what is in them, in files PHOTOGRAPH-PAINTING.png, and looks at them
+`judge` compares all folders in OUT, whoever painted what is in them: files PHOTOGRAPH-PAINTING.png, which are looked at
 in their own size. Content loss: |F - F'|² / |F'|² at relu4_2; style loss: the mean over relu1_1 to relu5_1 of
 |G - G'|² / |G'|², G being Gram matrices (Gatys et al. 2016, relative to what is compared with).
 """
