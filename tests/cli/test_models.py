@@ -8,10 +8,11 @@ import torch
 from weights.archives import DETECTOR, FOLDER, write_archive
 from weights.ncnn_files import write_srvgg
 
+from daguerre.networks.efficientnet_lite import EfficientNetLite0
 from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.weights import WeightsHeader, store
 from daguerre.weights.catalog import catalog
-from daguerre.weights.checkpoint import write
+from daguerre.weights.checkpoint import read_header, write
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,21 @@ def test_weights_of_one_s_own_are_kept_under_a_name(run, networks, desk):
     )
     assert run("models", "import", "My Best.safetensors", "--overwrite").status == 0
     assert run("models", "import", "My Best.safetensors", "--name", "second").status == 0
+
+
+def test_what_a_network_tells_apart_is_named_by_lines_of_a_file(run, networks, desk):
+    torch.manual_seed(0)
+    torch.save(EfficientNetLite0(classes=2).state_dict(), desk / "namer.pth")
+    (desk / "names.txt").write_text("cat\ndog\n", encoding="utf-8")
+    ran = run("models", "import", "namer.pth", "--labels", "names.txt")
+    assert (ran.status, ran.out) == (0, "namer: EfficientNetLite0, labels x1\n")
+    assert read_header(networks / "namer.safetensors").labels == ["cat", "dog"]
+    (desk / "names.txt").write_text("cat\n", encoding="utf-8")
+    ran = run("models", "import", "namer.pth", "--labels", "names.txt", "--name", "other")
+    assert ran.lines == ["daguerre: namer.pth tells 2 things apart, and there are 1 labels for them"]
+    ran = run("models", "import", "namer.pth", "--labels", "nowhere.txt", "--name", "other")
+    assert (ran.status, len(ran.lines)) == (1, 1)
+    assert "cannot read the labels in nowhere.txt" in ran.err
 
 
 def test_a_published_archive_is_imported_under_the_names_of_the_catalog(run, networks, desk, monkeypatch):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from parity.fill import filled_state, fixture, relative_error
 
-from daguerre.networks.vgg import VGG19, VGG19_LAYERS, style_distance
+from daguerre.networks.vgg import VGG16, VGG19, VGG19_LAYERS, style_distance
 
 
 def small(classes=0):
@@ -18,6 +18,20 @@ def test_vgg_computes_what_the_published_network_computes():
     with torch.inference_mode():
         features = network(normal * network.deviation + network.mean, ["pool5"])
     assert relative_error(features["pool5"], expected) < 1e-4
+
+
+def test_vgg16_has_the_published_number_of_parameters_and_thirteen_convolutions():
+    network = VGG16()
+    assert sum(parameter.numel() for parameter in network.parameters()) == 14_714_688
+    assert [layer for layer in network.layers if layer.startswith("conv3")] == ["conv3_1", "conv3_2", "conv3_3"]
+
+
+def test_each_block_may_have_its_own_width():
+    network = VGG19(width=(1 / 8, 1 / 16, 1 / 16, 1 / 32, 1 / 64))
+    last = [network.channels(f"relu{block}_1") for block in range(1, 6)]
+    assert last == [8, 8, 16, 16, 8]
+    with pytest.raises(ValueError, match=r"a VGG has 5 blocks, not the 2 of width \[1, 0.5\]"):
+        VGG19(width=[1, 0.5])
 
 
 def test_layers_are_named_by_block_and_place():
@@ -80,8 +94,14 @@ def test_halos_by_hand(layer, halo):
     assert small().halo(layer) == halo
 
 
-def test_windows_with_the_halo_have_the_features_of_the_whole_picture():
-    network = small().double()
+def test_smooth_pooling_reaches_further_by_hand():
+    network = VGG19(width=1 / 16, pooling="smooth")
+    assert [network.halo(layer) for layer in ("relu1_2", "pool1", "conv2_1")] == [2, 3, 5]
+
+
+@pytest.mark.parametrize("pooling", ["max", "smooth"])
+def test_windows_with_the_halo_have_the_features_of_the_whole_picture(pooling):
+    network = VGG19(width=1 / 16, pooling=pooling).double()
     halo = network.halo("relu3_2")
     stride = 4
     begin = 48 - -(-halo // stride) * stride  # windows begin at multiples of the stride

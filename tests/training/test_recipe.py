@@ -88,7 +88,7 @@ def test_resolved_recipe_survives_json():
         ("aging", {"strength": [2.0, 1.0]}, "aging.strength goes from 2 to 1"),
         ("ema", 1.0, "ema is 1; it must lie between 0 and 0.99999"),
         ("validation.every", 0, "validation.every is 0; it must lie between 1 and"),
-        ("teachers", {"weights": []}, r"teachers.weights is empty; name weights, or leave \[teachers\] out"),
+        ("teachers", {"weights": []}, r"\[teachers\] names none; give weights or features"),
         ("teachers", {"weights": ["a"], "share": 2.0}, "teachers.share is 2; it must lie between 0 and 1"),
     ],
 )
@@ -104,8 +104,32 @@ def test_sizes_that_a_step_cannot_heed_are_named():
 
 @pytest.mark.parametrize("more", [{"step": "denoising"}, {"degradation": {}}])
 def test_teachers_where_they_cannot_be_asked_are_named(more):
-    with pytest.raises(RecipeError, match=r"\[teachers\] go with the step 'super_resolution'"):
+    with pytest.raises(RecipeError, match=r"teachers.weights go with the step 'super_resolution'"):
         parse_recipe(SMALL | {"teachers": {"weights": ["compact-x4"]}} | more)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"teachers": {"features": "vgg16-bsds"}}, "teachers.features go with the step 'distillation'"),
+        (
+            {"data": {"parts": ["a"], "shares": {"a": 1.0}}},
+            "data.shares go with the step 'distillation', not with 'super",
+        ),
+        ({"teachers": {"features": "eyes", "pool": 0}, "step": "distillation"}, "teachers.pool is 0; it must lie"),
+        (
+            {"teachers": {"features": "eyes", "named": 9}, "step": "distillation"},
+            "teachers.named pictures need",
+        ),
+        (
+            {"data": {"parts": ["a"], "shares": {"b": 1.0}}, "step": "distillation"},
+            "data.shares names 'b', which is not in data.parts",
+        ),
+    ],
+)
+def test_what_only_distillation_can_heed_is_named(more, message):
+    with pytest.raises(RecipeError, match=message):
+        parse_recipe(SMALL | more)
 
 
 def test_a_missing_key_is_named():

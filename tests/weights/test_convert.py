@@ -11,9 +11,10 @@ from parity.fill import FOLDER, filled_state, fixture, relative_error
 
 from daguerre.errors import UnknownArchitecture, WeightsDamaged, WeightsError
 from daguerre.networks.compact_resnet import CompactResNet
+from daguerre.networks.efficientnet_lite import EfficientNetLite0
 from daguerre.networks.rrdbnet import RRDBNet
 from daguerre.networks.style_transformer import StyleTransformer
-from daguerre.networks.vgg import VGG19
+from daguerre.networks.vgg import VGG16, VGG19
 from daguerre.weights.checkpoint import WeightsHeader
 from daguerre.weights.construct import check_fits
 from daguerre.weights.convert import detect
@@ -141,6 +142,48 @@ def test_a_vgg19_of_ours_is_recognised_with_its_labels():
     assert (found.network, found.arguments) == ("VGG19", {"width": 0.34375, "classes": 7})
 
 
+def test_vggs_whose_blocks_have_widths_of_their_own_are_recognised():
+    widths = [1 / 8, 1 / 16, 1 / 16, 1 / 32, 1 / 64]
+    found = detect(VGG16(width=widths).state_dict(), "mine.pth")
+    assert (found.network, found.arguments) == ("VGG16", {"width": widths, "classes": 0})
+
+
+def hed(network: VGG16) -> dict[str, torch.Tensor]:
+    """Weights under the names of HED's Keras layers, beside one that draws edges."""
+    state = {"dsn1/vars/0": torch.zeros(1, 1, 64, 1)}
+    places = [place for place, layer in enumerate(network.layers) if layer.startswith("conv")]
+    for place in places:
+        block, number = network.layers[place][4:].split("_")
+        name = f"block{block}/layers/conv2d" + ("" if number == "1" else f"_{int(number) - 1}")
+        state[f"{name}/vars/0"] = network.features[place].weight.detach().permute(2, 3, 1, 0)
+        state[f"{name}/vars/1"] = network.features[place].bias.detach()
+    return state
+
+
+def test_the_vgg16_under_hed_sees_what_it_saw_there():
+    torch.manual_seed(0)
+    network = VGG16(width=1 / 16).eval()
+    found = detect(hed(network), "hed.h5")
+    assert (found.network, found.arguments) == ("VGG16", {})
+    image = torch.rand(1, 3, 9, 9)
+    caffe = image.flip(1) * 255 - torch.tensor([104.007, 116.669, 122.679])[:, None, None]
+    ours = VGG16(width=1 / 16).eval()
+    ours.load_state_dict(found.state)
+    with torch.inference_mode():
+        expected = network(caffe * network.deviation + network.mean, ["conv1_1"])["conv1_1"]
+        inside = ours(image, ["conv1_1"])["conv1_1"][..., 1:-1, 1:-1]  # zeros around stand for other colours
+    torch.testing.assert_close(inside, expected[..., 1:-1, 1:-1], rtol=1e-4, atol=1e-3)
+
+
+def test_efficientnet_lite0_is_recognised_and_others_are_not():
+    with torch.device("meta"):
+        state = EfficientNetLite0(classes=7).state_dict()
+    found = detect(state, "lite0.pth")
+    assert (found.network, found.arguments) == ("EfficientNetLite0", {"classes": 7})
+    with pytest.raises(UnknownArchitecture):  # EfficientNet-B0 has the same names and more
+        detect(state | {"_blocks.0._se_reduce.weight": torch.empty(8, 32, 1, 1, device="meta")}, "b0.pth")
+
+
 def test_unknown_weights_are_refused_with_what_is_known():
     state = {"layer.weight": torch.zeros(1), "layer.bias": torch.zeros(1)}
     with pytest.raises(UnknownArchitecture, match=r"mine\.pth: .*layer\.weight.*RRDBNet.*SRVGGNetCompact.*MSRResNet"):
@@ -180,6 +223,8 @@ SMALL = {
     "PatchAttentionTranslation": {"latent": 3, "features": 8},
     "PhotoVAE": {"features": 6, "blocks": 2},
     "ScratchUNet": {"features": 4, "depth": 2},
+    "EfficientNetLite0": {"classes": 2},
+    "VGG16": {"width": 0.0625},
     "VGG19": {"width": 0.0625},
     "AnyStyle": {"features": 4, "width": 0.0625},
     "StyleTransformer": {"features": 4},

@@ -1,5 +1,6 @@
 import io
 import pickle
+import sys
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from daguerre.errors import WeightsDamaged, WeightsError
+from daguerre.errors import MissingExtra, WeightsDamaged, WeightsError
 from daguerre.weights.foreign import read_foreign
 
 
@@ -220,7 +221,6 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
         ("a.pth", b"\n<!DOCTYPE html>\n<html><head><title>Sign in</title>", "is a web page, not weights"),
         ("a.safetensors", b"<html>", "is a web page, not weights"),
         ("a.gguf", b"GGUF\x03\0\0\0" + bytes(100), "is a GGUF file"),
-        ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "is an HDF5 file, as Keras writes"),
         ("a.tflite", b"\x1c\0\0\0TFL3" + bytes(100), "is a TensorFlow Lite model"),
         ("a.pth", b"\x1f\x8b\x08" + bytes(100), "is packed with gzip; unpack it first"),
         ("a.pth", b"7z\xbc\xaf\x27\x1c", "is a 7z archive"),
@@ -309,3 +309,31 @@ def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path, nam
         archive.writestr("weight.npy", bytes(40 << 20))
     with pytest.raises(WeightsDamaged, match=r"would unpack to 40 MiB, as no weights do"):
         read_foreign(tmp_path / name)
+
+
+def test_numbers_in_hdf5_are_read_by_their_paths(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "vgg.weights.h5", "w") as file:
+        file["block1/vars/0"] = np.full((2, 3), 0.5, np.float32)
+        file["name"] = "vgg"
+        file.create_dataset("packed", data=np.zeros(10**6), compression="gzip")
+    content = read_foreign(tmp_path / "vgg.weights.h5")
+    assert content.keys() == {"block1/vars/0"}
+    assert content["block1/vars/0"].equal(torch.full((2, 3), 0.5))
+
+
+def test_a_truncated_hdf5_file_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "vgg.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = np.arange(1000.0)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(WeightsDamaged, match="cannot be read as HDF5"):
+        read_foreign(path)
+
+
+def test_without_h5py_it_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    (tmp_path / "vgg.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(MissingExtra, match=r"vgg.h5 is HDF5; to read it, install h5py with `pip install h5py`"):
+        read_foreign(tmp_path / "vgg.h5")

@@ -83,8 +83,9 @@ def import_weights(
     *,
     name: str | None = None,
     overwrite: bool = False,
+    labels: Path | None = None,
 ) -> int:
-    """Keep weights of your own (.pth, .npz, .safetensors, …) under a name, or those in a published archive (.zip).
+    """Keep weights of your own (.pth, .npz, .h5, .safetensors, …) under a name, or those in a published archive (.zip).
 
     Which network they belong to is found from their contents. Nothing in them is run.
 
@@ -92,9 +93,13 @@ def import_weights(
         file: the weights file, or the archive, of which only what is needed is unpacked.
         name: what to call it; made from the file's name unless said.
         overwrite: replace weights of that name.
+        labels: a text file that names what the network tells apart, one line each, in the order of its outputs.
     """
     if file.suffix.lower() != ".zip":
-        kept = [weights.import_file(file, name, overwrite=overwrite)]
+        words = read_lines(labels) if labels is not None else []
+        kept = [weights.import_file(file, name, overwrite=overwrite, labels=words)]
+    elif labels is not None:
+        raise OptionError("what a published archive holds tells nothing apart; leave --labels out")
     elif name is None:
         kept = weights.import_archive(file, overwrite=overwrite)
     else:
@@ -107,6 +112,13 @@ def import_weights(
             use += ", and give it a style vector's file (.json) as --style, for it came without a style predictor"
         print(f"{path.stem}: {header.network}, {header.task} x{header.scale}{use}")
     return 0
+
+
+def read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"cannot read the labels in {path} ({error})") from error
 
 
 def verify(name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None) -> int:

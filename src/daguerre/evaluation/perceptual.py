@@ -9,7 +9,7 @@ from torch import Tensor
 
 from daguerre.errors import MissingExtra
 
-__all__ = ["LAYERS", "Distance", "Features", "lpips_distance", "perceptual_distance"]
+__all__ = ["LAYERS", "VGG16_LAYERS", "Distance", "Features", "lpips_distance", "perceptual_distance"]
 
 Features = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 """Takes (B, 3, H, W) in [0, 1] and names of layers to feature maps (B, C, h, w) by name; `VGG19` is one."""
@@ -19,6 +19,9 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 
 LAYERS = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0, "relu5_4": 1.0}
 """The last layer before each pooling of VGG-19, weighted alike."""
+
+VGG16_LAYERS = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0, "relu5_3": 1.0}
+"""The same of VGG-16."""
 
 ALEXNET = "alexnet-owt-7be5be79.pth"
 

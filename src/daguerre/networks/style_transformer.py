@@ -1,13 +1,13 @@
 """Any style in one pass: a transformer painted by a style vector, and the network that predicts the vector."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daguerre.networks.vgg import VGG19, VGG19_LAYERS
+from daguerre.networks.vgg import VGG19, VGG19_LAYERS, Pooling
 from daguerre.tiling.rows import traced_halo
 
 __all__ = ["AnyStyle", "StylePredictor", "StyleTransformer", "magenta_state"]
@@ -158,8 +158,9 @@ class StylePredictor(nn.Module):
 
     Args:
         style: length of the style vector.
-        width: channels of VGG-19, as a fraction of the paper's.
+        width: channels of VGG-19, as a fraction of the paper's, of all layers or of each block's.
         hidden: units between statistics and vector.
+        pooling: of VGG-19.
     """
 
     layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -168,10 +169,17 @@ class StylePredictor(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, *, style: int = 100, width: float = 0.34375, hidden: int = 256) -> None:
+    def __init__(
+        self,
+        *,
+        style: int = 100,
+        width: float | Sequence[float] = 0.34375,
+        hidden: int = 256,
+        pooling: Pooling = "average",
+    ) -> None:
         super().__init__()
         eye = VGG19(width=width)
-        eye.soften()
+        eye.soften(pooling)
         eye.features = nn.Sequential(*list(eye.features)[: 1 + VGG19_LAYERS.index(self.layers[-1])])
         self.eye = eye.requires_grad_(False)
         channels = [module.out_channels for module in eye.features if isinstance(module, nn.Conv2d)]
@@ -245,7 +253,7 @@ class AnyStyle(nn.Module):
 
     Args:
         style, features, blocks: of the transformer.
-        width, hidden: of the predictor.
+        width, hidden, pooling: of the predictor.
     """
 
     scale = 1
@@ -253,11 +261,18 @@ class AnyStyle(nn.Module):
     whole_picture = True
 
     def __init__(
-        self, *, style: int = 100, features: int = 24, blocks: int = 5, width: float = 0.34375, hidden: int = 256
+        self,
+        *,
+        style: int = 100,
+        features: int = 24,
+        blocks: int = 5,
+        width: float | Sequence[float] = 0.34375,
+        hidden: int = 256,
+        pooling: Pooling = "average",
     ) -> None:
         super().__init__()
         self.transformer = StyleTransformer(style=style, features=features, blocks=blocks)
-        self.predictor = StylePredictor(style=style, width=width, hidden=hidden)
+        self.predictor = StylePredictor(style=style, width=width, hidden=hidden, pooling=pooling)
 
     def forward(self, image: Tensor, statistics: Tensor, shares: Tensor) -> Tensor:
         """Logits of `image` (B, 3, H, W) in [0, 1] painted in mixtures of styles; their sigmoid is the picture.

@@ -1,65 +1,75 @@
-"""VGG-19 as a source of features, and of labels: what style, content and perceptual distances are measured in."""
+"""VGG-16 and VGG-19 as sources of features, and of labels: what style, content and perceptual distances see with."""
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daguerre.tiling.rows import traced_halo
-
-__all__ = ["VGG19", "VGG19_LAYERS", "Pooling", "SmoothPool2d", "style_distance"]
+__all__ = ["VGG", "VGG16", "VGG16_LAYERS", "VGG19", "VGG19_LAYERS", "Pooling", "SmoothPool2d", "style_distance"]
 
 Pooling = Literal["average", "smooth", "max"]
 FAINT = 0.05  # features with less than this part of the mean power count less in a style
 
-BLOCKS = (64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4
+CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of the convolutions between two poolings."""
 
 
-def named_layers() -> list[str]:
+def named_layers(convolutions: Sequence[int]) -> tuple[str, ...]:
+    """Names of all layers in order, for so many convolutions in each block."""
     layers = []
-    for block, widths in enumerate(BLOCKS, 1):
-        for position in range(1, len(widths) + 1):
+    for block, count in enumerate(convolutions, 1):
+        for position in range(1, count + 1):
             layers += [f"conv{block}_{position}", f"relu{block}_{position}"]
         layers.append(f"pool{block}")
-    return layers
+    return tuple(layers)
 
 
-VGG19_LAYERS = tuple(named_layers())
+VGG16_LAYERS = named_layers((2, 2, 3, 3, 3))
+VGG19_LAYERS = named_layers((2, 2, 4, 4, 4))
 """Names of all layers in order: `conv1_1` (before activation), `relu1_1` (after), …, `pool1`, …, `pool5`."""
 
 
-class VGG19(nn.Module):
-    """The convolutions of VGG-19, with torchvision's key names, and an optional small head that names the picture.
+class VGG(nn.Module):
+    """The convolutions of a VGG, with torchvision's key names, and an optional small head that names the picture.
 
-    Simonyan and Zisserman 2014, https://arxiv.org/abs/1409.1556, table 1, column E (20,024,384 parameters).
+    Simonyan and Zisserman 2014, https://arxiv.org/abs/1409.1556, table 1.
     Differs from the paper: the head is a global average and one linear layer, not three of 123 million parameters;
     torchvision's `classifier.*` is not taken.
 
     Args:
-        width: channels of every layer, as a fraction of the paper's.
+        width: channels as a fraction of the paper's, of all layers or of each block's.
         classes: labels of the head; 0 for none.
+        pooling: between the blocks; the paper's is `max`.
     """
+
+    layers: ClassVar[tuple[str, ...]]
+    """Names of all layers in order."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, *, width: float = 1.0, classes: int = 0) -> None:
+    def __init__(self, *, width: float | Sequence[float] = 1.0, classes: int = 0, pooling: Pooling = "max") -> None:
         super().__init__()
+        self.pooling: Pooling = pooling
+        widths = list(width) if isinstance(width, Sequence) else [width] * len(CHANNELS)
+        if len(widths) != len(CHANNELS):
+            raise ValueError(f"a VGG has {len(CHANNELS)} blocks, not the {len(widths)} of width {widths}")
         layers: list[nn.Module] = []
         channels = 3
-        for block in BLOCKS:
-            for full in block:
-                wider = max(round(full * width), 1)
+        for name in self.layers:
+            if name.startswith("conv"):
+                block = int(name[4]) - 1
+                wider = max(round(CHANNELS[block] * widths[block]), 1)
                 conv = nn.Conv2d(channels, wider, 3, padding=1)
                 # With torch's own initialisation what differs from place to place fades to 1/750 in sixteen layers.
                 nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
                 conv.bias.data.zero_()  # type: ignore[union-attr]
-                layers += [conv, nn.ReLU()]
+                layers.append(conv)
                 channels = wider
-            layers.append(nn.MaxPool2d(2))
+            else:
+                layers.append(nn.ReLU() if name.startswith("relu") else pool_of(pooling))
         self.features = nn.Sequential(*layers)
         self.head = nn.Linear(channels, classes) if classes else None
         # Of ImageNet, as torchvision's weights expect; not part of the state dict.
@@ -74,29 +84,58 @@ class VGG19(nn.Module):
         Raises:
             ValueError: an unknown layer, or a picture too small for one.
         """
-        wanted = {place_of(layer) for layer in layers}
+        wanted = {self.place_of(layer) for layer in layers}
         deepest = max(wanted, default=-1)
-        smallest = 2 ** sum(layer.startswith("pool") for layer in VGG19_LAYERS[: deepest + 1])
+        smallest = 2 ** sum(layer.startswith("pool") for layer in self.layers[: deepest + 1])
         height, width = image.shape[2:]
         if min(height, width) < smallest:
             raise ValueError(
-                f"{VGG19_LAYERS[deepest]} needs pictures of at least {smallest} x {smallest}, not {height} x {width}"
+                f"{self.layers[deepest]} needs pictures of at least {smallest} x {smallest}, not {height} x {width}"
             )
         x = (image - self.mean) / self.deviation
         found = {}
         for place in range(deepest + 1):
             x = self.features[place](x)
             if place in wanted:
-                found[VGG19_LAYERS[place]] = x
+                found[self.layers[place]] = x
         return found
 
-    def soften(self, pooling: Pooling = "average") -> None:
-        """Repeat the border instead of the zeros of the training, which draw a frame; pool by averages, as asked."""
-        for place, module in enumerate(self.features):
+    def place_of(self, layer: str) -> int:
+        """Position of a layer in `features`.
+
+        Raises:
+            ValueError: an unknown name.
+        """
+        if layer not in self.layers:
+            raise ValueError(f"{type(self).__name__} has no layer {layer!r}; it has {', '.join(self.layers)}")
+        return self.layers.index(layer)
+
+    def stride(self, layer: str) -> int:
+        """Pixels from one feature of a layer to the next."""
+        return 1 << sum(name.startswith("pool") for name in self.layers[: self.place_of(layer) + 1])
+
+    def channels(self, layer: str) -> int:
+        """Features of a layer."""
+        reached = list(self.features)[: self.place_of(layer) + 1]
+        return [module.out_channels for module in reached if isinstance(module, nn.Conv2d)][-1]
+
+    def pool(self, pooling: Pooling) -> None:
+        """Halve maps in another way."""
+        self.pooling = pooling
+        for place, name in enumerate(self.layers[: len(self.features)]):
+            if name.startswith("pool"):
+                self.features[place] = pool_of(pooling)
+
+    def soften(self, pooling: Pooling | None = None) -> None:
+        """Repeat the border instead of the zeros of the training, which draw a frame; pool as asked.
+
+        Args:
+            pooling: unless given, as it is, but `average` instead of `max`.
+        """
+        self.pool(pooling or ("average" if self.pooling == "max" else self.pooling))
+        for module in self.features:
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "replicate"
-            elif isinstance(module, nn.MaxPool2d) and pooling != "max":
-                self.features[place] = SmoothPool2d() if pooling == "smooth" else nn.AvgPool2d(2)
 
     def classify(self, image: Tensor) -> Tensor:
         """Logits (B, classes) of the labels of `image` (B, 3, H, W) in [0, 1]; H and W at least 32.
@@ -105,7 +144,7 @@ class VGG19(nn.Module):
             ValueError: built without classes.
         """
         if self.head is None:
-            raise ValueError("this VGG-19 has no labels: build it with classes=…, or load weights that have them")
+            raise ValueError("this VGG has no labels: build it with classes=…, or load weights that have them")
         logits: Tensor = self.head(self(image, ["pool5"])["pool5"].mean((2, 3)))
         return logits
 
@@ -114,15 +153,42 @@ class VGG19(nn.Module):
 
         The window's edges lie at multiples of the layer's stride (2^(b-1) for block b, 2^b for pool b).
         """
-        return traced_halo(lambda image: self(image, [layer])[layer], multiple=32)
+        reach, stride = 0, 1
+        for name in self.layers[: self.place_of(layer) + 1]:
+            if name.startswith("conv") or (name.startswith("pool") and self.pooling == "smooth"):
+                reach += stride
+            stride *= 2 if name.startswith("pool") else 1
+        return reach
+
+
+class VGG16(VGG):
+    """Thirteen convolutions: the paper's column D (14,714,688 parameters)."""
+
+    layers = VGG16_LAYERS
+
+
+class VGG19(VGG):
+    """Sixteen convolutions: the paper's column E (20,024,384 parameters)."""
+
+    layers = VGG19_LAYERS
 
 
 class SmoothPool2d(nn.Module):
-    """Halve a map with the filter (1, 3, 3, 1) along each axis, so that nothing fine passes as something coarse."""
+    """Halve a map with the filter (1, 3, 3, 1) along each axis, so that nothing fine passes as something coarse.
+
+    Beyond the border its outermost values are repeated.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
-        return F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2, stride=1), 2)
+        wider = F.avg_pool2d(x, 2, stride=1, padding=1, count_include_pad=False)  # what is repeated is its own mean
+        return F.avg_pool2d(F.avg_pool2d(wider, 2, stride=1), 2)
+
+
+def pool_of(pooling: Pooling) -> nn.Module:
+    """What halves a map."""
+    if pooling == "smooth":
+        return SmoothPool2d()
+    return nn.AvgPool2d(2) if pooling == "average" else nn.MaxPool2d(2)
 
 
 def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
@@ -139,14 +205,3 @@ def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
     counts = 1 / (power[..., :, None] * power[..., None, :]).clamp_min(1e-20)
     apart, norm = ((x.square() * counts).sum((-2, -1)) for x in (found - wanted, wanted))
     return apart / (norm + 1e-12)
-
-
-def place_of(layer: str) -> int:
-    """Position of a layer in `features`.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    if layer not in VGG19_LAYERS:
-        raise ValueError(f"VGG-19 has no layer {layer!r}; it has {', '.join(VGG19_LAYERS)}")
-    return VGG19_LAYERS.index(layer)

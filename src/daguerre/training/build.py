@@ -7,7 +7,7 @@ from torch import nn
 
 from daguerre import weights
 from daguerre.errors import RecipeError, UnknownArchitecture
-from daguerre.networks.vgg import VGG19, VGG19_LAYERS
+from daguerre.networks.vgg import VGG
 from daguerre.options import nearest
 from daguerre.training.losses import (
     L1,
@@ -84,11 +84,12 @@ def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
     def perceptual() -> Perceptual:
         plan = recipe.perceptual
         network = weights.load(plan.weights).network
-        if not isinstance(network, VGG19):
+        if not isinstance(network, VGG):
             raise RecipeError(f"perceptual.weights are {plan.weights!r}, a {type(network).__name__}; give a VGG19")
         for layer in plan.layers:
-            if layer not in VGG19_LAYERS:
-                raise RecipeError(f"perceptual.layers: VGG-19 has no layer {layer!r}{nearest(layer, VGG19_LAYERS)}")
+            if layer not in network.layers:
+                kind = type(network).__name__
+                raise RecipeError(f"perceptual.layers: {kind} has no layer {layer!r}{nearest(layer, network.layers)}")
         if not plan.layers:
             raise RecipeError("perceptual.layers is empty; name a layer and its weight, such as conv5_4 = 1.0")
         return Perceptual(network, plan.layers)

@@ -10,7 +10,7 @@ from daguerre.config import build, read_table
 from daguerre.degradation.real_esrgan import Degradation
 from daguerre.devices import Precision
 from daguerre.errors import RecipeError
-from daguerre.options import check_range, check_span
+from daguerre.options import check_range, check_span, nearest
 
 __all__ = [
     "AgingPlan",
@@ -62,13 +62,19 @@ class DataPlan:
     Args:
         parts: folders or tar files below the data folder; folders are searched to the bottom.
         sizes: for super-resolution, each picture is used at each of these sizes, as parts of its own.
+        shares: for distillation, how often each part is drawn from; alike unless given.
     """
 
     parts: tuple[str, ...]
+    shares: dict[str, float] = field(default_factory=dict)
     sizes: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         check_parts("data.parts", self.parts)
+        for part, share in self.shares.items():
+            if part not in self.parts:
+                raise RecipeError(f"data.shares names {part!r}, which is not in data.parts{nearest(part, self.parts)}")
+            check_range("data.shares", share, 0, 10**6)
         for size in self.sizes:
             check_range("data.sizes", size, 0.01, 1)
 
@@ -235,22 +241,38 @@ class InitPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class TeachersPlan:
-    """Trained networks whose outputs are learnt in place of the large pictures.
-
-    They run once for every picture, in eight orientations, before the first step.
+    """Trained networks whose outputs are learnt, by name or file.
 
     Args:
-        weights: by name or file.
+        weights: for super-resolution; their outputs take the place of the large pictures. They run once for every
+            picture, in eight orientations, before the first step.
         share: of the distillation target that is their output; the rest is the large picture itself.
+        features: a VGG, whose features are distilled.
+        labels: a classifier, whose labels are.
+        pool: pairs of crops for which these two run at a time.
+        named: further crops in a pool, for which the classifier alone runs; half of every batch is of them.
+        fresh: steps after which the pool is made anew.
+        positions: of each layer's map, drawn at random, at which its features are kept.
     """
 
-    weights: tuple[str, ...]
+    weights: tuple[str, ...] = ()
     share: float = 1.0
+    features: str = ""
+    labels: str = ""
+    pool: int = 750
+    named: int = 0
+    fresh: int = 2000
+    positions: int = 96
 
     def __post_init__(self) -> None:
-        if not self.weights:
-            raise RecipeError("teachers.weights is empty; name weights, or leave [teachers] out")
+        if not self.weights and not self.features:
+            raise RecipeError("[teachers] names none; give weights or features, or leave it out")
         check_range("teachers.share", self.share, 0, 1)
+        for name in ("pool", "fresh", "positions"):
+            check_range(f"teachers.{name}", getattr(self, name), 1, 10**9)
+        check_range("teachers.named", self.named, 0, 10**9)
+        if self.named and not self.labels:
+            raise RecipeError("teachers.named pictures need teachers.labels, who name them")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,7 +301,7 @@ class Recipe:
             space needs.
         degradation: what makes the low-resolution pictures; MATLAB's bicubic unless given.
         aging: how pictures are aged, for restoration.
-        teachers: networks to distil, for super-resolution alone.
+        teachers: networks to distil, for super-resolution and distillation alone.
     """
 
     name: str
@@ -321,8 +343,19 @@ class Recipe:
         super_resolution = self.step == "super_resolution"
         if self.data.sizes != (1.0,) and not super_resolution:
             raise RecipeError(f"data.sizes go with the step 'super_resolution', not with {self.step!r}; leave them out")
-        if self.teachers is not None and (not super_resolution or self.discriminator or self.degradation):
-            raise RecipeError("[teachers] go with the step 'super_resolution', without discriminator and degradation")
+        if self.data.shares and self.step != "distillation":
+            raise RecipeError(f"data.shares go with the step 'distillation', not with {self.step!r}; leave them out")
+        if self.teachers is not None:
+            self.check_teachers(self.teachers)
+
+    def check_teachers(self, plan: TeachersPlan) -> None:
+        """Refuse teachers that the step has no use for."""
+        if plan.weights and (self.step != "super_resolution" or self.discriminator or self.degradation):
+            raise RecipeError(
+                "teachers.weights go with the step 'super_resolution', without discriminator and degradation"
+            )
+        if plan.features and self.step != "distillation":
+            raise RecipeError("teachers.features go with the step 'distillation'; leave them out")
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved recipe, every default written out, in types that JSON knows."""

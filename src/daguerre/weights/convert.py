@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from daguerre.errors import UnknownArchitecture, WeightsDamaged
 from daguerre.networks.bringing_old_photos.face_generator import fold_spectral_norm
 from daguerre.networks.style_transformer import magenta_state
+from daguerre.networks.vgg import CHANNELS, VGG, VGG16, VGG19
 from daguerre.weights.unknown import name_of_network
 
 __all__ = ["Detected", "detect", "rename"]
@@ -176,15 +178,69 @@ def unet_discriminator(state: State) -> Detected | None:
     return Detected("UNetDiscriminatorSN", {"features": state["conv0.weight"].shape[0]}, dict(state))
 
 
-def vgg19(state: State) -> Detected | None:
-    convs = [name for name in state if re.fullmatch(r"features\.\d+\.weight", name)]
-    if len(convs) != 16 or not {"features.0.weight", "features.34.weight"} <= set(convs):
+def vgg(state: State) -> Detected | None:
+    convs = {name for name in state if re.fullmatch(r"features\.\d+\.weight", name)}
+    kinds = [kind for kind in (VGG16, VGG19) if convs == {f"features.{place}.weight" for place in places(kind)}]
+    if not kinds:
         return None
+    kind = kinds[0]
     # torchvision's head, of 123 million parameters, says what is in a picture; its features need none of it.
     kept = {name: tensor for name, tensor in state.items() if not name.startswith("classifier.")}
-    width = state["features.0.weight"].shape[0] / 64
+    first = [kind.layers.index(f"conv{block}_1") for block in range(1, 6)]
+    widths = [state[f"features.{place}.weight"].shape[0] / full for place, full in zip(first, CHANNELS, strict=True)]
+    width = widths if len(set(widths)) > 1 else widths[0]
     classes = len(state["head.weight"]) if "head.weight" in state else 0
-    return Detected("VGG19", {"width": width, "classes": classes}, kept)
+    return Detected(kind.__name__, {"width": width, "classes": classes}, kept)
+
+
+CAFFE_MEAN = (104.007, 116.669, 122.679)
+"""Of blue, green and red in [0, 255], which Caffe's networks take away from a picture."""
+
+
+def hed_vgg16(state: State) -> Detected | None:
+    """VGG-16 under the edge detector HED, in Keras layers; the layers that draw edges are left out."""
+    names = [
+        f"block{block}/layers/conv2d{'' if place == '1' else f'_{int(place) - 1}'}/vars"
+        for block, place in (layer[4:].split("_") for layer in convolutions(VGG16))
+    ]
+    if not all(f"{name}/{part}" in state for name in names for part in (0, 1)):
+        return None
+    renamed = {}
+    for name, place in zip(names, places(VGG16), strict=True):
+        renamed[f"features.{place}.weight"] = state[f"{name}/0"].permute(3, 2, 0, 1).contiguous()
+        renamed[f"features.{place}.bias"] = state[f"{name}/1"]
+    return Detected("VGG16", {}, renamed | seeing_torchvision_colours(renamed))
+
+
+def seeing_torchvision_colours(state: State) -> dict[str, Tensor]:
+    """The first convolution of a network that sees BGR - `CAFFE_MEAN`, for one that sees (RGB - mean) / deviation.
+
+    The same but for the zeros of the padding, which stand for colours 1 in 255 apart.
+    """
+    weight, bias = state["features.0.weight"].flip(1), state["features.0.bias"]  # now of red, green, blue
+    fresh = VGG16(width=1 / 64)
+    apart = 255 * fresh.mean.flatten() - torch.tensor(CAFFE_MEAN[::-1])
+    return {
+        "features.0.weight": weight * (255 * fresh.deviation)[None],
+        "features.0.bias": bias + (weight.sum((2, 3)) * apart).sum(1),
+    }
+
+
+def convolutions(kind: type[VGG]) -> list[str]:
+    return [layer for layer in kind.layers if layer.startswith("conv")]
+
+
+def places(kind: type[VGG]) -> list[int]:
+    """Positions of the convolutions in `features`."""
+    return [kind.layers.index(layer) for layer in convolutions(kind)]
+
+
+def efficientnet_lite0(state: State) -> Detected | None:
+    if not {"_conv_stem.weight", "_blocks.15._project_conv.weight", "_fc.weight"} <= set(state) or any(
+        "_se_reduce" in name for name in state
+    ):
+        return None
+    return Detected("EfficientNetLite0", {"classes": len(state["_fc.weight"])}, dict(state))
 
 
 def photo_vae(state: State) -> Detected | None:
@@ -265,7 +321,9 @@ FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
     (msrresnet, "MSRResNet (BasicSR)"),
     (compact, "CompactResNet (Daguerre)"),
     (unet_discriminator, "UNetDiscriminatorSN (Real-ESRGAN's netD)"),
-    (vgg19, "VGG19 (torchvision)"),
+    (vgg, "VGG16 and VGG19 (torchvision)"),
+    (hed_vgg16, "VGG16 (of HED, Keras)"),
+    (efficientnet_lite0, "EfficientNetLite0 (PyTorch ports)"),
     (photo_vae, "PhotoVAE (Microsoft's old photos: VAE_A, VAE_B)"),
     (latent_translation, "LatentTranslation (mapping_quality)"),
     (partial_nonlocal_translation, "PartialNonlocalTranslation (mapping_scratch)"),

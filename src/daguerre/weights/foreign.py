@@ -4,6 +4,7 @@ Nothing in a file is run: only tensors, arrays and plain containers are accepted
 the file's size can justify.
 """
 
+import importlib
 import io
 import math
 import pickle
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from daguerre.errors import WeightsDamaged
+from daguerre.errors import MissingExtra, WeightsDamaged
 from daguerre.weights.checkpoint import as_float32, first_line, read_safetensors
 from daguerre.weights.ncnn import read_pair
 from daguerre.weights.onnx import read_onnx
@@ -41,7 +42,8 @@ SLACK = 1 << 24  # bytes that it may grow beside, for files of next to nothing
 def read_foreign(path: Path) -> dict[str, Tensor]:
     """Read weights that say nothing about themselves, as float32.
 
-    Of PyTorch (`.pth`, `.pt`, `.ckpt`, …), `.safetensors`, NumPy (`.npz`), ONNX, or ncnn (`.param` beside `.bin`).
+    Of PyTorch (`.pth`, `.pt`, `.ckpt`, …), `.safetensors`, NumPy (`.npz`), ONNX, HDF5 (`.h5`),
+    or ncnn (`.param` beside `.bin`).
 
     Of the wrappers that training code puts around weights (`params_ema`, `state_dict`, …) the contents are returned;
     what is no tensor, such as the number of an epoch, is left out.
@@ -87,6 +89,27 @@ def read_arrays(path: Path) -> dict[str, Tensor]:
         raise WeightsDamaged(
             f"{path} cannot be read as a NumPy archive of weights ({first_line(error):.100})"
         ) from error
+
+
+def read_hdf5(path: Path) -> dict[str, Tensor]:
+    """Numbers in an HDF5 file, as Keras writes, by their paths in it."""
+    try:
+        h5py = importlib.import_module("h5py")
+    except ImportError as error:
+        raise MissingExtra(f"{path} is HDF5; to read it, install h5py with `pip install h5py`") from error
+    found: dict[str, Tensor] = {}
+
+    def take(name: str, item: Any) -> None:
+        # what is stored in chunks may be packed, and unpack to anything
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and item.chunks is None:
+            found[name] = as_tensor(np.asarray(item[()]))
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(take)
+    except Exception as error:  # as with torch's reader
+        raise WeightsDamaged(f"{path} cannot be read as HDF5 ({first_line(error):.100}); get it again") from error
+    return found
 
 
 def array_of(data: bytes) -> Tensor:
@@ -220,6 +243,8 @@ STAND_INS: list[Any] = [
 READERS: dict[str, Callable[[Path], Any]] = {
     ".safetensors": lambda path: read_safetensors(path)[0],
     ".npz": read_arrays,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
     ".onnx": read_onnx,
     ".param": read_pair,
     ".bin": lambda path: read_pair(path) if path.with_suffix(".param").is_file() else read_pickled(path),

@@ -23,6 +23,7 @@ NETWORKS = {
     "CompactVAE": ("compact_vae", "restore"),
     "DamageUNet": ("damage_unet", "scratches"),
     "ESRGANDiscriminator": ("discriminators", "judge"),
+    "EfficientNetLite0": ("efficientnet_lite", "labels"),
     "FaceGenerator": ("bringing_old_photos.face_generator", "faces"),
     "LatentDiscriminator": ("patch_discriminators", "judge"),
     "LatentTranslation": ("bringing_old_photos.translation", "restore"),
@@ -42,6 +43,7 @@ NETWORKS = {
     "ToneCurves": ("tone_curves", "tone"),
     "ScratchUNet": ("bringing_old_photos.scratch_unet", "scratches"),
     "UNetDiscriminatorSN": ("discriminators", "judge"),
+    "VGG16": ("vgg", "features"),
     "VGG19": ("vgg", "features"),
 }
 """Class name -> module of `daguerre.networks` that holds it, and the task of its weights."""

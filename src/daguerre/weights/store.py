@@ -10,7 +10,7 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def available() -> list[ModelEntry]:
     return [entries[name] for name in sorted(entries)] + missing
 
 
-def import_file(path: Path, name: str | None = None, *, overwrite: bool = False) -> Path:
+def import_file(path: Path, name: str | None = None, *, overwrite: bool = False, labels: Sequence[str] = ()) -> Path:
     """Keep a weights file, ours or foreign, in the user's folder under a name.
 
     The network is found from names and shapes alone; the weights are written as safetensors, unrounded.
@@ -140,9 +140,11 @@ def import_file(path: Path, name: str | None = None, *, overwrite: bool = False)
         name: letters, digits and `._+-`; unless given, the catalog's for a file that lies where a published archive
             has it, for another made from its own name.
         overwrite: replace weights of that name in the user's folder.
+        labels: what the network tells apart, in the order of its outputs.
 
     Raises:
-        WeightsError: no such file, damaged, of no network that is known here; or the name is taken or unfit.
+        WeightsError: no such file, damaged, of no network that is known here; or the name is taken or unfit; or the
+            network tells another number of things apart.
     """
     check_is_file(path)
     unpacked = [entry for entry in catalog().values() if entry.member and lies_at(path, entry.member)]
@@ -154,7 +156,13 @@ def import_file(path: Path, name: str | None = None, *, overwrite: bool = False)
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", name):
         raise WeightsError(f"{name!r} cannot be a name for weights; use letters, digits and . _ + -")
     check_free(name, overwrite, {held.stem for held in installed()} | set(catalog()))
-    return keep(load_file(path), name)
+    loaded = load_file(path)
+    if labels:
+        classes = loaded.header.arguments.get("classes", 0)
+        if len(labels) != classes:
+            raise WeightsError(f"{path.name} tells {classes} things apart, and there are {len(labels)} labels for them")
+        loaded = replace(loaded, header=replace(loaded.header, labels=list(labels)))
+    return keep(loaded, name)
 
 
 def check_free(name: str, overwrite: bool, taken: set[str]) -> None:

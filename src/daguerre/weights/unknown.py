@@ -94,7 +94,6 @@ SUFFIXES = {
 SAVE = "; save the network's state_dict instead, or get it as .pth, .safetensors, .onnx or ncnn's .param with .bin"
 HEADS = (
     (b"GGUF", "is a GGUF file, as language models are" + SAVE),
-    (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, as Keras writes" + SAVE),
     (b"\x1f\x8b", "is packed with gzip; unpack it first"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
     (b"Rar!", "is a RAR archive; unpack it first"),

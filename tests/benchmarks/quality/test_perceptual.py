@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.quality.perceptual import distortions, ranking_agreement, through_jpeg
+from benchmarks.quality.perceptual import distortions, rank_correlation, ranking_agreement, spearman, through_jpeg
 from daguerre.images.resample import resize_bicubic
 
 
@@ -51,3 +51,16 @@ def test_squared_error_takes_a_small_shift_for_worse_than_a_strong_blur_and_blur
     texture = [torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))]
     squared = ranking_agreement(squared_error, texture)
     assert squared["across"] < ranking_agreement(pooled, texture)["across"]
+
+
+def test_spearman_by_hand():
+    assert spearman([1, 2, 3], [10, 30, 20]) == pytest.approx(0.5)
+    assert spearman([1, 2, 3], [9, 5, 1]) == pytest.approx(-1)
+
+
+def test_a_distance_ranks_as_itself_and_not_as_another():
+    pictures = [drawn()]
+    itself = rank_correlation(squared_error, lambda a, b: squared_error(a, b).sqrt(), pictures)
+    assert list(itself.values()) == pytest.approx([1, 1, 1])
+    other = rank_correlation(squared_error, lambda a, b: (a - b).mean().abs(), pictures)
+    assert all(value < 0.95 for value in other.values())

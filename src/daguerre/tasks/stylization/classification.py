@@ -7,7 +7,7 @@ from daguerre import weights
 from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.images.resize import read_resized
-from daguerre.networks.vgg import VGG19
+from daguerre.networks.vgg import VGG
 
 __all__ = ["check_labels", "guess_labels"]
 
@@ -45,8 +45,8 @@ def check_labels(features: str) -> None:
     labelling(features)
 
 
-def labelling(features: str) -> tuple[weights.Model, VGG19]:
+def labelling(features: str) -> tuple[weights.Model, VGG]:
     loaded = weights.load(features)
-    if not isinstance(loaded.network, VGG19) or loaded.network.head is None or not loaded.header.labels:
+    if not isinstance(loaded.network, VGG) or loaded.network.head is None or not loaded.header.labels:
         raise OptionError(f"{features} names no labels; those of vgg19-slim do")
     return loaded, loaded.network

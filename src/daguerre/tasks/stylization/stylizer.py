@@ -15,7 +15,7 @@ from daguerre.images import Picture, PictureLike, as_picture
 from daguerre.images.colour_transfer import visible
 from daguerre.images.pixels import luma
 from daguerre.images.resize import read_resized
-from daguerre.networks.vgg import VGG19
+from daguerre.networks.vgg import VGG
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.kwargs import StylizeKwargs
 from daguerre.tasks.provenance import Record
@@ -129,9 +129,11 @@ class Stylizer:
     @functools.cached_property
     def extractor(self) -> FeatureExtractor:
         loaded = weights.load(self.options.features)
-        if not isinstance(loaded.network, VGG19):
-            raise OptionError(f"{self.options.features} is a {loaded.header.network}; stylising needs a VGG19")
+        if not isinstance(loaded.network, VGG):
+            raise OptionError(f"{self.options.features} is a {loaded.header.network}; stylising needs a VGG19 or VGG16")
         layers = layer_weights("", [*self.options.content_layers, *self.options.style_layers])
+        if missing := [layer for layer in layers if layer not in loaded.network.layers]:
+            raise OptionError(f"{self.options.features} is a {loaded.header.network} and has no layer {missing[0]!r}")
         device = choose_device(self.options.device, self.options.precision)
         return FeatureExtractor(loaded.network, device, list(layers), pooling=self.options.pooling)
 

@@ -1,4 +1,4 @@
-"""VGG-19 made ready to look at pictures of any size, and statistics of what it sees.
+"""A VGG made ready to look at pictures of any size, and statistics of what it sees.
 
 A picture may be looked at through windows: statistics are sums over positions, gathered over all windows.
 """
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from daguerre.devices import Device
 from daguerre.errors import DeviceError
-from daguerre.networks.vgg import VGG19, VGG19_LAYERS, Pooling
+from daguerre.networks.vgg import VGG, Pooling
 from daguerre.tiling import Window, plan_windows
 
 __all__ = [
@@ -37,7 +37,7 @@ Descriptor = tuple[Tensor, ...]
 
 Made = TypeVar("Made")
 
-ALIGNMENT = 32  # pixels; windows begin where VGG-19's deepest poolings do
+ALIGNMENT = 32  # pixels; windows begin where a VGG's deepest poolings do
 PROCESSOR_ALLOWANCE = 2**30  # bytes for the features of one window and their gradients
 LEAST = 1e-6  # weight that is divided by at least
 HELD = 5  # bytes held at a time for one byte of the features of all convolutions; measured at 512 and 768 pixels
@@ -57,7 +57,7 @@ class Tile:
 
 
 class FeatureExtractor:
-    """VGG-19 made ready to look at pictures of any size and to be differentiated.
+    """A VGG made ready to look at pictures of any size and to be differentiated.
 
     Args:
         network: its pooling and padding are changed.
@@ -65,17 +65,15 @@ class FeatureExtractor:
         pooling: of the network; the paper recommends averages, and those with soft edges (smooth) do better.
     """
 
-    def __init__(self, network: VGG19, device: Device, layers: Sequence[str], *, pooling: Pooling = "average") -> None:
-        self.layers = sorted(set(layers), key=VGG19_LAYERS.index)
-        self.stride = {layer: stride_of(layer) for layer in self.layers}
-        # Pooling with soft edges reaches one feature further to each side than VGG-19's own, which is traced here.
-        further = self.stride[self.layers[-1]] - 1 if pooling == "smooth" else 0
-        self.halo = -(-(network.halo(self.layers[-1]) + further) // ALIGNMENT) * ALIGNMENT
+    def __init__(self, network: VGG, device: Device, layers: Sequence[str], *, pooling: Pooling = "average") -> None:
+        self.layers = sorted(set(layers), key=network.layers.index)
+        self.stride = {layer: network.stride(layer) for layer in self.layers}
         network.soften(pooling)
+        self.halo = -(-network.halo(self.layers[-1]) // ALIGNMENT) * ALIGNMENT
         self.network = device.place(network).requires_grad_(False)
         self.device = device
         values, stride = 0.0, 1
-        for module in list(network.features)[: VGG19_LAYERS.index(self.layers[-1]) + 1]:
+        for module in list(network.features)[: network.place_of(self.layers[-1]) + 1]:
             stride *= 1 if isinstance(module, nn.Conv2d | nn.ReLU) else 2
             values += module.out_channels / stride**2 if isinstance(module, nn.Conv2d) else 0
         self.bytes_per_pixel = HELD * values * device.dtype.itemsize
@@ -211,11 +209,6 @@ def blend(descriptors: Sequence[Mapping[str, Descriptor]], weights: Sequence[flo
         )
         for layer in descriptors[0]
     }
-
-
-def stride_of(layer: str) -> int:
-    """Pixels from one feature of a layer to the next."""
-    return 1 << sum(name.startswith("pool") for name in VGG19_LAYERS[: VGG19_LAYERS.index(layer) + 1])
 
 
 def feature_slices(core: Window, stride: int) -> tuple[slice, slice]:

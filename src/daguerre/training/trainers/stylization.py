@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.style_transformer import AnyStyle
-from daguerre.networks.vgg import VGG19, style_distance
+from daguerre.networks.vgg import VGG, style_distance
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.training.build import check_losses, initial_network
 from daguerre.training.data.style_crops import StyleCrops, load_parts, recolour, shrink_uint8
@@ -55,11 +55,11 @@ class StylizationTrainer(Trainer):
         check_losses(recipe.losses, {"content", "grid", "identity", "palette", "style", "total_variation"})
         network = initial_network(recipe, AnyStyle)
         vgg = weights.load(recipe.perceptual.weights).network
-        if not isinstance(vgg, VGG19):
+        if not isinstance(vgg, VGG):
             raise RecipeError(f"perceptual.weights must be a VGG19, not {recipe.perceptual.weights!r}")
-        vgg.soften()
+        vgg.soften(network.predictor.eye.pooling)  # as the predictor, which is given its weights
         vgg = vgg.eval().requires_grad_(False).to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.vgg = cast(VGG19, vgg)
+        self.vgg = cast(VGG, vgg)
         self.layers = sorted({*self.plan.content_layers, *self.plan.style_layers, *network.predictor.layers})
         self.total_variation, self.grid = TotalVariation(), Grid(GRID_PERIOD)
         photographs, held_photographs, missing = load_parts(
