@@ -13,7 +13,6 @@ import math
 from functools import partial
 from pathlib import Path
 
-import ncnn
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,6 +28,9 @@ class Engine:
     """An ncnn network, run on a whole picture in its usual number formats."""
 
     def __init__(self, path: Path, threads: int) -> None:
+        import ncnn  # here, because only this benchmark needs it
+
+        self.mat = ncnn.Mat
         self.net = ncnn.Net()
         self.net.opt.num_threads = threads
         self.net.load_param(str(path))
@@ -38,7 +40,7 @@ class Engine:
         """Enlarge (1, 3, H, W) in [0, 1]."""
         run = self.net.create_extractor()
         held = np.ascontiguousarray(image[0].numpy())  # neither way does a Mat keep, or copy, what it is made of
-        run.input("data", ncnn.Mat(held))
+        run.input("data", self.mat(held))
         made = run.extract("output")[1]
         return torch.from_numpy(np.array(made).copy())[None].clamp(0, 1)
 
