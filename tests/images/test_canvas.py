@@ -6,7 +6,7 @@ import pytest
 import torch
 from images.drawn import icc_profile, photo
 
-from daguerre.errors import UnwritablePicture
+from daguerre.errors import UnwritablePicture, WeightsDamaged
 from daguerre.images import Canvas, Picture, pages
 from daguerre.tiling.windows import Window, plan_windows
 
