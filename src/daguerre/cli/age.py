@@ -10,7 +10,7 @@ from torch import Tensor
 
 from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.flags import parse
-from daguerre.degradation.aging import AgeOptions, refusal
+from daguerre.degradation.aging import AgeOptions, size_error
 from daguerre.degradation.aging import age as aged
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Canvas, Picture, SaveOptions, check_target
@@ -54,7 +54,7 @@ def age(
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         picture = result.open(job.source)
-        if refused := refusal(picture.height, picture.width):
+        if refused := size_error(picture.height, picture.width):
             raise PictureError(f"{job.source}: {refused}")
         for target in filter(None, (mask, clean)):
             check_target(target, overwrite=result.overwrite, source=job.source)
