@@ -151,8 +151,3 @@ def test_an_error_in_a_file_begins_with_its_name(tmp_path):
         read_recipe(tmp_path / "odd.toml")
 
 
-def test_a_network_that_is_not_there_or_refuses_its_arguments_is_an_error():
-    with pytest.raises(RecipeError, match="did you mean 'CompactResNet'"):
-        build_network(parse_recipe(changed("network.name", "CompactResnet")).network)
-    with pytest.raises(RecipeError, match=r"cannot build CompactResNet with \{'width': 3\}"):
-        build_network(parse_recipe(changed("network.arguments", {"width": 3})).network)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from daguerre.degradation.aging import DAMAGES, Aged, AgeOptions, age, refusal
+from daguerre.degradation.aging import DAMAGES, Aged, AgeOptions, age, size_error
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import DaguerreError, DataError, OptionError
 from daguerre.evaluation.comparison import (
@@ -173,7 +173,7 @@ def examples(
 
 def make_example(path: Path, name: str, version: int, ageing: AgeOptions) -> Example:
     picture = Picture.open(path)
-    if refused := refusal(picture.height, picture.width):
+    if refused := size_error(picture.height, picture.width):
         raise DataError(f"{path}: {refused}")
     seed = ageing.seed_of(f"{version} {path.stem}")
     aged = age(picture.read(), seed=seed, kind=ageing.kind, strength=ageing.strength)

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from daguerre.degradation.aging import DAMAGES, KINDS, Aged, age, texture, tone
-from daguerre.degradation.aging.state import Photograph
+from daguerre.degradation.aging import DAMAGES, KINDS, age, tone
 
 
 def picture(height: int = 48, width: int = 40) -> Tensor:
@@ -56,20 +55,6 @@ def test_damage_alone_leaves_what_is_outside_its_mask_untouched_but_for_soft_dam
         assert outside.max() <= (0.04 * len(soft) * 2 if soft else 0)
 
 
-def test_a_stain_does_not_bring_back_what_is_lost():
-    photograph = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
-    left, all_over = torch.zeros(1, 1, 48, 40), torch.ones(1, 1, 48, 40)
-    left[..., :20] = 1
-    for damage, mask in (("scratch", left), ("tape", all_over)):
-        photograph.add_damage(damage, lambda image, generator, mask=mask: (image, mask))
-    kinds = photograph.kinds[0, 0]
-    assert set(kinds[:, :20].unique().tolist()) == {1 + DAMAGES.index("scratch")}
-    assert set(kinds[:, 20:].unique().tolist()) == {1 + DAMAGES.index("tape")}
-    aged = Aged(image=picture(), clean=picture(), toned=picture(), kinds=photograph.kinds, record={})
-    assert torch.equal(aged.lost, left)
-    assert torch.equal(aged.mask, all_over)
-
-
 def test_a_grey_photograph_that_is_damaged_stays_grey():
     grey = tone.monochrome(picture())
     for seed in range(6):
@@ -89,40 +74,12 @@ def test_colour_that_is_gone_is_not_asked_for_and_colour_that_is_left_is():
         assert is_grey(tones) or strengths[0] > 2 * strengths[1]
 
 
-def test_both_twins_get_the_same_change_of_tone():
-    old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
-    old.change_tones(tone.uneven_exposure, strength=0.5, generator=old.generator)
-    assert torch.equal(old.image, old.toned)
-    assert torch.equal(old.clean, picture())
-    drawn = old.uniform(0, 1)
-    old.change_tones(tone.silver_mirroring, strength=0.5, generator=old.generator)
-    assert torch.equal(old.image, old.toned)
-    assert drawn != old.uniform(0, 1)
-    assert old.steps[0] == {"step": "uneven_exposure", "strength": 0.5}
-
-
-def test_the_last_damage_of_a_pixel_counts():
-    old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
-    corner, everywhere = torch.zeros(1, 1, 48, 40), torch.ones(1, 1, 48, 40)
-    corner[..., :5, :5] = 1
-    for damage, mask in (("tape", everywhere), ("scratch", corner)):
-        old.add_damage(damage, lambda image, *, generator, mask=mask: (image, mask))
-    assert old.kinds[0, 0, 0, 0] == 1 + DAMAGES.index("scratch")
-    assert old.kinds[0, 0, 9, 9] == 1 + DAMAGES.index("tape")
-
-
 def test_more_strength_is_further_from_clean():
     def error(strength: float) -> float:
         pairs = [age(picture(), seed=seed, kind="ruin", strength=strength) for seed in range(6)]
         return sum((p.image - p.clean).square().mean().item() for p in pairs)
 
     assert error(0.3) < error(1) < error(2)
-
-
-def test_widths_grow_with_large_scans_only():
-    small, large = (Photograph(torch.zeros(1, 3, s, s + 5), torch.Generator().manual_seed(0), 1.0) for s in (300, 2000))
-    assert large.pixels(1, 2) == pytest.approx(2 * small.pixels(1, 2))
-    assert large.squares == pytest.approx(2000 * 2005 / 512**2)
 
 
 @pytest.mark.parametrize(
@@ -152,25 +109,3 @@ def test_a_portrait_that_was_printed_to_end_in_white_is_nothing_to_undo():
     printed = [one for one in ending if any(step.get("white") for step in one.record["steps"])]
     assert 0 < len(printed) < 12
     assert all(one.clean[..., 0, 0].mean() > 0.6 > 0.3 > one.clean[..., 32, 32].mean() for one in printed)
-
-
-def test_damage_that_grain_and_fading_hide_is_in_no_mask_but_missing_paper_is():
-    for damage, left in (("scratch", 0.0), ("tear", 1.0)):
-        old = Photograph(torch.full((1, 3, 32, 32), 0.5), torch.Generator().manual_seed(0), 1.0)
-        old.add_damage(damage, lambda image, *, generator: (image + 0.06, torch.ones_like(image[:, :1])))
-        assert old.visible_kinds().eq(1 + DAMAGES.index(damage)).all()
-        old.degrade(texture.noise, strength=0.1, generator=old.generator)
-        old.change_tones(tone.fade, lift=0.3, dull=0.3, wash=0.0)
-        assert (old.image - old.undamaged).mean() == pytest.approx(0.06 * 0.4, abs=0.01)
-        assert old.visible_kinds().gt(0).float().mean() == left
-
-
-def test_a_photograph_ages_alike_with_and_without_its_damage():
-    old = Photograph(picture(), torch.Generator().manual_seed(0), 1.0)
-    old.add_damage("scratch", lambda image, *, generator: (image, torch.ones_like(image[:, :1])))
-    old.image = old.image.clone()
-    old.change_original(tone.monochrome)
-    old.degrade(texture.grain, strength=0.1, size=1.0, generator=old.generator)
-    old.change_tones(tone.silver_mirroring, strength=0.5, generator=old.generator)
-    assert torch.equal(old.image, old.undamaged)
-    assert not torch.equal(old.image, old.toned)

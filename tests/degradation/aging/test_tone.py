@@ -1,11 +1,8 @@
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
 from daguerre.degradation.aging import tone
-from daguerre.degradation.aging.noise import smooth_noise
 
 
 def colours(height: int = 31, width: int = 23) -> Tensor:
@@ -107,13 +104,3 @@ def test_silver_shows_blue_in_the_dark_near_the_border_only():
     assert made[..., 30:60, 30:90].abs().max() == 0
     assert made[:, 2].max() > made[:, 0].max() > 0.2
     assert torch.equal(tone.silver_mirroring(grey(1.0), strength=0.8, generator=seeded()), grey(1.0))
-
-
-def test_smooth_noise_has_mean_0_deviation_1_and_hills_of_its_size():
-    like = torch.zeros(4, 1, 256, 256)
-    for octaves in (1, 3):
-        noise = smooth_noise(like, 16, seeded(), octaves)
-        assert abs(noise.mean()) < 0.1
-        assert noise.std().item() == pytest.approx(1, abs=0.2)
-    near, far = (math.sqrt((noise - noise.roll(step, -1)).square().mean()) for step in (1, 32))
-    assert near < 0.4 * far

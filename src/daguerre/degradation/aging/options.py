@@ -6,7 +6,7 @@ from typing import Literal
 
 from daguerre.options import check_range, option
 
-__all__ = ["AgeOptions", "refusal"]
+__all__ = ["AgeOptions", "size_error"]
 
 SMALLEST = 16  # pixels a side
 LARGEST = 30_000_000  # pixels; ageing holds the picture whole, some 200 bytes a pixel
@@ -31,7 +31,7 @@ class AgeOptions:
         return zlib.crc32(f"{self.seed} {name}".encode())
 
 
-def refusal(height: int, width: int) -> str | None:
+def size_error(height: int, width: int) -> str | None:
     """Why a picture of this size in pixels cannot be aged, for people; nothing if it can."""
     if min(height, width) >= SMALLEST and height * width <= LARGEST:
         return None
