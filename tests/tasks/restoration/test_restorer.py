@@ -14,6 +14,7 @@ from daguerre.images.resize import read_resized
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.restoration import pipeline
 from daguerre.tasks.restoration.restorer import RestoreOptions, Restorer
+from daguerre.tasks.result import records_of
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +198,9 @@ def test_faces_are_refined_after_everything_else_and_recorded():
     assert (on.picture.array() != off.picture.array()).any()
     assert off.faces == ()
     assert "faces" not in off.record.models
+    half = Restorer(strength=0.5, **options)(astronaut, on_stage=seen.__setitem__)
+    for picture, tasks in ((on.picture, ["restore"]), (half.picture, ["restore"]), (seen["at full strength"], [])):
+        assert [record["task"] for record in records_of(picture)] == tasks
 
 
 def test_no_strength_for_faces_looks_for_none():

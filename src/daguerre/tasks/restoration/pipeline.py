@@ -223,7 +223,9 @@ class Stages:
         refined = self.faces(done.picture, progress=done.progress)
         if refined.refined:
             done.show("before the faces", done.picture)
-        done.picture, done.faces, done.face_record = refined.picture, refined.faces, refined.record
+        # What is recorded in the end is the restoration, not each of its parts.
+        done.picture = refined.picture.saved_with(xmp=done.picture.xmp or b"")
+        done.faces, done.face_record = refined.faces, refined.record
 
     def apply_strength(self, original: Picture, done: Restoration) -> None:
         """Go back towards the photograph as it was, by `strength`, in everything that was done."""
