@@ -47,7 +47,7 @@ def age(source: PictureLike, options: AgeOptions | None = None, **changes: Unpac
     """
     options = replace(options or AgeOptions(), **changes)
     photo = as_picture(source)
-    if refused := aging.refusal(photo.height, photo.width):
+    if refused := aging.size_error(photo.height, photo.width):
         raise PictureError(f"{photo.path}: {refused}" if photo.path else refused)
     colours, alpha = read_colours(photo, Window(0, 0, photo.height, photo.width))
     old = aging.age(colours, seed=options.seed, kind=options.kind, strength=options.strength)
