@@ -36,6 +36,8 @@ TASK_FLOORS = [
     ["restoration", "stylization"],
     ["registry"],
 ]
+MIRRORED = ["degradation", "training"]
+"""Folders whose tests have a file for each module, and none besides."""
 MODULES = 15  # most modules in a folder below tasks/ and training/
 
 
@@ -122,6 +124,14 @@ def test_class_names_are_unique():
 def test_rooms_stay_small(room):
     folders = Counter(path.parent for path in (SOURCE / room).rglob("*.py") if path.name != "__init__.py")
     assert {folder.name: count for folder, count in folders.items() if count > MODULES} == {}
+
+
+@pytest.mark.parametrize("room", MIRRORED)
+def test_tests_mirror_the_source(room):
+    """Every module with code has a test file of its name in the same place, and no test file is without a module."""
+    sources = {path.relative_to(SOURCE) for path in (SOURCE / room).rglob("*.py") if path.name != "__init__.py"}
+    tests = {path.relative_to(TESTS) for path in (TESTS / room).rglob("test_*.py")}
+    assert {path.with_name(path.name.removeprefix("test_")) for path in tests} == sources
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,11 @@
+import contextlib
 import csv
 import json
+import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +15,12 @@ from PIL import Image
 
 from daguerre import weights
 from daguerre.errors import Cancelled, DaguerreError, DataError, OutputExists, RecipeError, WeightsDamaged
-from daguerre.networks.discriminators import UNetDiscriminatorSN
-from daguerre.networks.vgg import VGG19
 from daguerre.progress import Progress
-from daguerre.training.data import sr_pairs
-from daguerre.training.data.pictures import PairedCrops
+from daguerre.training import loop
+from daguerre.training.data.sr_pairs import SuperResolutionPairs
 from daguerre.training.loop import train
+from daguerre.training.prefetch import seeded_generator
 from daguerre.training.recipe import Recipe, parse_recipe
-from daguerre.weights.checkpoint import WeightsHeader, write
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +109,6 @@ def test_a_run_leaves_a_table_a_plot_and_samples(data, tmp_path):
         assert sheet.size == (3 * 32, 32)
 
 
-def test_training_gets_closer(data, tmp_path):
-    path = train(recipe(steps=40, validation={"every": 40, "crop": 32}, ema=0.5), data, tmp_path / "long")
-    untrained = train(recipe(steps=1, optimizer={"lr": 0.0}), data, tmp_path / "short")
-    assert weights.load(path).header.scores["psnr_y"] > weights.load(untrained).header.scores["psnr_y"] + 0.1
-
-
 MATCHING = judge("MultiScaleDiscriminator", features=2, layers=1, scales=1) | {
     "losses": {"l1": 1.0, "adversarial": 0.1, "feature_matching": 0.1}
 }
@@ -126,28 +123,6 @@ def test_a_resumed_run_ends_with_the_same_bits(changes, data, tmp_path):
     assert same(trained(whole), trained(parts))
     rows = table(tmp_path / "parts")
     assert [row["step"] for row in rows] == ["2", "4"]
-
-
-def test_the_discriminator_judges_real_and_made_pictures_together(data, tmp_path, monkeypatch):
-    """So that batch normalisation cannot hide what tells them apart; in the generator's turn and in its own."""
-    seen = []
-    forward = UNetDiscriminatorSN.forward
-    monkeypatch.setattr(UNetDiscriminatorSN, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
-    train(recipe(**ADVERSARIAL, steps=1), data, tmp_path)
-    assert seen == [4, 4]
-
-
-def test_pictures_are_learnt_from_at_every_size_that_a_recipe_names(data, tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        sr_pairs, "PairedCrops", lambda pictures, **named: seen.append(pictures) or PairedCrops(pictures, **named)
-    )
-    train(recipe(data={"parts": ["."], "sizes": [1.0, 0.5, 0.1]}), data, tmp_path)
-    training, trials = seen
-    assert [picture.shape for picture in training] == 3 * [(3, 36, 40)] + 3 * [(3, 18, 20)], "and not where too small"
-    assert [picture.shape for picture in trials] == [(3, 36, 40)]
-    with pytest.raises(DataError, match=r"no picture has 16 pixels at any size of data.sizes; make crop smaller"):
-        train(recipe(data={"parts": ["."], "sizes": [0.1]}), data, tmp_path / "none")
 
 
 def test_the_seed_matters(data, tmp_path):
@@ -261,16 +236,6 @@ def test_a_run_starts_from_other_weights(data, tmp_path):
         train(recipe(**still, network=larger, init={"weights": str(first)}), data, tmp_path / "refused")
 
 
-def test_the_perceptual_loss_looks_through_the_weights_it_is_given(data, tmp_path):
-    eyes = tmp_path / "eyes.safetensors"
-    arguments = {"width": 0.03125, "classes": 0}
-    header = WeightsHeader(name="eyes", task="features", network="VGG19", arguments=arguments)
-    write(eyes, VGG19(**arguments).state_dict(), header)
-    perceptual = {"weights": str(eyes), "layers": {"conv1_2": 0.5, "conv3_1": 1.0}}
-    train(recipe(losses={"l1": 1.0, "perceptual": 0.1}, perceptual=perceptual), data, tmp_path / "run")
-    assert all(float(row["perceptual"]) > 0 for row in table(tmp_path / "run"))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -302,3 +267,96 @@ def test_the_perceptual_loss_looks_through_the_weights_it_is_given(data, tmp_pat
 def test_what_does_not_fit_together_is_named(changes, message, data, tmp_path):
     with pytest.raises(RecipeError, match=message):
         train(recipe(**changes), data, tmp_path)
+
+
+THREE_STEPS = {"steps": 3, "precision": "float32", "validation": {"every": 2, "crop": 20}}
+
+
+def work(changes: dict[str, object], data: Path, out: Path, stop: int = 0) -> None:
+    """Train, and keep this process's own networks as well as the weights that the run writes.
+
+    Args:
+        stop: the step after which the first process asks to stop, if any; a run that is there is resumed.
+    """
+    trainers = []
+    make_trainer = loop.make_trainer
+
+    def watched(*arguments):
+        trainers.append(make_trainer(*arguments))
+        return trainers[-1]
+
+    def progress(event: Progress) -> None:
+        if stop and event.step == "training" and event.done == stop:
+            raise Cancelled("enough")
+
+    loop.make_trainer, loop.SYNC_EVERY = watched, 1
+    with contextlib.suppress(Cancelled):
+        loop.train(recipe(**changes), data, out, resume=True, progress=progress)
+    rank, trainer = os.environ.get("RANK", "alone"), trainers[0]
+    models = [trainer.model] + ([trainer.discriminator.model] if trainer.discriminator else [])
+    torch.save([dict(model.module.named_parameters()) for model in models], out / f"{rank}.pt")
+
+
+def start_two(changes: dict[str, object], data: Path, out: Path, stop: int = 0) -> None:
+    """Run `work` in two processes that find each other, on the processor (gloo), as `torchrun` starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    world = {
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "GROUP_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "TORCHELASTIC_RUN_ID": "test",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)]),
+    }
+    module = Path(__file__).stem
+    what = f"{changes!r}, Path({str(data)!r}), Path({str(out)!r}), {stop}"
+    code = f"from pathlib import Path; import {module} as t; t.work({what})"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, errors
+
+
+def test_two_processes_agree_and_do_what_one_does_with_both_their_batches(data, tmp_path, monkeypatch):
+    start_two(THREE_STEPS, data, tmp_path / "two")
+    (first,), (second,) = (torch.load(tmp_path / "two" / f"{rank}.pt") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+    draw, steps = SuperResolutionPairs.draw, iter(range(1, 4))
+
+    def both(self, _):
+        step = next(steps)
+        batches = [draw(self, seeded_generator(0, step, rank)) for rank in (0, 1)]
+        return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
+
+    monkeypatch.setattr(SuperResolutionPairs, "draw", both)
+    for name in ("make_trainer", "SYNC_EVERY"):  # `work` replaces them
+        monkeypatch.setattr(loop, name, getattr(loop, name))
+    work(THREE_STEPS, data, tmp_path / "one")
+    (alone,) = torch.load(tmp_path / "one" / "alone.pt")
+    for name, value in alone.items():
+        torch.testing.assert_close(first[name], value, atol=1e-5, rtol=1e-4)
+    assert weights.load(tmp_path / "two" / "tiny.safetensors").header.scores.keys() == {"psnr_y", "ssim_y"}
+
+
+def test_two_processes_stop_together_and_go_on_as_if_they_had_not_with_a_discriminator_too(data, tmp_path):
+    start_two(THREE_STEPS | ADVERSARIAL, data, tmp_path / "whole")
+    start_two(THREE_STEPS | ADVERSARIAL, data, tmp_path / "parts", stop=2)
+    assert torch.load(tmp_path / "parts" / "checkpoint.pt")["about"]["step"] == 2
+    start_two(THREE_STEPS | ADVERSARIAL, data, tmp_path / "parts")
+    ends = [torch.load(tmp_path / run / f"{rank}.pt") for run in ("whole", "parts") for rank in (0, 1)]
+    for networks in zip(*ends, strict=True):  # the generators, then the discriminators
+        assert len(networks) == 4
+        assert all(torch.equal(networks[0][name], other[name]) for other in networks[1:] for name in other)

@@ -20,6 +20,8 @@ SMALL = {
     "losses": {"l1": 1},
 }
 
+STYLE = {"parts": ["styles"], "one_in": 4}
+
 
 def changed(path: str, value: object) -> dict[str, object]:
     """`SMALL` with the value at a dotted path set."""
@@ -87,6 +89,7 @@ def test_resolved_recipe_survives_json():
         ("degradation", {"first": {"noise": [30, 1]}}, "noise goes from 30 to 1; it must go upwards"),
         ("aging", {"strength": [2.0, 1.0]}, "aging.strength goes from 2 to 1"),
         ("ema", 1.0, "ema is 1; it must lie between 0 and 0.99999"),
+        ("validation.fraction", 0.0, "validation.fraction is 0; it must lie between 1e-09 and 1"),
         ("validation.every", 0, "validation.every is 0; it must lie between 1 and"),
         ("teachers", {"weights": []}, r"\[teachers\] names none; give weights or features"),
         ("teachers", {"weights": ["a"], "share": 2.0}, "teachers.share is 2; it must lie between 0 and 1"),
@@ -151,3 +154,11 @@ def test_an_error_in_a_file_begins_with_its_name(tmp_path):
         read_recipe(tmp_path / "odd.toml")
 
 
+def test_names_of_earlier_recipes_are_read():
+    plan = parse_recipe(
+        SMALL | {"step": "texture", "losses": {"sound": 0.1}, "validation": {"one_in": 20}, "style": STYLE}
+    )
+    assert (plan.step, plan.losses) == ("denoising", {"log_mse": 0.1})
+    assert (plan.validation.fraction, plan.style.fraction) == (0.05, 0.25)
+    with pytest.raises(RecipeError, match=r"unknown key 'validation.one_in'"):
+        parse_recipe(SMALL | {"validation": {"one_in": 0}})

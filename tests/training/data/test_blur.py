@@ -22,5 +22,3 @@ def test_what_blurred_an_aged_photograph_is_known():
         sigmas = [step["sigma"] for step in aged.record["steps"] if step["step"] == "blur"]
         assert [Blur.of(aged).sigma] == sigmas
     assert Blur.of(Aged(image, image, image, image[:, :1].byte(), {})) == Blur()
-
-

@@ -5,10 +5,8 @@ from lightning.fabric import Fabric
 from PIL import Image
 
 from daguerre import weights
-from daguerre.degradation.aging import Aged, age, texture
 from daguerre.errors import RecipeError
 from daguerre.progress import silent
-from daguerre.training.data.blur import Blur
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.training.trainers.denoising import DenoisingTrainer, blur_and_deconvolve, degrade_texture

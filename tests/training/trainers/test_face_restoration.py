@@ -6,22 +6,14 @@ from PIL import Image
 import daguerre.training.trainers.face_restoration as module
 from daguerre import weights
 from daguerre.errors import RecipeError
-from daguerre.evaluation.metrics import psnr
-from daguerre.images.resample import resize_bicubic
 from daguerre.networks.vgg import VGG19
-from daguerre.tasks.faces.detection import Face
 from daguerre.training.data import faces as restored_faces
-from daguerre.training.data.faces import RestoredFaces, detect_face
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 FACE = {"name": "CompactFace", "arguments": {"side": 32, "widths": [4, 4], "blocks": [1, 1]}}
 JUDGE = {"name": "MultiScaleDiscriminator", "arguments": {"features": 2, "layers": 1, "scales": 1}}
-
-
-class Plain:
-    device = torch.device("cpu")
 
 
 @pytest.fixture
@@ -71,14 +63,6 @@ def test_it_trains_against_a_discriminator(data):
     assert "discriminator" in (data / "run" / "log.csv").read_text().splitlines()[0]
 
 
-def test_an_example_is_the_same_whenever_it_is_made(data, tmp_path):
-    faces = [torch.randint(0, 255, (3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))]
-    first, again, other = (RestoredFaces(recipe(data), Plain, 32).example(number, faces) for number in (5, 5, 6))
-    assert first.shape == (2, 3, 32, 32)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -90,30 +74,3 @@ def test_an_example_is_the_same_whenever_it_is_made(data, tmp_path):
 def test_recipes_that_do_not_fit_are_refused(data, changes, problem):
     with pytest.raises(RecipeError, match=problem):
         train(recipe(data, **changes), data, data / "run")
-
-
-def test_a_face_is_cut_out_by_where_it_is_found_in_what_was_restored(data):
-    examples = RestoredFaces(recipe(data), Plain, 32)
-    made = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
-    whole = examples.crop_pair(made, 1 - made)
-    assert (whole.float().sum(0) - 255).abs().max() <= 1  # both are cut alike
-    seen = []
-
-    def find(picture):
-        seen.append((picture.height, picture.width))
-        return [Face(10, 10, 4), Face(20, 18, 30, 0.5), Face(0, 0, 60)]
-
-    examples.finder = find
-    part = examples.crop_pair(made, 1 - made)
-    assert seen == [(60, 60)]
-    assert detect_face(find, made) == Face(10, 8, 30, 0.5)
-    assert not torch.equal(part, whole)
-
-
-def test_where_no_face_is_found_all_is_shown(data):
-    examples = RestoredFaces(recipe(data), Plain, 32)
-    examples.finder = lambda picture: []
-    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    shown = examples.crop_pair(image, image)[:1].float() / 255
-    assert (shown - resize_bicubic(image, 32, 32)).abs().max() < 0.2
-    assert psnr(shown, resize_bicubic(image, 32, 32).clamp(0, 1), channel="rgb") > 25

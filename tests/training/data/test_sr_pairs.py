@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+from lightning.fabric import Fabric
+from PIL import Image
+
+from daguerre.errors import DataError, RecipeError
+from daguerre.images.resample import resize_bicubic
+from daguerre.progress import silent
+from daguerre.training.data.sr_pairs import SuperResolutionPairs
+from daguerre.training.recipe import parse_recipe
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Four pictures of 36 x 40 pixels."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for i in range(4):
+        coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+        coarse.resize((40, 36), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder
+
+
+def pairs(folder, crop: int = 16, **changes: object) -> SuperResolutionPairs:
+    table = {
+        "name": "tiny",
+        "step": "super_resolution",
+        "steps": 1,
+        "batch": 3,
+        "crop": crop,
+        "network": {"name": "CompactResNet"},
+        "data": {"parts": ["."]},
+        "optimizer": {"lr": 1e-2},
+        "validation": {"crop": 32},
+    }
+    return SuperResolutionPairs(parse_recipe(table | changes), folder, 2, Fabric(accelerator="cpu"), silent)
+
+
+def test_low_crops_are_high_ones_downscaled(data):
+    low, high = pairs(data).draw(torch.Generator().manual_seed(0))
+    assert (low.shape, high.shape) == ((3, 3, 8, 8), (3, 3, 16, 16))
+    inside = (..., slice(2, -2), slice(2, -2))  # twins are made of whole pictures, so borders differ
+    torch.testing.assert_close(low[inside], resize_bicubic(high, 8, 8).clamp(0, 1)[inside], atol=0.005, rtol=0)
+
+
+def test_pictures_are_cropped_at_every_size_that_a_recipe_names(data):
+    shapes = [picture.shape for picture in pairs(data, data={"parts": ["."], "sizes": [1.0, 0.5, 0.1]}).crops.high]
+    assert shapes == 3 * [(3, 36, 40)] + 3 * [(3, 18, 20)], "and not where too small"
+    with pytest.raises(DataError, match=r"no picture has 16 pixels at any size of data.sizes; make crop smaller"):
+        pairs(data, data={"parts": ["."], "sizes": [0.1]})
+
+
+@pytest.mark.parametrize("changes", [{}, {"degradation": {}}], ids=["bicubic", "degraded"])
+def test_the_validation_set_is_always_the_same(data, changes):
+    one, other = (pairs(data, **changes).validation_set for _ in range(2))
+    assert [(low.shape, high.shape) for low, high in one] == [((1, 3, 16, 16), (1, 3, 32, 32))]
+    assert all(torch.equal(a, b) for pair in zip(one, other, strict=True) for a, b in zip(*pair, strict=True))
+
+
+def test_degraded_crops_are_drawn_from_the_generator(data):
+    degraded = pairs(data, degradation={})
+    first, again, other = (degraded.draw(torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_crop_that_the_scale_does_not_divide_is_refused(data):
+    with pytest.raises(RecipeError, match="crop is 15; it must be a multiple of the scale, 2"):
+        pairs(data, crop=15)
