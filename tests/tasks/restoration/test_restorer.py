@@ -65,7 +65,7 @@ def test_a_mask_in_memory_does_what_its_file_does(photo, mask, mask_file):
         told = Restorer()(photo, mask=given)
         assert np.array_equal(told.picture.array(), from_file.picture.array())
         assert told.damaged == from_file.damaged
-    assert "scratches" not in told.step.models
+    assert "scratches" not in told.record.models
 
 
 def test_grey_stays_exactly_neutral_and_16_bits_stay_16(photo):
