@@ -1,11 +1,13 @@
-"""How large a window may be, so that a network's work on it fits in the memory it is allowed."""
+"""Memory: how large a window may be for a network's work on it, and what is free given back to the system."""
 
+import contextlib
+import ctypes
 import functools
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LARGEST_PROCESSOR_SIDE", "window_side"]
+__all__ = ["LARGEST_PROCESSOR_SIDE", "release_free", "window_side"]
 
 MEBIBYTE = 2**20
 PROCESSOR_BUDGET = 640 * MEBIBYTE  # leaves room below 1.5 GiB for the pieces being read and written meanwhile
@@ -55,3 +57,13 @@ def widest(network: nn.Module) -> int:
     for handle in handles:
         handle.remove()
     return -(-max(seen) // side**2)
+
+
+def release_free() -> None:
+    """Give back to the system what the C library holds although nobody uses it; does nothing where it cannot.
+
+    Threads that allocate and free tensors by turns leave hundreds of megabytes between what is still in use: after
+    finding damage in 9 megapixels 566 MiB were held and 236 used, after filling it 835 and 331.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no such library, function, or system
+        ctypes.CDLL(None).malloc_trim(0)

@@ -14,6 +14,7 @@ import torch
 
 from daguerre.errors import DeviceError
 from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.tiling.memory import release_free
 from daguerre.tiling.windows import Window, plan_windows
 
 __all__ = ["run_windows"]
@@ -66,6 +67,7 @@ def run_windows(
             progress(Progress(step=step, done=done, total=total))
         if written is not None:
             written.result()
+    release_free()
 
 
 def read_ahead(
