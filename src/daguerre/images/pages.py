@@ -13,7 +13,7 @@ from daguerre.images.pixels import Levels
 
 __all__ = ["blank", "touch"]
 
-ROOM = 256 * 2**20
+ROOM = 128 * 2**20
 """Bytes of memory for all arrays that are alive."""
 
 RESIDENT = 64 * 2**20
