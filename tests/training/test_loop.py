@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
+from training.tiny import check_resuming, draw_pictures, same, trained
+from training.tiny import super_resolution as recipe
 
 from daguerre import weights
 from daguerre.errors import Cancelled, DaguerreError, DataError, OutputExists, RecipeError, WeightsDamaged
@@ -20,34 +21,12 @@ from daguerre.training import loop
 from daguerre.training.data.sr_pairs import SuperResolutionPairs
 from daguerre.training.loop import train
 from daguerre.training.prefetch import seeded_generator
-from daguerre.training.recipe import Recipe, parse_recipe
+from daguerre.training.recipe import parse_recipe
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """Four small drawn pictures."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-    for i in range(4):
-        coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8))
-        coarse.resize((40, 36), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
-    return folder
-
-
-def recipe(**changes: object) -> Recipe:
-    table = {
-        "name": "tiny",
-        "step": "super_resolution",
-        "steps": 4,
-        "batch": 2,
-        "crop": 16,
-        "network": {"name": "CompactResNet", "arguments": {"scale": 2, "features": 4, "blocks": 1}},
-        "data": {"parts": ["."]},
-        "optimizer": {"lr": 1e-2},
-        "losses": {"l1": 1.0},
-        "validation": {"every": 2, "crop": 32},
-    }
-    return parse_recipe(table | changes)
+    return draw_pictures(tmp_path_factory.mktemp("data"))
 
 
 ADVERSARIAL = {
@@ -66,26 +45,8 @@ def judge(name: str, **arguments: object) -> dict[str, object]:
     return {"discriminator": {"network": network, "optimizer": {"lr": 1e-3}}}
 
 
-def stop_at(step: int):
-    """A progress callback that cancels after a step."""
-
-    def progress(event: Progress) -> None:
-        if event.step == "training" and event.done == step:
-            raise Cancelled("enough")
-
-    return progress
-
-
-def trained(path: Path) -> dict[str, torch.Tensor]:
-    return weights.load(path).network.state_dict()
-
-
 def table(run: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((run / "log.csv").read_text().splitlines()))
-
-
-def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_a_run_leaves_weights_that_say_where_they_come_from(data, tmp_path):
@@ -116,13 +77,8 @@ MATCHING = judge("MultiScaleDiscriminator", features=2, layers=1, scales=1) | {
 
 @pytest.mark.parametrize("changes", [{}, ADVERSARIAL, MATCHING], ids=["faithful", "adversarial", "matching"])
 def test_a_resumed_run_ends_with_the_same_bits(changes, data, tmp_path):
-    whole = train(recipe(**changes), data, tmp_path / "whole")
-    with pytest.raises(Cancelled, match="stopped after step 3 of 4; continue with --resume"):
-        train(recipe(**changes), data, tmp_path / "parts", progress=stop_at(3))
-    parts = train(recipe(**changes), data, tmp_path / "parts", resume=True)
-    assert same(trained(whole), trained(parts))
-    rows = table(tmp_path / "parts")
-    assert [row["step"] for row in rows] == ["2", "4"]
+    parts = check_resuming(recipe(**changes), data, tmp_path, stop=3)
+    assert [row["step"] for row in table(parts)] == ["2", "4"]
 
 
 def test_the_seed_matters(data, tmp_path):

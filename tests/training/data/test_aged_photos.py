@@ -63,7 +63,7 @@ def test_what_is_held_out_is_never_drawn(data):
     assert not any(torch.equal(a, b) for a in source.clean_held_out[0] for b in source.clean[0] if a.shape == b.shape)
 
 
-def test_trials_are_always_the_same(data):
+def test_the_validation_set_is_always_the_same(data):
     first, again = pictures(data).validation_set(2), pictures(data).validation_set(2)
     assert all(torch.equal(a.image, b.image) for a, b in zip(first, again, strict=True))
     assert first[0].image.shape == (1, 3, 40, 40)

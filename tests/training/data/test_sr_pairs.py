@@ -1,40 +1,21 @@
-import numpy as np
 import pytest
 import torch
 from lightning.fabric import Fabric
-from PIL import Image
+from training.tiny import draw_pictures, super_resolution
 
 from daguerre.errors import DataError, RecipeError
 from daguerre.images.resample import resize_bicubic
 from daguerre.progress import silent
 from daguerre.training.data.sr_pairs import SuperResolutionPairs
-from daguerre.training.recipe import parse_recipe
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Four pictures of 36 x 40 pixels."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-    for i in range(4):
-        coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8))
-        coarse.resize((40, 36), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
-    return folder
+    return draw_pictures(tmp_path_factory.mktemp("data"))
 
 
-def pairs(folder, crop: int = 16, **changes: object) -> SuperResolutionPairs:
-    table = {
-        "name": "tiny",
-        "step": "super_resolution",
-        "steps": 1,
-        "batch": 3,
-        "crop": crop,
-        "network": {"name": "CompactResNet"},
-        "data": {"parts": ["."]},
-        "optimizer": {"lr": 1e-2},
-        "validation": {"crop": 32},
-    }
-    return SuperResolutionPairs(parse_recipe(table | changes), folder, 2, Fabric(accelerator="cpu"), silent)
+def pairs(folder, **changes: object) -> SuperResolutionPairs:
+    return SuperResolutionPairs(super_resolution(batch=3, **changes), folder, 2, Fabric(accelerator="cpu"), silent)
 
 
 def test_low_crops_are_high_ones_downscaled(data):

@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
-import torch
-from PIL import Image
+from training.tiny import check_resuming, draw_pictures
 
 from daguerre import weights
-from daguerre.errors import Cancelled, RecipeError
+from daguerre.errors import RecipeError
 from daguerre.training.loop import train
 from daguerre.training.recipe import Recipe, parse_recipe
 
@@ -25,10 +23,7 @@ def data(tmp_path_factory):
     """Clean and old pictures, drawn."""
     folder = tmp_path_factory.mktemp("data")
     for part in ("new", "old"):
-        (folder / part).mkdir()
-        for i in range(4):
-            pixels = np.random.default_rng(i).integers(0, 255, (6, 6, 3), np.uint8)
-            Image.fromarray(pixels).resize((44, 40), Image.Resampling.BICUBIC).save(folder / part / f"{i}.png")
+        draw_pictures(folder / part, size=(44, 40))
     return folder
 
 
@@ -62,17 +57,7 @@ def test_the_encoder_can_be_kept_alone(data, tmp_path):
 
 
 def test_a_resumed_run_with_a_discriminator_ends_with_the_same_bits(data, tmp_path):
-    plan, parts = recipe(**SHARED), tmp_path / "parts"
-    straight = weights.load(str(train(plan, data, tmp_path / "whole"))).network.state_dict()
-
-    def stop(event):
-        if event.step == "training" and event.done == 1:
-            raise Cancelled("enough")
-
-    with pytest.raises(Cancelled):
-        train(plan, data, parts, progress=stop)
-    resumed = weights.load(str(train(plan, data, parts, resume=True))).network.state_dict()
-    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+    check_resuming(recipe(**SHARED), data, tmp_path, stop=1)
 
 
 @pytest.mark.parametrize(

@@ -49,16 +49,16 @@ def data(tmp_path_factory):
     return folder
 
 
-def step_of(data, **changes):
+def trainer_of(data, **changes):
     torch.manual_seed(0)
     return make_trainer(recipe(**changes), data, Fabric(accelerator="cpu"), silent)
 
 
 def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
     worn = [path.name for path in (data / "old").iterdir()]
-    step = step_of(data, batch=24, aging=AGING | {"worn": worn})
-    image, wanted, weight, real = step.draw(1, torch.Generator().manual_seed(0))
-    again = step.draw(1, torch.Generator().manual_seed(0))
+    trainer = trainer_of(data, batch=24, aging=AGING | {"worn": worn})
+    image, wanted, weight, real = trainer.draw(1, torch.Generator().manual_seed(0))
+    again = trainer.draw(1, torch.Generator().manual_seed(0))
     assert torch.equal(image, again[0])
     assert (image.shape, wanted.shape, real.shape) == ((24, 3, 32, 32), (24, 2, 32, 32), (24, 1, 1, 1))
     assert 0 < real.sum() < 24
@@ -74,27 +74,27 @@ def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
 
 def test_shares_say_how_often_real_ones_are_drawn(data):
     worn = [path.name for path in (data / "old").iterdir()]
-    step = step_of(data, aging={"real": ["old"], "worn": worn, "shares": {"new": 0.0, "old": 1.0}})
-    assert step.draw(1, torch.Generator().manual_seed(0))[3].all()
+    trainer = trainer_of(data, aging={"real": ["old"], "worn": worn, "shares": {"new": 0.0, "old": 1.0}})
+    assert trainer.draw(1, torch.Generator().manual_seed(0))[3].all()
 
 
 def test_only_damage_that_worn_photographs_may_have_is_doubted(data):
-    step = step_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
-    assert not step.draw(1, torch.Generator().manual_seed(0))[3].any()
+    trainer = trainer_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
+    assert not trainer.draw(1, torch.Generator().manual_seed(0))[3].any()
 
 
-def test_crops_are_cut_around_damage_or_where_there_is_none_around_what_is_taken_for_it(data, monkeypatch):
-    step = step_of(data)
+def test_crops_are_centered_on_damage_or_where_there_is_none_on_what_is_taken_for_it(data, monkeypatch):
+    trainer = trainer_of(data)
     grey = torch.full((1, 3, 53, 61), 0.5)
     sound = Aged(image=grey, clean=grey, toned=grey, kinds=torch.zeros(1, 1, 53, 61, dtype=torch.uint8), record={})
     found = torch.zeros(1, 2, 53, 61)
     found[0, 0, 3, 7] = found[0, 0, 40, 50] = 0.6
     found[0, 1, 5, 5] = 1.0
-    monkeypatch.setattr(step, "find", lambda image: found[..., : image.shape[-2], : image.shape[-1]])
-    assert step.worth_a_look(sound).tolist() == [[3, 7], [40, 50]]
+    monkeypatch.setattr(trainer, "detect", lambda image: found[..., : image.shape[-2], : image.shape[-1]])
+    assert trainer.crop_centers(sound).tolist() == [[3, 7], [40, 50]]
     kinds = sound.kinds.clone()
     kinds[0, 0, 9, 11] = 1
-    assert step.worth_a_look(replace(sound, kinds=kinds)).tolist() == [[9, 11]]
+    assert trainer.crop_centers(replace(sound, kinds=kinds)).tolist() == [[9, 11]]
     numbers = torch.arange(53.0 * 61).view(1, 1, 53, 61).expand(1, 3, -1, -1)
     draws = [torch.Generator().manual_seed(seed) for seed in range(40)]
     crops = [crop_aged(replace(sound, image=numbers), torch.tensor([[40, 50]]), 16, draw).image for draw in draws]
@@ -103,14 +103,14 @@ def test_crops_are_cut_around_damage_or_where_there_is_none_around_what_is_taken
 
 
 def test_a_step_lowers_the_losses(data):
-    step = step_of(data)
-    losses = [step.training_step(i, torch.Generator().manual_seed(0)) for i in range(1, 13)]
+    trainer = trainer_of(data)
+    losses = [trainer.training_step(i, torch.Generator().manual_seed(0)) for i in range(1, 13)]
     assert losses[0].keys() == {"cross_entropy", "dice"}
     assert losses[-1]["cross_entropy"] < losses[0]["cross_entropy"]
     assert losses[-1]["dice"] < losses[0]["dice"]
 
 
-def test_what_comes_out_finds_what_the_network_in_training_found(data, tmp_path):
+def test_the_exported_network_is_folded_and_has_every_score(data, tmp_path):
     loaded = weights.load(train(recipe(), data, tmp_path))
     assert loaded.header.task == "scratches"
     scores = loaded.header.scores
@@ -120,23 +120,23 @@ def test_what_comes_out_finds_what_the_network_in_training_found(data, tmp_path)
     assert not any("norm" in name for name in loaded.network.state_dict())
 
 
-def test_folding_changes_nothing_that_is_found(data):
-    step = step_of(data)
+def test_folding_changes_nothing_that_is_detected(data):
+    trainer = trainer_of(data)
     for i in range(1, 4):
-        step.training_step(i, torch.Generator().manual_seed(i))
+        trainer.training_step(i, torch.Generator().manual_seed(i))
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     plain = weights.registry.build("DamageUNet", {"features": [4, 4]}).eval()
-    plain.load_state_dict(step.export()[1])
+    plain.load_state_dict(trainer.export()[1])
     with torch.no_grad():
-        torch.testing.assert_close(plain(image).sigmoid(), step.detect(image), rtol=0, atol=1e-4)
+        torch.testing.assert_close(plain(image).sigmoid(), trainer.detect(image), rtol=0, atol=1e-4)
 
 
 def test_a_loss_that_is_not_known_is_refused(data):
     with pytest.raises(RecipeError, match="no loss 'l1' in this step"):
-        step_of(data, losses={"l1": 1.0})
+        trainer_of(data, losses={"l1": 1.0})
 
 
-def test_a_sheet_shows_what_is_lost_in_red_and_what_is_stained_in_blue():
+def test_an_overlay_shows_what_is_lost_in_red_and_what_is_stained_in_blue():
     found = torch.zeros(1, 2, 1, 3)
     found[0, 0, 0, 0] = found[0, 1, 0, 1] = 1
     red, blue, sound = overlay(torch.full((1, 3, 1, 3), 0.5), found)[0, :, 0].T

@@ -48,7 +48,7 @@ def test_a_short_training_takes_noise_away(data, tmp_path):
     assert header.scores["plain"] > header.scores["plain_before"]
 
 
-def test_batches_are_drawn_anew_and_the_same_by_the_same_chance(data):
+def test_batches_differ_and_are_the_same_from_the_same_generator(data):
     made = DenoisingTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
     first, other, again = (made.make_batch(torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
     assert first[0].shape == first[1].shape == (4, 3, 32, 32)
@@ -67,7 +67,7 @@ def test_what_was_blurred_and_deconvolved_is_near_to_what_it_was():
     assert len(set(apart)) == 8
 
 
-def test_spoilt_textures_keep_their_tones():
+def test_degraded_textures_keep_their_tones():
     image = torch.full((1, 3, 64, 64), 0.5)
     for seed in range(8):
         spoilt, wanted = degrade_texture(image, torch.Generator().manual_seed(seed))

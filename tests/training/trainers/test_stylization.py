@@ -77,21 +77,21 @@ def test_thirty_steps_bring_photographs_nearer_to_styles_never_seen(data, tmp_pa
     assert (tmp_path / "run" / "samples" / "step-0000030.png").exists()
 
 
-def test_the_predictor_gets_the_eye_of_the_losses_and_never_changes_it(data):
-    step = StylizationTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
-    step.training_step(1, seeded_generator(0, 1, 0))
-    network, weights_kept = step.result()
+def test_the_predictor_gets_the_vgg_of_the_losses_and_never_changes_it(data):
+    trainer = StylizationTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
+    trainer.training_step(1, seeded_generator(0, 1, 0))
+    network, weights_kept = trainer.export()
     for name, value in network.predictor.eye.state_dict().items():
-        assert value.equal(step.eye.state_dict()[name])
+        assert value.equal(trainer.vgg.state_dict()[name])
     assert network.predictor.deviation.min() > 0
     assert set(weights_kept) == set(network.state_dict())
 
 
 def test_shares_are_those_of_the_plan(data):
     plan = {"parts": ["styles"], "crop": 32, "own": 0.2, "weakened": 0.3, "mixed": 0.4, "first_own": 1}
-    step = StylizationTrainer(recipe(style=plan, batch=2000), data, Fabric(accelerator="cpu"), silent)
-    assert step.draw_shares(1, seeded_generator(0, 1, 0)).eq(torch.tensor([0.0, 1.0, 0.0])).all()
-    shares = step.draw_shares(2, seeded_generator(0, 2, 0))
+    trainer = StylizationTrainer(recipe(style=plan, batch=2000), data, Fabric(accelerator="cpu"), silent)
+    assert trainer.draw_shares(1, seeded_generator(0, 1, 0)).eq(torch.tensor([0.0, 1.0, 0.0])).all()
+    shares = trainer.draw_shares(2, seeded_generator(0, 2, 0))
     torch.testing.assert_close(shares.sum(1), torch.ones(2000))
     own = (shares[:, 1] == 1).float().mean().item()
     weakened = ((shares[:, 1] > 0) & (shares[:, 1] < 1)).float().mean().item()
@@ -99,13 +99,13 @@ def test_shares_are_those_of_the_plan(data):
     assert (own, weakened, mixed) == pytest.approx((0.2, 0.3, 0.4), abs=0.04)
 
 
-def test_a_palette_apart_is_told_by_how_far(data):
-    step = StylizationTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
+def test_the_palette_loss_grows_with_the_distance_of_colours(data):
+    trainer = StylizationTrainer(recipe(), data, Fabric(accelerator="cpu"), silent)
     pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mine = torch.tensor([[0.0, 1.0, 0.0]]).expand(2, 3)
     logits = pictures.clamp(0.02, 0.98).logit()
-    assert step.palette(logits.flip(3), pictures, pictures, mine, seeded_generator(0, 1, 0)) < 1e-6
-    darker = step.palette(logits - 0.2, pictures, pictures, mine, seeded_generator(0, 1, 0))
+    assert trainer.palette_loss(logits.flip(3), pictures, pictures, mine, seeded_generator(0, 1, 0)) < 1e-6
+    darker = trainer.palette_loss(logits - 0.2, pictures, pictures, mine, seeded_generator(0, 1, 0))
     assert 0.05 < darker < 0.35
 
 

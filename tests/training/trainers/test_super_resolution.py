@@ -1,54 +1,20 @@
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from training.tiny import draw_pictures
+from training.tiny import super_resolution as recipe
 
 from daguerre import weights
 from daguerre.errors import RecipeError
 from daguerre.networks.vgg import VGG19
 from daguerre.training.loop import train
-from daguerre.training.recipe import Recipe, parse_recipe
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """Four small drawn pictures."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-    for i in range(4):
-        coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8))
-        coarse.resize((40, 36), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
-    return folder
-
-
-def recipe(**changes: object) -> Recipe:
-    table = {
-        "name": "tiny",
-        "step": "super_resolution",
-        "steps": 4,
-        "batch": 2,
-        "crop": 16,
-        "network": {"name": "CompactResNet", "arguments": {"scale": 2, "features": 4, "blocks": 1}},
-        "data": {"parts": ["."]},
-        "optimizer": {"lr": 1e-2},
-        "losses": {"l1": 1.0},
-        "validation": {"every": 2, "crop": 32},
-    }
-    return parse_recipe(table | changes)
-
-
-ADVERSARIAL = {
-    "step": "super_resolution",
-    "losses": {"l1": 1.0, "adversarial": 0.1},
-    "discriminator": {
-        "network": {"name": "UNetDiscriminatorSN", "arguments": {"features": 2}},
-        "optimizer": {"lr": 1e-3},
-    },
-    "degradation": {},
-}
+    return draw_pictures(tmp_path_factory.mktemp("data"))
 
 
 def table(run: Path) -> list[dict[str, str]]:

@@ -52,11 +52,11 @@ def test_a_short_training_undoes_some_of_the_fading(data, tmp_path):
 
 
 def examples(data, seed=0, **aging):
-    step = ToneCorrectionTrainer(recipe(aging=aging), data, Fabric(accelerator="cpu"), silent)
-    return step.make_batch(torch.Generator().manual_seed(seed))
+    trainer = ToneCorrectionTrainer(recipe(aging=aging), data, Fabric(accelerator="cpu"), silent)
+    return trainer.make_batch(torch.Generator().manual_seed(seed))
 
 
-def test_examples_depend_on_the_source_of_chance_alone(data):
+def test_examples_depend_on_their_generator_alone(data):
     first, again, other = (examples(data, seed) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -74,8 +74,8 @@ def test_pictures_as_small_as_the_copy_change_their_tones_alone(tmp_path):
         noise = np.random.default_rng(i).integers(0, 256, (64, 64, 3), dtype=np.uint8)
         Image.fromarray(noise).save(tmp_path / f"{i}.png")
     plan = recipe(network={"name": "ToneCurves", "arguments": {"side": 64, "features": 4}})
-    step = ToneCorrectionTrainer(plan, tmp_path, Fabric(accelerator="cpu"), silent)
-    made = step.make_batch(torch.Generator().manual_seed(0))
+    trainer = ToneCorrectionTrainer(plan, tmp_path, Fabric(accelerator="cpu"), silent)
+    made = trainer.make_batch(torch.Generator().manual_seed(0))
     assert torch.equal(made[:, 0], made[:, 1])
 
 

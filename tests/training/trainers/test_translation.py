@@ -1,10 +1,9 @@
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from training.tiny import check_resuming, draw_pictures
 
 from daguerre import weights
-from daguerre.errors import Cancelled, RecipeError
+from daguerre.errors import RecipeError
 from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
@@ -20,10 +19,7 @@ def data(tmp_path_factory):
     """Clean and old pictures, drawn, and two autoencoders."""
     folder = tmp_path_factory.mktemp("data")
     for part in ("new", "old"):
-        (folder / part).mkdir()
-        for i in range(4):
-            pixels = np.random.default_rng(i).integers(0, 255, (6, 6, 3), np.uint8)
-            Image.fromarray(pixels).resize((44, 40), Image.Resampling.BICUBIC).save(folder / part / f"{i}.png")
+        draw_pictures(folder / part, size=(44, 40))
     for name in ("old", "clean"):
         header = WeightsHeader(name=name, task="restore", network="CompactVAE", arguments=VAE["arguments"])
         write(folder / f"{name}.safetensors", CompactVAE(**VAE["arguments"]).state_dict(), header)
@@ -75,17 +71,7 @@ def test_an_encoder_is_enough_of_the_old_autoencoder(data, tmp_path):
 
 
 def test_a_resumed_run_with_a_discriminator_ends_with_the_same_bits(data, tmp_path):
-    plan, parts = recipe(data, **ADVERSARIAL), tmp_path / "parts"
-    straight = weights.load(str(train(plan, data, tmp_path / "whole"))).network.state_dict()
-
-    def stop(event):
-        if event.step == "training" and event.done == 1:
-            raise Cancelled("enough")
-
-    with pytest.raises(Cancelled):
-        train(plan, data, parts, progress=stop)
-    resumed = weights.load(str(train(plan, data, parts, resume=True))).network.state_dict()
-    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+    check_resuming(recipe(data, **ADVERSARIAL), data, tmp_path, stop=1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from torch import Tensor
+
 from daguerre.degradation.aging import paper_damage as paper
 from daguerre.degradation.aging import surface_damage as marks
 from daguerre.degradation.aging import texture, tone
@@ -185,42 +187,21 @@ def add_creases(p: Photograph) -> None:
 
 def tear_corners(p: Photograph) -> None:
     for _ in range(p.count(0.5, 2)):
-        p.add_damage(
-            "tear",
-            paper.torn_corner,
-            size=p.of_side(0.05, 0.2),
-            rim=p.pixels(1.5, 6),
-            paper=WHITE,
-            backing=choose_backing(p),
-        )
+        tear_away(p, "tear", paper.torn_corner, size=p.of_side(0.05, 0.2), rim=p.pixels(1.5, 6))
 
 
 def fray_edges(p: Photograph) -> None:
-    p.add_damage(
-        "tear",
-        paper.torn_edge,
-        depth=p.of_side(0.005, 0.03),
-        rim=p.pixels(0.7, 3),
-        paper=WHITE,
-        backing=choose_backing(p),
-    )
+    tear_away(p, "tear", paper.torn_edge, depth=p.of_side(0.005, 0.03), rim=p.pixels(0.7, 3))
 
 
 def add_holes(p: Photograph) -> None:
     for _ in range(p.count(0.5, 2.5)):
-        p.add_damage(
-            "hole",
-            paper.hole,
-            radius=p.of_side(0.008, 0.05),
-            rim=p.pixels(1, 3),
-            paper=WHITE,
-            backing=choose_backing(p),
-        )
+        tear_away(p, "hole", paper.hole, radius=p.of_side(0.008, 0.05), rim=p.pixels(1, 3))
 
 
-def choose_backing(p: Photograph) -> Colour:
-    """What the print lay on: the scanner's black or white lid, or grey card."""
-    return p.choose([BLACK, WHITE, GREY])
+def tear_away(p: Photograph, damage: str, change: Callable[..., tuple[Tensor, Tensor]], **size: float) -> None:
+    """Take paper away: its white core shows, and what the print lay on, a scanner's black or white lid or grey card."""
+    p.add_damage(damage, change, **size, paper=WHITE, backing=p.choose([BLACK, WHITE, GREY]))
 
 
 EVENTS: dict[str, Callable[[Photograph], None]] = {
