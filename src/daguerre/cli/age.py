@@ -72,7 +72,7 @@ def age(
             picture_of(old.clean, alpha, picture).save(clean, overwrite=result.overwrite)
         return {"kind": old.record["kind"], "damaged_percent": round(100 * float(old.mask.mean()), 2)}
 
-    return run_jobs(jobs, result, work, lambda said: f"{said['kind']}, {said['damaged_percent']} % damaged")
+    return run_jobs(jobs, result, work, lambda said: f"{said['kind']}, {said['damaged_percent']} % damaged", ageing)
 
 
 def picture_of(image: Tensor, alpha: Tensor | None, like: Picture) -> Picture:
