@@ -9,6 +9,7 @@ import pytest
 import pyvips
 from images.drawn import photo
 
+from daguerre.cli.standard import passing
 from daguerre.images import Picture
 
 
@@ -152,4 +153,13 @@ def test_a_picture_that_cannot_be_sent_is_a_failure_and_leaves_nothing(desk, red
     command = f"{sys.executable} -m daguerre upscale photo.png -o - --scale 2 {redirected}"
     done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()) == (1, [problem])
-    assert not list(desk.parent.glob("daguerre-*"))
+    assert not list(desk.parent.glob("daguerre-passing-*"))
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_uses_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left = tmp_path / "daguerre-passing-left"
+    left.mkdir()
+    (left / "standard input.png").touch()
+    first, second = passing(), passing()
+    assert sorted(tmp_path.iterdir()) == sorted((first, second))

@@ -12,12 +12,13 @@ from typing import Any
 from daguerre.cli.identity import identities, identity
 from daguerre.cli.jobs import Job, Output, plan_jobs
 from daguerre.cli.standard import deliver
-from daguerre.cli.streams import give_up, problem_in
+from daguerre.cli.streams import give_up, problem_in, show
 from daguerre.cli.terminal import complain, naming, say, shown_progress
-from daguerre.errors import Cancelled, OptionError, OutputExists, UnwritablePicture
+from daguerre.errors import Cancelled, DaguerreError, OptionError, OutputExists, UnwritablePicture
 from daguerre.images import check_target
 from daguerre.options import files_in
 from daguerre.progress import ProgressCallback
+from daguerre.signals import check_ended
 
 __all__ = ["Job", "Output", "attempt", "make_folder", "plan_jobs", "print_json", "refuse_shared", "run_jobs"]
 
@@ -131,6 +132,7 @@ def attempt(job: Job, output: Output, do: Callable[[], None]) -> bool:
     except Cancelled:
         raise
     except Exception as error:
+        check_ended()
         problem = problem_in(error).replace(str(job.source), job.origin).replace(str(job.target), job.destination)
         problem = problem if job.origin in problem else f"{job.origin}: {problem}"
         if output.json:
@@ -146,12 +148,11 @@ def print_json(said: dict[str, Any]) -> bool:
     What was saved is saved all the same, so the other pictures go on.
     """
     try:
-        print(json.dumps(said), flush=True)
+        show(json.dumps(said))
     except BrokenPipeError:
         give_up(sys.stdout)
-    except OSError as error:
-        give_up(sys.stdout)
-        complain(f"cannot write to standard output ({error.strerror})")
+    except DaguerreError as error:
+        complain(str(error))
         return False
     return True
 

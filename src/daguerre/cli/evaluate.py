@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from daguerre.cli.flags import choose
+from daguerre.cli.streams import show
 from daguerre.cli.terminal import Screen, complain, say, shown_progress
 from daguerre.degradation.aging import AgeOptions
 from daguerre.errors import OptionError
@@ -85,7 +86,7 @@ def start(report: Report, folders: Iterable[Path], **how: Any) -> ContactSheet |
 def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> int:
     """Print and write what was measured; gives the exit status."""
     if report.json:
-        print(as_json(evaluation))
+        show(as_json(evaluation))
     elif evaluation.scores:
         console = Screen(highlight=False)
         # Narrower, the columns of numbers would leave no room for names; a terminal may wrap the lines.

@@ -10,7 +10,7 @@ import tyro
 
 from daguerre.cli.batch import Job, Output, attempt, plan_jobs, print_json, run_jobs
 from daguerre.cli.flags import parse
-from daguerre.cli.streams import printable
+from daguerre.cli.streams import printable, show
 from daguerre.errors import OptionError
 from daguerre.images import SaveOptions, check_target
 from daguerre.progress import ProgressCallback
@@ -74,18 +74,16 @@ def plain(face: RefinedFace) -> dict[str, Any]:
 
 def list_faces(jobs: Sequence[Job], find: FaceDetector, output: Output) -> int:
     """Print the faces of all pictures; gives the exit status."""
-    status = 0
+    shown: list[bool] = []
 
     def show_one(job: Job) -> None:
-        nonlocal status
-        status |= not show(job, find, output)
+        shown.append(show_faces(job, find, output))
 
-    for job in jobs:
-        status |= not attempt(job, output, partial(show_one, job))
-    return int(status)
+    done = [attempt(job, output, partial(show_one, job)) for job in jobs]
+    return 0 if all(done) and all(shown) else 1
 
 
-def show(job: Job, find: FaceDetector, output: Output) -> bool:
+def show_faces(job: Job, find: FaceDetector, output: Output) -> bool:
     """Print the faces of a picture; gives False where they are lost, as `print_json` does."""
     if job.problem:
         raise job.problem
@@ -93,12 +91,12 @@ def show(job: Job, find: FaceDetector, output: Output) -> bool:
     if output.json:
         listed = [{"number": number, **asdict(face)} for number, face in enumerate(found, start=1)]
         return print_json({"input": job.said()["input"], "faces": listed})
-    print(f"# {printable(job.origin)}: {counted(len(found))}")
+    show(f"# {printable(job.origin)}: {counted(len(found))}")
     if found:
-        print(f"#{'left':>6} {'top':>7} {'width':>7} {'height':>7}")
+        show(f"#{'left':>6} {'top':>7} {'width':>7} {'height':>7}")
     for number, face in enumerate(found, start=1):
         box = f"{face.left:>7} {face.top:>7} {face.side:>7} {face.side:>7}"
-        print(f"{box}   # face {number}, score {face.score:.2f}")
+        show(f"{box}   # face {number}, score {face.score:.2f}")
     return True
 
 

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 
 from daguerre._version import __version__
-from daguerre.cli.streams import complain_plainly, give_up, open_streams, problem_in
+from daguerre.cli.streams import complain_plainly, give_up, open_streams, problem_in, show
 from daguerre.errors import Cancelled, DaguerreError
-from daguerre.progress import Ended, ending, stop_listening
+from daguerre.signals import Ended, ending, heard, stop_listening
 
 __all__ = ["main"]
 
@@ -86,24 +86,31 @@ def attempt(words: Sequence[str]) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt as stopped:
-        complain_plainly("stopped; nothing half-made was left behind")
-        return 128 + (stopped.signal if isinstance(stopped, Ended) else signal.SIGINT)
+        return stopped_by(stopped.signal if isinstance(stopped, Ended) else signal.SIGINT)
     except BrokenPipeError:
         # The reader of our output went away (`daguerre models | head`): nothing is wrong, nothing is left to say.
         give_up(sys.stdout)
         return 0
     except Exception as error:
+        if heard:  # the signal's exception came out of C code as another
+            return stopped_by(heard[0])
         complain_plainly(lost_output() or problem_in(error))
         return 128 + signal.SIGINT if isinstance(error, Cancelled) else 1
+
+
+def stopped_by(number: int) -> int:
+    """Say that a signal was heard; gives the exit status."""
+    complain_plainly("stopped; nothing half-made was left behind")
+    return 128 + number
 
 
 def dispatch(words: Sequence[str]) -> int:
     """Print the help, or call the module of the command asked for."""
     if not words or words[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        show(HELP.rstrip())
         return 0 if words else 2
     if words[0] == "--version":
-        print(f"daguerre {__version__}")
+        show(f"daguerre {__version__}")
         return 0
     if any("\0" in word for word in words):
         raise DaguerreError("no name or value can hold a zero byte")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from daguerre import weights
 from daguerre.cli.flags import choose
-from daguerre.cli.streams import printable
+from daguerre.cli.streams import printable, show
 from daguerre.cli.terminal import Screen, shown_progress
 from daguerre.errors import OptionError
 from daguerre.weights import ModelEntry
@@ -74,7 +74,7 @@ def fetch(
     for name in names:
         with shown_progress(1) as (progress,):
             path = weights.fetch(name, accept_licence=accept_licence, progress=progress)
-        print(f"{name} is at {printable(str(path))}")
+        show(f"{name} is at {printable(str(path))}")
     return 0
 
 
@@ -105,7 +105,7 @@ def import_weights(
         use = f"; use it with --model {path.stem}" if usable else ""
         if header.network == "StyleTransformer":
             use += ", and give it a style vector's file (.json) as --style, for it came without a style predictor"
-        print(f"{printable(path.stem)}: {header.network}, {header.task} x{header.scale}{use}")
+        show(f"{printable(path.stem)}: {header.network}, {header.task} x{header.scale}{use}")
     return 0
 
 
@@ -117,7 +117,7 @@ def verify(name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metav
     """
     found = weights.verify(name)
     for model, problem in found.items():
-        print(printable(f"{model}: {problem or 'sound'}"))
+        show(printable(f"{model}: {problem or 'sound'}"))
     return 1 if any(found.values()) else 0
 
 
@@ -126,7 +126,7 @@ def entry_as_dict(entry: ModelEntry) -> dict[str, object]:
 
 
 def print_json(value: object) -> None:
-    print(json.dumps(value, indent=2))
+    show(json.dumps(value, indent=2))
 
 
 CHOICES: dict[str, tuple[Callable[..., int], str]] = {

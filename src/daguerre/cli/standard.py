@@ -5,6 +5,7 @@ read here and there, not from front to back, and need not fit in memory.
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
@@ -12,20 +13,39 @@ import tempfile
 from pathlib import Path
 
 from daguerre.errors import OptionError, UnreadablePicture, UnwritablePicture
+from daguerre.files import hold
 from daguerre.images.formats import recognise
 
 __all__ = ["STANDARD", "check_output", "deliver", "passing", "receive"]
 
 STANDARD = Path("-")
 INPUT = "standard input"
-OUTPUT = "standard output"
+PASSING = "daguerre-passing-"  # how names of the folders begin
 
 
 def passing() -> Path:
-    """A folder for what passes through."""
-    folder = Path(tempfile.mkdtemp(prefix="daguerre-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    """A folder for what passes through; those that killed processes left are removed."""
+    sweep()
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PASSING))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        if sys.platform == "win32":
+            return folder
+        hold(os.open(folder, os.O_RDONLY))  # as long as this process lives
+        if folder.exists():  # and nobody swept it away before it was locked
+            return folder
+
+
+def sweep() -> None:
+    """Remove the folders of processes that live no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PASSING}*") if sys.platform != "win32" else ():
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+            try:
+                if hold(descriptor, wait=False):
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def receive() -> Path:

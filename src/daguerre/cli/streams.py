@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from daguerre.errors import DaguerreError
 
-__all__ = ["complain_plainly", "give_up", "open_streams", "printable", "problem_in"]
+__all__ = ["complain_plainly", "give_up", "open_streams", "printable", "problem_in", "show"]
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,22 @@ def give_up(stream: IO[Any]) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def show(text: str) -> None:
+    """Print on standard output.
+
+    Raises:
+        DaguerreError: it takes nothing, such as a full disk.
+        BrokenPipeError: nobody reads it any more.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up(sys.stdout)
+        raise DaguerreError(f"cannot write to standard output ({error.strerror})") from error
 
 
 def complain_plainly(problem: str) -> None:

@@ -19,7 +19,8 @@ from daguerre.images import SaveOptions, check_target
 from daguerre.images.animation import check_film, write_film
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.options import option
-from daguerre.progress import ProgressCallback, interruptible
+from daguerre.progress import ProgressCallback
+from daguerre.signals import interruptible
 from daguerre.tasks.stylization.classification import check_labels, guess_labels
 from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
 from daguerre.tasks.stylization.stylizer import Stylized, StylizeOptions, Stylizer

@@ -23,7 +23,8 @@ from torch import Tensor
 from daguerre.devices import choose_device
 from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
 from daguerre.files import part
-from daguerre.progress import END, INTERRUPT, Progress, ProgressCallback, interruptible, silent
+from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.signals import END, INTERRUPT, interruptible
 from daguerre.training.logger import CSVLogger, write_image
 from daguerre.training.prefetch import seeded_generator
 from daguerre.training.recipe import Recipe, parse_recipe

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from daguerre.progress import END, INTERRUPT, Ended, ending, interruptible, stop_listening
+from daguerre.signals import END, INTERRUPT, Ended, Undisturbed, check_ended, ending, interruptible, stop_listening
 
 
 def test_the_first_ctrl_c_asks_and_the_second_stops():
@@ -105,3 +105,35 @@ def test_whoever_no_longer_listens_is_not_disturbed():
         signal.raise_signal(number)
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+def test_an_end_that_became_another_exception_is_still_known():
+    with ending():
+        check_ended()
+        with pytest.raises(Ended):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Ended):
+            check_ended()
+    with ending():
+        check_ended()
+
+
+@pytest.mark.parametrize("number", [*INTERRUPT, *END])
+def test_signals_wait_and_are_heard_afterwards(number):
+    signals, done = Undisturbed(), []
+    with pytest.raises(Ended) as caught, ending():  # noqa: PT012 - what comes before must not raise
+        signals.begin()
+        signals.begin()
+        signal.raise_signal(number)
+        done.append("made")
+        signals.end()
+        done.append("never")
+    assert caught.value.signal == number
+    assert done == ["made"]
+
+
+def test_a_system_s_own_way_is_not_put_off():
+    signals = Undisturbed()
+    signals.begin()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    signals.end()
