@@ -14,7 +14,7 @@ import daguerre
 SOURCE = Path(daguerre.__file__).parent
 TESTS = Path(__file__).parent
 FLOORS = [
-    ["_lazy", "_version", "errors"],
+    ["_lazy", "_version", "errors", "signals"],
     ["progress", "options", "files"],
     ["config", "devices"],
     ["tiling"],

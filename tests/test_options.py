@@ -1,10 +1,11 @@
 import math
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import pytest
 
 from daguerre.errors import OptionError
-from daguerre.options import changed, check_range, nearest, option
+from daguerre.options import changed, check_range, files_in, nearest, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,9 @@ def test_values_in_range_pass(value):
     check_range("minutes", value, 1, 2)
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.5, "0.5"), (3, "3"), (math.nan, "nan"), (math.inf, "inf")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.5, "0.5"), (3, "3"), (math.nan, "nan"), (math.inf, "inf"), (10**400, str(10**400))]
+)
 def test_values_out_of_range_are_refused_with_the_range(value, shown):
     with pytest.raises(OptionError, match=f"^minutes is {shown}; it must lie between 1 and 2$"):
         check_range("minutes", value, 1, 2)
@@ -44,6 +47,11 @@ def test_a_range_without_an_end_is_told_by_its_beginning():
     check_range("page", 7, 1, math.inf)
     with pytest.raises(OptionError, match=r"page is 0; it must be at least 1$"):
         check_range("page", 0, 1, math.inf)
+
+
+def test_a_text_that_may_name_a_file_counts_among_the_files():
+    assert files_in(TeaOptions(pot="brown")) == {Path("brown")}
+    assert files_in(TeaOptions()) == set()
 
 
 def test_a_wrong_word_is_answered_with_the_nearest_or_with_all():

@@ -15,6 +15,8 @@ __all__ = ["build", "read_table"]
 
 T = TypeVar("T")
 
+LARGEST = 2**63  # as TOML has it
+
 
 def read_table(path: Path) -> dict[str, Any]:
     """Read a TOML file.
@@ -58,6 +60,10 @@ def build(kind: type[T], table: dict[str, Any], where: str) -> T:
 def convert(kind: Any, value: Any, where: str) -> Any:
     """Check that `value` has the type `kind` and turn lists into tuples and tables into dataclasses."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise RecipeError(f"{where} is a number with more digits than anything here has")
+    if isinstance(value, str) and "\0" in value:
+        raise RecipeError(f"{where} is {value!r}; a zero byte has no place in a text")
     if origin in (Union, types.UnionType):  # only `something | None` occurs
         return None if value is None else convert(arguments[0], value, where)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
@@ -77,7 +83,7 @@ def convert(kind: Any, value: Any, where: str) -> Any:
         return Path(value)
     if kind is Any or (isinstance(kind, type) and type(value) is kind):
         return value
-    raise RecipeError(f"{where} is {value!r}; it must be {describe(kind)}")
+    raise RecipeError(f"{where} is {value!r:.200}; it must be {describe(kind)}")
 
 
 def describe(kind: Any) -> str:

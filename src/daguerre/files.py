@@ -13,11 +13,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from daguerre.errors import OutputExists, UnwritablePicture
+from daguerre.signals import Undisturbed
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["check_free", "check_name", "check_regular", "open_regular", "part", "read_small", "same_file", "whole"]
+__all__ = [
+    "check_free",
+    "check_name",
+    "check_regular",
+    "hold",
+    "open_regular",
+    "part",
+    "read_small",
+    "same_file",
+    "whole",
+]
 
 PART = re.compile(r"\.[0-9a-f]{16}\.daguerre-part(\.[^.]*)?")
 """Names of files that are being written."""
@@ -126,21 +137,28 @@ def part(path: Path, *, overwrite: bool) -> Iterator[Path]:
         OSError: the system refuses.
     """
     sweep(path.parent.absolute())
-    name, lock = begin(path)
+    signals = Undisturbed()
+    signals.begin()
     try:
-        yield name
-        flush(name)
-        if not overwrite and path.exists():
-            raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
-        if sys.platform == "win32":
-            os.close(lock)  # an open file cannot be renamed there
-            lock = -1
-        name.replace(path)
-        flush(path.parent)
+        name, lock = begin(path)
+        try:
+            signals.end()
+            yield name
+            flush(name)
+            if not overwrite and path.exists():
+                raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
+            if sys.platform == "win32":
+                os.close(lock)  # an open file cannot be renamed there
+                lock = -1
+            name.replace(path)
+            flush(path.parent)
+        finally:
+            signals.begin()
+            if lock >= 0:
+                os.close(lock)
+            name.unlink(missing_ok=True)
     finally:
-        if lock >= 0:
-            os.close(lock)
-        name.unlink(missing_ok=True)
+        signals.end()
 
 
 def begin(path: Path) -> tuple[Path, int]:

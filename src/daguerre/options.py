@@ -42,7 +42,8 @@ def check_range(name: str, value: float | None, low: float, high: float) -> None
     """
     if value is not None and not low <= value <= high:
         wanted = f"be at least {low:g}" if high == math.inf else f"lie between {low:g} and {high:g}"
-        raise OptionError(f"{name} is {value:g}; it must {wanted}")
+        said = f"{value:g}" if isinstance(value, float) else str(value)  # an endless whole number is no float
+        raise OptionError(f"{name} is {said}; it must {wanted}")
 
 
 def check_span(name: str, span: tuple[float, float], low: float, high: float) -> None:
@@ -85,8 +86,10 @@ def with_paths(options: T, change: Callable[[Path], Path]) -> T:
 
 
 def files_in(options: Any) -> set[Path]:
-    """The files that options name."""
-    found: set[Path] = set()
+    """The files that options name; of a text that may name one it is not asked whether it does."""
+    found = {
+        Path(text) for entry in fields(options) if entry.metadata.get("file") and (text := getattr(options, entry.name))
+    }
 
     def note(path: Path) -> Path:
         found.add(path)

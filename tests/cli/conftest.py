@@ -1,3 +1,4 @@
+import io
 from dataclasses import dataclass
 
 import pytest
@@ -32,3 +33,13 @@ def run(desk, capsys, monkeypatch):
         return Ran(status, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def piped(monkeypatch):
+    """Let standard input be some bytes."""
+
+    def piped(content):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    return piped

@@ -81,7 +81,6 @@ def test_faces_that_change_too_much_are_named(faces):
     ("words", "problem"),
     [
         (("photo.jpg", "--only", "2"), "--only names face 2, but there are 1"),
-        (("photo.jpg", "photo.jpg/..", "--only", "1"), "photo.jpg"),
         (("photo.jpg", "--boxes", "none.txt"), "cannot read the boxes in none.txt"),
         (("photo.jpg", "--only", "x"), "only is 'x'"),
         (("photo.jpg", "--model", "nobody"), "nobody"),
@@ -92,6 +91,18 @@ def test_what_cannot_be_done_is_one_line(faces, words, problem):
     assert ran.status == 1
     assert len(ran.lines) == 1
     assert problem in ran.err
+
+
+def test_a_list_can_be_of_standard_input(faces, piped):
+    piped(Path("photo.jpg").read_bytes())
+    assert faces("-", "--list").out.startswith("# standard input: 1 face\n")
+
+
+def test_a_name_in_a_list_stays_in_its_line(faces):
+    shutil.copy("photo.jpg", "a\n0 0 50 50.jpg")
+    lines = faces("a\n0 0 50 50.jpg", "--list").out.splitlines()
+    assert lines[0] == r"# a\n0 0 50 50.jpg: 1 face"
+    assert len(lines) == 3
 
 
 def test_numbers_of_faces_fit_one_picture(faces):

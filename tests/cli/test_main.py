@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -93,7 +94,38 @@ def test_ctrl_c_is_no_traceback(run, command):
     assert (ran.status, ran.err) == (130, "daguerre: stopped; nothing half-made was left behind\n")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["models", "list", "--json"]])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_to_end_is_heard_as_ctrl_c_is(run, command, number, status):
+    command(lambda words: signal.raise_signal(number))
+    ran = run("upscale")
+    assert (ran.status, ran.err) == (status, "daguerre: stopped; nothing half-made was left behind\n")
+
+
+def test_what_was_not_foreseen_is_one_line_and_shows_where_only_when_asked(run, command, caplog):
+    def stumble(words):
+        raise ZeroDivisionError("division by zero")
+
+    command(stumble)
+    line = "daguerre: unforeseen: ZeroDivisionError: division by zero; --debug shows where; please report it"
+    assert (run("upscale").status, run("upscale").lines) == (1, [line])
+    assert caplog.text == ""
+    assert run("upscale", "--debug").lines == [line]
+    assert "in stumble" in caplog.text
+
+
+def test_memory_that_is_lacking_is_told(run, command):
+    def grow(words):
+        raise MemoryError
+
+    command(grow)
+    assert run("upscale").lines[0].startswith("daguerre: there is not enough memory for this")
+
+
+def test_a_zero_byte_is_no_part_of_a_name(run):
+    assert run("upscale", "a\0.png").lines == ["daguerre: no name or value can hold a zero byte"]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["models"], ["models", "list", "--json"]])
 def test_a_reader_that_goes_away_is_no_error(desk, words):
     read, write = os.pipe()
     os.close(read)

@@ -181,6 +181,10 @@ def test_a_flag_that_two_steps_have_needs_the_name_of_one(chain, darken):
         (("photo.png", "--steps", "upscail,stylize"), "no step is called 'upscail'; did you mean 'upscale'?"),
         (("photo.png", "--steps", "upscale,"), "no step is called ''; known: faces, restore, stylize, upscale"),
         (("photo.png", "--steps", "upscale,upscale"), "--steps names upscale twice; a file for --recipe can do that"),
+        (
+            ("photo.png", "--steps", "upscale", "--stylize.steps", "9"),
+            "--stylize.steps is for stylize, which",
+        ),
         (("photo.png", "--steps", "upscale,stylize"), "name at least one picture whose style to take"),
         (("photo.png", *BOTH, "--style", "none.png"), "there is no file none.png"),
         (("photo.png", *BOTH, "--width", "90"), "--scale and --width cannot both decide the size"),
@@ -188,7 +192,7 @@ def test_a_flag_that_two_steps_have_needs_the_name_of_one(chain, darken):
         (("photo.png", "--steps", "upscale", "--width", "17000", "-o", "a.webp"), "has at most 16,383 pixels a side"),
         (("photo.png", "--recipe", "none.toml"), "cannot read the recipe 'none.toml': No such file"),
         (("photo.png", *BOTH, "--stages", "painting.png"), "cannot make the folder painting.png (File exists)"),
-        (("photo.png", *BOTH, "--write-recipe", "painting.png"), "painting.png exists already"),
+        (("photo.png", *BOTH, "--write-recipe", "painting.png"), "painting.png is read, or written for something else"),
         (("photo.png", *BOTH, "-o", "photo.png"), "photo.png is the original itself"),
     ],
 )

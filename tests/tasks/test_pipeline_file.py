@@ -67,6 +67,13 @@ def test_names_of_models_are_no_paths(write, name):
         ('[[step]]\ntask = "stylize"\nstyle = "a.jpg"', "style is 'a.jpg'; it must be a list of any number of values"),
         ('[[step]]\ntask = "stylize"\nstyle = [3]', "style is 3; it must be a path"),
         ("[[step]", "cannot read the recipe"),
+        ("a = " + 5000 * "[", "it is nested too deeply"),
+        ("a = " + 5000 * "{x = ", "it is nested too deeply"),
+        ('[[step]]\ntask = "upscale"\nwidth = ' + 4000 * "9", "step.width is a number with more digits than"),
+        ('[[step]]\ntask = "upscale"\nwidth = ' + 5000 * "9", "cannot read the recipe"),
+        ('[[step]]\ntask = "upscale"\nscale = ' + 400 * "9", "step.scale is a number with more digits than"),
+        ('[[step]]\ntask = "stylize"\nstyle = ["a\\u0000.jpg"]', "a zero byte has no place in a text"),
+        ('[[step]]\ntask = "upscale"\nmodel = "a\\u0000.pth"', "a zero byte has no place in a text"),
     ],
 )
 def test_what_cannot_be_followed_is_named(write, text, complaint):
@@ -113,3 +120,15 @@ def test_a_recipe_that_is_there_stays_unless_asked(tmp_path):
 def test_a_recipe_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(UnwritablePicture, match=r"there is no folder .*nowhere to write a\.toml in"):
         write_steps([UpscaleOptions()], tmp_path / "nowhere" / "a.toml")
+
+
+def test_a_name_that_is_no_text_cannot_stand_in_a_recipe(tmp_path):
+    with pytest.raises(UnwritablePicture, match=r"a name in .*a\.toml would not be UTF-8, as recipes are; rename"):
+        write_steps([StylizeOptions(style=(Path("wave\udcff.jpg"),))], tmp_path / "a.toml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_name_that_is_text_comes_back(tmp_path):
+    names = tuple(Path(f"/wave{character}.jpg") for character in ("\n", "\x1b", "\x7f", '"', "\\", "\u2028", "😀"))
+    path = write_steps([StylizeOptions(style=names)], tmp_path / "a.toml")
+    assert read_steps(path)[0].style == names

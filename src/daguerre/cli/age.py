@@ -62,7 +62,7 @@ def age(
             old.clean.save(clean, overwrite=result.overwrite)
         return {"kind": old.story["kind"], "damaged_percent": round(100 * old.damaged, 2)}
 
-    return run_jobs(jobs, result, work, lambda said: f"{said['kind']}, {said['damaged_percent']} % damaged")
+    return run_jobs(jobs, result, work, lambda said: f"{said['kind']}, {said['damaged_percent']} % damaged", ageing)
 
 
 def run(words: Sequence[str]) -> int:

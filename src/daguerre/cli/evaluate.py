@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from daguerre.cli.flags import choose
-from daguerre.cli.terminal import errors, shown_progress
+from daguerre.cli.streams import show
+from daguerre.cli.terminal import Screen, complain, say, shown_progress
 from daguerre.degradation.aging import AgeOptions
 from daguerre.errors import OptionError
 from daguerre.evaluation.comparison import Evaluation
@@ -87,24 +86,22 @@ def start(report: Report, folders: Iterable[Path], **how: Any) -> ContactSheet |
 def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> int:
     """Print and write what was measured; gives the exit status."""
     if report.json:
-        print(as_json(evaluation))
+        show(as_json(evaluation))
     elif evaluation.scores:
-        console = Console(highlight=False)
+        console = Screen(highlight=False)
         # Narrower, the columns of numbers would leave no room for names; a terminal may wrap the lines.
-        Console(highlight=False, width=max(console.width, WIDTH)).print(*as_tables(evaluation), sep="")
+        Screen(highlight=False, width=max(console.width, WIDTH)).print(*as_tables(evaluation), sep="")
         for sentence in evaluation.protocol:
             console.print(sentence, markup=False)
     for name, problem in evaluation.failures.items():
         told = problem if name in problem else f"{name}: {problem}"
-        errors.print(f"daguerre: {told}", style="red", markup=False)
+        complain(told)
     if report.csv:
         write_csv(evaluation, report.csv)
     if sheet and report.sheet:
         sheet.save(report.sheet)
         if sheet.left_out:
-            errors.print(
-                f"{report.sheet} shows {report.rows} pictures and leaves out {sheet.left_out}; --rows shows more"
-            )
+            say(f"{report.sheet} shows {report.rows} pictures and leaves out {sheet.left_out}; --rows shows more")
     return 1 if evaluation.failures else 0
 
 

@@ -1,17 +1,17 @@
 """`daguerre faces`: find faces and refine them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.batch import Job, Output, plan_jobs, run_jobs
+from daguerre.cli.batch import Job, Output, attempt, plan_jobs, print_json, run_jobs
 from daguerre.cli.flags import parse
-from daguerre.cli.terminal import errors, naming
-from daguerre.errors import DaguerreError, OptionError
+from daguerre.cli.streams import printable, show
+from daguerre.errors import OptionError
 from daguerre.images import SaveOptions, check_target
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.faces.detection import FaceDetector
@@ -54,7 +54,7 @@ def faces(
         if refining.only or refining.skip or result.output:
             raise OptionError("--list only lists the faces it finds; leave out --only, --skip and --output")
         find = refining.finding()
-        return max(show(job, find, result) for job in jobs)
+        return list_faces(jobs, find, result)
     refiner = FaceRefiner(refining)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
@@ -72,27 +72,32 @@ def plain(face: RefinedFace) -> dict[str, Any]:
     return {"number": face.number, **asdict(face.face), "change_percent": face.change, "fate": face.fate}
 
 
-def show(job: Job, find: FaceDetector, output: Output) -> int:
-    """Print the faces of a picture; exit status 1 if it cannot be read."""
-    try:
-        with naming(job.source):
-            found = find(output.open(job.source))
-    except DaguerreError as error:
-        if output.json:
-            print(json.dumps({"input": str(job.source), "error": str(error)}))
-        errors.print(f"daguerre: {error}", style="red", markup=False)
-        return 1
+def list_faces(jobs: Sequence[Job], find: FaceDetector, output: Output) -> int:
+    """Print the faces of all pictures; gives the exit status."""
+    shown: list[bool] = []
+
+    def show_one(job: Job) -> None:
+        shown.append(show_faces(job, find, output))
+
+    done = [attempt(job, output, partial(show_one, job)) for job in jobs]
+    return 0 if all(done) and all(shown) else 1
+
+
+def show_faces(job: Job, find: FaceDetector, output: Output) -> bool:
+    """Print the faces of a picture; gives False where they are lost, as `print_json` does."""
+    if job.problem:
+        raise job.problem
+    found = find(output.open(job.source))
     if output.json:
         listed = [{"number": number, **asdict(face)} for number, face in enumerate(found, start=1)]
-        print(json.dumps({"input": str(job.source), "faces": listed}))
-        return 0
-    print(f"# {job.source}: {counted(len(found))}")
+        return print_json({"input": job.said()["input"], "faces": listed})
+    show(f"# {printable(job.origin)}: {counted(len(found))}")
     if found:
-        print(f"#{'left':>6} {'top':>7} {'width':>7} {'height':>7}")
+        show(f"#{'left':>6} {'top':>7} {'width':>7} {'height':>7}")
     for number, face in enumerate(found, start=1):
         box = f"{face.left:>7} {face.top:>7} {face.side:>7} {face.side:>7}"
-        print(f"{box}   # face {number}, score {face.score:.2f}")
-    return 0
+        show(f"{box}   # face {number}, score {face.score:.2f}")
+    return True
 
 
 def counted(count: int) -> str:

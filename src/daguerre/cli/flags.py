@@ -1,20 +1,23 @@
 """Flags and help, made from options dataclasses."""
 
+import contextlib
 import dataclasses
 import functools
 import inspect
+import io
 import shutil
 import sys
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
+from daguerre.cli.streams import printable
 from daguerre.options import nearest
 
 __all__ = ["choose", "flags", "flags_of_several", "parse"]
@@ -143,8 +146,8 @@ def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapp
     """
 
     @functools.wraps(command)
-    def called(*args: Any, **kwargs: Any) -> T:
-        return command(*args, **kwargs)
+    def called(*args: Any, **kwargs: Any) -> Callable[[], T]:
+        return functools.partial(command, *args, **kwargs)
 
     hints = typing.get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)
@@ -165,18 +168,34 @@ def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapp
     del called.__wrapped__
     if {"-h", "--help"} & set(words):
         print(description(command), end="\n\n")
-    return tyro.cli(
-        called,
-        prog=f"daguerre {name}",
-        description="",
-        args=list(words),
-        config=(
-            tyro.conf.AvoidSubcommands,
-            tyro.conf.SuppressFixed,
-            tyro.conf.HelptextFromCommentsOff,
-            tyro.conf.DisallowNone,
-        ),
-    )
+    with harmless(words):
+        understood = tyro.cli(
+            called,
+            prog=f"daguerre {name}",
+            description="",
+            args=list(words),
+            config=(
+                tyro.conf.AvoidSubcommands,
+                tyro.conf.SuppressFixed,
+                tyro.conf.HelptextFromCommentsOff,
+                tyro.conf.DisallowNone,
+            ),
+        )
+    return understood()
+
+
+@contextlib.contextmanager
+def harmless(words: Sequence[str]) -> Iterator[None]:
+    """Spell out characters that would steer the terminal, such as a name can hold, where tyro repeats words."""
+    if not any(printable(word) != word for word in words):
+        yield
+        return
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            yield
+    finally:
+        print("".join(f"{printable(line)}\n" for line in told.getvalue().splitlines()), end="", file=sys.stderr)
 
 
 def description(command: Callable[..., object]) -> str:

@@ -1,19 +1,23 @@
 """The command `daguerre`: finds the command asked for and turns what goes wrong into one line and an exit status.
 
-Exit status: 0 all went well; 1 something failed, and a line says what; 2 the command was not understood; 130 stopped.
-A command's module is imported when it is called, so that `daguerre --help` answers at once.
+Exit status: 0 all went well; 1 something failed, and a line says what; 2 the command was not understood; 130 stopped
+by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. A command's module is imported when it is called, so that `daguerre --help`
+answers at once.
 """
 
 import difflib
 import importlib
 import logging
 import os
+import shutil
+import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from daguerre._version import __version__
+from daguerre.cli.streams import complain_plainly, give_up, open_streams, problem_in, show
 from daguerre.errors import Cancelled, DaguerreError
+from daguerre.signals import Ended, ending, heard, stop_listening
 
 __all__ = ["main"]
 
@@ -48,48 +52,120 @@ examples:
   daguerre run old.jpg --steps restore,upscale --scale 2
 
 `daguerre COMMAND --help` explains a command, `daguerre --version` tells which
-version this is.
+version this is. With --debug, any command that fails shows where it did.
 """
 
 
+NARROWEST = 40
+"""Columns for which help is made at least; a narrower terminal breaks the lines. In one column rich would never end."""
+
+LEAST_MEMORY = 700 << 20
+"""Address space without which libraries end the program while they are loaded, where nobody can catch it; measured."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status."""
-    # Large pictures are unpacked into temporary files, and /tmp is memory on many systems.
-    if "TMPDIR" not in os.environ and os.access("/var/tmp", os.W_OK):
-        os.environ["TMPDIR"] = "/var/tmp"
+    """Run one command and return its exit status.
+
+    Args:
+        arguments: the words after `daguerre`; unless given, those that the program was started with.
+    """
+    open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(format="daguerre: %(message)s", level=logging.WARNING)
+    logging.getLogger("daguerre").setLevel(logging.DEBUG if "--debug" in words else logging.WARNING)
+    with ending():
+        status = attempt([word for word in words if word != "--debug"])
+    if arguments is None:
+        stop_listening()  # all is done or given up, and what Python tidies at its end is not to be disturbed
+    return status
+
+
+def attempt(words: Sequence[str]) -> int:
+    """Run one command; what goes wrong is told in a line."""
     try:
         status = dispatch(words)
         sys.stdout.flush()
         return status
-    except DaguerreError as error:
-        print(f"daguerre: {error}", file=sys.stderr)
-        return 130 if isinstance(error, Cancelled) else 1
-    except KeyboardInterrupt:
-        print("daguerre: stopped; nothing half-made was left behind", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stopped:
+        return stopped_by(stopped.signal if isinstance(stopped, Ended) else signal.SIGINT)
     except BrokenPipeError:
         # The reader of our output went away (`daguerre models | head`): nothing is wrong, nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         return 0
+    except Exception as error:
+        if heard:  # the signal's exception came out of C code as another
+            return stopped_by(heard[0])
+        complain_plainly(lost_output() or problem_in(error))
+        return 128 + signal.SIGINT if isinstance(error, Cancelled) else 1
+
+
+def stopped_by(number: int) -> int:
+    """Say that a signal was heard; gives the exit status."""
+    complain_plainly("stopped; nothing half-made was left behind")
+    return 128 + number
 
 
 def dispatch(words: Sequence[str]) -> int:
     """Print the help, or call the module of the command asked for."""
     if not words or words[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        show(HELP.rstrip())
         return 0 if words else 2
     if words[0] == "--version":
-        print(f"daguerre {__version__}")
+        show(f"daguerre {__version__}")
         return 0
+    if any("\0" in word for word in words):
+        raise DaguerreError("no name or value can hold a zero byte")
     if words[0] in COMMANDS:
+        prepare()
         return int(importlib.import_module(f"daguerre.cli.{words[0]}").run(words[1:]))
     close = difflib.get_close_matches(words[0], COMMANDS, n=1)
-    meant = close[0] if close else f"upscale {words[0]}" if Path(words[0]).exists() else None
+    meant = close[0] if close else f"upscale {words[0]}" if os.path.exists(words[0]) else None
     hint = f"; did you mean `daguerre {meant}`?" if meant else "; `daguerre --help` lists the commands"
-    print(f"daguerre: no command {words[0]!r}{hint}", file=sys.stderr)
+    complain_plainly(f"no command {words[0]!r}{hint}")
     return 2
+
+
+def lost_output() -> str:
+    """What to tell if standard output takes nothing; empty if it does."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        give_up(sys.stdout)
+        return f"cannot write to standard output ({error.strerror})"
+    return ""
+
+
+def prepare() -> None:
+    """Settle what all commands need: where temporary files go, how wide help is, and how warnings are shown.
+
+    Raises:
+        DaguerreError: the environment names a folder for temporary files that cannot be used, or the memory that may be
+            used is less than what the libraries take.
+    """
+    if (allowed := memory_allowed()) < LEAST_MEMORY:
+        told = f"only {allowed >> 20} MiB of memory may be used (`ulimit -v`), but {LEAST_MEMORY >> 20} are needed"
+        raise DaguerreError(f"{told}, more for large pictures; allow more")
+    from daguerre.cli.terminal import Lines
+
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
+    logging.basicConfig(handlers=[Lines()], level=logging.WARNING)
+    logging.getLogger("pyvips").setLevel(logging.ERROR)  # what it warns of, our own errors explain
+    # Large pictures are unpacked into temporary files, and /tmp is memory on many systems.
+    folder = os.environ.get("TMPDIR")
+    if folder is None and os.access("/var/tmp", os.W_OK):
+        os.environ["TMPDIR"] = "/var/tmp"
+    elif folder and not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
+        raise DaguerreError(f"TMPDIR is {folder}, no folder that can be written to; set it to one for temporary files")
+
+
+def memory_allowed() -> int:
+    """Bytes of address space that this process may use."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return sys.maxsize
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
 if __name__ == "__main__":

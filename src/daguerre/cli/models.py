@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.text import Text
 
 from daguerre import weights
 from daguerre.cli.flags import choose
-from daguerre.cli.terminal import shown_progress
+from daguerre.cli.streams import printable, show
+from daguerre.cli.terminal import Screen, shown_progress
 from daguerre.errors import OptionError
 from daguerre.weights import ModelEntry
 from daguerre.weights.checkpoint import read_header
@@ -32,18 +32,18 @@ def show_all(*, json: bool = False) -> int:
     if json:
         print_json([entry_as_dict(entry) for entry in entries])
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     for entry in entries:
         size = f"{entry.bytes / 2**20:.1f} MiB" if entry.bytes else ""
         here = "ready" if entry.installed else "to fetch"
         columns = f" {entry.task} x{entry.scale:<4}{size:<10}{here:<10}{entry.licence}"
-        console.print(Text.assemble((f"{entry.name:<24}", "bold"), columns))
+        console.print(Text.assemble((printable(f"{entry.name:<24}"), "bold"), printable(columns)))
         about = ", ".join(f"{name} {value:g}" for name, value in entry.scores.items())
         unverified = (
             "" if entry.installed or entry.pinned else "not verified when fetched: no whole SHA-256 is published"
         )
         for line in filter(None, (entry.note, unverified, about)):
-            console.print(f"    {line}", markup=False)
+            console.print(f"    {printable(line)}", markup=False)
     return 0
 
 
@@ -74,7 +74,7 @@ def fetch(
     for name in names:
         with shown_progress(1) as (progress,):
             path = weights.fetch(name, accept_licence=accept_licence, progress=progress)
-        print(f"{name} is at {path}")
+        show(f"{name} is at {printable(str(path))}")
     return 0
 
 
@@ -110,7 +110,7 @@ def import_weights(
         use = f"; use it with --model {path.stem}" if usable else ""
         if header.network == "StyleTransformer":
             use += ", and give it a style vector's file (.json) as --style, for it came without a style predictor"
-        print(f"{path.stem}: {header.network}, {header.task} x{header.scale}{use}")
+        show(f"{printable(path.stem)}: {header.network}, {header.task} x{header.scale}{use}")
     return 0
 
 
@@ -129,7 +129,7 @@ def verify(name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metav
     """
     found = weights.verify(name)
     for model, problem in found.items():
-        print(f"{model}: {problem or 'sound'}")
+        show(printable(f"{model}: {problem or 'sound'}"))
     return 1 if any(found.values()) else 0
 
 
@@ -138,7 +138,7 @@ def entry_as_dict(entry: ModelEntry) -> dict[str, object]:
 
 
 def print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    show(json.dumps(value, indent=2))
 
 
 CHOICES: dict[str, tuple[Callable[..., int], str]] = {

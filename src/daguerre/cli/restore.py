@@ -102,7 +102,7 @@ def restore(
 
 def stage_files(job: Job, folder: Path) -> dict[str, Path]:
     """Where the photograph is written as it is after each stage, by the stage's name: `FOLDER/old-2-damage.png`."""
-    names = {name: f"{job.source.stem}-{number}-{name.replace(' ', '-')}.png" for number, name in enumerate(STAGES, 1)}
+    names = {name: f"{job.inside.stem}-{number}-{name.replace(' ', '-')}.png" for number, name in enumerate(STAGES, 1)}
     return {name: folder / job.inside.parent / file for name, file in names.items()}
 
 

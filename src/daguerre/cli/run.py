@@ -10,7 +10,7 @@ import tyro
 from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.faces import counted
 from daguerre.cli.flags import flags_of_several, parse
-from daguerre.cli.terminal import errors
+from daguerre.cli.terminal import say
 from daguerre.devices import Precision
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
@@ -84,18 +84,23 @@ def chain(
     steps = [chosen[name] for name in names_in(plan.steps)] if plan.steps else read_steps(plan.recipe or Path())
     steps = [told(options, precision=plan.precision) for options in steps]
     pipeline = Pipeline(*(told(options, device=plan.device) for options in steps))
-    if plan.write_recipe:
-        write_steps(steps, plan.write_recipe, overwrite=result.overwrite)
-        if not result.quiet:
-            errors.print(f"{plan.write_recipe}  the steps and their options", markup=False)
-        if not pictures:
-            return 0
-    jobs = plan_jobs(pictures, result, "-" + (plan.recipe.stem if plan.recipe else "-".join(names_in(plan.steps))))
+    name = "-" + (plan.recipe.stem if plan.recipe else "-".join(names_in(plan.steps)))
+    jobs = plan_jobs(pictures, result, name) if pictures or not plan.write_recipe else []
     files = plan_stages(jobs, plan.stages, [options.task for options in steps])
     for options in steps:
         if isinstance(options, RestoreOptions) and options.given_mask and len(jobs) > 1:
             raise OptionError(f"the mask {options.scratches} fits one picture, but there are {len(jobs)}")
-    refuse_shared([path for stages in files.values() for path in stages], jobs, plan, *steps)
+    written = [path for stages in files.values() for path in stages] + [*filter(None, [plan.write_recipe])]
+    read = [*steps, *filter(None, [plan.recipe])]
+    refuse_shared(written, jobs, *read)
+    if plan.write_recipe:
+        write_steps(steps, plan.write_recipe, overwrite=result.overwrite)
+        if not result.quiet:
+            say(f"{plan.write_recipe}  the steps and their options")
+        if not jobs:
+            return 0
+    if plan.stages:
+        make_folder(plan.stages)
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         original = result.open(job.source)
@@ -117,7 +122,7 @@ def chain(
             "steps": [{"task": record.task, "measured": dict(record.measured)} for record in made.records],
         }
 
-    return run_jobs(jobs, result, work, describe, *steps)
+    return run_jobs(jobs, result, work, describe, *read)
 
 
 def told(options: TaskOptions, **changes: object) -> TaskOptions:
@@ -127,17 +132,12 @@ def told(options: TaskOptions, **changes: object) -> TaskOptions:
 
 
 def plan_stages(jobs: Sequence[Job], folder: Path | None, tasks: Sequence[str]) -> dict[Job, list[Path]]:
-    """Where the picture is written after each step but the last: `FOLDER/old-1-restore.png`; nowhere without a folder.
-
-    Raises:
-        UnwritablePicture: the folder cannot be made.
-    """
+    """Where the picture is written after each step but the last, if anywhere: `FOLDER/old-1-restore.png`."""
     if folder is None:
         return {job: [] for job in jobs}
-    make_folder(folder)
     return {
         job: [
-            folder / job.inside.parent / f"{job.source.stem}-{number}-{task}.png"
+            folder / job.inside.parent / f"{job.inside.stem}-{number}-{task}.png"
             for number, task in enumerate(tasks[:-1], start=1)
         ]
         for job in jobs
@@ -180,11 +180,13 @@ def said_as(flag: str, words: Sequence[str]) -> str:
     return said[0] if said else ""
 
 
-def settle_flags(words: Sequence[str], shared: Mapping[str, Sequence[str]], own: Collection[str]) -> list[str]:
+def settle_flags(
+    words: Sequence[str], tasks: Collection[str], shared: Mapping[str, Sequence[str]], own: Collection[str]
+) -> list[str]:
     """The words, every flag of a task called as it is understood: with the task's name only where it is needed.
 
     Raises:
-        OptionError: a flag that several tasks have; says what to write instead.
+        OptionError: a flag that several tasks have, or of a task that is no step; says what to write instead.
     """
     settled = []
     for word in words:
@@ -193,6 +195,8 @@ def settle_flags(words: Sequence[str], shared: Mapping[str, Sequence[str]], own:
         name = (short if dot else task).replace("-", "_")
         if not flag.startswith("--") or name in WHERE:
             settled.append(word)
+        elif dot and task in TASKS and task not in tasks:
+            raise OptionError(f"{flag} is for {task}, which --steps does not name")
         elif dot and task in TASKS and name not in shared:
             settled.append(f"--{short}{equals}{value}")
         elif not dot and name in shared and name not in own:
@@ -207,4 +211,4 @@ def run(words: Sequence[str]) -> int:
     tasks = {name: options_of(name) for name in names_in(steps)} if steps else {}
     own = {field.name for kind in (Chain, Output, SaveOptions) for field in fields(kind)}
     more, shared = flags_of_several(tasks, taken=own, left_out=WHERE)
-    return parse(chain, "run", settle_flags(words, shared, own), more)
+    return parse(chain, "run", settle_flags(words, tasks, shared, own), more)

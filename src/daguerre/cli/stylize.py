@@ -1,8 +1,7 @@
 """`daguerre stylize`: paint photographs in the style of other pictures."""
 
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -12,7 +11,8 @@ import tyro
 
 from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.flags import parse
-from daguerre.cli.terminal import errors
+from daguerre.cli.standard import STANDARD
+from daguerre.cli.terminal import say
 from daguerre.errors import OptionError
 from daguerre.files import check_free
 from daguerre.images import Picture, SaveOptions, check_target
@@ -20,6 +20,7 @@ from daguerre.images.animation import check_film, write_film
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.options import option
 from daguerre.progress import ProgressCallback
+from daguerre.signals import interruptible
 from daguerre.tasks.provenance import fitted
 from daguerre.tasks.stylization.classification import check_labels, guess_labels
 from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
@@ -83,13 +84,14 @@ def stylize(
     elif working.labels:
         check_labels(painting.features)
     files = {job: Files(job.target, stages, working) for job in jobs}
-    refuse_shared([path for of_one in files.values() for path in of_one.all()], jobs, painting)
-    refuse_shared([working.save_vector] if working.save_vector else [], jobs, painting)
+    beside = [path for of_one in files.values() for path in of_one.all()]
+    if beside and result.output == STANDARD:
+        raise OptionError("a result at standard output has no folder for files beside it; name a file with -o")
+    refuse_shared([*beside, *filter(None, [working.save_vector])], jobs, painting)
     stylizer = Stylizer(painting)
     if working.save_vector:
         make_folder(working.save_vector.parent)
         stylizer.vector().save(working.save_vector, overwrite=result.overwrite)
-    patient = stopping if painting.method == "optimize" else nullcontext
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         content = result.open(job.source)
@@ -98,11 +100,11 @@ def stylize(
         if working.labels:
             said["labels"] = dict(guess_labels(content, painting.features))
             if not (result.json or result.quiet):
-                errors.print(f"{job.source} looks like: {likely(said['labels'])}", markup=False)
+                say(f"{job.origin} looks like: {likely(said['labels'])}")
         frames = 0 if working.film == "none" else FRAMES
         shown: dict[str, Picture] = {}
         how: dict[str, Any] = {"stages": stages, "frames": frames, "on_stage": shown.__setitem__}
-        with patient(Event()) as stopped:
+        with interruptible(told=finishing) if painting.method == "optimize" else nullcontext(Event()) as stopped:
             painted = stylizer(content, **how, enough=stopped.is_set, progress=progress)
         painted.save(job.target, options=saving, overwrite=result.overwrite)
         files[job].write(painted, shown, saving, overwrite=result.overwrite)
@@ -161,7 +163,7 @@ class Files:
 def parse_stages(words: str) -> list[int]:
     """Steps in order from words such as `1,10,50`."""
     steps = words.replace(",", " ").split()
-    if (words and not steps) or not all(step.isascii() and step.isdigit() for step in steps):
+    if (words and not steps) or not all(step.isascii() and step.isdigit() and len(step) < 10 for step in steps):
         raise OptionError(f"--stages is {words!r}; it must be steps such as 1,10,50")
     return sorted({int(step) for step in steps})
 
@@ -177,20 +179,8 @@ def describe(said: dict[str, Any]) -> str:
     return f"{said['width']} x {said['height']} pixels, {said['steps']:.0f} steps, {losses}"
 
 
-@contextmanager
-def stopping(asked: Event) -> Iterator[Event]:
-    """Let the first Ctrl-C ask for an end, and the second stop at once."""
-
-    def ask(*_: Any) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-        errors.print("finishing with the best picture so far; press Ctrl-C again to stop at once")
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+def finishing() -> None:
+    say("finishing with the best picture so far; press Ctrl-C again to stop at once")
 
 
 def run(words: Sequence[str]) -> int:

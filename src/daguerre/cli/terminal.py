@@ -1,19 +1,75 @@
-"""What a command shows while it works: one progress bar, on standard error, only where a person is watching."""
+"""What a command shows while it works: lines and one progress bar, on standard error."""
 
 import logging
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from daguerre.cli.streams import give_up, printable
 from daguerre.progress import Progress, ProgressCallback, silent
 
-__all__ = ["errors", "naming", "shown_progress"]
+__all__ = ["Lines", "Screen", "complain", "errors", "naming", "say", "shown_progress"]
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class Stderr:
+    """Standard error as it is at the moment; what it cannot take is lost."""
+
+    def write(self, text: str) -> int:
+        try:
+            stream().write(text)
+        except (OSError, ValueError):
+            give_up(stream())
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            stream().flush()
+        except (OSError, ValueError):
+            give_up(stream())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(stream(), name)
+
+
+def stream() -> Any:
+    """Standard error itself, also while a bar stands between."""
+    return getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+
+
+class Screen(Console):
+    """A console on which a broken pipe is the error that it is; rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
+errors = Screen(file=Stderr(), highlight=False, soft_wrap=True)  # type: ignore[arg-type]
+
+
+def say(line: str, style: str | None = None) -> None:
+    """Print a line for people, on standard error."""
+    errors.print(printable(line), style=style, markup=False)
+
+
+def complain(problem: str) -> None:
+    """Print what went wrong."""
+    say(f"daguerre: {problem}", style="red")
+
+
+class Lines(logging.Handler):
+    """Shows what is logged, a line each, and tracebacks where there are any."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"daguerre: {record.getMessage()}")
+        if record.exc_info:
+            for line in "".join(traceback.format_exception(*record.exc_info)).splitlines():
+                say(f"    {line}")
 
 
 @contextmanager
@@ -48,7 +104,7 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
                     bar.reset(task)  # so that the time left is this step's
                     reached = 0.0
                 step, reached = progress.step, max(reached, number + share)
-                bar.update(task, completed=reached, description=step + of, note=progress.note)
+                bar.update(task, completed=reached, description=step + of, note=printable(progress.note))
 
             return show
 
@@ -56,12 +112,12 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
 
 
 @contextmanager
-def naming(source: Path) -> Iterator[None]:
+def naming(source: str) -> Iterator[None]:
     """Let warnings begin with the name of the picture that they are about, unless they have it."""
 
     def name(record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if str(source) not in message:
+        if source not in message:
             record.msg, record.args = f"{source}: {message}", ()
         return True
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from daguerre.cli.flags import parse
+from daguerre.cli.streams import printable, show
 from daguerre.cli.terminal import shown_progress
 from daguerre.errors import MissingExtra
 from daguerre.training.recipe import read_recipe
@@ -43,7 +44,7 @@ def train(
     plan = read_recipe(recipe)
     with shown_progress(1) as (progress,):
         path = follow(plan, data, out, resume=resume, progress=progress)
-    print(path)
+    show(printable(str(path)))
     return 0
 
 

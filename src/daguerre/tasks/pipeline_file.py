@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from daguerre.config import build, read_table
-from daguerre.errors import DaguerreError, RecipeError
+from daguerre.errors import DaguerreError, RecipeError, UnwritablePicture
 from daguerre.files import check_free, whole
 from daguerre.options import changed, with_paths
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
@@ -70,15 +70,20 @@ def write_steps(steps: Sequence[TaskOptions], path: Path, *, overwrite: bool = F
 
     Raises:
         OutputExists: there is such a file, and `overwrite` was not asked for.
-        UnwritablePicture: there is no such folder, or the system refuses.
+        UnwritablePicture: there is no such folder, or the system refuses; or a file's name is no text.
     """
     check_free(path, overwrite=overwrite)
 
     def beside(named: Path) -> Path:
         return named if named.is_absolute() else Path(os.path.relpath(named, path.parent))
 
+    text = "\n".join(table_of(with_paths(step, beside)) for step in steps)
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise UnwritablePicture(f"a name in {path} would not be UTF-8, as recipes are; rename that file") from error
     with whole(path) as partial:
-        partial.write_text("\n".join(table_of(with_paths(step, beside)) for step in steps), encoding="utf-8")
+        partial.write_bytes(content)
     return path
 
 
@@ -92,4 +97,5 @@ def literal(value: Any) -> str:
     """A value as TOML writes it; for numbers and texts that is how JSON does."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(literal, value))}]"
-    return json.dumps(value.as_posix() if isinstance(value, Path) else value, ensure_ascii=False)
+    text = json.dumps(value.as_posix() if isinstance(value, Path) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")  # the one character that only JSON lets stand

@@ -10,11 +10,9 @@ import logging
 import math
 import os
 import pickle
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from daguerre.devices import choose_device
 from daguerre.errors import Cancelled, DaguerreError, OutputExists, RecipeError, WeightsDamaged
 from daguerre.files import part
 from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.signals import END, INTERRUPT, interruptible
 from daguerre.training.logger import CSVLogger, write_image
 from daguerre.training.prefetch import seeded_generator
 from daguerre.training.recipe import Recipe, parse_recipe
@@ -59,13 +58,13 @@ def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progre
         DataError: the pictures cannot be used.
         OutputExists: `out` holds a run already, and it is not to be resumed.
         WeightsDamaged: the checkpoint to resume from cannot be read.
-        Cancelled: stopped by Ctrl-C or by `progress`; there is a checkpoint to resume from.
+        Cancelled: stopped by Ctrl-C, SIGTERM, SIGHUP or `progress`; there is a checkpoint to resume from.
     """
     prepare_folder(recipe, out, resume=resume)
     fabric = launch_fabric(recipe)
     torch.manual_seed(recipe.seed)
     run = Run(recipe, make_trainer(recipe, data, fabric, progress), fabric, out)
-    with interruptible() as interrupted:
+    with interruptible(*INTERRUPT, *END) as interrupted:
         while run.step < recipe.steps and not run.cancelled:
             run.train_one_step()
             if run.due(recipe.validation.every):
@@ -268,22 +267,3 @@ def launch_fabric(recipe: Recipe) -> Fabric:
     fabric.launch()
     torch.backends.cudnn.benchmark = True  # all examples have one size, so trying out the fastest kernels pays
     return fabric
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C end the work after the iteration under way, and the second one at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread can listen to signals
-        yield asked
-        return
-
-    def ask(*_: Any) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -66,7 +66,7 @@ class Prefetcher(Generic[Batch]):
                     sampler=range(step, self.recipe.steps + 1),
                     batch_size=None,
                     num_workers=self.workers,
-                    worker_init_fn=ignore_sigint,
+                    worker_init_fn=ignore_signals,
                     multiprocessing_context="fork",
                 )
             )
@@ -94,6 +94,8 @@ def spare_workers(fabric: Fabric) -> int:
     return max(min(len(os.sched_getaffinity(0)) // here - 1, MAX_WORKERS), 0)
 
 
-def ignore_sigint(_: int) -> None:
-    """Leave Ctrl-C to the process that trains."""
+def ignore_signals(_: int) -> None:
+    """Leave Ctrl-C and a closed terminal to the process that trains; SIGTERM is how that one ends its helpers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

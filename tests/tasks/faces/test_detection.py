@@ -108,7 +108,10 @@ def test_a_box_may_reach_over_the_border_and_its_file_come_from_windows(tmp_path
         ("-20 10 20 20", "line 2: the box -20 10 20 20 is not in the picture"),
         ("10 10 0 5 # uncle", "line 2: the box 10 10 0 5 is smaller than a pixel"),
         ("nan 10 5 5", "line 2: the box nan 10 5 5 is not in the picture"),
-        ("10 10 inf 5", "line 2: the box 10 10 inf 5 is not in the picture"),
+        ("10 10 inf 5", "line 2: the box 10 10 inf 5 is far larger than the picture"),
+        ("10 10 5 nan", "line 2: the box 10 10 5 nan is smaller than a pixel"),
+        ("0 0 99999999999999999999 5", "line 2: the box 0 0 99999999999999999999 5 is far larger than the picture"),
+        ("-1e308 0 1e308 1e308", "is far larger than the picture"),
     ],
 )
 def test_what_is_no_box_is_named_with_its_line(tmp_path, line, problem):

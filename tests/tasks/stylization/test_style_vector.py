@@ -23,6 +23,8 @@ def test_of_other_programs_only_the_numbers_are_needed(tmp_path):
     [
         ("", "is damaged or no style vector"),
         ('{"style_vector": [1, 2', "is damaged or no style vector"),
+        (5000 * "[", "is damaged or no style vector"),
+        ('{"style_vector": [' + 5000 * "9" + "]}", "is damaged or no style vector"),
         ("[1, 2]", "holds no list of numbers called style_vector"),
         ("{}", "holds no list of numbers called style_vector"),
         ('{"style_vector": []}', "holds no list of numbers"),

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ STEP = 1.1  # from one size of the search to the next
 FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_alt.xml")
 PROFILE = "haarcascade_profileface.xml"  # knows one side; the other is found in the mirrored picture
 TURNS = (-22.0, 22.0)  # degrees by which the picture is turned for heads that are inclined
+LARGEST_BOX = 10  # sides of the picture; a face may reach over its border
 SAME = 0.35  # part of two boxes' union that they share, from which they are of one face
 YUNET = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"  # SHA-256 of its file of March 2023
 HALF = 12.0  # votes that make a score of 1/2
@@ -160,7 +160,7 @@ class Boxes:
             lines = read_small(self.path).decode("utf-8-sig").splitlines()
         except OSError as error:
             raise OptionError(f"cannot read the boxes in {self.path} ({error.strerror})") from error
-        except UnicodeDecodeError as error:
+        except ValueError as error:
             raise OptionError(f"cannot read the boxes in {self.path}; save it as plain text, in UTF-8") from error
         said = [line.partition("#")[0].strip() for line in lines]
         return in_reading_order([self.face(number, line, picture) for number, line in enumerate(said, 1) if line])
@@ -172,10 +172,11 @@ class Boxes:
             raise OptionError(
                 f"{self.path}, line {number}: {line!r} is no box; write left, top, width and height in pixels"
             ) from None
-        if min(width, height) < 1:
+        if not (width >= 1 and height >= 1):
             raise OptionError(f"{self.path}, line {number}: the box {line} is smaller than a pixel")
-        finite = math.isfinite(width) and math.isfinite(height)
-        if not (finite and -width < left < picture.width and -height < top < picture.height):
+        if max(width, height) > LARGEST_BOX * max(picture.width, picture.height):
+            raise OptionError(f"{self.path}, line {number}: the box {line} is far larger than the picture")
+        if not (-width < left < picture.width and -height < top < picture.height):
             raise OptionError(
                 f"{self.path}, line {number}: the box {line} is not in the picture, "
                 f"which has {picture.width} x {picture.height} pixels"

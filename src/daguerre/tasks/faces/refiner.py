@@ -245,7 +245,9 @@ def numbers(name: str, text: str) -> set[int]:
         OptionError: something else.
     """
     words = text.replace(",", " ").split()
-    if (text and not words) or not all(word.isascii() and word.isdigit() and int(word) > 0 for word in words):
+    if (text and not words) or not all(
+        word.isascii() and word.isdigit() and len(word) < 10 and int(word) > 0 for word in words
+    ):
         raise OptionError(f"{name} is {text!r}; write the numbers of faces with commas between, such as 1,3")
     return {int(word) for word in words}
 

@@ -1,0 +1,228 @@
+"""Which pictures somebody named, in files, in folders or at standard input, and what their results are called."""
+
+import math
+import os
+import re
+import stat
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from daguerre.cli.identity import name_key, place
+from daguerre.cli.standard import STANDARD, check_output, passing, receive
+from daguerre.cli.terminal import say
+from daguerre.errors import DaguerreError, OptionError, UnreadablePicture
+from daguerre.images import READABLE, WRITABLE, Picture
+from daguerre.options import check_range, nearest, option
+
+__all__ = ["Job", "Output", "plan_jobs"]
+
+LONGEST_NAME = 255  # bytes, on nearly every file system
+PASSED_OVER = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"})
+"""Folders of thumbnails, of what was deleted and of what systems keep for themselves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How files are read and written."""
+
+    output: Path | None = option(
+        None,
+        "file for one result, folder for many, or - for standard output; beside the picture unless said",
+        alias="-o",
+    )
+    overwrite: bool = option(False, "replace results that exist already")
+    format: str | None = option(None, "of results: jpeg, png, tiff, webp, avif, gif, bmp; the picture's unless said")
+    max_pixels: int | None = option(None, "most pixels of a picture; unless said 4 billion, fewer in a tiny file")
+    page: int | None = option(None, "page of a TIFF file or frame of an animation to take; unless said the first")
+    json: bool = option(False, "print one line of JSON per picture, for programs")
+    quiet: bool = option(False, "print nothing but what went wrong")
+
+    def __post_init__(self) -> None:
+        if self.format is not None and self.ending not in WRITABLE:
+            raise OptionError(f"no format is called {self.format!r}{nearest(self.format, FORMATS)}")
+        check_range("max_pixels", self.max_pixels, 1, math.inf)
+        check_range("page", self.page, 1, math.inf)
+        if self.json and self.output == STANDARD:
+            raise OptionError("--json and --output - both want standard output; leave one of them out")
+
+    @property
+    def ending(self) -> str:
+        """Of a result's name; empty where it is the picture's own."""
+        return f".{self.format.lower().removeprefix('.')}" if self.format else ""
+
+    def open(self, path: Path) -> Picture:
+        """Open a picture as these options say."""
+        return Picture.open(path, max_pixels=self.max_pixels, page=self.page)
+
+
+FORMATS = sorted(suffix[1:] for suffix in WRITABLE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture, and where its result goes.
+
+    Args:
+        source, target: files; what passes through standard input and output does so in files, too.
+        inside: the part of the picture's path that results keep in another folder.
+        named: whether somebody named the picture itself, not a folder in which it is.
+        problem: why it cannot be read at all.
+        from_stdin, to_stdout: whether the files stand for these.
+    """
+
+    source: Path
+    target: Path
+    inside: Path
+    named: bool = True
+    problem: DaguerreError | None = None
+    from_stdin: bool = False
+    to_stdout: bool = False
+
+    @property
+    def origin(self) -> str:
+        """The picture's name for people."""
+        return "standard input" if self.from_stdin else str(self.source)
+
+    @property
+    def destination(self) -> str:
+        """The result's name for people."""
+        return "standard output" if self.to_stdout else str(self.target)
+
+    def said(self) -> dict[str, Any]:
+        """Both names for programs."""
+        return {"input": "-" if self.from_stdin else str(self.source), "output": str(self.target)}
+
+
+def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str = "") -> list[Job]:
+    """Find the pictures and name their results; those that cannot be found come first, so that they are told at once.
+
+    Args:
+        inputs: files, and folders, which are searched with everything below them; `-` is standard input.
+        suffix: what a result's name has more than its picture's, such as `-4x`.
+        ending: of every result's name, such as `.png`, unless `output` says one; the picture's own unless given.
+
+    Raises:
+        OptionError: no pictures named, or one output file for several pictures, or what cannot be done with `-`.
+    """
+    if not inputs:
+        raise OptionError("name at least one picture or folder, for example: photo.jpg")
+    if output.output == STANDARD:
+        check_output()
+    found: dict[Hashable, Job] = {}
+    for job in (job for path in inputs for job in find_pictures(path)):
+        before = found.get(place(job.source), job)
+        found[place(job.source)] = replace(job, named=job.named or before.named)
+    ending = output.ending or ending
+    if alone := target_alone(list(found.values()), output, ending):
+        return [alone]
+    jobs = told_apart([with_target(job, output.output, suffix, ending) for job in found.values()], output)
+    # Results that an earlier run left in a folder are no pictures to enlarge once more, unless named themselves.
+    results = {place(job.target) for job in jobs}
+    jobs = [job for job in jobs if job.named or place(job.source) not in results]
+    return sorted(jobs, key=lambda job: job.problem is None)
+
+
+def target_alone(found: Sequence[Job], output: Output, ending: str) -> Job | None:
+    """The only job, with the file that was named for its result; None if a folder was named, or nothing.
+
+    Raises:
+        OptionError: one file for several pictures, or in another format than asked for.
+    """
+    target = output.output
+    if target is None:
+        return None
+    single = target == STANDARD or (target.suffix != "" and not target.is_dir())
+    if single and len(found) == 1:
+        (job,) = found
+        if target == STANDARD:
+            return replace(job, target=passing() / f"standard output{ending_of(job.source, ending)}", to_stdout=True)
+        if output.ending and target.suffix.lower() != output.ending:
+            raise OptionError(f"{target} does not end in {output.ending}, as --format wants it; leave one of them out")
+        return replace(job, target=target, named=True)
+    if target.is_file() or (single and (target == STANDARD or target.suffix.lower() in WRITABLE)):
+        raise OptionError(f"{target} names one file, but there are {len(found)} pictures; name a folder")
+    return None
+
+
+def find_pictures(path: Path) -> Iterator[Job]:
+    """Pictures under a name, their results not named yet."""
+    if path == STANDARD:
+        file = receive()
+        yield Job(file, file, Path(f"stdin{file.suffix}"), from_stdin=True)
+        return
+    job = Job(path, path, Path(path.name))
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        yield replace(job, problem=missing(path, error))
+        return
+    if not is_folder:
+        yield job
+        return
+    empty = True
+    for picture in walk(path):
+        empty = False
+        yield picture
+    if empty:
+        looked_for = ", ".join(sorted(READABLE))
+        yield replace(job, problem=UnreadablePicture(f"{path}: no pictures in this folder (looked for {looked_for})"))
+
+
+def walk(top: Path) -> Iterator[Job]:
+    """Pictures in a folder and below, in order; folders that cannot be looked into are told as pictures would be."""
+    closed: list[OSError] = []
+    for folder, folders, files in os.walk(top, onerror=closed.append):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in PASSED_OVER)
+        for name in sorted(files):
+            path = Path(folder, name)
+            if path.suffix.lower() in READABLE and not name.startswith("."):
+                yield Job(path, path, path.relative_to(top), named=False)
+    for error in closed:
+        path = Path(error.filename)
+        yield Job(path, path, path.relative_to(top), named=False, problem=missing(path, error))
+
+
+def missing(path: Path, error: Exception) -> UnreadablePicture:
+    """What to tell about a name behind which there is nothing to be read."""
+    if re.match(r"[a-z][a-z0-9+]+:/", str(path)):
+        return UnreadablePicture(f"{path}: addresses are not fetched; download the picture and name its file")
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return UnreadablePicture(f"{path}: no such file or folder")
+    return UnreadablePicture(f"{path}: {getattr(error, 'strerror', None) or error}")
+
+
+def with_target(job: Job, folder: Path | None, suffix: str, ending: str) -> Job:
+    """`album/a.jpg` becomes `album/a-4x.jpg`, and `a.heic` `a-4x.png`: a format that cannot be written becomes PNG."""
+    parent = job.source.parent if folder is None else folder / job.inside.parent
+    return replace(job, target=parent / fitting(job.inside.stem, suffix + ending_of(job.source, ending)))
+
+
+def ending_of(source: Path, ending: str) -> str:
+    return ending or (source.suffix if source.suffix.lower() in WRITABLE else ".png")
+
+
+def fitting(stem: str, rest: str) -> str:
+    """A name, its stem cut where the file system would not take the whole."""
+    while len(os.fsencode(stem + rest)) > LONGEST_NAME and stem:
+        stem = stem[:-1]
+    return stem + rest
+
+
+def told_apart(jobs: Sequence[Job], output: Output) -> list[Job]:
+    """The same jobs, each with a result's name of its own: what would be a second `sky-4x.png` is `sky-4x-2.png`."""
+    first: dict[Hashable, Job] = {}
+    for job in jobs:
+        first.setdefault(name_key(job.target), job)
+    apart = []
+    for job in jobs:
+        owner, wanted, number = first[name_key(job.target)], job, 1
+        while first.setdefault(name_key(job.target), job) is not job:
+            number += 1
+            name = fitting(wanted.target.stem, f"-{number}{wanted.target.suffix}")
+            job = replace(wanted, target=wanted.target.with_name(name))
+        if number > 1 and job.problem is None and not (output.quiet or output.json):
+            say(f"{job.origin} will be {job.target}, for {wanted.target} is made of {owner.origin}")
+        apart.append(job)
+    return apart

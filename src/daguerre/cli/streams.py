@@ -1,0 +1,111 @@
+"""What every command prints through, even before rich is loaded: streams that are there, texts that do no harm.
+
+Names of files come from anywhere. Whatever is printed is escaped, so that no name can steer the terminal or begin a
+line of its own; and a terminal that is full or gone away stops no work.
+"""
+
+import contextlib
+import errno
+import io
+import logging
+import os
+import sys
+from typing import IO, Any
+
+from daguerre.errors import DaguerreError
+
+__all__ = ["complain_plainly", "give_up", "open_streams", "printable", "problem_in", "show"]
+
+log = logging.getLogger(__name__)
+
+STEERING = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Characters that move the cursor, colour, ring, begin lines or turn the direction of writing."""
+
+ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in STEERING}
+ESCAPES |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
+ESCAPES |= {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}  # how Python holds what is not UTF-8
+
+
+def printable(text: str) -> str:
+    r"""A text as one line without effects: an escape character becomes `\x1b`, a new line `\n`."""
+    return text.translate(ESCAPES)
+
+
+def open_streams() -> None:
+    """Open to nowhere what somebody closed (`>&-`), and print what an encoding lacks as escapes.
+
+    Were they left closed, the next file opened would take their number, and what libraries print would go into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                if nowhere != number:
+                    os.dup2(nowhere, number)
+                    os.close(nowhere)
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def give_up(stream: IO[Any]) -> None:
+    """Send to nowhere what a stream still holds and what it is told from now on."""
+    with contextlib.suppress(OSError, ValueError):  # as in tests, where it is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def show(text: str) -> None:
+    """Print on standard output.
+
+    Raises:
+        DaguerreError: it takes nothing, such as a full disk.
+        BrokenPipeError: nobody reads it any more.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up(sys.stdout)
+        raise DaguerreError(f"cannot write to standard output ({error.strerror})") from error
+
+
+def complain_plainly(problem: str) -> None:
+    """Print what went wrong, if standard error takes it."""
+    try:
+        print(f"daguerre: {printable(problem)}", file=sys.stderr, flush=True)
+    except OSError:
+        give_up(sys.stderr)
+
+
+def problem_in(error: Exception) -> str:
+    """What went wrong, as one line; where it did is logged for `--debug`."""
+    log.debug("this is where:", exc_info=error)
+    if isinstance(error, DaguerreError):
+        return str(error)
+    first = next(iter(str(error).splitlines()), "")
+    if lacks_memory(error):
+        return "there is not enough memory for this; close other programs, or allow more (`ulimit -v`)"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"no room left to write {error.filename or 'to'}; make some, or write elsewhere"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"unforeseen: {type(error).__name__}: {first}; --debug shows where; please report it"
+
+
+LACKING = (
+    *("allocate memory", "out of memory", "insufficient memory", "bad_alloc", "alloc failed", "start new thread"),
+    "failed to map segment",  # a library finds no place
+    "could not create a primitive",  # oneDNN, in which torch computes convolutions
+)
+"""What libraries say when memory is lacking; torch raises RuntimeError for everything, OpenCV an error of its own."""
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether memory is lacking."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return any(words in str(error).lower() for words in LACKING)
