@@ -81,9 +81,9 @@ def fetch(
 def import_weights(
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
     *,
-    name: str | None = None,
+    name: Annotated[str | None, tyro.conf.arg(metavar="ID")] = None,
     overwrite: bool = False,
-    labels: Path | None = None,
+    labels: Annotated[Path | None, tyro.conf.arg(metavar="TXT")] = None,
 ) -> int:
     """Keep weights of your own (.pth, .npz, .h5, .safetensors, …) under a name, or those in a published archive (.zip).
 
