@@ -70,10 +70,10 @@ def test_what_was_blurred_and_deconvolved_is_near_to_what_it_was():
 def test_degraded_textures_keep_their_tones():
     image = torch.full((1, 3, 64, 64), 0.5)
     for seed in range(8):
-        spoilt, wanted = degrade_texture(image, torch.Generator().manual_seed(seed))
-        torch.testing.assert_close(wanted, image)
-        assert spoilt.shape == image.shape
-        assert abs(spoilt.mean().item() - 0.5) < 0.02
+        degraded, target = degrade_texture(image, torch.Generator().manual_seed(seed))
+        torch.testing.assert_close(target, image)
+        assert degraded.shape == image.shape
+        assert abs(degraded.mean().item() - 0.5) < 0.02
     assert len({degrade_texture(image, torch.Generator().manual_seed(seed))[0].std().item() for seed in range(8)}) > 4
 
 
