@@ -20,6 +20,7 @@ from daguerre.images.reasons import reason_in
 from daguerre.images.vips import begin_use, pyvips
 from daguerre.options import check_range, option
 from daguerre.progress import Progress, ProgressCallback, silent
+from daguerre.signals import Undisturbed
 
 __all__ = ["SaveOptions", "check_target", "save_image", "to_depth"]
 
@@ -184,9 +185,12 @@ def run_saver(
     image.signal_connect("eval", note)
     saver, arguments = saver_for(image, format, options)
     # In a thread of its own, because an exception that meets Python code called from C is lost, and Ctrl-C raises one.
+    signals = Undisturbed()
     with ThreadPoolExecutor(max_workers=1) as pool:
+        signals.begin()  # a pool that is stopped while it begins does not wait for its thread
         saving = pool.submit(pyvips.Operation.call, saver, image, os.fsencode(path), **arguments)
         try:
+            signals.end()
             while wait([saving], timeout=0.1).not_done:
                 progress(Progress(step="saving", done=percent, total=100))
             saving.result()
