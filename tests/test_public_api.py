@@ -74,10 +74,3 @@ def test_names_that_are_not_exported_are_not_there():
 def test_packages_give_what_they_promise(package):
     module = importlib.import_module(package)
     assert all(hasattr(module, name) for name in module.__all__)
-
-
-def test_every_error_that_a_user_can_meet_is_a_daguerre_error():
-    errors = importlib.import_module("daguerre.errors")
-    for name in errors.__all__:
-        assert issubclass(getattr(errors, name), daguerre.DaguerreError)
-        assert name in errors.__doc__

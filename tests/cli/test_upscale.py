@@ -8,7 +8,7 @@ import torch
 from images.drawn import icc_profile, photo
 from PIL import Image
 
-from daguerre.images import Picture
+from daguerre.images import Picture, window_map
 from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.tasks.provenance import steps_of
 from daguerre.tasks.upscaling import upscaler as task
@@ -339,7 +339,7 @@ def test_ctrl_c_leaves_no_file(upscale, monkeypatch):
             raise KeyboardInterrupt
 
     real = task.Upscaler.__call__
-    monkeypatch.setattr(task, "plan_windows", lambda height, width, side: plan_windows(height, width, 20))
+    monkeypatch.setattr(window_map, "plan_windows", lambda height, width, side: plan_windows(height, width, 20))
     monkeypatch.setattr(
         task.Upscaler, "__call__", lambda self, source, **rest: real(self, source, **rest | {"progress": interrupted})
     )

@@ -1,6 +1,4 @@
 import io
-import os
-import socket
 import struct
 import sys
 
@@ -8,38 +6,13 @@ import numpy as np
 import pytest
 import tifffile
 from images.drawn import photo
-from images.refusals import png_claiming, refused
+from images.refusals import png_claiming, refused, tiff
 from PIL import Image
 
 from daguerre.errors import MissingExtra, UnreadablePicture
 from daguerre.images import Picture
-from daguerre.images.reasons import damaged
 
 SUFFIXES = ["jpg", "png", "tif", "webp", "avif", "gif", "bmp"]
-
-
-def test_a_missing_file_is_named(tmp_path):
-    refused(tmp_path / "nobody.jpg", "there is no file .*; check its name")
-
-
-def test_a_folder_is_no_picture(tmp_path):
-    refused(tmp_path, "is a folder")
-
-
-def test_an_empty_file_is_called_empty(tmp_path):
-    (tmp_path / "a.jpg").touch()
-    refused(tmp_path / "a.jpg", r"is empty \(0 bytes\)")
-
-
-def test_a_picture_of_no_pixels_is_reported(tmp_path):
-    """libvips does not say why it refuses."""
-    whole = Picture.from_array(photo()).save(tmp_path / "whole.png").read_bytes()
-    (tmp_path / "none.png").write_bytes(whole[:16] + bytes(8) + whole[24:])
-    refused(tmp_path / "none.png", "none.png is a damaged or incomplete PNG file; copy it again")
-
-
-def test_a_name_that_the_system_refuses(tmp_path):
-    refused(tmp_path / ("x" * 300 + ".jpg"), "cannot open .*: File name too long")
 
 
 @pytest.mark.parametrize("content", [b"Dear Sir,\n", b"\0" * 99, b"II", b"Please"])
@@ -177,49 +150,10 @@ def test_formats_that_this_libvips_cannot_read_are_named_with_what_converts_them
     refused(tmp_path / "a.jpg", rf"a {name} file, which this build of libvips cannot read; convert it, with: {command}")
 
 
-def tiff(compression=1, bits=8, extra=(), data=bytes(64)):
-    """A TIFF file of 8 x 8 grey pixels, all of whose tags but `extra` are short numbers."""
-    entries = [(0x100, 3, 8), (0x101, 3, 8), (0x102, 3, bits), (0x103, 3, compression), (0x106, 3, 1), (0x111, 4, 8)]
-    entries = sorted([*entries, (0x115, 3, 1), (0x116, 3, 8), (0x117, 4, len(data)), *extra])
-    fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
-    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(entries)) + fields + bytes(4)
-
-
-@pytest.mark.parametrize(
-    ("compression", "name"),
-    [
-        (50000, "Zstandard"),
-        (34925, "LZMA"),
-        (34712, "JPEG 2000"),
-        (34887, "LERC"),
-        (50002, "JPEG XL"),
-        (999, "scheme 999"),
-    ],
-)
-def test_a_compression_that_libvips_does_not_know_is_named_not_called_damage(tmp_path, compression, name):
-    (tmp_path / "a.tif").write_bytes(tiff(compression))
-    refused(tmp_path / "a.tif", rf"a\.tif is compressed with {name}, which this build of libvips cannot read; save it")
-
-
-def test_bits_that_libvips_does_not_know_are_not_called_damage(tmp_path):
-    (tmp_path / "a.tif").write_bytes(tiff(bits=12, data=bytes(96)))
-    refused(tmp_path / "a.tif", "a TIFF file of a kind that libvips cannot read")
-
-
 @pytest.mark.parametrize("extra", [[(0xC612, 4, 0x401)], [(0xFE, 4, 1), (0x14A, 4, 8)]], ids=["DNG", "NEF"])
 def test_a_cameras_raw_file_is_known_by_its_contents(tmp_path, extra):
     (tmp_path / "a.tif").write_bytes(tiff(extra=extra))
     refused(tmp_path / "a.tif", "raw file; develop it")
-
-
-def test_what_has_no_end_is_no_picture(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    refused(tmp_path / "pipe.jpg", r"cannot open .*pipe\.jpg: it is a named pipe, not a file")
-    (tmp_path / "device.jpg").symlink_to("/dev/zero")
-    refused(tmp_path / "device.jpg", r"cannot open .*device\.jpg: it is a device, not a file")
-    with socket.socket(socket.AF_UNIX) as unix:
-        unix.bind(str(tmp_path / "s.jpg"))
-        refused(tmp_path / "s.jpg", r"cannot open .*s\.jpg: ")
 
 
 def test_heic_names_the_extra_that_reads_it(tmp_path, monkeypatch):
@@ -244,17 +178,6 @@ def test_heic_is_read_turned_and_described(tmp_path, bits):
     assert np.abs(picture.read()[0].permute(1, 2, 0).numpy() - wanted).mean() < 0.02
     (tmp_path / "cut.heic").write_bytes((tmp_path / "a.heic").read_bytes()[:-200])
     refused(tmp_path / "cut.heic", "damaged or incomplete HEIC")
-
-
-def test_a_full_temporary_folder_is_named_as_the_reason(tmp_path):
-    error = Exception("unable to write\n  system error: No space left on device")
-    assert "set TMPDIR to a folder with more" in str(damaged(tmp_path / "a.png", error))
-
-
-def test_brackets_spaces_and_foreign_letters_in_names_are_just_letters(tmp_path):
-    for name in ("photo[1].png", "my photo, 1925.png", "Käthe.png", "写真.png", "a\udcff.png"):
-        path = Picture.from_array(photo()).save(tmp_path / name)
-        assert np.array_equal(Picture.open(path).array(), photo())
 
 
 def test_of_several_pages_or_frames_the_first_is_read(tmp_path):

@@ -7,7 +7,6 @@ import tifffile
 from images.drawn import photo
 from images.refusals import png_claiming, refused
 
-from daguerre.errors import OptionError
 from daguerre.images import Picture
 
 
@@ -44,13 +43,6 @@ def test_too_many_channels_are_refused(tmp_path):
     kind = {"photometric": "rgb", "extrasamples": ["unassalpha", "unspecified"]}
     tifffile.imwrite(tmp_path / "a.tif", photo(channels=5), planarconfig="contig", **kind)
     refused(tmp_path / "a.tif", "5 channels .* one alpha channel at most")
-
-
-@pytest.mark.parametrize("options", [{"max_pixels": 0}, {"max_pixels": -5}, {"page": 0}, {"page": -1}])
-def test_limits_and_pages_begin_at_one(tmp_path, options):
-    path = Picture.from_array(photo()).save(tmp_path / "a.png")
-    with pytest.raises(OptionError, match=r"(max_pixels|page) is (0|-5|-1); it must be at least 1"):
-        Picture.open(path, **options)
 
 
 def test_rows_too_long_to_unpack_in_bounded_memory_are_refused_unless_trusted(tmp_path):

@@ -9,7 +9,6 @@ import daguerre
 from daguerre.errors import Cancelled, OptionError, WeightsNotFound
 from daguerre.images import Picture
 from daguerre.tasks.pipeline import Pipeline
-from daguerre.tasks.registry import TASKS, options_of
 from daguerre.tasks.result import records_of
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
@@ -137,17 +136,6 @@ def test_a_chain_without_steps_is_refused():
         OptionError, match="a chain needs at least one step; there are restore, faces, upscale, stylize"
     ):
         Pipeline()
-
-
-def test_a_task_that_is_not_there_is_answered_with_the_nearest():
-    with pytest.raises(OptionError, match=r"no step is called 'upscail'; did you mean 'upscale'\?"):
-        options_of("upscail")
-
-
-@pytest.mark.parametrize("task", ["upscale", "stylize"])
-def test_a_tasks_options_know_their_task(task):
-    assert options_of(task).task == task
-    assert options_of(task).__name__ == TASKS[task][1]
 
 
 def test_a_chain_can_be_read_from_a_file(desk):

@@ -59,17 +59,6 @@ def test_recorded_are_options_that_were_chosen_without_folders_and_devices():
     assert chosen(UpscaleOptions(model="compact-x1.5", scale=1.5)) == {"model": "compact-x1.5", "scale": 1.5}
 
 
-def test_age_gives_the_photograph_its_damage_and_what_it_should_be(picture, tmp_path):
-    old = daguerre.age(picture, kind="ruin", seed=3)
-    assert (old.picture.height, old.mask.width, old.clean.width) == (48, 64, 64)
-    assert 0 < old.damaged == pytest.approx(old.mask.read().mean().item(), abs=0.01)
-    (record,) = records_of(old.save(tmp_path / "old.png"))
-    assert (record["task"], record["options"]["seed"], old.story["kind"]) == ("age", 3, "ruin")
-    assert np.array_equal(old.picture.array(), daguerre.age(picture, kind="ruin", seed=3).picture.array())
-    with pytest.raises(daguerre.PictureError, match="64 x 4 pixels cannot be aged"):
-        daguerre.age(picture.array()[:4])
-
-
 def test_damage_and_faces_are_found_in_whatever_holds_a_picture():
     examples = Path(__file__).parents[2] / "examples"
     (face,) = daguerre.find_faces((examples / "astronaut.jpg").read_bytes(), min_size=60)

@@ -10,7 +10,6 @@ from daguerre import weights
 from daguerre.errors import Cancelled, WeightsDamaged, WeightsError, WeightsNotFound
 from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.weights.catalog import ModelEntry
-from daguerre.weights.web import Secure
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -194,40 +193,13 @@ def test_a_fetch_that_fails_leaves_nothing_empty(server, folder, url):
     assert names(folder) == []
 
 
-def redirected(source, target):
-    answer = requests.Response()
-    answer.status_code, answer.url, answer.headers["Location"] = 302, source, target
-    return Secure().get_redirect_target(answer)
-
-
-@pytest.mark.parametrize(
-    ("source", "target"),
-    [
-        ("https://a.org/x", "http://a.org/x"),
-        ("https://a.org/x", "HTTP://a.org/x"),
-        ("https://a.org/x", "ftp://a.org/x"),
-        ("https://a.org/x", "file:///etc/passwd"),
-    ],
-)
-def test_https_is_never_left_by_a_redirect(source, target, server, monkeypatch):
-    with pytest.raises(requests.exceptions.InvalidSchema, match="not https"):
-        redirected(source, target)
-    monkeypatch.setattr("daguerre.weights.download.get", lambda *_: redirected(source, target))
-    with pytest.raises(WeightsError, match="leads to an address that is not encrypted"):
-        weights.fetch("tiny")
-
-
-@pytest.mark.parametrize("target", ["https://b.org/y", "/y", "//b.org/y", "y"])
-def test_redirects_within_https_are_followed(target):
-    assert redirected("https://a.org/x", target) == target
-
-
 @pytest.mark.parametrize(
     ("error", "words"),
     [
         (requests.exceptions.SSLError(), "certificate cannot be trusted"),
         (requests.Timeout(), "does not answer"),
         (requests.ConnectionError(), "no connection"),
+        (requests.exceptions.InvalidSchema(), "leads to an address that is not encrypted"),
     ],
 )
 def test_failures_of_the_connection_are_told_apart(server, monkeypatch, error, words):

@@ -11,7 +11,6 @@ from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.networks.bringing_old_photos.face_generator import FaceGenerator
 from daguerre.networks.compact_face import CompactFace
-from daguerre.tasks.faces.crops import missing_grain
 from daguerre.tasks.faces.refiner import FaceOptions, FaceRefiner
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.provenance import steps_of
@@ -177,16 +176,6 @@ def test_it_is_a_step_of_chains_and_leaves_a_record(boxes):
     assert record["options"]["boxes"] == "boxes.txt"
     assert record["measured"]["faces_refined"] == 2
     assert record["measured"]["faces_kept"] == 0
-
-
-def test_grain_around_a_smoothed_face_is_put_back():
-    generator = torch.Generator().manual_seed(0)
-    grainy = 0.5 + 0.03 * torch.randn(1, 1, 120, 120, generator=generator)
-    picture = Picture.from_tensor(grainy.expand(-1, 3, -1, -1), bits=16)
-    inside = Window(30, 30, 60, 60)
-    smoothing = 0.5 - picture.read(inside)
-    assert missing_grain(picture, inside, smoothing) == pytest.approx(0.03, rel=0.25)
-    assert missing_grain(picture, inside, torch.zeros_like(smoothing)) < 0.01
 
 
 def test_clean_faces_come_back_as_they_were():

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from daguerre.devices import Device
 from daguerre.errors import Cancelled, OptionError, WeightsNotFound
 from daguerre.images import Picture
-from daguerre.images.streaming import work
 from daguerre.networks.bringing_old_photos.face_generator import FaceGenerator
 from daguerre.networks.bringing_old_photos.scratch_unet import ScratchUNet
 from daguerre.networks.bringing_old_photos.translation import (
@@ -21,7 +20,7 @@ from daguerre.networks.bringing_old_photos.vae import PhotoVAE
 from daguerre.tasks.restoration import bringing_old_photos as module
 from daguerre.tasks.restoration.bringing_old_photos import PublishedDetector, PublishedRestorer
 from daguerre.tasks.restoration.restorer import Restorer
-from daguerre.tiling import Rows, Streaming, streamed
+from daguerre.tiling import Streaming
 from daguerre.weights import WeightsHeader, weights_folder
 from daguerre.weights.checkpoint import write
 
@@ -259,13 +258,3 @@ def test_the_detector_takes_pictures_of_any_size(networks, size):
 def test_a_missing_detector_is_named(desk):
     with pytest.raises(WeightsNotFound, match="daguerre models fetch microsoft-scratch-detection"):
         PublishedDetector(DEVICE)
-
-
-def test_the_work_of_a_large_picture_is_told_by_a_small_one():
-    counts = []
-    streaming = Streaming(elements=1000, memory=0, after_strip=counts.append)
-    rows = Rows.of(torch.rand(1, 3, 44, 32), streaming)
-    network = PhotoVAE(features=6, blocks=1)
-    expected = work(8, network.encode, rows)
-    streamed(network.encode, rows).settled()
-    assert sum(counts) == expected

@@ -286,10 +286,6 @@ def test_weights_that_hold_nothing_are_refused(photo, style, brush, desk):
         Stylizer(brush, style=style)(photo)
 
 
-@pytest.mark.parametrize("change", [{"steps": 10}, {"start": "noise"}, {"style_layers": ("relu1_1",)}, {"seed": 3}])
-def test_what_only_optimisation_does_is_refused_in_one_pass(change, photo, style, brush):
-    (name,) = change
-    with pytest.raises(OptionError, match=f"{name} is for painting step by step"):
-        StylizeOptions(**change)
+def test_one_pass_has_no_stages(photo, style, brush):
     with pytest.raises(OptionError, match="one pass has no stages"):
         Stylizer(brush, style=style)(photo, stages=[1], on_stage=print)

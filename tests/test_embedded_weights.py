@@ -8,7 +8,7 @@ from daguerre.training.recipe import parse_recipe, read_recipe
 from daguerre.weights.checkpoint import read_header
 from daguerre.weights.store import EMBEDDED
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+RECIPES = Path(__file__).parents[1] / "recipes"
 FILES = sorted(EMBEDDED.glob("*.safetensors"))
 MEBIBYTE = 2**20
 MOST = {"upscale": 12, "restore": 9, "faces": 5, "stylize": 5, "features": 5}

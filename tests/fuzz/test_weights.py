@@ -1,6 +1,6 @@
 """Weights files with a few bytes changed: each is read, or refused in one line.
 
-python tests/weights/test_mutated.py 10000      by hand, more of them
+python tests/fuzz/test_weights.py 10000      by hand, more of them
 """
 
 import sys
