@@ -74,7 +74,7 @@ class Example:
 
     Args:
         name: what to call it in tables.
-        seed: of its ageing; `age` with it makes the same again.
+        seed: of its aging; `age` with it makes the same again.
         photo: the aged photograph as a file of 8 bits would hold it.
         aged: the same, and what is known of it, which restoring may not look at but to measure what that would help.
     """

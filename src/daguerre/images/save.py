@@ -99,7 +99,7 @@ def save_image(
     """Write a working picture as `path`, which afterwards is whole, or as it was before.
 
     What a format cannot hold is turned into what it can: more bits are rounded, transparent places become white, and
-    where there is no room for the profile the colours become sRGB.
+    where there is no room for the profile the colors become sRGB.
 
     Raises:
         UnwritablePicture: no such folder, no room, no permission, or too many pixels for the format.
@@ -212,7 +212,7 @@ def saver_for(image: pyvips.Image, format: Format, options: SaveOptions) -> tupl
         packing = {"compression": "deflate", "level": options.compression, "predictor": "horizontal"}
         return "tiffsave", {"bigtiff": pixels > CLASSIC_TIFF} | (packing if options.compression else {})
     if format is WEBP:
-        # Lossy WebP tints grey by one level, so grey is kept without loss.
+        # Lossy WebP tints gray by one level, so gray is kept without loss.
         exact = options.lossless or image.bands < 3
         return "webpsave", {"lossless": True, "exact": True} if exact else {"Q": quality, "smart_subsample": True}
     if format is AVIF:
