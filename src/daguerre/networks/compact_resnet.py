@@ -28,8 +28,8 @@ class CompactResNet(nn.Module):
     ESPCN's (Shi et al. 2016, https://arxiv.org/abs/1609.05158).
     Differs from EDSR: 8 or 16 blocks of 48 channels instead of 32 of 256; one sub-pixel convolution straight to the
     result instead of convolutions at twice and four times the size, which cost more than the whole trunk; the network
-    learns only the residual of bicubic enlargement. The last convolution of every block is initialized at a tenth, that of
-    the network at a hundredth, activations leak and the input is centerd: training starts at bicubic quality and
+    learns only the residual of bicubic enlargement. The last convolution of every block is initialized at a tenth, that
+    of the network at a hundredth, activations leak and the input is centered: training starts at bicubic quality and
     leaves it within a hundred steps (with ReLU, default initialization and [0, 1] inputs it was there after 1000).
 
     Args:

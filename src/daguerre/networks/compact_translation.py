@@ -188,8 +188,8 @@ class LatentRestoration(nn.Module):
     def fill(self, image: Tensor, mask: Tensor) -> Tensor:
         """Initial coarse-to-fine fill of the damage, for the network to refine; shapes as in `forward`.
 
-        The picture is halved, leaving out damaged pixels, until no damage is left. Each copy, enlarged, fills the damage
-        of the next larger one, where the network refines it; in the picture itself the fill is left unrefined.
+        The picture is halved, leaving out damaged pixels, until no damage is left. Each copy, enlarged, fills the
+        damage of the next larger one, where the network refines it; in the picture itself the fill is left unrefined.
         """
         if not mask.any():
             return image

@@ -118,8 +118,8 @@ class RRDBNet(nn.Module):
     def pass_colours_through(self) -> None:
         """Keep the first channels for the colors, so that training starts at bilinear enlargement.
 
-        After 300 iterations with batches of eight 96-pixel crops the L1 loss is 0.027; from default initialization it is
-        0.056, and 3000 iterations are needed.
+        After 300 iterations with batches of eight 96-pixel crops the L1 loss is 0.027; from default initialization it
+        is 0.056, and 3000 iterations are needed.
         """
         tent = torch.tensor([0.25, 0.5, 0.25])  # turns nearest upsampling by 2 into bilinear
         spot = torch.tensor([0.0, 1.0, 0.0])

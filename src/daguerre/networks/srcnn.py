@@ -17,7 +17,8 @@ class SRCNN(nn.Module):
     With one channel it works on luma alone, as in the paper, and color is enlarged bicubically; with three it works
     on RGB (section 4.5).
     Differs from the paper: the border is replicated where the paper's output is smaller than its input; initialized
-    as the identity instead of with noise of deviation 0.001, from which the paper needs 8e8 back-propagations. Luma has the full range [0, 1], not BT.601's [16/255, 235/255].
+    as the identity instead of with noise of deviation 0.001, from which the paper needs 8e8 back-propagations. Luma has
+    the full range [0, 1], not BT.601's [16/255, 235/255].
 
     Args:
         scale: enlargement, an integer.

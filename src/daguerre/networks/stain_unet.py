@@ -42,8 +42,8 @@ class StainUNet(HalfUNet):
         """Predict stains of `image` (B, 3, H, W) in [0, 1].
 
         Returns:
-            (B, 4, H, W): the logit that a pixel is stained, and the natural logarithms, from 0, of the channels' gains if it
-            is; these are equal in a gray image.
+            (B, 4, H, W): the logit that a pixel is stained, and the natural logarithms, from 0, of the channels' gains
+            if it is; these are equal in a gray image.
 
         Raises:
             ValueError: H or W is not a multiple of `multiple`.
@@ -63,8 +63,8 @@ class StainUNet(HalfUNet):
 def unusual(image: Tensor, weight: Tensor | None = None) -> Tensor:
     """Distance of tints from the usual one at their lightness: (B, 2, H, W), red and blue minus lightness.
 
-    The usual tint is a polynomial in lightness, fitted to the pixels of `image` (B, 3, H, W), optionally with a `weight`
-    (B, 1, H, W). Computed on the CPU, since not every device has float64.
+    The usual tint is a polynomial in lightness, fitted to the pixels of `image` (B, 3, H, W), optionally with a
+    `weight` (B, 1, H, W). Computed on the CPU, since not every device has float64.
     """
     pixels = image.cpu().double().flatten(2)
     light = (pixels * pixels.new_tensor(LUMA)[:, None]).sum(1, keepdim=True)  # (B, 1, HW)

@@ -1,4 +1,4 @@
-"""Attention from damaged to undamaged places of a feature map, streamed, so that memory does not grow with the square of its size."""
+"""Attention from damaged to undamaged places of a feature map, streamed in less than quadratic memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast

@@ -1,8 +1,8 @@
 """Connected components of a picture of any size, exact, read one strip of rows at a time.
 
 A strip is a set of runs, stretches of pixels in a row; runs that touch, corners included, belong to one component.
-Neighboring strips share a row, whose runs link the components of both. Only a few numbers are kept for each component, so
-memory grows with their number, not with the picture.
+Neighboring strips share a row, whose runs link the components of both. Only a few numbers are kept for each component,
+so memory grows with their number, not with the picture.
 """
 
 from collections.abc import Callable, Iterator
