@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--versions", type=int, default=1, help="how many times each is aged, each time differently")
     parser.add_argument("--kind", default="any", help="as which kind of old photograph")
     parser.add_argument("--strength", type=float, default=1.0, help="how far they age")
-    parser.add_argument("--seed", type=int, default=0, help="number that chance is drawn from")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("--methods", nargs="+", default=["opencv-told", "opencv", "ours-told", "ours"])
     parser.add_argument("--json", type=Path, help="also write every number to this file")
     parser.add_argument("--sheet", type=Path, help="also write a PNG with all of them side by side")

@@ -1,4 +1,4 @@
-"""Daguerre: restore old photographs, upscale pictures and stylise them, on any computer, at any size.
+"""Daguerre: restore old photographs, upscale pictures and stylize them, on any computer, at any size.
 
     import daguerre
 

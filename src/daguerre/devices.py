@@ -32,12 +32,12 @@ class Device:
 
 def device_option() -> Any:
     """The field `device: str` of every options dataclass that has one; its value is for `choose_device`."""
-    return option("auto", "where to compute: auto, cpu, cuda, cuda:1, mps")
+    return option("auto", "compute device: auto, cpu, cuda, cuda:1, mps")
 
 
 def precision_option() -> Any:
     """The field `precision: Precision` of every options dataclass that has one; its value is for `choose_device`."""
-    return option("auto", "number format to compute in")
+    return option("auto", "floating-point precision")
 
 
 def choose_device(name: str = "auto", precision: Precision = "auto") -> Device:

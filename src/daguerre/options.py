@@ -1,4 +1,4 @@
-"""What every task's options dataclass is made with.
+"""Fields and checks of the tasks' options dataclasses.
 
 Options are frozen dataclasses, written once: the command line, the web page, pipeline files and provenance records are
 all made from their fields. `option` gives a field its default and its one line of help.
@@ -23,11 +23,11 @@ def option(default: Any, help: str, *, metavar: str | None = None, alias: str | 
     """Make a dataclass field with a default and a line of help for people.
 
     Args:
-        default: value when nothing is said.
-        help: one plain line, without a full stop, that says what the option does.
-        metavar: what stands for the value in `--help`; made from the type unless given.
+        default: value of the field if it is not given.
+        help: what the option does, in one plain line without a full stop.
+        metavar: placeholder for the value in `--help`; by default made from the type.
         alias: a short flag, such as `-o`.
-        file: whether the value, a text, may name a file.
+        file: whether the value, a string, may name a file.
     """
     extras = {"metavar": metavar, "alias": alias, "file": file}
     metadata = {"help": help} | {name: value for name, value in extras.items() if value}

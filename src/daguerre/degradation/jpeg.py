@@ -52,7 +52,7 @@ def jpeg(image: Tensor, quality: Tensor, *, subsample: bool = True) -> Tensor:
     Args:
         image: (B, 3, H, W) in [0, 1].
         quality: (B,) from 1 to 100.
-        subsample: keep colour at half the height and width (4:2:0), as cameras and web pages mostly do.
+        subsample: keep color at half the height and width (4:2:0), as cameras and web pages mostly do.
 
     Returns:
         (B, 3, H, W) in [0, 1], in steps of 1/255.
@@ -80,7 +80,7 @@ def jpeg(image: Tensor, quality: Tensor, *, subsample: bool = True) -> Tensor:
 
 
 def round_trip(planes: Tensor, table: Tensor) -> Tensor:
-    """Quantise planes (B, C, H, W) in [-128, 127], sides multiples of 8, block by block with a table (B, 8, 8)."""
+    """Quantize planes (B, C, H, W) in [-128, 127], sides multiples of 8, block by block with a table (B, 8, 8)."""
     batch, channels, height, width = planes.shape
     blocks = planes.reshape(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)  # (…, 8, 8)
     basis = dct_basis(planes)

@@ -97,7 +97,7 @@ def degrade(high: Tensor, scale: int, plan: Degradation, generator: torch.Genera
     Args:
         high: (B, 3, H, W) in [0, 1]; H and W multiples of `scale`.
         scale: side of `high` over that of the result.
-        generator: on the processor.
+        generator: on the CPU.
 
     Returns:
         (B, 3, H / scale, W / scale) in [0, 1], in steps of 1/255.
@@ -194,7 +194,7 @@ def random_sinc(like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def random_kernels(like: Tensor, stage: DegradationStage, generator: torch.Generator) -> Tensor:
-    """Kernels of all kinds, one an image: Gaussian 70 %, generalised 15 %, plateau 15 %; or sinc, or none at all."""
+    """Kernels of all kinds, one an image: Gaussian 70 %, generalized 15 %, plateau 15 %; or sinc, or none at all."""
     kind = evenly(like, (0, 1), generator)
     sigma, other = evenly(like, stage.sigma, generator), evenly(like, stage.sigma, generator)
     angle = evenly(like, (-math.pi, math.pi), generator)

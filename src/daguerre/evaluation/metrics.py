@@ -78,9 +78,9 @@ def ssim(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel = "y") -> Te
     """Structural similarity: the mean of (2 m_a m_b + c1)(2 s_ab + c2) / ((m_a² + m_b² + c1)(s_a² + s_b² + c2)).
 
     Means m, variances s² and covariance s_ab under a Gaussian of 11 x 11 pixels, sigma 1.5, only where it fits
-    inside; c1 = (0.01 · 255)², c2 = (0.03 · 255)². In [-1, 1], 1 for equal pictures. By hand: a grey of 255 against
+    inside; c1 = (0.01 · 255)², c2 = (0.03 · 255)². In [-1, 1], 1 for equal pictures. By hand: a gray of 255 against
     black, in RGB, leaves c1 / (255² + c1) = 0.0001.
-    Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861, eq. 13, on colour channel by channel.
+    Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861, eq. 13, on color channel by channel.
 
     Args:
         a, b: (B, 3, H, W) in [0, 1]; values outside are clamped.
@@ -111,7 +111,7 @@ def consistency(result: Tensor, low: Tensor) -> Tensor:
     """How well an upscaled picture agrees with its input: decibels between `low` and the result shrunk to its size.
 
     10 log10(1 / mean((shrunk - low)²)) over the three channels, shrunk by antialiased bicubic and not rounded, so that
-    a result in floating point can agree better than 8 bits can tell (58.9 dB). By hand: a grey of 0.5 against a
+    a result in floating point can agree better than 8 bits can tell (58.9 dB). By hand: a gray of 0.5 against a
     result of 0.6 everywhere has 20 dB.
 
     Args:
@@ -256,7 +256,7 @@ def prepare(a: Tensor, b: Tensor, border: int, channel: Channel) -> tuple[Tensor
 
 
 def float64(image: Tensor) -> Tensor:
-    """To double precision; on the processor where the device has none (Apple's GPUs)."""
+    """To double precision; on the CPU where the device has none (Apple's GPUs)."""
     return (image.cpu() if image.device.type == "mps" else image).double()
 
 

@@ -34,7 +34,7 @@ def perceptual_distance(features: Features, layers: Mapping[str, float] = LAYERS
     at most 2 for features after a ReLU. By hand: features (3, 4) against (6, 8) have distance 0, (1, 0) against (0, 1)
     have distance 2.
     Zhang et al. 2018, https://arxiv.org/abs/1801.03924, eq. 1, with one weight a layer instead of one a channel, for
-    want of human judgements to fit those to.
+    want of human judgments to fit those to.
 
     Args:
         layers: weight of each layer, by its name.

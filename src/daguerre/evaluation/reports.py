@@ -123,7 +123,7 @@ class ContactSheet:
     """Zoomed crops of the same spot of every result side by side, for each picture, with labels.
 
     The spot is where `baseline` is furthest from what is right, tones aside, unless it is given. Pixels are shown as
-    squares, none blended with its neighbours. `look` is what `evaluate_upscale` and `evaluate_restore` call.
+    squares, none blended with its neighbors. `look` is what `evaluate_upscale` and `evaluate_restore` call.
 
     Args:
         rows: pictures to show; further ones are left out.

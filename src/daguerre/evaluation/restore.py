@@ -1,4 +1,4 @@
-"""Measure restoring: photographs aged on purpose, restored, and compared with what a perfect restoration would be."""
+"""Evaluate restoration on synthetically aged photographs, against what a perfect restoration could achieve."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +43,7 @@ __all__ = ["Answer", "EvaluateRestoreOptions", "Example", "Restore", "evaluate_r
 
 Model = Literal["auto", "microsoft", "microsoft-patches"]
 
-TOLERANCE = 1  # pixels by which a find may miss
+TOLERANCE = 1  # pixels by which a detection may be off
 AGED, CLEAN = "aged", "clean"
 DETECTION = ("precision", "recall", "f1", "auc")
 
@@ -52,13 +52,13 @@ DETECTION = ("precision", "recall", "f1", "auc")
 class EvaluateRestoreOptions:
     """What to measure."""
 
-    high: Path | None = option(None, "a folder of clean photographs; they are aged, restored and compared")
-    versions: int = option(1, "how many times each photograph is aged, each time in another way")
-    models: tuple[Model, ...] = option(("auto",), "how to restore, as `daguerre restore --model` takes it; one or more")
+    high: Path | None = option(None, "folder of clean photographs, which are aged, restored and compared")
+    versions: int = option(1, "times each photograph is aged, each time differently")
+    models: tuple[Model, ...] = option(("auto",), "models, as for `daguerre restore --model`")
     scratches: Literal["auto", "off", "known"] = option(
-        "auto", "auto finds scratches, tears and holes, off leaves them, known tells restoring where they are"
+        "auto", "auto: find and fill scratches, tears and holes; off: leave them; known: use the true mask"
     )
-    lpips: bool = option(False, "also measure LPIPS, if its package and weights are there")
+    lpips: bool = option(False, "also measure LPIPS, if its package and weights are installed")
     device: str = device_option()
     precision: Precision = precision_option()
 
@@ -74,7 +74,7 @@ class Example:
 
     Args:
         name: what to call it in tables.
-        seed: of its ageing; `age` with it makes the same again.
+        seed: of its aging; `age` with it makes the same again.
         photo: the aged photograph as a file of 8 bits would hold it.
         aged: the same, and what is known of it, which restoring may not look at but to measure what that would help.
     """

@@ -39,14 +39,14 @@ class EvaluateUpscaleOptions:
     """What to measure: give either `pairs` or `high`."""
 
     pairs: tuple[Path, Path] | None = option(
-        None, "a folder of small pictures and one of the same, large", metavar="SMALL LARGE"
+        None, "folder of small pictures, and folder of the same pictures, large", metavar="SMALL LARGE"
     )
-    high: Path | None = option(None, "a folder of large pictures; the small ones are made from them")
-    scale: int = option(4, "how many times larger the large pictures are")
+    high: Path | None = option(None, "folder of large pictures, from which the small ones are made")
+    scale: int = option(4, "scale factor between the small and the large pictures")
     models: tuple[str, ...] = option((), "names from `daguerre models`, or weights files; bicubic is always measured")
-    agree: bool = option(False, "make results, shrunk again, agree with the small picture before measuring")
-    ensemble: bool = option(False, "average over eight flips and turns")
-    lpips: bool = option(False, "also measure LPIPS, if its package and weights are there")
+    agree: bool = option(False, "make results, downscaled again, match the small picture before measuring")
+    ensemble: bool = option(False, "self-ensemble: average over eight flips and rotations")
+    lpips: bool = option(False, "also measure LPIPS, if its package and weights are installed")
     device: str = device_option()
     precision: Precision = precision_option()
 

@@ -1,4 +1,4 @@
-"""Pictures: decode, windows, colour, metadata, encode, on libvips.
+"""Pictures: decode, windows, color, metadata, encode, on libvips.
 
 Everything below is imported when it is first used: `images.resample` serves training too, where libvips may be missing.
 """

@@ -35,7 +35,7 @@ class Canvas:
     def write(self, window: Window, image: Tensor) -> None:
         """Paint `image` (1, 3, h, w) or (1, 1, h, w) in [0, 1] into a window; values outside are clamped.
 
-        A grey canvas takes its lightness.
+        A gray canvas takes its lightness.
         """
         self.put(window, luma(image) if self.grey else image.expand(-1, 3, -1, -1), slice(0, 1 if self.grey else 3))
 
@@ -58,6 +58,6 @@ class Canvas:
         """What was painted, as a picture that shares the canvas' memory.
 
         Args:
-            like: a picture whose colour profile and metadata the result takes over.
+            like: a picture whose color profile and metadata the result takes over.
         """
         return Picture.from_levels(self.levels, like=like)

@@ -1,10 +1,10 @@
-"""Colour: which numbers the networks see, and how a picture's profile is given back.
+"""Color: which numbers the networks see, and how a picture's profile is given back.
 
-Most pictures keep their own numbers. Where an ICC profile shows middle grey about as light as sRGB does (Display P3,
-Adobe RGB, ProPhoto, scanners, grey gamma 2.2, dot gain), the numbers are handed out as if they were sRGB, and the
+Most pictures keep their own numbers. Where an ICC profile shows middle gray about as light as sRGB does (Display P3,
+Adobe RGB, ProPhoto, scanners, gray gamma 2.2, dot gain), the numbers are handed out as if they were sRGB, and the
 profile is given back untouched. Networks hardly notice the difference, while a conversion to sRGB and back would cut
-off every colour that sRGB lacks: up to 144 levels of 255 for Adobe RGB and 116 for Display P3, measured on random
-colours, and 4 for a profile with sRGB's own primaries and gamma 2.2. So an untouched picture stays as it was, to the
+off every color that sRGB lacks: up to 144 levels of 255 for Adobe RGB and 116 for Display P3, measured on random
+colors, and 4 for a profile with sRGB's own primaries and gamma 2.2. So an untouched picture stays as it was, to the
 last bit.
 
 Converted to sRGB, at 16 bits, are CMYK, which is also saved as sRGB, and pictures whose profile is far from it (linear
@@ -21,16 +21,16 @@ from daguerre.images.vips import complaints, pyvips
 __all__ = ["Colour", "three_channels", "to_file", "to_working"]
 
 MODES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
-"""Colour channels that a profile describes, by the signature in its header (ICC.1:2022, 7.2.6)."""
+"""Color channels that a profile describes, by the signature in its header (ICC.1:2022, 7.2.6)."""
 
 SIMILAR = (45.0, 66.0)
-"""Lightness (CIE L*) of middle grey that passes for sRGB: 53.6 in sRGB, 48 with gamma 2.6, 61 with 1.8, 76 linear."""
+"""Lightness (CIE L*) of middle gray that passes for sRGB: 53.6 in sRGB, 48 with gamma 2.6, 61 with 1.8, 76 linear."""
 
 LARGEST = 2**23
 """Bytes of a profile; those of printing presses have some four million."""
 
 CONVERSION = {"intent": "relative", "black_point_compensation": True}
-"""What printers and picture editors use: colours that both spaces have stay, the rest goes to the nearest."""
+"""What printers and picture editors use: colors that both spaces have stay, the rest goes to the nearest."""
 
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Colour:
     """How the numbers in memory and those in the file belong together.
 
     Args:
-        channels: colour channels that the file has: 1 or 3.
+        channels: color channels that the file has: 1 or 3.
         profile: ICC profile to give back, if any.
         converted: whether the numbers in memory are sRGB although `profile` is not.
     """
@@ -58,7 +58,7 @@ def to_working(image: pyvips.Image, name: object) -> tuple[pyvips.Image, Colour]
         name: what to call the picture where its profile is left out.
 
     Returns:
-        The picture with 1 or 3 channels and perhaps alpha, lazily, and what it takes to give its colours back.
+        The picture with 1 or 3 channels and perhaps alpha, lazily, and what it takes to give its colors back.
     """
     channels = 4 if image.interpretation == "cmyk" else 1 if image.bands < 3 else 3
     profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
@@ -101,7 +101,7 @@ def to_file(image: pyvips.Image, colour: Colour, *, srgb: bool) -> tuple[pyvips.
         srgb: give sRGB instead of the picture's own profile.
 
     Returns:
-        The picture, and the profile that describes it; none for grey in sRGB, whose profile describes three channels.
+        The picture, and the profile that describes it; none for gray in sRGB, whose profile describes three channels.
     """
     profile, channels = colour.profile, 1 if image.bands < 3 else 3
     if profile is None or profile == srgb_profile() or not (srgb or colour.converted):
@@ -135,7 +135,7 @@ def middle_grey(profile: bytes, channels: int) -> float:
 
 
 def to_srgb(image: pyvips.Image, profile: bytes | None, channels: int) -> pyvips.Image:
-    """The same colours in sRGB with 16 bits, grey in one channel; CMYK without a profile is taken for common print."""
+    """The same colors in sRGB with 16 bits, gray in one channel; CMYK without a profile is taken for common print."""
     colours = tagged(image.extract_band(0, n=channels), profile)
     colours = colours.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=16, **CONVERSION)
     if channels == 1:
@@ -144,7 +144,7 @@ def to_srgb(image: pyvips.Image, profile: bytes | None, channels: int) -> pyvips
 
 
 def with_alpha(colours: pyvips.Image, image: pyvips.Image, channels: int) -> pyvips.Image:
-    """Colours of 16 bits, with the alpha behind them that `image` has behind its `channels`.
+    """Colors of 16 bits, with the alpha behind them that `image` has behind its `channels`.
 
     Not left to the conversion itself: libvips takes the 16-bit alpha of CMYK for one of 8 bits.
     """
@@ -164,7 +164,7 @@ def tagged(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
 
 
 def three_channels(image: pyvips.Image) -> pyvips.Image:
-    """Grey, perhaps with alpha, as three equal channels."""
+    """Gray, perhaps with alpha, as three equal channels."""
     joined = image[0].bandjoin([image[0], image[0], *([image[1]] if image.bands == 2 else [])])
     return joined.copy(interpretation="srgb" if image.format == "uchar" else "rgb16")
 

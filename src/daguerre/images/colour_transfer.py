@@ -1,4 +1,4 @@
-"""Give one picture the colours of another."""
+"""Give one picture the colors of another."""
 
 from collections.abc import Callable
 
@@ -8,19 +8,19 @@ from torch import Tensor
 __all__ = ["axes_of", "match_colours", "visible"]
 
 RARE = 0.05  # least length of an axis, as a part of the longest
-HUES = 0.5  # length of the second and third axis beside what the colours have; noise is seen in hues first
+HUES = 0.5  # length of the second and third axis beside what the colors have; noise is seen in hues first
 
 
 def visible(image: Tensor, alpha: Tensor | None) -> Tensor:
-    """The colours (1, 3, 1, N) of an image (1, 3, H, W) where its alpha (1, 1, H, W) is not 0."""
+    """The colors (1, 3, 1, N) of an image (1, 3, H, W) where its alpha (1, 1, H, W) is not 0."""
     return image.flatten(2)[:, :, None] if alpha is None else image[..., alpha[0, 0] > 0][:, :, None]
 
 
 def match_colours(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
-    """The linear change of colours that gives `picture` the mean and covariances of `wanted`'s; both (1, 3, H, W).
+    """The linear change of colors that gives `picture` the mean and covariances of `wanted`'s; both (1, 3, H, W).
 
-    With A = Sw^½ Sp^-½, of the symmetric roots of the covariances, a colour c becomes A (c - mean_p) + mean_w, clamped
-    to [0, 1]. What is made is grey if `wanted` is. By hand: between grey pictures, lightness is shifted and stretched.
+    With A = Sw^½ Sp^-½, of the symmetric roots of the covariances, a color c becomes A (c - mean_p) + mean_w, clamped
+    to [0, 1]. What is made is gray if `wanted` is. By hand: between gray pictures, lightness is shifted and stretched.
     Gatys et al. 2016, https://arxiv.org/abs/1606.05897, section 5.1.
     """
     (mean, spread), (wanted_mean, wanted_spread) = moments(picture), moments(wanted)
@@ -34,7 +34,7 @@ def match_colours(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]
 
 
 def axes_of(image: Tensor) -> Tensor:
-    """Axes (3, 3), a column each, along which colours (1, 3, H, W) vary independently, long where they vary much.
+    """Axes (3, 3), a column each, along which colors (1, 3, H, W) vary independently, long where they vary much.
 
     The first has the length of white, and reaches from dark to light in most pictures.
     """
@@ -47,7 +47,7 @@ def axes_of(image: Tensor) -> Tensor:
 
 
 def moments(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (3,) and covariances (3, 3) of the colours, float64."""
+    """Mean (3,) and covariances (3, 3) of the colors, float64."""
     flat = image[0].flatten(1).double()
     return flat.mean(1), torch.cov(flat, correction=0)
 

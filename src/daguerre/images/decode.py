@@ -1,4 +1,4 @@
-"""Open a picture: recognise it by its contents, refuse what cannot be trusted, decode as little as possible.
+"""Open a picture: recognize it by its contents, refuse what cannot be trusted, decode as little as possible.
 
 libvips decodes only what is asked for. Tiled TIFF files are read in place; everything else is unpacked when the first
 pixel is wanted, in memory up to 100 MB and beyond that into a temporary file, which has no name and vanishes by itself.
@@ -92,8 +92,8 @@ def load(source: Source, format: Format) -> pyvips.Image:
             f"{path} is a {format.name} file, which this build of libvips cannot read; "
             f"convert it, with: {format.convert.replace('{}', path.name)}"
         )
-    # To libvips a hole in a TIFF or JPEG is but a warning, and it fills the rest with black or grey. PNG's warnings
-    # are about colour profiles.
+    # To libvips a hole in a TIFF or JPEG is but a warning, and it fills the rest with black or gray. PNG's warnings
+    # are about color profiles.
     options: dict[str, Any] = {"fail_on": "warning" if format in (JPEG, TIFF) else "error"}
     try:
         with complaints() as heard:

@@ -1,4 +1,4 @@
-"""The picture formats: how a file is recognised, and what each format can hold."""
+"""The picture formats: how a file is recognized, and what each format can hold."""
 
 import re
 from dataclasses import dataclass
@@ -126,7 +126,7 @@ def recognise(head: bytes) -> Format | None:
 
 
 def foreign(head: bytes) -> str | None:
-    """What a file is that no picture format was recognised in, from its first bytes, with `{}` for its name."""
+    """What a file is that no picture format was recognized in, from its first bytes, with `{}` for its name."""
     return next((what for pattern, what in FOREIGN if re.match(pattern, head, re.DOTALL | re.IGNORECASE)), None)
 
 

@@ -27,10 +27,10 @@ LARGEST = 2**20
 """Bytes of EXIF and of IPTC records that are looked at; JPEG files have room for a sixteenth."""
 
 RESOLUTIONS = 1e-3, 1e5
-"""Pixels per millimetre that can be meant: from a mural to an electron microscope."""
+"""Pixels per millimeter that can be meant: from a mural to an electron microscope."""
 
 CUSTOMARY = 72 / 25.4
-"""Pixels per millimetre that programs assume where a file says nothing; libvips would write 25.4 per inch."""
+"""Pixels per millimeter that programs assume where a file says nothing; libvips would write 25.4 per inch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Metadata:
         exif: a TIFF structure, without the marker that JPEG files put before it.
         xmp: an XMP packet.
         iptc: IPTC-IIM records, without Photoshop's wrapping.
-        resolution: pixels per millimetre, across and down.
+        resolution: pixels per millimeter, across and down.
     """
 
     exif: bytes | None = None
@@ -106,7 +106,7 @@ def xmp_of(image: pyvips.Image, name: object) -> bytes | None:
 
 
 def resolution_of(image: pyvips.Image, name: object) -> tuple[float, float] | None:
-    """Pixels per millimetre, if they can be meant."""
+    """Pixels per millimeter, if they can be meant."""
     if all(RESOLUTIONS[0] <= side <= RESOLUTIONS[1] for side in (image.xres, image.yres)):
         return image.xres, image.yres
     leave_out(name, "the resolution", f"{image.xres:g} x {image.yres:g} pixels per millimetre")
@@ -177,7 +177,7 @@ def leave_out(name: object, what: str, why: object) -> None:
 
 
 def unknown_resolution(image: pyvips.Image) -> bool:
-    """Whether the file said nothing: libvips then puts one pixel per millimetre."""
+    """Whether the file said nothing: libvips then puts one pixel per millimeter."""
     return bool(image.xres == 1 and image.yres == 1)
 
 

@@ -120,10 +120,10 @@ class Picture:
 
     @classmethod
     def from_levels(cls, levels: Levels, *, like: "Picture | None" = None) -> "Picture":
-        """A picture of levels (H, W, channels), grey or RGB, perhaps with alpha behind; they are not copied.
+        """A picture of levels (H, W, channels), gray or RGB, perhaps with alpha behind; they are not copied.
 
         Args:
-            like: a picture whose profile and metadata it takes over, the profile only if it fits. A grey result of an
+            like: a picture whose profile and metadata it takes over, the profile only if it fits. A gray result of an
                 RGB picture is saved with three equal channels, as that was.
         """
         height, width, bands = levels.shape
@@ -139,7 +139,7 @@ class Picture:
 
     @classmethod
     def from_array(cls, array: NDArray[np.generic], *, like: "Picture | None" = None) -> "Picture":
-        """A picture of an array (H, W) or (H, W, 1 to 4): grey, grey and alpha, RGB, RGB and alpha.
+        """A picture of an array (H, W) or (H, W, 1 to 4): gray, gray and alpha, RGB, RGB and alpha.
 
         Args:
             array: uint8; uint16; bool, for a mask; or floating-point numbers in [0, 1], which become 16 bits.
@@ -170,10 +170,10 @@ class Picture:
         """A picture of an image (1, C, H, W) or (C, H, W) in [0, 1], values outside clamped, on any device.
 
         Args:
-            image: grey, grey and alpha, RGB, or RGB and alpha. Whole numbers are taken as `from_array` takes them.
+            image: gray, gray and alpha, RGB, or RGB and alpha. Whole numbers are taken as `from_array` takes them.
             alpha: (1, 1, H, W), where `image` has none.
             bits: 8 or 16 per channel, rounded.
-            like: a picture whose profile and metadata it takes over; if that is grey, so is this.
+            like: a picture whose profile and metadata it takes over; if that is gray, so is this.
 
         Raises:
             ValueError: another shape or type.
@@ -221,9 +221,9 @@ class Picture:
 
     @functools.cached_property
     def grey(self) -> bool:
-        """Whether no pixel has a colour: one channel, or three that are equal everywhere.
+        """Whether no pixel has a color: one channel, or three that are equal everywhere.
 
-        Looks at an RGB picture until it meets the first coloured pixel, which in most is soon.
+        Looks at an RGB picture until it meets the first colored pixel, which in most is soon.
         """
         if self.image.bands < 3:
             return True
@@ -234,9 +234,9 @@ class Picture:
         return True
 
     def read(self, window: Window | None = None) -> Tensor:
-        """Colours of a window, or of the whole picture: (1, 3, h, w), float32, sRGB or taken for it, in [0, 1].
+        """Colors of a window, or of the whole picture: (1, 3, h, w), float32, sRGB or taken for it, in [0, 1].
 
-        Grey comes in three equal channels. Level v of 8 bits is v / 255, of 16 bits v / 65535.
+        Gray comes in three equal channels. Level v of 8 bits is v / 255, of 16 bits v / 65535.
 
         Raises:
             UnreadablePicture: the file is damaged here.
@@ -275,7 +275,7 @@ class Picture:
         return to_tensor(levels[..., None] if levels.ndim == 2 else levels)
 
     def to_pil(self) -> "Image":
-        """A Pillow image with its profile, EXIF and XMP; 16 bits become 8 but in grey, for Pillow has no more.
+        """A Pillow image with its profile, EXIF and XMP; 16 bits become 8 but in gray, for Pillow has no more.
 
         Raises:
             MissingExtra: Pillow is not installed.

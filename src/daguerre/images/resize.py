@@ -16,7 +16,7 @@ STRIP = 2**22  # pixels of the picture, or of the result, held at once
 
 
 def read_resized(picture: Picture, height: int, width: int) -> tuple[Tensor, Tensor | None]:
-    """Colours (1, 3, height, width) and, if the picture has it, alpha (1, 1, height, width), antialiased, in [0, 1]."""
+    """Colors (1, 3, height, width) and, if the picture has it, alpha (1, 1, height, width), antialiased, in [0, 1]."""
     made = torch.cat([strip for _, strip in strips_resized(picture, height, width)], dim=2)
     return made[:, :3], made[:, 3:] if picture.alpha else None
 

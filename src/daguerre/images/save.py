@@ -1,4 +1,4 @@
-"""Write pictures: options, the checks that can be made before the work, and files that are whole or not there."""
+"""Write pictures: options, checks before any work is done, and files that are complete or absent."""
 
 import contextlib
 import itertools
@@ -25,10 +25,10 @@ from daguerre.signals import Undisturbed
 __all__ = ["SaveOptions", "check_target", "save_image", "to_depth"]
 
 QUALITY = {JPEG: 95, WEBP: 90, AVIF: 80}
-"""Quality at which losses are hard to find even when zoomed in."""
+"""Quality at which losses are hard to see even when zoomed in."""
 
 LARGEST_BMP = 2**30
-"""Bytes of pixels in a BMP file, which OpenCV makes in memory."""
+"""Most bytes of pixels in a BMP file, which OpenCV encodes in memory."""
 
 CLASSIC_TIFF = 2**32 - 2**26
 """Bytes of pixels above which a TIFF file may need BigTIFF's wider offsets."""
@@ -38,13 +38,13 @@ CLASSIC_TIFF = 2**32 - 2**26
 class SaveOptions:
     """How results are written; the format follows from the file's extension."""
 
-    quality: int | None = option(None, "1 to 100 for JPEG, WebP and AVIF; unless said 95, 90 and 80")
-    lossless: bool = option(False, "keep every pixel exactly in WebP and AVIF, in a larger file")
+    quality: int | None = option(None, "1 to 100 for JPEG, WebP and AVIF (default: 95, 90 and 80)")
+    lossless: bool = option(False, "lossless WebP and AVIF; larger files")
     subsampling: Literal["4:4:4", "4:2:0"] = option(
-        "4:4:4", "colour detail in JPEG and AVIF: full, or half for a smaller file"
+        "4:4:4", "chroma subsampling in JPEG and AVIF; 4:2:0 gives smaller files"
     )
-    compression: int = option(2, "0 to 9 for PNG and TIFF, never with a loss: 0 saves fast, 9 small")
-    profile: Literal["keep", "srgb"] = option("keep", "colour profile: the picture's own, or converted to sRGB")
+    compression: int = option(2, "0 (fast) to 9 (small) for PNG and TIFF, always lossless")
+    profile: Literal["keep", "srgb"] = option("keep", "color profile: keep the picture's own, or convert to sRGB")
 
     def __post_init__(self) -> None:
         check_range("quality", self.quality, 1, 100)
@@ -100,7 +100,7 @@ def save_image(
     """Write a working picture as `path`, which afterwards is whole, or as it was before.
 
     What a format cannot hold is turned into what it can: more bits are rounded, transparent places become white, and
-    where there is no room for the profile the colours become sRGB.
+    where there is no room for the profile the colors become sRGB.
 
     Raises:
         UnwritablePicture: no such folder, no room, no permission, or too many pixels for the format.
@@ -216,7 +216,7 @@ def saver_for(image: pyvips.Image, format: Format, options: SaveOptions) -> tupl
         packing = {"compression": "deflate", "level": options.compression, "predictor": "horizontal"}
         return "tiffsave", {"bigtiff": pixels > CLASSIC_TIFF} | (packing if options.compression else {})
     if format is WEBP:
-        # Lossy WebP tints grey by one level, so grey is kept without loss.
+        # Lossy WebP tints gray by one level, so gray is kept without loss.
         exact = options.lossless or image.bands < 3
         return "webpsave", {"lossless": True, "exact": True} if exact else {"Q": quality, "smart_subsample": True}
     if format is AVIF:

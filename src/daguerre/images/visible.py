@@ -1,4 +1,4 @@
-"""The colours of a picture as networks should see them."""
+"""The colors of a picture as networks should see them."""
 
 import torch
 from torch import Tensor
@@ -9,14 +9,14 @@ from daguerre.tiling import Window
 
 __all__ = ["read_colours", "read_exactly"]
 
-SPREAD = 8  # pixels that visible colours are carried into transparent places
+SPREAD = 8  # pixels that visible colors are carried into transparent places
 
 
 def read_colours(picture: Picture, window: Window) -> tuple[Tensor, Tensor | None]:
-    """Colours (1, 3, h, w) and, if the picture has it, alpha (1, 1, h, w) of a window.
+    """Colors (1, 3, h, w) and, if the picture has it, alpha (1, 1, h, w) of a window.
 
-    Under full transparency a file may hold any colour, often black, which would bleed into what is visible as soon as a
-    network looks at neighbours. There the mean of the visible colours within `SPREAD` pixels is put instead, and grey
+    Under full transparency a file may hold any color, often black, which would bleed into what is visible as soon as a
+    network looks at neighbors. There the mean of the visible colors within `SPREAD` pixels is put instead, and gray
     where there are none.
     """
     if not picture.alpha:
@@ -32,7 +32,7 @@ def read_colours(picture: Picture, window: Window) -> tuple[Tensor, Tensor | Non
 
 
 def read_exactly(picture: Picture, window: Window) -> tuple[Tensor, Tensor | None]:
-    """As `read_colours`, with the colours under full transparency as the file holds them."""
+    """As `read_colours`, with the colors under full transparency as the file holds them."""
     return picture.read(window), picture.read_alpha(window) if picture.alpha else None
 
 

@@ -15,7 +15,7 @@ __all__ = ["map_windows"]
 SIDE = 1024  # pixels of a window in which little is computed
 
 Colours = tuple[Tensor, Tensor | None]
-"""Colours (1, 3, h, w) and, where there is transparency, alpha (1, 1, h, w)."""
+"""Colors (1, 3, h, w) and, where there is transparency, alpha (1, 1, h, w)."""
 
 
 def map_windows(
@@ -38,7 +38,7 @@ def map_windows(
     """The picture whose every window is `function` of a window of `picture`.
 
     Args:
-        function: gets a window of the result and the colours (1, 3, h, w) of its source, and gives the colours of the
+        function: gets a window of the result and the colors (1, 3, h, w) of its source, and gives the colors of the
             window, or of all of its source, which is then cropped. It must depend on the picture alone, not on how it
             is cut into windows.
         step: what is being done, for `progress`.
@@ -46,7 +46,7 @@ def map_windows(
         halo: pixels of the source beyond the window, as far as the picture goes.
         source: the window of `picture` that a window of the result is made of, instead of `halo`.
         size: (height, width) of the result, unless it is the picture's.
-        like: whose bits, profile and metadata the result takes, and whose greyness, unless they are the picture's.
+        like: whose bits, profile and metadata the result takes, and whose grayness, unless they are the picture's.
         bits: per channel of the result, 8 or 16.
         grey: whether the result has one channel.
         alpha: as `function`, for transparency; unless given, it is cropped.

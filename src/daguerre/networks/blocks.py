@@ -1,4 +1,4 @@
-"""What several of the published networks are built of."""
+"""Blocks shared by several of the published networks."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ __all__ = ["ResidualBlock", "check_size"]
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with instance normalisation (no parameters), a ReLU between them, added to the input.
+    """Two 3x3 convolutions with instance normalization (no parameters), a ReLU between them, added to the input.
 
     As in the generators of Wan et al. 2020 (after Johnson et al. 2016); edges are reflected.
 
@@ -32,7 +32,7 @@ class ResidualBlock(nn.Module):
 
 
 def check_size(x: Tensor, multiple: int, name: str) -> None:
-    """Refuse `x` (B, C, H, W) unless `multiple` divides H and W; `name` says who refuses.
+    """Refuse `x` (B, C, H, W) unless `multiple` divides H and W; `name` is for the message.
 
     Raises:
         ValueError: naming the size and the multiple.

@@ -1,4 +1,4 @@
-"""The face refinement that ships: what a degraded face lacks, drawn from its smallest copy up, and added to it."""
+"""The face refinement network that ships: predicts a residual, coarse to fine, and adds it to the face."""
 
 import functools
 import itertools
@@ -13,12 +13,12 @@ from daguerre.networks.compact_resnet import CompactBlock
 
 __all__ = ["CompactFace"]
 
-KEPT = 1 / 16  # of the face's side: standard deviation of the blur that must find nothing new
-HIDDEN = 24  # channels between the degraded face and what it modulates
+KEPT = 1 / 16  # of the face's side: sigma of the blur whose output the refinement leaves unchanged
+HIDDEN = 24  # channels of the condition
 
 
 class Modulation(nn.Module):
-    """Layer normalisation of every pixel, whose scale and shift there come from the degraded face.
+    """Layer normalization per pixel, with scale and shift predicted from the degraded face.
 
     After Park et al. 2019 (SPADE), https://arxiv.org/abs/1903.07291, sec. 3.
     """
@@ -34,7 +34,7 @@ class Modulation(nn.Module):
 
 
 class ModulatedBlock(nn.Module):
-    """Two convolutions after modulated normalisation, added to the input; the second begins small."""
+    """Two convolutions after modulated normalization, added to the input; the second is initialized small."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -48,16 +48,15 @@ class ModulatedBlock(nn.Module):
 
 
 class CompactFace(nn.Module):
-    """Features from a sixteenth of the face's size up, modulated at every size by the degraded face.
+    """Decoder from a sixteenth of the face's size up, modulated at every size by the degraded face.
 
     Wan et al. 2022, https://arxiv.org/abs/2009.07047, sec. 3.4.
-    Differs from the paper: it makes the difference to the degraded face and begins small, so that a good face passes
-    unharmed; what a wide blur would keep of the difference is taken out of it, so that the face's large forms and its
-    complexion stay; the degraded face modulates through features of its own at every size, not through its colours;
-    the normalisation is of every pixel by itself.
+    Differs from the paper: it predicts a residual, initialized small, so that a good face passes unharmed; the low
+    frequencies of the residual are removed, so that shapes and complexion stay; the condition at every size is learned
+    features of the degraded face, not its colors; normalization is per pixel.
 
     Args:
-        side: of the faces it was trained on, in pixels.
+        side: size of the training faces in pixels.
         widths: channels at half the face's size, at a quarter, and so on.
         blocks: modulated blocks at each of these sizes.
     """
@@ -99,12 +98,12 @@ class CompactFace(nn.Module):
         """Refine `face` (B, 3, H, W) in [0, 1], aligned as in training; the result is unclamped.
 
         Raises:
-            ValueError: H or W is no multiple of 2 to the number of sizes.
+            ValueError: H or W is not a multiple of 2 to the power of the number of sizes.
         """
         return face + self.detail(face)
 
     def detail(self, face: Tensor) -> Tensor:
-        """What `face` lacks: (B, 3, H, W), without its low frequencies."""
+        """The residual for `face`: (B, 3, H, W), without low frequencies."""
         check_size(face, self.multiple, "the face refinement")
         x = self.first(F.pixel_unshuffle(face * 2 - 1, 2))  # (B, widths[0], H/2, W/2)
         seen, conditions = [], []
@@ -123,16 +122,16 @@ class CompactFace(nn.Module):
 
 
 def blurred(image: Tensor) -> Tensor:
-    """A Gaussian blur by `KEPT` of each side, weights beyond the border left out."""
+    """Gaussian blur with a sigma of `KEPT` of each side, weights beyond the border left out."""
     down, across = (gaussian(side).to(image) for side in image.shape[-2:])
     with torch.autocast(image.device.type, enabled=False):
         return down @ image @ across.T
 
 
 @functools.lru_cache(maxsize=8)
-@torch.inference_mode(False)  # first made while a picture is restored, it must serve training, too
+@torch.inference_mode(False)  # may be cached during inference, and must work in training too
 def gaussian(side: int) -> Tensor:
-    """The matrix (side, side) that blurs an axis."""
+    """Matrix (side, side) that blurs one axis."""
     place = torch.arange(side, dtype=torch.float32)
     weight = torch.exp(-(((place[:, None] - place) / (KEPT * side)) ** 2) / 2)
     return weight / weight.sum(dim=1, keepdim=True)

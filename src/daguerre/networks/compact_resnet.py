@@ -10,7 +10,7 @@ __all__ = ["CompactResNet"]
 
 
 class CompactBlock(nn.Module):
-    """Two 3x3 convolutions with a ReLU between them, added to the input; no normalisation."""
+    """Two 3x3 convolutions with a ReLU between them, added to the input; no normalization."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -28,9 +28,9 @@ class CompactResNet(nn.Module):
     ESPCN's (Shi et al. 2016, https://arxiv.org/abs/1609.05158).
     Differs from EDSR: 8 or 16 blocks of 48 channels instead of 32 of 256; one sub-pixel convolution straight to the
     result instead of convolutions at twice and four times the size, which cost more than the whole trunk; the network
-    learns only what bicubic enlargement lacks. The last convolution of every block is initialised at a tenth, that of
-    the network at a hundredth, activations leak and the input is centred: training starts at bicubic quality and
-    leaves it within a hundred steps (with ReLU, default initialisation and [0, 1] inputs it was there after 1000).
+    learns only the residual of bicubic enlargement. The last convolution of every block is initialized at a tenth, that
+    of the network at a hundredth, activations leak and the input is centered: training starts at bicubic quality and
+    leaves it within a hundred steps (with ReLU, default initialization and [0, 1] inputs it was there after 1000).
 
     Args:
         scale: enlargement, 1 to 4.
@@ -72,7 +72,7 @@ class CompactResNet(nn.Module):
 def enlarge_bicubic(image: Tensor, scale: int) -> Tensor:
     """Enlarge `image` (B, 3, H, W) as `F.interpolate` does bicubically, up to the pixel shuffle: (B, 3 scale², H, W).
 
-    Done as a convolution because on a processor `F.interpolate` took a fifth of the whole network's time.
+    A convolution, because `F.interpolate` took a fifth of the whole network's time on a CPU.
     """
     impulses = torch.eye(25, dtype=image.dtype, device=image.device).view(25, 1, 5, 5)
     with torch.autocast(image.device.type, enabled=False):  # the picture itself must keep its precision

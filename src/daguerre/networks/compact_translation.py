@@ -1,4 +1,4 @@
-"""The latent translation that ships, and the restoration it is the middle of; both can be tiled."""
+"""The latent translation that ships, and the restoration network around it; both can be tiled."""
 
 import torch
 from torch import Tensor, nn
@@ -9,25 +9,25 @@ from daguerre.networks.compact_vae import STRIDE, CompactEncoder, CompactVAE, tr
 
 __all__ = ["CompactTranslation", "LatentRestoration", "halve"]
 
-TINT = 16  # pixels; over squares that reach so far to each side, undamaged places keep the mean of their tints
-NEAR = 8  # pixels; the same, for how large a difference is
-SMALLEST = 3  # pixels of the shorter side, to which a picture is reduced at most when it is filled
-EXCLUDED = -1e4  # score of a place that must not be attended to; finite, so that a cell without any other has a mean
+TINT = 16  # pixels; radius of the squares over which undamaged places keep their mean tint
+NEAR = 8  # pixels; radius of the squares over which the size of a residual is measured
+SMALLEST = 3  # pixels of the shorter side at the top of the inpainting pyramid
+EXCLUDED = -1e4  # attention score of a masked place; finite, so that a fully masked cell still has a mean
 
 
 class CellAttention(nn.Module):
     """Adds to damaged places the features of undamaged ones of the same cell of a fixed grid.
 
     The partial non-local block of Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.3. Differs from the paper:
-    attention stays within a cell, so that the result does not depend on the windows a picture is cut into; it looks at
-    means of the undamaged ones of 2 x 2 places, which costs a quarter; near ones count more, by a learnt rate; and what
-    it finds is added, not put in the place of what is there, for a stain leaves the picture visible and a hairline
+    attention stays within a cell, so that the result does not depend on the windows a picture is cut into; keys are
+    means of the undamaged ones of 2 x 2 places, which costs a quarter; near ones count more, by a learned rate; and the
+    result is added to the features instead of replacing them, since a stain leaves the picture visible and a hairline
     covers one pixel of the four that a place is wide.
 
     Args:
         features: channels in and out.
         cell: side of a cell in latent places, even.
-        heads: attentions side by side.
+        heads: attention heads.
     """
 
     distance: Tensor
@@ -40,12 +40,12 @@ class CellAttention(nn.Module):
         self.query = nn.Conv2d(features, features, 1)
         self.key_value = nn.Conv2d(features, 2 * features, 1)
         self.give = nn.Conv2d(features, features, 1)
-        self.nearness = nn.Parameter(torch.linspace(-3, 0, heads))  # log of what a place's distance costs
+        self.nearness = nn.Parameter(torch.linspace(-3, 0, heads))  # log of the penalty per distance
         queries, keys = grid(cell, 1), grid(cell, 2)
         self.register_buffer("distance", torch.cdist(queries, keys), persistent=False)  # (cell², cell² / 4)
 
     def forward(self, x: Tensor, damaged: Tensor) -> Tensor:
-        """Mend `x` (B, features, h, w), whose first place begins a cell, where `damaged` (B, 1, h, w) is 1."""
+        """Fill `x` (B, features, h, w), whose first place begins a cell, where `damaged` (B, 1, h, w) is 1."""
         height, width = x.shape[2:]
         cells, hurt = (self.split(F.pad(part, self.margin(x), value=pad)) for part, pad in ((x, 0.0), (damaged, 1.0)))
         touched = hurt.amax((1, 2, 3)).nonzero()[:, 0]
@@ -56,7 +56,7 @@ class CellAttention(nn.Module):
         return self.join(cells, x)[..., :height, :width]
 
     def attend(self, cells: Tensor, damaged: Tensor) -> Tensor:
-        """Means of the undamaged places of each cell (n, features, cell, cell), for every place of it."""
+        """Attention within each cell (n, features, cell, cell) over its undamaged places."""
         keep = F.avg_pool2d(1 - damaged, 2)  # (n, 1, cell / 2, cell / 2)
         means = F.avg_pool2d(self.key_value(cells) * (1 - damaged), 2) / keep.clamp(min=0.25)
         query, key, value = (
@@ -71,7 +71,7 @@ class CellAttention(nn.Module):
         return found.transpose(2, 3).flatten(1, 2).view_as(cells)
 
     def margin(self, x: Tensor) -> tuple[int, int, int, int]:
-        """What is missing to whole cells on the right and below."""
+        """Padding to whole cells at the right and the bottom."""
         return 0, -x.shape[3] % self.cell, 0, -x.shape[2] % self.cell
 
     def split(self, x: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class CellAttention(nn.Module):
         return cells.permute(0, 2, 3, 1, 4, 5).reshape(-1, channels, self.cell, self.cell)
 
     def join(self, cells: Tensor, like: Tensor) -> Tensor:
-        """The opposite of `split`, for cells of `like` (B, C, h, w) with its margin."""
+        """Inverse of `split`, for cells of `like` (B, C, h, w) with its margin."""
         batch, channels, height, width = like.shape
         rows, columns = -(-height // self.cell), -(-width // self.cell)
         grid = cells.view(batch, rows, columns, channels, self.cell, self.cell).permute(0, 3, 1, 4, 2, 5)
@@ -89,7 +89,7 @@ class CellAttention(nn.Module):
 
 
 def grid(side: int, step: int) -> Tensor:
-    """Middles (n, 2) of squares of `step` places that fill a square of `side`, row by row."""
+    """Centers (n, 2) of the squares of `step` places that tile a square of `side`, row by row."""
     line = torch.arange(0.5 * step, side, step)
     return torch.stack(torch.meshgrid(line, line, indexing="ij"), -1).flatten(0, 1)
 
@@ -99,14 +99,14 @@ class CompactTranslation(nn.Module):
 
     Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.2 and 3.3: residual blocks for blur, noise and low
     resolution, a partial non-local block for scratches and holes.
-    Differs from the paper: it learns the difference and begins at none; it is told which pixels are damaged, not only
-    which places; it has neither normalisation nor attention to the whole picture.
+    Differs from the paper: it predicts a residual that starts at zero; its mask is per pixel, not only per latent
+    place; it has neither normalization nor attention over the whole picture.
 
     Args:
         latent: channels of the latent maps.
         features: channels of the residual blocks and of the attention.
         before, after: residual blocks before and after the attention.
-        cell: side in latent places of the cells that attention stays in.
+        cell: side of the attention cells in latent places.
     """
 
     scale = 1
@@ -136,21 +136,21 @@ class CompactTranslation(nn.Module):
 class LatentRestoration(nn.Module):
     """Restoration: the old photograph's encoder, the translation, the clean photograph's decoder.
 
-    A decoder alone would cost even a clean photograph some of its sharpness. So what is added to the photograph is the
-    difference between the translated latent map decoded and the untranslated one decoded: none where nothing is to be
-    mended. Only under the mask, where the photograph is lost and was filled coarsely, the decoded picture takes its
-    place. And the mean of the tints nearby stays: to change those is not the business of a network that sees no more.
+    A decoder alone would cost even a clean photograph some sharpness. So the difference between the decoded translated
+    and the decoded untranslated latents is added to the photograph: zero where nothing needs restoring. Only under the
+    mask, where the photograph is lost and was filled coarsely, the decoded picture replaces it. And the mean tint
+    nearby stays: the receptive field is too small to judge it.
 
     Args:
         old: encoder of old photographs.
         clean: autoencoder of clean photographs.
         translation: between their latent maps.
 
-    How large that difference may be can be limited: noise is everywhere, so where a network would take more away than
-    in the calmest parts of the photograph, it takes texture for noise.
+    The size of that difference can be limited: noise is everywhere, so where the network would remove more than in the
+    smoothest parts of the photograph, it mistakes texture for noise.
 
-    What is made of a pixel depends on the pixels within `reach_before` of those cells, with sides of `cell` pixels,
-    that lie within `reach_after` of it.
+    A pixel of the result depends on the pixels within `reach_before` of the cells, `cell` pixels wide, that lie within
+    `reach_after` of it.
     """
 
     scale = 1
@@ -167,7 +167,7 @@ class LatentRestoration(nn.Module):
         """Restore `image` (B, 3, H, W) in [0, 1], H and W multiples of 4; the result is unclamped.
 
         `mask` (B, 1, H, W) is 1 where the photograph was damaged and has been filled coarsely, as `fill` does, else 0.
-        The first pixel begins a cell. `limit` is the largest local size of the difference, as `activity` has it.
+        The first pixel begins a cell. `limit` bounds the local size of the difference, as measured by `activity`.
         """
         latent = self.old(image)
         return self.compose(image, mask, latent, self.translation(latent, mask), limit)
@@ -186,11 +186,10 @@ class LatentRestoration(nn.Module):
         return torch.where(mask > 0, mended, image + difference) - drift
 
     def fill(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Fill what is damaged from reduced copies, so that the network only has to finish it; shapes as in `forward`.
+        """Initial coarse-to-fine fill of the damage, for the network to refine; shapes as in `forward`.
 
-        The picture is halved, damaged pixels not counting, until nothing damaged is left. The smallest copy, enlarged,
-        is the beginning for the damage of the next larger one, which the network then mends; and so on, up to the
-        picture itself, whose damage is only begun.
+        The picture is halved, leaving out damaged pixels, until no damage is left. Each copy, enlarged, fills the
+        damage of the next larger one, where the network refines it; in the picture itself the fill is left unrefined.
         """
         if not mask.any():
             return image
@@ -205,24 +204,24 @@ class LatentRestoration(nn.Module):
         return torch.where(mask > 0, coarse[..., : image.shape[2], : image.shape[3]], image)
 
     def activity(self, image: Tensor, mask: Tensor) -> Tensor:
-        """How much would be changed around each pixel, as root of the mean square: (B, 1, H, W)."""
+        """Local RMS of the change around each pixel: (B, 1, H, W)."""
         latent = self.old(image)
         difference = self.clean.decode(self.translation(latent, mask)) - self.clean.decode(latent)
         return size_around(difference, (mask == 0).to(difference.dtype))
 
 
 def size_around(difference: Tensor, sound: Tensor) -> Tensor:
-    """Root of the mean square of a difference (B, C, H, W) over the sound pixels nearby: (B, 1, H, W)."""
+    """Local RMS of a difference (B, C, H, W) over the undamaged pixels nearby: (B, 1, H, W)."""
     square = difference.float().square().mean(1, keepdim=True) * sound
     return (mean_around(square, NEAR) / mean_around(sound.float(), NEAR).clamp(min=1e-3)).sqrt()
 
 
 def halve(image: Tensor, hurt: Tensor) -> tuple[Tensor, Tensor]:
-    """Both at half the size, a missing last row or column repeated.
+    """An image and its mask at half the size; odd sizes repeat the last row or column.
 
     Args:
         image: (B, C, H, W); each pixel of the result is the mean of those of 2 x 2 that are not damaged.
-        hurt: (B, 1, H, W), 1 where damaged, else 0; in the result where fewer than two of 2 x 2 are not.
+        hurt: mask (B, 1, H, W), 1 = damaged; 1 in the result where fewer than two of 2 x 2 are undamaged.
     """
     margin = [0, image.shape[3] % 2, 0, image.shape[2] % 2]
     image, hurt = (F.pad(part, margin, mode="replicate") for part in (image, hurt))
@@ -232,7 +231,7 @@ def halve(image: Tensor, hurt: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mean_around(x: Tensor, reach: int) -> Tensor:
-    """Means of `x` over the square that reaches so many pixels to each side; what lies beyond the border is zero."""
+    """Box means of `x` over squares of radius `reach` in pixels, zero-padded."""
     side = 2 * reach + 1
     rows = F.avg_pool2d(x, (side, 1), stride=1, padding=(reach, 0))
     return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, reach))

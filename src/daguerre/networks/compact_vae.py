@@ -1,4 +1,4 @@
-"""The variational autoencoder that ships: what it encodes it gives back almost exactly, and it can be tiled."""
+"""The variational autoencoder that ships: almost lossless, and it can be tiled."""
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,12 @@ __all__ = ["STRIDE", "CompactEncoder", "CompactVAE", "trunk"]
 
 STRIDE = 4  # picture pixels per latent place
 PIXELS = 3 * STRIDE**2  # values of the picture under one latent place
-CAUTION = 0.02  # what the last layers begin with, as a part of their usual weights
-CERTAINTY = -6.0  # log variance in the beginning: a deviation of 0.05, where pixels reach from -1 to 1
+CAUTION = 0.02  # factor on the last layers' initial weights
+CERTAINTY = -6.0  # initial log variance: a deviation of 0.05, on pixels in [-1, 1]
 
 
 def trunk(inputs: int, features: int, blocks: int, outputs: int) -> nn.Sequential:
-    """A 3x3 convolution, residual blocks, a 3x3 convolution that begins small; zero padding, no normalisation."""
+    """A 3x3 convolution, residual blocks, a 3x3 convolution initialized small; zero padding, no normalization."""
     first, last = nn.Conv2d(inputs, features, 3, padding=1), nn.Conv2d(features, outputs, 3, padding=1)
     middle = [CompactBlock(features) for _ in range(blocks)]
     made = nn.Sequential(first, *middle, last)
@@ -36,10 +36,10 @@ class CompactVAE(nn.Module):
 
     Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.1: two of these are trained, for old and for clean
     photographs; Kingma and Welling 2014, https://arxiv.org/abs/1312.6114, for z = mean + deviation * noise.
-    Differs from the paper: the pixels under a latent place (Shi et al. 2016) fill 48 of its 64 channels, and learnt
-    layers are added to them, so that it begins as the identity: after five minutes on two processor cores it gave
-    back clean pictures to 37 dB, where strided convolutions from scratch stood at 25 dB after twenty-five. And there
-    is no normalisation, so that every value depends on pixels nearby alone.
+    Differs from the paper: the pixels under a latent place (Shi et al. 2016) fill 48 of its 64 channels, and learned
+    layers are added to them, so that it starts as the identity: after five minutes on two CPU cores it reconstructed
+    clean pictures to 37 dB, strided convolutions from scratch to 25 dB after twenty-five. And there is no
+    normalization, so that every value depends only on nearby pixels.
 
     Args:
         latent: channels of the latent map, at least 48.
@@ -64,7 +64,7 @@ class CompactVAE(nn.Module):
         """Mean and log variance, each (B, latent, H/4, W/4), of `image` (B, 3, H, W) in [0, 1].
 
         Raises:
-            ValueError: H or W is no multiple of 4.
+            ValueError: H or W is not a multiple of 4.
         """
         pixels = unshuffled(image)
         mean, log_variance = self.encoder(pixels).chunk(2, dim=1)
@@ -76,7 +76,7 @@ class CompactVAE(nn.Module):
         return (F.pixel_shuffle(pixels, STRIDE) + 1) / 2
 
     def sample(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Draw a latent map: mean + deviation * noise, from torch's own source of chance."""
+        """Draw a latent map: mean + deviation * noise, from torch's default generator."""
         return mean + (log_variance / 2).exp() * torch.randn_like(mean)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -85,10 +85,10 @@ class CompactVAE(nn.Module):
 
 
 class CompactEncoder(nn.Module):
-    """What restoration needs of the autoencoder of old photographs: the way to the mean of a latent map.
+    """The encoder of the old-photo autoencoder, which is all that restoration needs: the mean of a latent map.
 
     Args:
-        latent, features, blocks: as `CompactVAE` has them.
+        latent, features, blocks: as in `CompactVAE`.
     """
 
     scale = 1
@@ -101,7 +101,7 @@ class CompactEncoder(nn.Module):
 
     @classmethod
     def of(cls, network: nn.Module) -> "CompactEncoder":
-        """The encoder of a `CompactVAE`; itself, if it is none but an encoder.
+        """The encoder of a `CompactVAE`; a `CompactEncoder` itself is returned as it is.
 
         Raises:
             TypeError: it is another network.
@@ -123,7 +123,7 @@ class CompactEncoder(nn.Module):
         """The mean (B, latent, H/4, W/4) of `image` (B, 3, H, W) in [0, 1], as `CompactVAE.encode` gives it.
 
         Raises:
-            ValueError: H or W is no multiple of 4.
+            ValueError: H or W is not a multiple of 4.
         """
         pixels = unshuffled(image)
         return upon(pixels, self.encoder(pixels))
@@ -136,5 +136,5 @@ def unshuffled(image: Tensor) -> Tensor:
 
 
 def upon(pixels: Tensor, learnt: Tensor) -> Tensor:
-    """What is learnt (B, latent, h, w), added to the pixels (B, 48, h, w), which fill the first of its channels."""
+    """Learned features (B, latent, h, w) plus the pixels (B, 48, h, w) in their first channels."""
     return learnt.float() + F.pad(pixels, (0, 0, 0, 0, 0, learnt.shape[1] - PIXELS))

@@ -1,4 +1,4 @@
-"""The network of our own that finds damage, at full resolution."""
+"""Our damage detection network, at full resolution."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ __all__ = ["DamageUNet"]
 
 
 class DamageUNet(HalfUNet):
-    """How likely each pixel is lost, under a scratch for instance, and how likely it is stained.
+    """Predicts for each pixel whether it is lost, for instance under a scratch, and whether it is stained.
 
     Args:
-        features, blocks: as `HalfUNet` has them.
+        features, blocks: as in `HalfUNet`.
     """
 
     def __init__(self, *, features: Sequence[int] = (32, 64, 64, 80), blocks: int = 1) -> None:
@@ -24,6 +24,6 @@ class DamageUNet(HalfUNet):
         """Logits (B, 2, H, W) that pixels of `image` (B, 3, H, W) in [0, 1] are lost, and that they are stained.
 
         Raises:
-            ValueError: H or W is no multiple of `multiple`.
+            ValueError: H or W is not a multiple of `multiple`.
         """
         return super().forward(image)

@@ -1,4 +1,4 @@
-"""The network that takes grain, noise and compression away, at full resolution."""
+"""The network that removes grain, noise and compression artifacts, at full resolution."""
 
 from collections.abc import Sequence
 
@@ -10,27 +10,26 @@ __all__ = ["TextureUNet"]
 
 
 class TextureUNet(HalfUNet):
-    """A photograph without its grain, noise, speckle and compression, as sharp as they let it be; tones stay.
+    """Denoiser: removes grain, noise, speckle and compression artifacts; keeps sharpness and tones.
 
-    Not in Wan et al. 2020, whose translation does this as well. Ours has 64 channels at a quarter of the size, four
-    for each pixel, and of white noise it took half a decibel where non-local means take four: too few to hold what is
-    noise and what is picture. What is blurred it leaves so: from a window alone nobody can say whether a photograph is
-    blurred or shows something soft, and asked to guess, it undid 0.04 dB of a blur.
-    `daguerre.tasks.restoration.deblurring` can say.
+    Not in Wan et al. 2020, whose translation also denoises. Ours has 64 channels at a quarter of the size, four per
+    pixel, too few to separate noise from picture: it removed half a decibel of white noise where non-local means
+    removes four. Blur is left alone: a window does not show whether a photograph is blurred or its subject soft, and
+    trained to guess, it undid 0.04 dB of a blur. `daguerre.tasks.restoration.deblurring` decides from the whole.
 
     Args:
-        features, blocks: as `HalfUNet` has them.
+        features, blocks: as in `HalfUNet`.
     """
 
     def __init__(self, *, features: Sequence[int] = (48, 64, 80), blocks: int = 2) -> None:
         super().__init__(outputs=3, features=features, blocks=blocks)
         nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]  # it begins by changing nothing
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]  # starts as the identity
 
     def forward(self, image: Tensor) -> Tensor:
-        """Clean `image` (B, 3, H, W) in [0, 1]; the result has its shape and is unclamped.
+        """Denoise `image` (B, 3, H, W) in [0, 1]; the result has the same shape and is unclamped.
 
         Raises:
-            ValueError: H or W is no multiple of `multiple`.
+            ValueError: H or W is not a multiple of `multiple`.
         """
         return image + super().forward(image)

@@ -1,4 +1,4 @@
-"""Discriminators: what the generators of SRGAN, ESRGAN and Real-ESRGAN are trained against. All return logits."""
+"""Discriminators of SRGAN, ESRGAN and Real-ESRGAN. All return logits."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ __all__ = ["ESRGANDiscriminator", "SRGANDiscriminator", "UNetDiscriminatorSN"]
 
 
 def normed(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
-    """Convolution, batch normalisation, leaky ReLU."""
+    """Convolution, batch normalization, leaky ReLU."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
 
@@ -22,7 +22,7 @@ def check_multiple(side: int, multiple: int) -> None:
 
 
 def check_side(image: Tensor, side: int) -> None:
-    """Raise ValueError unless `image` (B, 3, side, side) has the size that the dense layer was made for."""
+    """Raise ValueError unless `image` (B, 3, side, side) has the size that the dense layer expects."""
     if tuple(image.shape[-2:]) != (side, side):
         height, width = image.shape[-2:]
         raise ValueError(f"this discriminator was made for {side} x {side} pixels, not {height} x {width}")
@@ -92,7 +92,7 @@ class ESRGANDiscriminator(nn.Module):
 
 
 class UNetDiscriminatorSN(nn.Module):
-    """A U-Net with spectral normalisation that judges every pixel.
+    """A U-Net with spectral normalization that judges every pixel.
 
     Wang et al. 2021, https://arxiv.org/abs/2107.10833, section 3.4 and fig. 6. Key names are Real-ESRGAN's.
 

@@ -1,12 +1,12 @@
-"""EfficientNet-Lite0: a small network that names a thousand things, and is asked what is in a picture."""
+"""EfficientNet-Lite0, a small image classifier for a thousand classes."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = ["EfficientNetLite0"]
 
-SIDE = 224  # pixels of the pictures that it was trained on
-MEAN, DEVIATION = 127 / 255, 128 / 255  # of what it sees
+SIDE = 224  # pixels; the training size
+MEAN, DEVIATION = 127 / 255, 128 / 255  # that inputs are normalized by
 STEM, HEAD = 32, 1280
 STAGES = (
     # repeats, kernel, stride, expansion, output channels
@@ -23,11 +23,11 @@ STAGES = (
 class EfficientNetLite0(nn.Module):
     """Inverted residuals with depthwise convolutions, without squeeze-and-excitation and with ReLU6.
 
-    Tan and Le 2019, https://arxiv.org/abs/1905.11946, table 1; the Lite variant is of TensorFlow's TPU repository,
+    Tan and Le 2019, https://arxiv.org/abs/1905.11946, table 1; the Lite variant is from TensorFlow's TPU repository,
     `efficientnet/lite`. Key names are those of the PyTorch ports (4,652,008 parameters).
 
     Args:
-        classes: labels that it tells apart.
+        classes: number of labels.
     """
 
     def __init__(self, *, classes: int = 1000) -> None:
@@ -55,7 +55,7 @@ class EfficientNetLite0(nn.Module):
         return logits
 
     def classify(self, image: Tensor) -> Tensor:
-        """As `forward`, of pictures of any size: they are brought to a shorter side of 224 pixels first."""
+        """As `forward`, for pictures of any size: resized to a shorter side of 224 pixels first."""
         share = SIDE / min(image.shape[2:])
         size = [round(side * share) for side in image.shape[2:]]
         logits: Tensor = self(F.interpolate(image, size, mode="bicubic", antialias=True))
@@ -63,7 +63,7 @@ class EfficientNetLite0(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widen, filter each channel by itself, narrow; and add the input where the shape is the same."""
+    """Expand, depthwise convolution, project; plus the input where the shapes match."""
 
     def __init__(self, channels: int, wider: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class InvertedResidual(nn.Module):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution without bias, padded as TensorFlow's "same" does: what is odd goes to the right and the bottom."""
+    """A convolution without bias, with TensorFlow's "same" padding: an odd pixel goes to the right and the bottom."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)

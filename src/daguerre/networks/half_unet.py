@@ -1,4 +1,4 @@
-"""A U-Net that sees and draws every pixel but computes nothing at full size."""
+"""A U-Net with full-resolution input and output that computes nothing at full size."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,7 +13,7 @@ __all__ = ["HalfUNet"]
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with a leaky ReLU before each, added to the input; no normalisation."""
+    """Two 3x3 convolutions with a leaky ReLU before each, added to the input; no normalization."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -28,14 +28,14 @@ class Block(nn.Module):
 class HalfUNet(nn.Module):
     """A U-Net (Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597) of residual blocks.
 
-    Differs from the paper: the first convolution has every pixel in its sight but steps by two, and the last one makes
-    four pixels of one, so that a line one pixel wide is seen and drawn exactly while nothing is computed at full size;
-    skip connections are added, not concatenated; no normalisation, so that windows agree with the whole.
+    Differs from the paper: the first convolution has stride two and covers every pixel, and the last one is followed by
+    a pixel shuffle, so that a line one pixel wide is resolved exactly while nothing is computed at full size; skip
+    connections are added, not concatenated; no normalization, so that windows give the same result as the whole.
 
     Args:
-        inputs, outputs: channels of what comes and of the result.
+        inputs, outputs: channels of the input and the output.
         features: channels at a half, a quarter, an eighth, … of the size.
-        blocks: residual blocks at each level on the way down and, but for the lowest, on the way up.
+        blocks: residual blocks at each level of the encoder and, except for the bottleneck, of the decoder.
     """
 
     scale = 1
@@ -62,7 +62,7 @@ class HalfUNet(nn.Module):
         """(B, outputs, H, W) of `image` (B, inputs, H, W) in [0, 1].
 
         Raises:
-            ValueError: H or W is no multiple of `multiple`.
+            ValueError: H or W is not a multiple of `multiple`.
         """
         check_size(image, self.multiple, type(self).__name__)
         x = self.first(image - 0.5)  # (B, features[0], H / 2, W / 2)
@@ -78,5 +78,5 @@ class HalfUNet(nn.Module):
         return made
 
     def lowest(self, x: Tensor) -> Tensor:
-        """What is made of the smallest maps (B, features[-1], h, w); the result has their shape."""
+        """The bottleneck, on the smallest maps (B, features[-1], h, w); the result has their shape."""
         return self.before[-1](x)  # type: ignore[no-any-return]

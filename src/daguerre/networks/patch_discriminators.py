@@ -1,4 +1,4 @@
-"""Patch discriminators at several scales: what the networks of old-photo restoration are trained against."""
+"""Multi-scale patch discriminators, for training the networks of old-photo restoration."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ __all__ = ["LatentDiscriminator", "MultiScaleDiscriminator"]
 
 
 class PatchDiscriminator(nn.Module):
-    """Strided 4x4 convolutions; every place of the result judges a patch (Isola et al. 2017, sec. 3.2.2)."""
+    """Strided 4x4 convolutions; every output place classifies a patch (Isola et al. 2017, sec. 3.2.2)."""
 
     def __init__(self, channels: int, features: int, layers: int, spectral: bool) -> None:
         super().__init__()
@@ -37,14 +37,14 @@ class MultiScaleDiscriminator(nn.Module):
 
     Wang et al. 2018 (pix2pixHD), https://arxiv.org/abs/1711.11585, sec. 3.2, as Wan et al. 2020,
     https://arxiv.org/abs/2004.09484, train with: 2 scales of 3 layers, least squares, feature matching.
-    For latent translation it sees the old and the translated latent map together (128 channels).
+    For latent translation its input is the old and the translated latent map together (128 channels).
 
     Args:
-        channels: of what it judges.
+        channels: of the input.
         features: channels of the first layer; doubled at each, up to eight times.
         layers: convolutions with stride 2.
         scales: number of discriminators.
-        spectral: spectral normalisation of every convolution (Miyato et al. 2018).
+        spectral: spectral normalization of every convolution (Miyato et al. 2018).
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MultiScaleDiscriminator(nn.Module):
         self.scales = nn.ModuleList(PatchDiscriminator(channels, features, layers, spectral) for _ in range(scales))
 
     def forward(self, x: Tensor) -> list[list[Tensor]]:
-        """Judge `x` (B, channels, H, W): for each scale, the features of every stage; the last are the logits.
+        """For `x` (B, channels, H, W), per scale, the features of every layer; the last are the logits.
 
         Least squares: 1 for real, 0 for fake. Feature matching compares all but the last.
         """

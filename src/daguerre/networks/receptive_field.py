@@ -1,6 +1,6 @@
-"""Halo arithmetic: how many input pixels beyond its own place an output pixel depends on, from the list of layers.
+"""Receptive field arithmetic: the halo of input pixels that an output pixel depends on, from the list of layers.
 
-Layers are walked from the output back to the input: which span of a layer's input does a span of its output read?
+Layers are traversed from the output back to the input: which span of a layer's input does a span of its output read?
 """
 
 import math
@@ -19,12 +19,12 @@ def conv(kernel: int, count: int = 1) -> Layer:
 
 
 def enlarge(factor: int) -> Layer:
-    """Nearest-neighbour enlargement or pixel shuffle: `factor` output pixels from every input pixel."""
+    """Nearest-neighbor enlargement or pixel shuffle: `factor` output pixels from every input pixel."""
     return lambda first, last: (first // factor, last // factor)
 
 
 def bicubic(factor: int) -> Layer:
-    """Bicubic enlargement with pixel centres aligned at half pixels: four input pixels around each output pixel."""
+    """Bicubic enlargement with pixel centers aligned at half pixels: four input pixels around each output pixel."""
 
     def span(first: int, last: int) -> tuple[int, int]:
         left, right = ((index + 0.5) / factor - 0.5 for index in (first, last))
@@ -42,12 +42,12 @@ def halo_of(*layers: Layer, scale: int, period: int = 1) -> int:
     """Input pixels on each side that can influence an output pixel.
 
     Args:
-        layers: from input to output, the longest way through the network.
+        layers: from input to output, along the longest path through the network.
         scale: output pixels per input pixel.
-        period: input pixels after which the network's grid repeats (its `multiple`).
+        period: input pixels after which the network's grid repeats (its size multiple).
     """
     halo = 0
-    for output in range(scale * period):  # output pixels differ by where in an input pixel they lie
+    for output in range(scale * period):  # output pixels differ by their place within an input pixel
         first = last = output
         for layer in reversed(layers):
             first, last = layer(first, last)

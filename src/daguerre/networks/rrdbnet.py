@@ -11,7 +11,7 @@ __all__ = ["RRDBNet"]
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each fed with everything before it; the last, times `scaling`, is added to the input."""
+    """Five densely connected convolutions; the last, times `scaling`, is added to the input."""
 
     def __init__(self, features: int, growth: int, scaling: float) -> None:
         super().__init__()
@@ -44,14 +44,14 @@ class RRDB(nn.Module):
 
 
 class RRDBNet(nn.Module):
-    """ESRGAN generator: residual-in-residual dense blocks, then 2x upsamplings, two unless said.
+    """ESRGAN generator: residual-in-residual dense blocks, then 2x upsamplings, two by default.
 
     Wang et al. 2018, https://arxiv.org/abs/1809.00219, fig. 4; for scales 2 and 1 the input is pixel-unshuffled
     first (Wang et al. 2021, https://arxiv.org/abs/2107.10833, section 3.4). Key names are BasicSR's.
     Without unshuffling, as the first ESRGAN had it, there are as many upsamplings as the scale needs.
 
-    `halo` is exact: 349 pixels at 4x. Next to nothing comes from that far, so `effective_halo`, 32 pixels of the trunk,
-    is offered too. Measured with random weights on an irregular picture, the largest error in the middle of a
+    `halo` is exact: 349 pixels at 4x. Almost nothing comes from that far, so there is also `effective_halo`, 32 pixels
+    of the trunk. Measured with random weights on an irregular picture, the largest error in the middle of a
     window, relative to the largest value: with weights of deviation 1 / sqrt(fan-in), 1.2e-6 from 12 pixels on, which
     is float32's own noise; with those of the trunk doubled, so that it outweighs the shortcut, 7e-3 at 12 pixels,
     5e-6 at 24 and 1.3e-6 at 32. Trained weights can reach further; the published ones were not measured.
@@ -61,8 +61,8 @@ class RRDBNet(nn.Module):
         features: channels of the trunk.
         blocks: number of RRDBs.
         growth: channels each layer of a dense block adds.
-        scaling: what every residual is multiplied by before it is added (section 3.1).
-        channels: 3, or 1 for a network of one channel, which enlarges red, green and blue each by itself.
+        scaling: factor on every residual before it is added (section 3.1).
+        channels: 3, or 1 for a one-channel network, which upscales red, green and blue separately.
         unshuffle: pixels along a side that become channels of one; 4 at scale 1, 2 at scale 2 unless given.
     """
 
@@ -111,17 +111,17 @@ class RRDBNet(nn.Module):
 
     @property
     def ups(self) -> list[nn.Conv2d]:
-        """The convolutions that follow a doubling of the size."""
+        """The convolutions after each doubling of the size."""
         return [self.get_submodule(f"conv_up{number}") for number in range(1, self.upsamplings + 1)]  # type: ignore[misc]
 
     @torch.no_grad()
     def pass_colours_through(self) -> None:
-        """Keep the first channels for the colours, so that training starts at bilinear enlargement.
+        """Keep the first channels for the colors, so that training starts at bilinear enlargement.
 
-        300 iterations of batches of eight 96-pixel crops lead from this to an L1 of 0.027; from default initialisation
-        they lead to 0.056, and 3000 are needed.
+        After 300 iterations with batches of eight 96-pixel crops the L1 loss is 0.027; from default initialization it
+        is 0.056, and 3000 iterations are needed.
         """
-        tent = torch.tensor([0.25, 0.5, 0.25])  # what makes nearest enlargement by 2 bilinear
+        tent = torch.tensor([0.25, 0.5, 0.25])  # turns nearest upsampling by 2 into bilinear
         spot = torch.tensor([0.0, 1.0, 0.0])
         self.conv_last.weight.mul_(0.01)
         self.conv_last.bias.zero_()  # type: ignore[union-attr]

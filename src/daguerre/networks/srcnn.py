@@ -1,4 +1,4 @@
-"""SRCNN, the first convolutional network for super-resolution: three layers on an enlarged picture."""
+"""SRCNN, the first convolutional network for super-resolution: three layers on a bicubically upscaled picture."""
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,11 @@ class SRCNN(nn.Module):
     """Patch extraction, non-linear mapping and reconstruction, on the bicubically enlarged picture.
 
     Dong et al. 2014, https://arxiv.org/abs/1501.00092, section 3; 9-1-5, or 9-5-5 with `middle=5` (section 4.3.2).
-    With one channel it works on luma alone, as in the paper, and colour is enlarged bicubically; with three it works
+    With one channel it works on luma alone, as in the paper, and color is enlarged bicubically; with three it works
     on RGB (section 4.5).
-    Differs from the paper: the border is replicated where the paper's output is smaller than its input; initialised
-    to pass the enlarged picture through unchanged instead of with noise of deviation 0.001, from which the paper
-    needs 8e8 back-propagations. Luma has the full range [0, 1], not BT.601's [16/255, 235/255].
+    Differs from the paper: the border is replicated where the paper's output is smaller than its input; initialized
+    as the identity instead of with noise of deviation 0.001, from which the paper needs 8e8 back-propagations. Luma has
+    the full range [0, 1], not BT.601's [16/255, 235/255].
 
     Args:
         scale: enlargement, an integer.
@@ -51,7 +51,7 @@ class SRCNN(nn.Module):
         enlarged = resize_bicubic(image, height * self.scale, width * self.scale)
         x = luma(enlarged) if self.conv1.in_channels == 1 else enlarged
         result = self.conv3(F.relu(self.conv2(F.relu(self.conv1(x)))))
-        # The same step on R, G and B changes luma alone: the chroma differences stay as they are.
+        # The same step on R, G and B changes only luma: the chroma differences stay.
         return enlarged + (result - x)  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""SRResNet, the generator of SRGAN: as published, and BasicSR's form without batch normalisation."""
+"""SRResNet, the generator of SRGAN: as published, and BasicSR's variant without batch normalization."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,11 +8,11 @@ from daguerre.networks.receptive_field import Layer, conv, enlarge, halo_of
 __all__ = ["MSRResNet", "SRResNet"]
 
 STAGES = {2: [2], 3: [3], 4: [2, 2]}
-"""Sub-pixel steps, one after the other, for each scale."""
+"""Factors of the successive sub-pixel steps, by scale."""
 
 
 def stages_of(scale: int) -> list[int]:
-    """Sub-pixel steps that make up `scale`; ValueError for a scale the paper's layout has not."""
+    """Sub-pixel steps that make up `scale`; ValueError for a scale that the paper does not have."""
     if scale not in STAGES:
         raise ValueError(f"scale is {scale}; sub-pixel steps are laid out for {', '.join(map(str, STAGES))}")
     return STAGES[scale]
@@ -34,17 +34,17 @@ class NormedBlock(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """Sixteen residual blocks with batch normalisation, then sub-pixel convolutions.
+    """Sixteen residual blocks with batch normalization, then sub-pixel convolutions.
 
     Ledig et al. 2017, https://arxiv.org/abs/1609.04802, section 2.1.1 and fig. 4. In evaluation mode batch
-    normalisation is a fixed scale and shift, so the network is local and can be tiled.
+    normalization is a fixed scale and shift, so the network is local and can be tiled.
     Differs from the paper: the result is in [0, 1] instead of [-1, 1]; scales 2 and 3 have one sub-pixel step.
 
     Args:
         scale: enlargement: 2, 3 or 4.
         features: channels of the trunk.
         blocks: number of residual blocks.
-        norm: whether there is batch normalisation, to see what it does.
+        norm: whether to use batch normalization, for comparison.
     """
 
     multiple = 1
@@ -76,7 +76,7 @@ class SRResNet(nn.Module):
 
 
 class PlainBlock(nn.Module):
-    """Convolution, ReLU, convolution, added to the input; no normalisation."""
+    """Convolution, ReLU, convolution, added to the input; no normalization."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class PlainBlock(nn.Module):
 
 
 class MSRResNet(nn.Module):
-    """SRResNet without batch normalisation, added to a bilinear enlargement.
+    """SRResNet without batch normalization, added to a bilinear enlargement.
 
     The modified SRResNet of BasicSR, https://github.com/XPixelGroup/BasicSR, whose key names it takes; a baseline
     of ESRGAN (Wang et al. 2018, https://arxiv.org/abs/1809.00219).

@@ -9,7 +9,7 @@ __all__ = ["SRVGGNetCompact"]
 
 
 class SRVGGNetCompact(nn.Module):
-    """Convolutions with PReLU, one sub-pixel step, added to the nearest-neighbour enlargement.
+    """Convolutions with PReLU, one sub-pixel step, added to the nearest-neighbor enlargement.
 
     Of Real-ESRGAN, https://github.com/xinntao/Real-ESRGAN (realesr-general-x4v3 has 32 convolutions between the
     first and the last, realesr-animevideov3 has 16), whose key names it takes.

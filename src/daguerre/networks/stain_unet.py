@@ -1,4 +1,4 @@
-"""The network that sees from a reduced copy what stains have taken of the light, and gives it back."""
+"""The network that predicts, from a reduced copy, the gains that remove stains."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,25 @@ from daguerre.networks.half_unet import HalfUNet
 __all__ = ["StainUNet", "gains", "unusual"]
 
 LUMA = (0.299, 0.587, 0.114)
-POWERS = 4  # terms of the polynomial that says which tint is usual for a lightness
-ODD = 3.0  # tints differ less than lightness, and are shown so many times as large
+POWERS = 4  # terms of the polynomial for the usual tint at each lightness
+ODD = 3.0  # factor on the tint channels, since tints differ less than lightness
 
 
 class StainUNet(HalfUNet):
-    """By how much every part of a stained photograph must be lightened, from a copy of the whole of it.
+    """Map of log gains that undo the stains of a photograph, from a reduced copy of the whole.
 
-    A stain is a filter before the picture: what is below it is darkened by the same factor whatever it shows. Factors
-    are smooth but at the edges of water lines and tape, so a reduced copy is enough to see them, however large the
-    photograph, and what they are multiplied with keeps all its detail. Wan et al. 2020 leave such patches to the
-    translation, which sees too little of the photograph to know paper from what is spilled on it.
+    A stain acts as a filter in front of the picture: it darkens everything below by the same factor. The factors are
+    smooth except at the edges of water lines and tape, so a reduced copy is enough to estimate them, and multiplying
+    by them keeps all detail. Wan et al. 2020 leave stains to the translation, whose receptive field is too small to
+    tell paper from what is spilled on it.
 
-    A `HalfUNet` that is also shown how far each pixel's tint is from the usual one of its lightness in this photograph:
-    prints without colour have one, and brown spots stand out from it however faint they are. And its lowest level sees
-    what is there on average over the whole copy, and at most.
+    A `HalfUNet` with additional inputs: how far each pixel's tint is from the usual one of its lightness in this
+    photograph. Prints without color have one tint, and even faint brown spots stand out from it. Its bottleneck also
+    sees the mean and the maximum over the whole copy.
 
     Args:
-        side: of the copy's longer side in pixels.
-        features, blocks: as `HalfUNet` has them.
+        side: longer side of the copy in pixels.
+        features, blocks: as in `HalfUNet`.
     """
 
     def __init__(self, *, side: int = 512, features: Sequence[int] = (24, 32, 48, 72, 96), blocks: int = 1) -> None:
@@ -39,14 +39,14 @@ class StainUNet(HalfUNet):
         nn.init.constant_(self.last.bias, -2.0)  # type: ignore[arg-type]  # stains are rare, and weak
 
     def forward(self, image: Tensor) -> Tensor:
-        """What to think of `image` (B, 3, H, W) in [0, 1].
+        """Predict stains of `image` (B, 3, H, W) in [0, 1].
 
         Returns:
-            (B, 4, H, W): the logit that a pixel is stained, and if it is, the natural logarithms of the factors that
-            lighten its channels, from 0; these are alike in an image that is grey.
+            (B, 4, H, W): the logit that a pixel is stained, and the natural logarithms, from 0, of the channels' gains
+            if it is; these are equal in a gray image.
 
         Raises:
-            ValueError: H or W is no multiple of `multiple`.
+            ValueError: H or W is not a multiple of `multiple`.
         """
         made = super().forward(torch.cat([image, 0.5 + ODD * unusual(image)], 1)).float()
         dark = made[:, 1:]
@@ -61,10 +61,10 @@ class StainUNet(HalfUNet):
 
 
 def unusual(image: Tensor, weight: Tensor | None = None) -> Tensor:
-    """How far tints are from the usual one of their lightness: (B, 2, H, W), of red and of blue beside lightness.
+    """Distance of tints from the usual one at their lightness: (B, 2, H, W), red and blue minus lightness.
 
-    The usual one is the polynomial of lightness that fits the pixels of `image` (B, 3, H, W) best, all of them alike or
-    each with its `weight` (B, 1, H, W). Computed on the processor, for not every device has float64.
+    The usual tint is a polynomial in lightness, fitted to the pixels of `image` (B, 3, H, W), optionally with a
+    `weight` (B, 1, H, W). Computed on the CPU, since not every device has float64.
     """
     pixels = image.cpu().double().flatten(2)
     light = (pixels * pixels.new_tensor(LUMA)[:, None]).sum(1, keepdim=True)  # (B, 1, HW)
@@ -78,5 +78,5 @@ def unusual(image: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def gains(made: Tensor) -> Tensor:
-    """Natural logarithms of the factors (B, 3, H, W) to expect, from what a `StainUNet` makes (B, 4, H, W)."""
+    """Expected log gains (B, 3, H, W) from the output (B, 4, H, W) of a `StainUNet`."""
     return made[:, :1].sigmoid() * made[:, 1:]

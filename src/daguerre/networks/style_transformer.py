@@ -1,4 +1,4 @@
-"""Any style in one pass: a transformer painted by a style vector, and the network that predicts the vector."""
+"""Arbitrary style transfer: a transformer conditioned on a style vector, and the network that predicts the vector."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -16,7 +16,7 @@ Padding = Literal["zeros", "reflect", "replicate"]
 
 
 class StyleNorm(nn.Module):
-    """Conditional instance normalisation: statistics of the picture, scale and shift linear in the style vector.
+    """Conditional instance normalization: statistics of the picture, scale and shift linear in the style vector.
 
     Dumoulin et al. 2017, https://arxiv.org/abs/1610.07629, sec. 2.2; Ghiasi et al. 2017, sec. 2.
     """
@@ -36,7 +36,7 @@ class StyleNorm(nn.Module):
 
 
 class StyledConv(nn.Module):
-    """A convolution that keeps the size, then normalisation by style; separable: each channel alone, then 1x1."""
+    """A convolution that keeps the size, then normalization by style; separable: each channel alone, then 1x1."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, style: int, separable: bool, padding: Padding
@@ -68,10 +68,10 @@ class StyledBlock(nn.Module):
 
 
 class StyleTransformer(nn.Module):
-    """Paints a picture in the style that a vector stands for.
+    """Stylizes a picture by a style vector.
 
     Ghiasi et al. 2017, https://arxiv.org/abs/1705.06830, sec. 2 and its table of layers, which is Dumoulin et al. 2017,
-    https://arxiv.org/abs/1610.07629, with batch normalisation instead of style in the first three layers.
+    https://arxiv.org/abs/1610.07629, with batch normalization instead of style in the first three layers.
     Magenta's published transformer has `padding="reflect"` (1,953,886 numbers); its separable port for the browser has
     `separable=True, padding="zeros"` (569,406).
 
@@ -81,7 +81,7 @@ class StyleTransformer(nn.Module):
         style: length of the style vector.
         features: channels at full size; four times as many at a quarter of the size.
         blocks: residual blocks.
-        separable: separable convolutions, but for the first three.
+        separable: separable convolutions, except for the first three.
         padding: "reflect", "replicate" or "zeros"; zeros draw a frame around the picture.
     """
 
@@ -130,14 +130,14 @@ class StyleTransformer(nn.Module):
         return traced_halo(lambda image: self(image, style), multiple=self.multiple)
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
-        """Paint `image` (B, 3, H, W) in [0, 1] by `style` (B, style); the result has the same shape and range.
+        """Stylize `image` (B, 3, H, W) in [0, 1] by `style` (B, style); the result has the same shape and range.
 
         H and W may be anything; windows of a larger picture would have to begin at multiples of 4.
         """
         return torch.sigmoid(self.logits(image, style))
 
     def logits(self, image: Tensor, style: Tensor) -> Tensor:
-        """As `forward`, but of every value the logit."""
+        """As `forward`, before the sigmoid."""
         x = self.contract(image)
         for block in self.residual:
             x = block(x, style)
@@ -145,16 +145,16 @@ class StyleTransformer(nn.Module):
             x = F.relu(conv(F.interpolate(x, scale_factor=2, mode="nearest"), style))
         x = self.expand[-1](x, style)
         height, width = image.shape[2:]
-        return F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]))  # cut to the size of the image
+        return F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]))  # cropped to the size of the image
 
 
 class StylePredictor(nn.Module):
-    """Predicts the style vector of a picture from statistics of its colours and of what VGG-19 sees in it.
+    """Predicts the style vector of a picture from statistics of its colors and its VGG-19 features.
 
-    Takes the place of Ghiasi et al. 2017, sec. 2.2, where Inception-v3's last features are averaged.
+    Replaces Ghiasi et al. 2017, sec. 2.2, where Inception-v3's last features are averaged.
     Differs from the paper: style is the statistics of features (Huang and Belongie 2017,
-    https://arxiv.org/abs/1703.06868), so a small network that is given those of a fixed VGG-19 needs hundreds of
-    styles, not tens of thousands, to do well on new ones. What is linear in them, as a palette is, has its own way.
+    https://arxiv.org/abs/1703.06868), so a small network that is given those of a fixed VGG-19 generalizes from
+    hundreds of styles, not tens of thousands. Linear dependencies, such as the palette, have a path of their own.
 
     Args:
         style: length of the style vector.
@@ -164,7 +164,7 @@ class StylePredictor(nn.Module):
     """
 
     layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-    """Of VGG-19, whose statistics are taken."""
+    """VGG-19 layers whose statistics are used."""
 
     mean: Tensor
     deviation: Tensor
@@ -186,7 +186,7 @@ class StylePredictor(nn.Module):
         first = channels[0]
         seen = sum(channels[i] for i in (0, 2, 4, 8))  # the first convolution of each block
         self.statistics = 9 + 2 * seen + first * (first - 1) // 2
-        self.register_buffer("mean", torch.zeros(self.statistics))  # over the styles of the training
+        self.register_buffer("mean", torch.zeros(self.statistics))  # over the training styles
         self.register_buffer("deviation", torch.ones(self.statistics))
         self.linear = nn.Linear(self.statistics, style)
         self.deeper = nn.Sequential(nn.Linear(self.statistics, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, style))
@@ -195,7 +195,7 @@ class StylePredictor(nn.Module):
         """The style vector (B, style) of `image` (B, 3, H, W) in [0, 1]; H and W at least 8.
 
         Args:
-            visible: how much each pixel counts, (B, 1, H, W) in [0, 1]; alike unless given.
+            visible: weight of each pixel, (B, 1, H, W) in [0, 1]; equal by default.
         """
         return self.vector(self.describe(image, self.eye(image, self.layers), visible))
 
@@ -208,8 +208,8 @@ class StylePredictor(nn.Module):
     def describe(self, image: Tensor, features: Mapping[str, Tensor], visible: Tensor | None = None) -> Tensor:
         """Statistics (B, statistics) of an image (B, 3, H, W) in [0, 1] and of its features at `layers`.
 
-        Of colours as their logits, as the transformer ends in a sigmoid, and of the first layer: means, logarithms of
-        deviations, correlations; of the others without correlations.
+        For colors (as logits, since the transformer ends in a sigmoid) and for the first layer: means, logarithms of
+        standard deviations, correlations; for the other layers without correlations.
         """
         colours = image.float().clamp(0.02, 0.98).logit()
         share = shares_of(colours, visible)
@@ -222,7 +222,7 @@ class StylePredictor(nn.Module):
 
 
 def shares_of(x: Tensor, visible: Tensor | None) -> Tensor | None:
-    """How much each place of maps (B, C, h, w) counts, (B, 1, h, w), with mean 1; None if all alike."""
+    """Weight of each place of maps (B, C, h, w), (B, 1, h, w), with mean 1; None if all are equal."""
     if visible is None:
         return None
     share = F.adaptive_avg_pool2d(visible, (x.shape[2], x.shape[3]))
@@ -230,7 +230,7 @@ def shares_of(x: Tensor, visible: Tensor | None) -> Tensor | None:
 
 
 def moments(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Means and logarithms of deviations (B, C) of maps (B, C, H, W)."""
+    """Means and log standard deviations (B, C) of maps (B, C, H, W)."""
     weighted = x if share is None else x * share
     mean = weighted.mean((2, 3))
     variance = ((weighted * x).mean((2, 3)) - mean.square()).clamp_min(0)
@@ -238,7 +238,7 @@ def moments(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def correlations(x: Tensor, share: Tensor | None) -> Tensor:
-    """Correlations between each two channels of maps (B, C, H, W): (B, C (C - 1) / 2)."""
+    """Correlations of all pairs of channels of maps (B, C, H, W): (B, C (C - 1) / 2)."""
     mean = (x if share is None else x * share).mean((2, 3), keepdim=True)
     x = x - mean if share is None else (x - mean) * share.sqrt()
     x = x / (x.square().mean((2, 3), keepdim=True) + 1e-4).sqrt()
@@ -249,7 +249,7 @@ def correlations(x: Tensor, share: Tensor | None) -> Tensor:
 
 
 class AnyStyle(nn.Module):
-    """The transformer with the predictor that belongs to it.
+    """The transformer with its style predictor.
 
     Args:
         style, features, blocks: of the transformer.
@@ -275,11 +275,11 @@ class AnyStyle(nn.Module):
         self.predictor = StylePredictor(style=style, width=width, hidden=hidden, pooling=pooling)
 
     def forward(self, image: Tensor, statistics: Tensor, shares: Tensor) -> Tensor:
-        """Logits of `image` (B, 3, H, W) in [0, 1] painted in mixtures of styles; their sigmoid is the picture.
+        """Logits of `image` (B, 3, H, W) in [0, 1] in mixtures of styles; their sigmoid is the picture.
 
         Args:
-            statistics: of each of S styles, (B, S, statistics), as the predictor describes them.
-            shares: how much each style counts, (B, S); they sum to 1.
+            statistics: of each of S styles, (B, S, statistics), from the predictor's `describe`.
+            shares: weight of each style, (B, S); they sum to 1.
         """
         vectors = self.predictor.vector(statistics)
         return self.transformer.logits(image, (vectors * shares[..., None]).sum(1))
@@ -289,7 +289,7 @@ def magenta_state(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state dict of a `StyleTransformer` from Magenta's variables, separable or not.
 
     Args:
-        variables: by their TensorFlow names, in TensorFlow's order of axes; others than the transformer's are left out.
+        variables: by their TensorFlow names, in TensorFlow's axis order; variables outside the transformer are ignored.
     """
     state = {}
     for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""The network that sees from a reduced copy how a photograph has faded, and the curves by which that is undone."""
+"""The network that predicts tone curves against fading from a reduced copy, and how curves are applied."""
 
 import torch
 from torch import Tensor, nn
@@ -7,16 +7,16 @@ from torch.nn import functional as F
 __all__ = ["ToneCurves", "apply_curves", "blend_curves", "extremes", "stretched_curves"]
 
 LUMA = (0.299, 0.587, 0.114)
-TAIL = 0.005  # of the pixels are darker than what counts as a channel's darkest tone, and as many lighter
-RIM = 0.02  # of the range is left to these
-EVEN = 0.2  # of a copy is taken for even where it is judged how that darkens
-FIELDS = 4  # of light over the parts of a picture, that are guessed from it
+TAIL = 0.005  # part of the pixels beyond each of a channel's extreme tones (percentiles of the levels)
+RIM = 0.02  # part of the range that a stretch leaves to the tones beyond them
+EVEN = 0.2  # part of a copy, its flattest, in which vignetting is estimated
+FIELDS = 4  # channels of the light field estimated from it
 KNOTS = 64  # segments of a stretched curve
-STEEPEST = 3.0  # natural logarithm of how much steeper or flatter one segment can be than another's due share
+STEEPEST = 3.0  # bound on the log slope of a segment, before normalization
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions with a ReLU between them, added to the input; no normalisation, replicated edges."""
+    """Two 3x3 convolutions with a ReLU between them, added to the input; no normalization, replicated edges."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -32,30 +32,29 @@ def same(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
 
 
 class ToneCurves(nn.Module):
-    """Tone curves for every part of a photograph, from a copy of the whole of it, reduced to a square.
+    """Tone curves for every part of a photograph, from the whole of it reduced to a square.
 
-    A lattice of curves, as HDRnet's bilateral grid of affine maps (Gharbi et al. 2017, https://arxiv.org/abs/1707.02880,
+    A grid of curves, like HDRnet's bilateral grid of affine maps (Gharbi et al. 2017, https://arxiv.org/abs/1707.02880,
     section 3), for each channel and each of `cells` x `cells` parts of the picture.
-    Differs from HDRnet: curves take the place of affine maps, so that results cannot leave [0, 1]; parts blend by
-    cubic B-splines, which leave no kinks in a sky; histograms of the whole copy are shown to the network as they are,
-    because black point, white point and casts are plain in them; and so is where each pixel lies, and how even areas
-    darken from place to place, by which corners that a lens darkened are told from shadow (after Zheng et al. 2008,
-    Single-image vignetting correction using radial gradient symmetry).
+    Differs from HDRnet: curves instead of affine maps, so that results cannot leave [0, 1]; cells are blended by cubic
+    B-splines, which leave no kinks in a sky; further inputs are histograms of the whole copy, which show black point,
+    white point and casts; pixel coordinates; and how even areas darken across the picture, which tells vignetting from
+    shadow (after Zheng et al. 2008, Single-image vignetting correction using radial gradient symmetry).
 
-    A curve rises in straight segments from (0, 0) to (1, 1), whatever the weights: nothing is clipped, and the order of
-    tones stays. All are the identity at initialisation. Of a copy whose channels are equal, the three curves are equal.
+    With any weights a curve is piecewise linear and rises from (0, 0) to (1, 1): nothing is clipped, and the order of
+    tones stays. All are the identity at initialization. Of a copy whose channels are equal, the three curves are equal.
 
-    The result depends on the whole picture by design, and on nothing but the reduced copy.
+    By design the result depends on the whole picture, and only through the reduced copy.
 
     Args:
         side: of the copy in pixels, a multiple of 16.
         features: channels after the first convolution; doubled with each halving, up to four times as many.
-        cells: parts of the picture along each axis.
+        cells: grid cells along each axis.
         segments: of each curve.
         bins: of each histogram.
 
     Raises:
-        ValueError: a side that is no multiple of 16.
+        ValueError: `side` is not a multiple of 16.
     """
 
     def __init__(
@@ -117,9 +116,9 @@ class ToneCurves(nn.Module):
         return F.pad(rises.cumsum(2), (0, 0, 0, 0, 1, 0)).clamp(max=1)
 
     def slopes(self, image: Tensor) -> Tensor:
-        """How the logarithm of lightness changes along each cell, down and across, where it changes least.
+        """Vertical and horizontal gradient of log lightness in each cell, where it is smallest.
 
-        Edges hardly count: what lights a scene unevenly, or darkens corners, shows in its even areas.
+        Edges hardly count: uneven light and vignetting show in the even areas.
 
         Returns:
             (B, 2 * cells * cells) in [-4, 4].
@@ -138,7 +137,7 @@ class ToneCurves(nn.Module):
         return (self.side * means[:, :2] / means[:, 2:].clamp(min=1e-3)).clamp(-4, 4).flatten(1)
 
     def histograms(self, image: Tensor) -> Tensor:
-        """Square roots of how often each tone occurs in red, green, blue and lightness: (B, 4 bins)."""
+        """Square roots of the histograms of red, green, blue and lightness: (B, 4 bins)."""
         light = (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
         scaled = torch.cat([image, light], 1).flatten(2).clamp(0, 1) * (self.bins - 1)  # (B, 4, pixels)
         below = scaled.floor().clamp(max=self.bins - 2)
@@ -149,14 +148,14 @@ class ToneCurves(nn.Module):
 
 
 def apply_curves(image: Tensor, curves: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Send every pixel through the curve of its place.
+    """Apply to every pixel the curve at its position.
 
-    A pixel's result depends on the pixel, its place and the curves, to the last bit: pieces are as the whole.
+    A result depends only on the pixel, its position and the curves, to the last bit, so windows equal the whole.
 
     Args:
         image: (B, C, h, w) in [0, 1], C being 1 or 3.
-        curves: (B, C, K, cells, cells), as `ToneCurves` gives them.
-        rows, columns: centres of the pixels (h,) and (w,), as parts of the whole picture's height and width.
+        curves: (B, C, K, cells, cells), from `ToneCurves`.
+        rows, columns: centers of the pixels (h,) and (w,), as parts of the whole picture's height and width.
 
     Returns:
         (B, C, h, w) in [0, 1].
@@ -173,7 +172,7 @@ def apply_curves(image: Tensor, curves: Tensor, rows: Tensor, columns: Tensor) -
             continue
         span = slice(int(here[0]), int(here[-1]) + 1)
         table = torch.zeros_like(curves[..., :1, 0]).expand(-1, -1, -1, len(rows))  # (B, C, K, h)
-        for row in range(cells):  # sums in one order, not a product of matrices: that rounds as its size asks
+        for row in range(cells):  # a fixed order of summation; the rounding of a matrix product depends on its size
             table = table + curves[..., row, column, None] * down[:, row]
         table = table.transpose(2, 3)  # (B, C, h, K)
         lower = table.gather(3, index[..., span])
@@ -184,17 +183,17 @@ def apply_curves(image: Tensor, curves: Tensor, rows: Tensor, columns: Tensor) -
 
 
 def stretched_curves(network: ToneCurves, image: Tensor, far: float, share: float = 1.0) -> Tensor:
-    """Curves that `network` finds after each channel's darkest and lightest tones have moved towards black and white.
+    """Curves predicted by `network` after each channel's extreme tones have moved towards black and white.
 
-    That undoes whatever was lost evenly, in the whole and in single channels, and needs not to be learnt.
+    That undoes even losses of contrast, overall and per channel, which need not be learned.
 
     Args:
         image: (B, 3, side, side) in [0, 1].
-        far: part of the way that the ends move, in [0, 1].
-        share: part of the network's change that is made after it, in [0, 1].
+        far: how far the extremes move, in [0, 1].
+        share: strength of the network's own correction afterwards, in [0, 1].
 
     Returns:
-        The two steps in one: (B, 3, KNOTS + 1, cells, cells), as `ToneCurves` gives its own.
+        Both steps in one: (B, 3, KNOTS + 1, cells, cells), as from `ToneCurves`.
     """
     low, high = extremes(image)
     low, high = far * low, 1 - far * (1 - high)
@@ -204,7 +203,7 @@ def stretched_curves(network: ToneCurves, image: Tensor, far: float, share: floa
 
 
 def extremes(image: Tensor) -> tuple[Tensor, Tensor]:
-    """The darkest and the lightest tone of each channel of `image` (B, C, H, W), but for `TAIL`: (B, C, 1) each.
+    """Low and high percentile (`TAIL`) of each channel of `image` (B, C, H, W): (B, C, 1) each.
 
     They are at least a tenth apart.
     """
@@ -229,7 +228,7 @@ def stretch(tones: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def compose(curves: Tensor, tones: Tensor) -> Tensor:
-    """What `curves` (B, C, K, cells, cells) make of `tones` (B, C, N) in [0, 1]: (B, C, N, cells, cells)."""
+    """`curves` (B, C, K, cells, cells) applied to `tones` (B, C, N) in [0, 1]: (B, C, N, cells, cells)."""
     scaled = tones[..., None, None] * (curves.shape[2] - 1)
     below = scaled.detach().floor().clamp(max=curves.shape[2] - 2)
     index = below.long().expand(-1, -1, -1, *curves.shape[3:])
@@ -244,10 +243,10 @@ def blend_curves(curves: Tensor, strength: float) -> Tensor:
 
 
 def spline_weights(places: Tensor, cells: int) -> Tensor:
-    """How much each of `cells` counts at `places` (n,) in [0, 1]: (n, cells), from 0, each row summing to 1.
+    """Weight of each of `cells` at `places` (n,) in [0, 1]: (n, cells), from 0, each row summing to 1.
 
-    Cubic B-splines around the middles of the cells; what lies beyond the border counts for the cell at the border.
-    Computed on the processor, for not every device has float64.
+    Cubic B-splines around the centers of the cells; weights beyond the border go to the cell at the border.
+    Computed on the CPU, since not every device has float64.
     """
     centre = places.cpu().double() * cells - 0.5
     first = torch.floor(centre)

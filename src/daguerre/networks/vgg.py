@@ -1,4 +1,4 @@
-"""VGG-16 and VGG-19 as sources of features, and of labels: what style, content and perceptual distances see with."""
+"""VGG-16 and VGG-19: feature extractors for style, content and perceptual distances, and classifiers."""
 
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 __all__ = ["VGG", "VGG16", "VGG16_LAYERS", "VGG19", "VGG19_LAYERS", "Pooling", "SmoothPool2d", "style_distance"]
 
 Pooling = Literal["average", "smooth", "max"]
-FAINT = 0.05  # features with less than this part of the mean power count less in a style
+FAINT = 0.05  # part of the mean power below which a feature counts less in a style
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of the convolutions between two poolings."""
@@ -32,7 +32,7 @@ VGG19_LAYERS = named_layers((2, 2, 4, 4, 4))
 
 
 class VGG(nn.Module):
-    """The convolutions of a VGG, with torchvision's key names, and an optional small head that names the picture.
+    """The convolutions of a VGG, with torchvision's key names, and an optional small classification head.
 
     Simonyan and Zisserman 2014, https://arxiv.org/abs/1409.1556, table 1.
     Differs from the paper: the head is a global average and one linear layer, not three of 123 million parameters;
@@ -63,7 +63,7 @@ class VGG(nn.Module):
                 block = int(name[4]) - 1
                 wider = max(round(CHANNELS[block] * widths[block]), 1)
                 conv = nn.Conv2d(channels, wider, 3, padding=1)
-                # With torch's own initialisation what differs from place to place fades to 1/750 in sixteen layers.
+                # With torch's default initialization, spatial differences fade to 1/750 over sixteen layers.
                 nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
                 conv.bias.data.zero_()  # type: ignore[union-attr]
                 layers.append(conv)
@@ -79,7 +79,7 @@ class VGG(nn.Module):
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features of `image` (B, 3, H, W) in [0, 1] at each of `layers`, by name, shallow to deep.
 
-        Layers of block b are (B, channels, H // 2^(b-1), W // 2^(b-1)). Nothing beyond the deepest is computed.
+        Layers of block b are (B, channels, H // 2^(b-1), W // 2^(b-1)). Layers beyond the deepest are not computed.
 
         Raises:
             ValueError: an unknown layer, or a picture too small for one.
@@ -120,17 +120,17 @@ class VGG(nn.Module):
         return [module.out_channels for module in reached if isinstance(module, nn.Conv2d)][-1]
 
     def pool(self, pooling: Pooling) -> None:
-        """Halve maps in another way."""
+        """Replace the pooling."""
         self.pooling = pooling
         for place, name in enumerate(self.layers[: len(self.features)]):
             if name.startswith("pool"):
                 self.features[place] = pool_of(pooling)
 
     def soften(self, pooling: Pooling | None = None) -> None:
-        """Repeat the border instead of the zeros of the training, which draw a frame; pool as asked.
+        """Use replicate padding, since the zero padding used in training draws a frame; pool as asked.
 
         Args:
-            pooling: unless given, as it is, but `average` instead of `max`.
+            pooling: by default unchanged, but `average` instead of `max`.
         """
         self.pool(pooling or ("average" if self.pooling == "max" else self.pooling))
         for module in self.features:
@@ -174,30 +174,30 @@ class VGG19(VGG):
 
 
 class SmoothPool2d(nn.Module):
-    """Halve a map with the filter (1, 3, 3, 1) along each axis, so that nothing fine passes as something coarse.
+    """Halve a map with the filter (1, 3, 3, 1) along each axis, which prevents aliasing.
 
     Beyond the border its outermost values are repeated.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        wider = F.avg_pool2d(x, 2, stride=1, padding=1, count_include_pad=False)  # what is repeated is its own mean
+        wider = F.avg_pool2d(x, 2, stride=1, padding=1, count_include_pad=False)  # a repeated value is its own mean
         return F.avg_pool2d(F.avg_pool2d(wider, 2, stride=1), 2)
 
 
 def pool_of(pooling: Pooling) -> nn.Module:
-    """What halves a map."""
+    """The pooling layer."""
     if pooling == "smooth":
         return SmoothPool2d()
     return nn.AvgPool2d(2) if pooling == "average" else nn.MaxPool2d(2)
 
 
 def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """How far Gram matrices or covariances (..., C, C) lie from those wanted: |found - wanted|² / |wanted|², (...).
+    """Normalized distance of Gram matrices or covariances (..., C, C): |found - wanted|² / |wanted|², (...).
 
-    In the norms, the entry of a matrix for features i and j is divided by the square root of what features i and j
-    have on the diagonal of the matrix wanted. So every feature counts alike, however strongly the network happens to
-    express it: without that, the few strongest decide alone, and colours are lost. Very weak ones count less.
-    By hand: twice the matrix wanted has 1.
+    In the norms, entry (i, j) is divided by the square root of the target's diagonal entries i and j, so that all
+    features count alike whatever their magnitude: otherwise the few strongest dominate, and colors are lost. Very
+    weak ones count less.
+    By hand: twice the target has distance 1.
     After Gatys et al. 2016, eq. 3 and 4.
     """
     power = wanted.diagonal(dim1=-2, dim2=-1)

@@ -23,8 +23,8 @@ class AgeResult(Result):
     """A photograph made old.
 
     Args:
-        mask: where it is damaged: grey, white = damaged.
-        clean: what a perfect restoration could make of it, its colour lost if the photograph lost it.
+        mask: where it is damaged: gray, white = damaged.
+        clean: what a perfect restoration could make of it, its color lost if the photograph lost it.
         damaged: part of it that is damaged, in [0, 1].
         story: its kind, and what befell it.
     """

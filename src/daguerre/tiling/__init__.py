@@ -1,4 +1,4 @@
-"""Windows with halos: run networks over pictures of any size, with the same answer, in bounded memory."""
+"""Run networks over pictures of any size by windows with halos: same result, bounded memory."""
 
 from daguerre.tiling.memory import window_side
 from daguerre.tiling.rows import Rows, Streaming, streamed

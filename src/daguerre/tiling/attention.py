@@ -1,4 +1,4 @@
-"""Attention from damaged to undamaged places of a feature map, streamed: memory does not grow with its square."""
+"""Attention from damaged to undamaged places of a feature map, streamed in less than quadratic memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
@@ -15,7 +15,7 @@ BLOCK = 2048  # queries, and keys, whose scores are computed at once: 16 MiB
 
 
 def attend(query: Tensor, blocks: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """softmax(query key^T) value, over keys and values that come in blocks; zero where there are none.
+    """softmax(query key^T) value, over keys and values given in blocks; zero if there are none.
 
     The largest score so far is kept per query, and sums are rescaled when a larger one comes (online softmax,
     Milakov and Gimelshein 2018, https://arxiv.org/abs/1805.02867).
@@ -42,7 +42,7 @@ def attend(query: Tensor, blocks: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def nearest(query: Tensor, blocks: Iterable[Tensor]) -> Tensor:
-    """Position, counted through all blocks, of the key with the largest product with each query; the first of equals.
+    """Index, over all blocks, of the key with the largest dot product with each query; the first of equals.
 
     Args:
         query: (Q, D).
@@ -100,9 +100,9 @@ def partial_attention_by_rows(query: Rows, key: Rows, value: Rows, keep: Rows) -
 
 
 def copy_nearest_patches(x: Tensor, damaged: Tensor, patch: int) -> Tensor:
-    """`x` with every damaged patch replaced by the undamaged one that is most like it (cosine of their values).
+    """`x` with every damaged patch replaced by the most similar undamaged one (cosine similarity).
 
-    Wan et al. 2022, https://arxiv.org/abs/2009.07047, sec. 3.3, the multi-scale patch attention with a hard choice.
+    Wan et al. 2022, https://arxiv.org/abs/2009.07047, sec. 3.3, multi-scale patch attention with a hard assignment.
 
     Args:
         x: (B, D, h, w), or `Rows` of it; `patch` divides h and w.
@@ -131,7 +131,7 @@ def copy_nearest_patches_by_rows(x: Rows, damaged: Rows, patch: int) -> Rows:
             if not broken[band].all():
                 yield F.normalize(patches(band)[~broken[band]])
 
-    places = (~broken).nonzero()  # of the keys, in their order
+    places = (~broken).nonzero()  # of the keys, in order
     source = torch.full((*broken.shape, 2), -1, device=broken.device)  # band and column that each broken patch copies
     for band in range(len(broken)):
         if broken[band].any():

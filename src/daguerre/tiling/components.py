@@ -1,8 +1,8 @@
-"""Connected pieces of a picture of any size, exactly, read a strip of rows at a time.
+"""Connected components of a picture of any size, exact, read one strip of rows at a time.
 
-A strip is taken as runs, stretches of pixels in a row; runs that touch, corners included, belong to one piece. Strips
-share a row, so the pieces of one that go on in the next are known by the runs of that row. What is kept for long is a
-few numbers for each piece, so memory grows with what is found, not with the picture.
+A strip is a set of runs, stretches of pixels in a row; runs that touch, corners included, belong to one component.
+Neighboring strips share a row, whose runs link the components of both. Only a few numbers are kept for each component,
+so memory grows with their number, not with the picture.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ STRIP = 2**22  # pixels
 
 @dataclass(frozen=True)
 class Components:
-    """What is known of some pieces, one number each.
+    """Measurements of some components, one value each.
 
     Args:
         top, left, bottom, right: edges in pixels, the last two excluded.
         area: in pixels.
-        peak: highest level.
+        peak: highest pixel value.
     """
 
     top: Numbers
@@ -36,7 +36,7 @@ class Components:
     peak: Numbers
 
     def joined(self, group: Numbers) -> "Components":
-        """The pieces made by joining those of one number in `group`, which counts from 0 without gaps."""
+        """The components after merging those with equal labels in `group`, which runs from 0 without gaps."""
         made = {}
         for name, (combine, start) in JOINED.items():
             made[name] = np.full(int(group.max(initial=-1)) + 1, start)
@@ -53,25 +53,25 @@ JOINED: dict[str, tuple[np.ufunc, int]] = {
     "area": (np.add, 0),
     "peak": (np.maximum, 0),
 }
-"""How each number of a joined piece comes of those of its parts, and where that begins."""
+"""For each measurement, how to merge it, and its initial value."""
 
 
 def keep_pieces(
     levels: NDArray[np.uint8], least: int, wanted: Callable[[Components], NDArray[np.bool_]], *, strip: int = STRIP
 ) -> int:
-    """Make a mask of a map, in place: 255 on the pieces that are wanted, 0 elsewhere.
+    """Turn a map into a mask, in place: 255 on the selected components, 0 elsewhere.
 
     Args:
-        levels: (H, W), in memory or mapped from a file. A piece is what hangs together of pixels of `least` or more.
-        wanted: tells which pieces stay.
-        strip: pixels looked at at once; the result does not depend on it.
+        levels: (H, W), in memory or memory-mapped. A component is a set of 8-connected pixels >= `least`.
+        wanted: selects the components to keep.
+        strip: pixels processed at once; does not affect the result.
 
     Returns:
-        How many pieces stay.
+        Number of components kept.
     """
     found: list[Components] = []
     seams: list[tuple[Numbers, Numbers]] = []
-    count, above = 0, np.empty(0, np.int64)  # pieces so far, and those that the last row's runs belong to
+    count, above = 0, np.empty(0, np.int64)  # components so far, and the labels of the last row's runs
     for top, rows in strips(levels, strip):
         runs = Runs(rows, least)
         pieces = runs.pieces + count
@@ -92,7 +92,7 @@ def keep_pieces(
 
 
 def strips(levels: NDArray[np.uint8], pixels: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Each strip with its first row's number; the first row is the last of the strip before, as it was then."""
+    """Each strip with the index of its first row, which is the last row of the previous strip, unchanged."""
     height, width = levels.shape
     step = max(pixels // width, 1)
     above = levels[:0]
@@ -105,7 +105,7 @@ def strips(levels: NDArray[np.uint8], pixels: int) -> Iterator[tuple[int, NDArra
 class Runs:
     """The runs of pixels of `least` or more in some rows (H, W), in reading order.
 
-    Rows are laid end to end with two sound pixels between them, so that no run goes on in the next row.
+    Rows are concatenated with two zero pixels between them, so that no run continues in the next row.
     """
 
     def __init__(self, rows: NDArray[np.uint8], least: int) -> None:
@@ -118,7 +118,7 @@ class Runs:
         self.pieces = connected(len(self.start), *self.touching())
 
     def touching(self) -> tuple[Numbers, Numbers]:
-        """Pairs of runs that touch, each with one of the row below."""
+        """Pairs of touching runs in neighboring rows, the upper one first."""
         below = self.shape[1]
         first = np.searchsorted(self.end, self.start + below, "left")
         counts = np.searchsorted(self.start, self.end + below, "right") - first
@@ -126,7 +126,7 @@ class Runs:
         return upper, np.arange(len(upper)) - np.repeat(counts.cumsum() - counts - first, counts)
 
     def measured(self, rows: NDArray[np.uint8], top: int, *, shared: bool) -> Components:
-        """Each run as a piece; those of a first row that is `shared` with the strip above have no area left."""
+        """Each run as a component; runs in a first row `shared` with the strip above count no area."""
         pitch = self.shape[1]
         peak = np.zeros(0, np.int64)
         if len(self.start):
@@ -152,7 +152,7 @@ class Runs:
 
 
 def connected(count: int, first: Numbers, second: Numbers) -> Numbers:
-    """The number, from 0 without gaps, of what each of `count` things hangs together with, given pairs that touch."""
+    """Component label, from 0 without gaps, of each of `count` nodes, given edges as pairs of nodes."""
     lowest = np.arange(count)
     while True:
         lower = lowest.copy()

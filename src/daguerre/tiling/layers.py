@@ -13,7 +13,7 @@ __all__ = ["apply"]
 
 
 def apply(function: Callable[..., Any], *args: Any, **named: Any) -> LazyMap:
-    """What a torch function makes of the lazy maps among its arguments, noted, not computed.
+    """The lazy map that a torch function makes of the lazy maps among its arguments; recorded, not computed.
 
     Raises:
         TypeError: the function, or this form of it, cannot be streamed.
@@ -212,7 +212,7 @@ SPATIAL: dict[Callable[..., Any], Callable[..., LazyMap]] = {
     F.max_pool2d: max_pool2d,
     F.pad: padded,
 }
-# With what must be set whatever the caller says: nothing may be changed in place, it belongs to the map before.
+# With arguments that override the caller's: nothing may be changed in place, since it belongs to the map before.
 POINTWISE: dict[Callable[..., Any], dict[str, Any]] = {
     F.leaky_relu: {"inplace": False},
     F.relu: {"inplace": False},

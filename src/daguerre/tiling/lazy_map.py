@@ -1,7 +1,7 @@
-"""Feature maps whose rows are computed when they are read, and stored once where reading them is costly.
+"""Feature maps whose rows are computed when read, and stored if recomputing them is expensive.
 
 A map is stored in strips of full-width rows, not windows: left and right edges are true edges, and a strip is one
-contiguous piece of the temporary file. Its statistics are gathered while it is computed.
+contiguous part of the temporary file. Its statistics are gathered while it is computed.
 """
 
 import functools
@@ -37,10 +37,10 @@ class Streaming:
     """How much memory a streamed network may use, and where it computes.
 
     Args:
-        elements: values of a feature map computed at once, as whole rows but at least one; 4 bytes each.
+        elements: values of a feature map computed at once, in whole rows, at least one; 4 bytes each.
         memory: bytes up to which a feature map is kept in memory; a larger one goes to a temporary file.
         device: where the network's weights are.
-        after_strip: called after each computed strip with the number of its values; what it raises ends the run.
+        after_strip: called after each computed strip with the number of its values; it stops the run by raising.
     """
 
     elements: int = 2**22
@@ -55,8 +55,8 @@ class LazyMap:
     Args:
         channels, height, width: its size.
         read: gives rows `top` to `bottom` as (1, channels, bottom - top, width) on the device.
-        streaming: how derived maps are computed; None only plans: reaches are known, nothing can be read.
-        needs: rows of the picture that rows `top` to `bottom` are made of; may reach beyond its edges.
+        streaming: how derived maps are computed; None to plan only: dependencies are known, nothing can be read.
+        needs: rows of the picture that rows `top` to `bottom` depend on; may exceed its edges.
         costly: whether reading computes more than one value from one value.
     """
 
@@ -73,7 +73,7 @@ class LazyMap:
     ) -> None:
         self.channels, self.height, self.width = channels, height, width
         self.read = read
-        self.needs: Reach = functools.cache(needs)  # asked for again along every skip connection
+        self.needs: Reach = functools.cache(needs)  # called again along every skip connection
         self.streaming, self.costly = streaming, costly
         self.moments: Moments | None = None  # of a stored map
 
@@ -100,7 +100,7 @@ class LazyMap:
     def map(
         self, function: Callable[..., Tensor], *others: "LazyMap", channels: int | None = None, costly: bool = False
     ) -> Self:
-        """The map of what `function` makes of these rows, and of the same rows of `others`, at each position."""
+        """`function` applied pointwise to this map and the same rows of `others`."""
         maps: list[LazyMap] = [self, *others]
 
         def read(top: int, bottom: int) -> Tensor:
@@ -137,20 +137,20 @@ class LazyMap:
         return type(self)(channels, height, width, read, streaming=self.streaming, needs=needs, costly=True)
 
     def strips(self, multiple: int = 1) -> Iterator[tuple[int, int]]:
-        """First row and end of each strip this map is computed in: `multiple` rows, or several times that."""
+        """First row and end of each strip of this map, in multiples of `multiple` rows."""
         assert self.streaming is not None
         step = max(self.streaming.elements // (self.channels * self.width * multiple), 1) * multiple
         for top in range(0, self.height, step):
             yield top, min(top + step, self.height)
 
     def settled(self) -> Self:
-        """This map, computed and kept once if reading it is costly."""
+        """This map, stored first if reading it is expensive."""
         if self.costly and self.streaming is not None:
             self.store()
         return self
 
     def store(self) -> None:
-        """Compute this map, keep it, and gather its statistics; what it was made of is let go."""
+        """Compute this map, store it, gather its statistics, and release its inputs."""
         assert self.streaming is not None
         storage = None
         moments = Moments()
@@ -190,8 +190,8 @@ class LazyMap:
 class Storage:
     """Values (height, width, channels) as they were computed, in memory while small, in a temporary file beyond.
 
-    The file has no name and is gone when nobody uses it. It lies in the folder that the environment variable TMPDIR
-    names.
+    The file has no name and vanishes when it is no longer used. It is in the folder given by the environment variable
+    TMPDIR.
 
     Raises:
         DeviceError: no room there.
@@ -204,7 +204,7 @@ class Storage:
         self.values = torch.empty(height, *self.row, dtype=dtype) if height * self.bytes <= streaming.memory else None
         self.file = None
         if self.values is None:
-            self.file = tempfile.TemporaryFile(prefix="daguerre-")  # noqa: SIM115 - closed when nobody uses it
+            self.file = tempfile.TemporaryFile(prefix="daguerre-")  # noqa: SIM115 - closed when no longer used
             weakref.finalize(self, self.file.close)
 
     def write(self, top: int, strip: Tensor) -> None:
@@ -228,4 +228,4 @@ class Storage:
             rows = torch.empty(bottom - top, *self.row, dtype=self.dtype)
             self.file.seek(top * self.bytes)
             self.file.readinto(rows.view(torch.uint8).numpy().data)
-        return rows.to(self.device).permute(2, 0, 1)[None]  # channels last in memory, as convolutions like it
+        return rows.to(self.device).permute(2, 0, 1)[None]  # channels last in memory, which convolutions prefer

@@ -1,4 +1,4 @@
-"""Mean and variance of something too large to hold, gathered piece by piece."""
+"""Running mean and variance of data too large for memory."""
 
 import torch
 from torch import Tensor
@@ -7,10 +7,10 @@ __all__ = ["Moments"]
 
 
 class Moments:
-    """Mean and population variance per channel over all pieces added so far.
+    """Mean and population variance per channel over all chunks added so far.
 
-    Pieces are merged in float64 by Chan, Golub and LeVeque's formula (1979, "Updating formulae and a pairwise
-    algorithm for computing sample variances"), which loses no digits when the mean is large beside the deviation:
+    Chunks are merged in float64 by Chan, Golub and LeVeque's formula (1979, "Updating formulae and a pairwise
+    algorithm for computing sample variances"), which loses no digits when the mean is large against the deviation:
 
         mean = (n1 mean1 + n2 mean2) / (n1 + n2)
         m2   = m2_1 + m2_2 + (mean2 - mean1)^2 n1 n2 / (n1 + n2)
@@ -22,13 +22,13 @@ class Moments:
         self._deviation = torch.zeros((), dtype=torch.float64)  # sum of squared distances from the mean
 
     def add(self, values: Tensor) -> None:
-        """Take in `values` (1, C, h, w), any h and w."""
+        """Add `values` (1, C, h, w), any h and w."""
         count = values.shape[2] * values.shape[3]
         # In two steps: with channels last in memory `torch.var_mean` takes ten times as long.
         values = values.detach().float()
         near = values.mean(dim=(0, 2, 3))
         apart = values - near[:, None, None]
-        beside = apart.mean(dim=(0, 2, 3)).double()  # what rounding has cost the mean
+        beside = apart.mean(dim=(0, 2, 3)).double()  # rounding error of the mean
         mean = (near + beside).cpu()
         variance = (apart.square_().mean(dim=(0, 2, 3)).double() - beside**2).cpu()
         total = self.count + count

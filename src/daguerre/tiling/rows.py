@@ -1,10 +1,10 @@
-"""Whole-picture networks in bounded memory, and the receptive field of any network.
+"""Run whole-picture networks in bounded memory, and find the receptive field of any network.
 
-A network with instance normalisation cannot be run window by window: each window would be normalised by itself.
-Here it is run layer by layer instead. `Rows` takes the place of the tensor that a network's `forward` is given; the
-torch functions it meets there are noted, not computed. Only where a layer needs all of what is before it (a
-normalisation, or a convolution that would compute its input again and again) the map is computed and stored. The
-network is written once, for tensors, and gives the same numbers.
+A network with instance normalization cannot be run window by window: each window would be normalized by itself.
+Here it is run layer by layer instead. `Rows` replaces the tensor passed to a network's `forward`; the torch functions
+applied to it are recorded, not computed. A map is computed and stored only where a layer needs all of its input (a
+normalization, or a convolution that would recompute its input again and again). The network is written once, for
+tensors, and gives the same numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ class Rows(LazyMap):
 
 
 def streamed(function: Callable[..., Any], *inputs: Rows) -> Rows:
-    """What a network, or a method of one, makes of `inputs`, without holding any of it whole.
+    """Output of a network, or of a method of one, for `inputs`, never held in memory as a whole.
 
-    The result is computed when it is read, for the most part before: read it once, strip by strip (`Rows.strips`).
+    Most of the work is done on this call, the rest on reading: read the result once, strip by strip (`Rows.strips`).
     """
     with torch.no_grad():
         made: Rows = function(*inputs)

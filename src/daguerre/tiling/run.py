@@ -1,6 +1,6 @@
 """Run a function of windows over a picture of any size: read ahead, compute, write behind.
 
-The function must be pure: the pixels it makes for a window depend on the picture alone, not on the window. Then the
+The function must be pure: the pixels it computes depend on the picture alone, not on the window. Then the
 result does not depend on the window side, a window that does not fit in the device's memory can be halved, and no
 blending is needed.
 """
@@ -22,7 +22,7 @@ __all__ = ["run_windows"]
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 
-SMALLEST_SIDE = 32  # pixels; a device without room for this has no room for the network either
+SMALLEST_SIDE = 32  # pixels; a device that cannot hold this cannot hold the network either
 
 
 def run_windows(
@@ -34,17 +34,17 @@ def run_windows(
     step: str,
     progress: ProgressCallback = silent,
 ) -> None:
-    """Take every window through `read`, `compute` and `write`, in order.
+    """Run `read`, `compute` and `write` on every window, in order.
 
-    One thread reads the next window and one writes the last while this one computes. A window for which the device
-    runs out of memory is read and computed again in four parts, and so are all after it.
+    One thread reads the next window and another writes the last one meanwhile. If the device runs out of memory, the
+    window is read and computed again in four parts, and so are all later ones.
 
     Args:
-        windows: the pieces of the picture.
-        read: gives what `compute` needs for a window; runs in a thread of its own.
-        compute: makes a window's result; a pure function of the picture.
-        write: takes a window's result; runs in a thread of its own, one window at a time, in order.
-        step: what is being done, for `progress`.
+        windows: windows that cover the picture.
+        read: returns the input of `compute` for a window; runs in its own thread.
+        compute: returns a window's result; a pure function of the picture.
+        write: receives a window's result; runs in its own thread, one window at a time, in order.
+        step: description for `progress`.
 
     Raises:
         DeviceError: even the smallest window does not fit in the device's memory.
@@ -73,7 +73,7 @@ def run_windows(
 def read_ahead(
     windows: Sequence[Window], read: Callable[[Window], Source], reader: ThreadPoolExecutor
 ) -> Iterator[tuple[Window, Source]]:
-    """Each window with what was read for it, the next being read meanwhile."""
+    """Each window with its input, reading one window ahead."""
     following = reader.submit(read, windows[0]) if windows else None
     for position, window in enumerate(windows):
         assert following is not None
@@ -86,7 +86,7 @@ def read_ahead(
 def computed(
     window: Window, source: Source, read: Callable[[Window], Source], compute: Callable[[Window, Source], Made]
 ) -> Iterator[tuple[Window, Made]]:
-    """The result of a window, in parts where the device's memory does not hold it whole."""
+    """The result of a window, in parts if the device runs out of memory."""
     made = None
     with contextlib.suppress(torch.OutOfMemoryError):
         made = compute(window, source)

@@ -1,4 +1,4 @@
-"""Windows: the arithmetic of covering a picture of any size with pieces of bounded size."""
+"""Windows: arithmetic for covering a picture of any size with rectangles of bounded size."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Window:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def grown(self, halo: int, height: int, width: int) -> "Window":
-        """This window with `halo` more pixels on every side, cut at the edge of a picture of (height, width)."""
+        """This window with `halo` more pixels on every side, clipped to a picture of (height, width)."""
         top, left = max(self.top - halo, 0), max(self.left - halo, 0)
         bottom, right = min(self.bottom + halo, height), min(self.right + halo, width)
         return Window(top, left, bottom - top, right - left)
@@ -43,7 +43,7 @@ class Window:
 
 
 def plan_windows(height: int, width: int, side: int) -> list[Window]:
-    """Cover a picture with windows, row by row, none larger than `side`, none overlapping, all filled.
+    """Cover a picture exactly with non-overlapping windows, row by row, none larger than `side`.
 
     Args:
         height, width: picture size in pixels, at least 1.

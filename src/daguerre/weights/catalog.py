@@ -1,4 +1,4 @@
-"""What can be had: published weights, their addresses, checksums and licences, as `catalog.toml` lists them."""
+"""What can be had: published weights, their addresses, checksums and licenses, as `catalog.toml` lists them."""
 
 import functools
 import tomllib
@@ -20,7 +20,7 @@ class ModelEntry:
         arguments: those of its arguments that its weights do not show.
         licence: SPDX name, or a sentence.
         cleans: as in the weights' header.
-        commercial: False if the licence forbids commercial use.
+        commercial: False if the license forbids commercial use.
         bytes: size of the file on this computer, or of the weights as published; None if it is not known.
         note: what it is good for.
         scores: measured quality, by name of measure.

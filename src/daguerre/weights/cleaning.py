@@ -31,7 +31,7 @@ def cleaned_share(model: Enlarge) -> float:
     """How much of the noise and the blocks of a picture a model that enlarges takes away: 0 nothing, 1 all.
 
     A picture is drawn and spoiled. Where what the model makes, shrunk again, differs from its input, it either
-    comes back to the picture that was drawn, or adds what it has learnt; the share is that of the first.
+    comes back to the picture that was drawn, or adds what it has learned; the share is that of the first.
 
     Args:
         model: makes of (1, 3, H, W) in [0, 1] a larger picture.

@@ -215,7 +215,7 @@ def hed_vgg16(state: State) -> Detected | None:
 def seeing_torchvision_colours(state: State) -> dict[str, Tensor]:
     """The first convolution of a network that sees BGR - `CAFFE_MEAN`, for one that sees (RGB - mean) / deviation.
 
-    The same but for the zeros of the padding, which stand for colours 1 in 255 apart.
+    The same but for the zeros of the padding, which stand for colors 1 in 255 apart.
     """
     weight, bias = state["features.0.weight"].flip(1), state["features.0.bias"]  # now of red, green, blue
     fresh = VGG16(width=1 / 64)
@@ -332,4 +332,4 @@ FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
     (style_transformer, "StyleTransformer (Magenta's variables as .npz)"),
     (face_generator, "FaceGenerator (Setting_9_epoch_100, FaceSR_512)"),
 ]
-"""How to recognise each family, and what to call it in an error."""
+"""How to recognize each family, and what to call it in an error."""

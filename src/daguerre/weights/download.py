@@ -38,7 +38,7 @@ def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback
     Raises:
         WeightsNotFound: the catalog has no such name.
         WeightsDamaged: what came is not what was published.
-        WeightsError: the licence was not accepted, no connection, no room; says where to put the file by hand.
+        WeightsError: the license was not accepted, no connection, no room; says where to put the file by hand.
     """
     entry = catalog().get(name)
     if entry is None:

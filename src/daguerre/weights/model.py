@@ -85,7 +85,7 @@ class Model:
         """Run the network on `image` (B, C, H, W) in [0, 1]; gives (B, C', scale H, scale W), float32, on the device.
 
         Args:
-            border: how a size that is no multiple of the network's is continued at the right and at the bottom.
+            border: how a size that is not a multiple of the network's is continued at the right and at the bottom.
             ensemble: average over the eight flips and turns of the image.
         """
         function = self_ensemble(self.once) if ensemble else self.once

@@ -23,7 +23,7 @@ __all__ = ["read_onnx"]
 TYPES = {1: "f4", 2: "u1", 3: "i1", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8"}
 """NumPy's names of the types of numbers that weights are of."""
 BFLOAT16 = 16
-EPSILON = 1e-3  # of the batch normalisations of Magenta's transformer
+EPSILON = 1e-3  # of the batch normalizations of Magenta's transformer
 Value = int | float | memoryview
 
 
@@ -253,7 +253,7 @@ def layer_of(node: Node, tensors: Mapping[str, Tensor]) -> Layer | None:
 def magenta_variables(nodes: list[Node], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The variables of Magenta's style transformer in TensorFlow's order of axes, if the graph is of one; else none.
 
-    Its batch normalisations have become biases of the convolutions before them; they become such that only add.
+    Its batch normalizations have become biases of the convolutions before them; they become such that only add.
     """
     variables = {}
     for node in nodes:

@@ -59,7 +59,7 @@ class Border(NamedTuple):
 
 
 def draw_ink(inks: list[Colour], number: float, like: Tensor) -> Tensor:
-    """One of several colours, by a number in [0, 1)."""
+    """One of several colors, by a number in [0, 1)."""
     return colour(inks[int(number * 0.9999 * len(inks))], like)
 
 

@@ -12,7 +12,7 @@ from daguerre.degradation.aging.state import Photograph
 
 __all__ = ["EVENTS", "TONINGS", "add_scratches", "apply_events", "capture", "fade_over_years", "scan", "tone_print"]
 
-TONINGS: dict[str, tuple[Colour, Colour]] = {  # the colours of black and of white
+TONINGS: dict[str, tuple[Colour, Colour]] = {  # the colors of black and of white
     "albumen": ((0.20, 0.12, 0.06), (0.96, 0.89, 0.74)),
     "sulphide": ((0.17, 0.09, 0.06), (0.98, 0.92, 0.82)),
     "gold": ((0.22, 0.11, 0.13), (0.96, 0.90, 0.86)),
@@ -65,7 +65,7 @@ def apply_events(p: Photograph, **probabilities: float) -> None:
 
 
 def scan(p: Photograph, *, grey: float) -> None:
-    """Scan the photograph: a little noisy and compressed, sometimes small; in grey with the probability `grey`."""
+    """Scan the photograph: a little noisy and compressed, sometimes small; in gray with the probability `grey`."""
     if p.uniform(0, 1) < grey:
         p.change_original(tone.monochrome)
     if p.happens(0.3):
@@ -200,7 +200,7 @@ def add_holes(p: Photograph) -> None:
 
 
 def tear_away(p: Photograph, damage: str, change: Callable[..., tuple[Tensor, Tensor]], **size: float) -> None:
-    """Take paper away: its white core shows, and what the print lay on, a scanner's black or white lid or grey card."""
+    """Take paper away: its white core shows, and what the print lay on, a scanner's black or white lid or gray card."""
     p.add_damage(damage, change, **size, paper=WHITE, backing=p.choose([BLACK, WHITE, GREY]))
 
 

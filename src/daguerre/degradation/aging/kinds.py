@@ -29,7 +29,7 @@ class Aged:
 
     Args:
         image: the aged photograph (1, 3, H, W) in [0, 1].
-        clean: the ground truth, what a perfect restoration could know, (1, 3, H, W): in colour where some is left, else
+        clean: the ground truth, what a perfect restoration could know, (1, 3, H, W): in color where some is left, else
             neutral, or toned as it was when new; always as its emulsion saw it.
         toned: `clean` with the changes of tone alone, fading, stain, uneven light, silver mirroring: the target of a
             restoration that leaves tones to another, (1, 3, H, W).
@@ -127,7 +127,7 @@ def snapshot(p: Photograph) -> None:
 
 
 def colour_print(p: Photograph) -> None:
-    """A colour print of 1960 to 1985: dyes faded unequally towards red or yellow, blacks lifted, coloured grain."""
+    """A color print of 1960 to 1985: dyes faded unequally towards red or yellow, blacks lifted, colored grain."""
     capture(p, blur=1.1, grain=0.045, coloured=True)
     p.change_tones(tone.fade_dyes, cyan=p.amount(0.15, 0.7), magenta=p.amount(0, 0.3), yellow=p.amount(0, 0.4))
     gains: Colour = (1 + p.amount(-0.03, 0.05), 1 + p.amount(-0.08, 0.02), 1 + p.amount(-0.2, 0.02))
@@ -167,7 +167,7 @@ def ruin(p: Photograph) -> None:
 
 
 def damage_alone(p: Photograph) -> None:
-    """Damage alone, on the photograph as it is; a grey photograph stays grey."""
+    """Damage alone, on the photograph as it is; a gray photograph stays gray."""
     grey = bool((p.image == p.image[:, :1]).all())
     apply_events(p, scratches=0.9, dust=0.6, fibres=0.3, foxing=0.1, stain=0.15, water=0.12, tape=0.1, writing=0.12)
     apply_events(p, scratches=0.5, creases=0.35, torn_corners=0.15, torn_edges=0.15, holes=0.12)

@@ -1,4 +1,4 @@
-"""What ageing is made of: colours, seeded random numbers, smooth noise, pixel coordinates.
+"""What aging is made of: colors, seeded random numbers, smooth noise, pixel coordinates.
 
 Generators may live on any device; what is drawn there is moved to the picture, so that a generator on the CPU gives the
 same damage on every device.
@@ -26,7 +26,7 @@ Colour = tuple[float, float, float]
 
 
 def colour(values: Colour, like: Tensor) -> Tensor:
-    """A colour as (3, 1, 1), where and of the type that `like` is."""
+    """A color as (3, 1, 1), where and of the type that `like` is."""
     return like.new_tensor(values)[:, None, None]
 
 

@@ -1,4 +1,4 @@
-"""How whoever ages photographs says how."""
+"""Options of aging."""
 
 import zlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from daguerre.options import check_range, option
 __all__ = ["AgeOptions", "size_error"]
 
 SMALLEST = 16  # pixels a side
-LARGEST = 30_000_000  # pixels; ageing holds the picture whole, some 200 bytes a pixel
+LARGEST = 30_000_000  # pixels; aging holds the whole picture in memory, some 200 bytes per pixel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,22 +17,22 @@ class AgeOptions:
     """How a photograph ages; the same seed gives the same damage."""
 
     kind: Literal["any", "studio", "snapshot", "colour-print", "newspaper", "ruin", "damaged"] = option(
-        "any", "what it becomes: any is drawn at random; damaged leaves tone and texture alone"
+        "any", "kind of old photograph; any: random; damaged: only damage, tones and texture unchanged"
     )
-    strength: float = option(1.0, "how far: 0 leaves it as it was when new, 1 is usual, 2 ruins it")
-    seed: int = option(0, "number that chance is drawn from")
+    strength: float = option(1.0, "amount of aging: 0 as new, 1 typical, 2 ruined")
+    seed: int = option(0, "random seed")
 
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0, 4)
         check_range("seed", self.seed, 0, 2**63 - 1)
 
     def seed_of(self, name: str) -> int:
-        """The seed of one of several pictures."""
+        """The seed of one of several pictures, by its name."""
         return zlib.crc32(f"{self.seed} {name}".encode())
 
 
 def size_error(height: int, width: int) -> str | None:
-    """Why a picture of this size in pixels cannot be aged, for people; nothing if it can."""
+    """Message why a picture of this size in pixels cannot be aged; None if it can."""
     if min(height, width) >= SMALLEST and height * width <= LARGEST:
         return None
     return (

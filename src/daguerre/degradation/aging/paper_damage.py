@@ -92,8 +92,8 @@ def torn_edge(
     Args:
         depth: how deep it usually goes, in pixels; about three times that at the worst.
         rim: width of the torn paper that shows its white core, in pixels.
-        paper: its colour.
-        backing: colour of what the print lies on.
+        paper: its color.
+        backing: color of what the print lies on.
     """
     bites = depth * (2 * smooth_noise(image, min(image.shape[-2:]) / 3, generator, 3) - 1)
     return tear(image, border_distance(image) - bites, rim, paper, backing, generator)
@@ -162,11 +162,11 @@ def stain(
     soft: float = 0.8,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Spill something: a soft, cloudy, coloured patch that darkens the paper.
+    """Spill something: a soft, cloudy, colored patch that darkens the paper.
 
     Args:
         radius: in pixels.
-        ink: the colour that white takes at full opacity.
+        ink: the color that white takes at full opacity.
         opacity: in its middle, in [0, 1].
         soft: how wide its edge is, as a part of the radius.
     """

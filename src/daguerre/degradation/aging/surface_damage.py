@@ -1,4 +1,4 @@
-"""Small damage on top of a photograph: scratches, dust, fibres, spots, writing; each with its exact mask.
+"""Small damage on top of a photograph: scratches, dust, fibers, spots, writing; each with its exact mask.
 
 Every function takes an image (B, 3, H, W) in [0, 1] and gives the damaged image and its mask (B, 1, H, W), 1 = damaged;
 each picture of a batch gets its own damage. `lay` and `tint` say what the mask holds.
@@ -65,7 +65,7 @@ def scratches(
     Args:
         count: lines in each picture.
         length, width: of the longest and widest, in pixels; others have at least a quarter, or half, of that.
-        ink: their colour.
+        ink: their color.
         opacity: of the strongest, in [0, 1].
         angle: their common direction in degrees from the columns' axis, 90 is upright as in film that ran through a
             machine, give or take 4 degrees; nothing for any direction.
@@ -104,10 +104,10 @@ def fibres(
     opacity: float = 0.8,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Drop hairs and fibres on the photograph: whole, even, curled lines.
+    """Drop hairs and fibers on the photograph: whole, even, curled lines.
 
     Args:
-        count: fibres in each picture.
+        count: fibers in each picture.
         length, width: in pixels.
         ink: dark for hairs on the scanner's glass, light for those on a negative.
         opacity: in [0, 1].
@@ -153,12 +153,12 @@ def spots(
     opacity: float = 0.6,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Let foxing grow: soft brown spots of mould and rust that darken the paper.
+    """Let foxing grow: soft brown spots of mold and rust that darken the paper.
 
     Args:
         count: spots in each picture.
         radius: of the largest in pixels.
-        ink: the colour that white paper takes.
+        ink: the color that white paper takes.
         opacity: of the strongest, in [0, 1].
     """
     grown = lumps(image, count, radius, opacity, max(1.0, radius * 0.8), generator)

@@ -34,9 +34,9 @@ def grain(
     """Add film grain: clumps of silver, most visible in the middle tones, least in black and white.
 
     Args:
-        strength: deviation in the middle grey, in [0, 1].
-        size: of the clumps: deviation of the Gaussian that correlates neighbours, in pixels; 0 is independent pixels.
-        coloured: three layers with their own grain, as in colour film.
+        strength: deviation in the middle gray, in [0, 1].
+        size: of the clumps: deviation of the Gaussian that correlates neighbors, in pixels; 0 is independent pixels.
+        coloured: three layers with their own grain, as in color film.
     """
     clumps = white_noise(image, 3 if coloured else 1, generator)
     if size > 0:
@@ -77,7 +77,7 @@ def low_resolution(image: Tensor, *, factor: float) -> Tensor:
 
 
 def compress(image: Tensor, *, quality: int) -> Tensor:
-    """Save as JPEG and open again, by `daguerre.degradation.jpeg`, at a `quality` from 1 to 100; grey stays grey."""
+    """Save as JPEG and open again, by `daguerre.degradation.jpeg`, at a `quality` from 1 to 100; gray stays gray."""
     return jpeg(image, image.new_full((len(image),), quality))
 
 

@@ -1,4 +1,4 @@
-"""How old photographs change their tones: colour lost, toning, fading, stained paper, uneven light, silver mirroring.
+"""How old photographs change their tones: color lost, toning, fading, stained paper, uneven light, silver mirroring.
 
 Every function takes and gives images (B, 3, H, W) in [0, 1], and a strength of 0 gives the image back unchanged.
 """
@@ -37,21 +37,21 @@ EMULSIONS = {
 
 
 def monochrome(image: Tensor, *, emulsion: str = "panchromatic") -> Tensor:
-    """Take the colour away as a black-and-white emulsion does.
+    """Take the color away as a black-and-white emulsion does.
 
     Args:
         emulsion: a name in `EMULSIONS`.
     """
     red, green, blue = image[:, :1], image[:, 1:2], image[:, 2:]
     of_red, _, of_blue = EMULSIONS[emulsion]
-    grey = green + of_red * (red - green) + of_blue * (blue - green)  # so that what is grey stays so to the last bit
+    grey = green + of_red * (red - green) + of_blue * (blue - green)  # so that what is gray stays so to the last bit
     return grey.clamp(0, 1).expand_as(image).contiguous()
 
 
 def sepia(
     image: Tensor, *, strength: float = 1.0, shadow: Colour = (0.18, 0.10, 0.06), light: Colour = (0.97, 0.91, 0.78)
 ) -> Tensor:
-    """Tone a photograph: its darkest becomes `shadow`, its lightest `light`, its colour is lost.
+    """Tone a photograph: its darkest becomes `shadow`, its lightest `light`, its color is lost.
 
     Args:
         strength: 0 leaves the image, 1 tones it wholly.
@@ -76,7 +76,7 @@ def fade(image: Tensor, *, lift: float = 0.0, dull: float = 0.0, wash: float = 0
 
 
 def yellow(image: Tensor, *, strength: float = 0.5, paper: Colour = (0.98, 0.86, 0.62)) -> Tensor:
-    """Yellow the paper or the varnish: light tones take the colour of old paper, black stays black.
+    """Yellow the paper or the varnish: light tones take the color of old paper, black stays black.
 
     Args:
         strength: 1 multiplies by `paper`, 0 by white; the way between is in density, so 2 is twice as much stain.
@@ -85,12 +85,12 @@ def yellow(image: Tensor, *, strength: float = 0.5, paper: Colour = (0.98, 0.86,
 
 
 def cast(image: Tensor, *, gains: Colour) -> Tensor:
-    """Shift the colours, as a wrong lamp or scanner does: multiply the channels by `gains` (red, green, blue)."""
+    """Shift the colors, as a wrong lamp or scanner does: multiply the channels by `gains` (red, green, blue)."""
     return (image * colour(gains, image)).clamp(0, 1)
 
 
 def fade_dyes(image: Tensor, *, cyan: float = 0.0, magenta: float = 0.0, yellow: float = 0.0) -> Tensor:
-    """Fade the three dyes of a colour print, each by its own part; the dyes absorb red, green and blue.
+    """Fade the three dyes of a color print, each by its own part; the dyes absorb red, green and blue.
 
     In the dark the cyan dye of the 1960s and 1970s goes first, and the picture turns red; in light magenta goes first.
 

@@ -1,1 +1,1 @@
-"""The networks that Wan et al. published, as their weights have them."""
+"""The networks published by Wan et al., with the layout of their weights."""

@@ -12,7 +12,7 @@ __all__ = ["FaceGenerator", "fold_spectral_norm"]
 
 
 class SPADE(nn.Module):
-    """Batch normalisation whose scale and shift at every pixel come from the degraded face (SPADE).
+    """Batch normalization with per-pixel scale and shift predicted from the degraded face (SPADE).
 
     Park et al. 2019, https://arxiv.org/abs/1903.07291, sec. 3.
     """
@@ -31,7 +31,7 @@ class SPADE(nn.Module):
 
 
 class SPADEBlock(nn.Module):
-    """Two convolutions after modulated normalisation, added to the input, which is convolved if channels change."""
+    """Two convolutions after modulated normalization, added to the input, with a convolution if channels change."""
 
     def __init__(self, inputs: int, outputs: int, hidden: int) -> None:
         super().__init__()
@@ -53,17 +53,17 @@ class SPADEBlock(nn.Module):
 
 
 class FaceGenerator(nn.Module):
-    """A face drawn anew from a 32nd of its size, modulated at every size by the degraded face.
+    """Generates a face from a 32nd of its size, modulated at every size by the degraded face.
 
     Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.4; 2022, https://arxiv.org/abs/2009.07047, sec. 3.4
     (`SPADEGenerator` of the published code, files Setting_9_epoch_100 for 256 pixels and FaceSR_512 for 512;
-    92,059,587 parameters). Published weights have spectral normalisation: see `fold_spectral_norm`.
-    A face is taken whole; the sides may differ.
+    92,059,587 parameters). Published weights have spectral normalization: see `fold_spectral_norm`.
+    The input is a whole face; it need not be square.
 
     Args:
         features: channels at full size; sixteen times as many at the smallest.
-        hidden: channels between the degraded face and what it modulates.
-        side: of the faces that the weights were trained on, in pixels; it does not change what is computed.
+        hidden: channels of the condition.
+        side: size of the training faces in pixels; it does not change the computation.
     """
 
     scale = 1
@@ -87,7 +87,7 @@ class FaceGenerator(nn.Module):
         """Redraw `face` (B, 3, H, W) in [0, 1], aligned; the result has the same shape and range.
 
         Raises:
-            ValueError: H or W is no multiple of 32.
+            ValueError: H or W is not a multiple of 32.
         """
         check_size(face, self.multiple, "the face generator")
         face = face * 2 - 1
@@ -106,12 +106,12 @@ def doubled(x: Tensor) -> Tensor:
 
 
 def fold_spectral_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict whose spectrally normalised weights are replaced by what they come to.
+    """A state dict with spectral normalization folded into the weights.
 
     weight = weight_orig / (u^T W v), with W = weight_orig as (out, -1): `torch.nn.utils.spectral_norm` in evaluation.
 
     Args:
-        state: has `X.weight_orig`, `X.weight_u` and `X.weight_v` for each normalised layer X; others stay.
+        state: has `X.weight_orig`, `X.weight_u` and `X.weight_v` for each normalized layer X; other tensors stay.
     """
     folded = {}
     for name, tensor in state.items():

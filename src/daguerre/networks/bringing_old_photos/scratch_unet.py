@@ -1,4 +1,4 @@
-"""The U-Net that finds scratches, as published."""
+"""The scratch detection U-Net, as published."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from daguerre.tiling.rows import traced_halo
 __all__ = ["ScratchUNet"]
 
 LUMA = (0.299, 0.587, 0.114)
-"""Grey from RGB as Pillow's "L" has it, which the published network is fed with."""
+"""RGB to gray as in Pillow's mode "L", the input of the published network."""
 
 
 def convolution(inputs: int, outputs: int) -> list[nn.Module]:
@@ -44,7 +44,7 @@ class TwoConvolutions(nn.Module):
 
 
 class Rise(nn.Module):
-    """Twice the size, joined with the features of that size from the way down."""
+    """Upsample by two and concatenate the skip connection."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -59,12 +59,11 @@ class Rise(nn.Module):
 
 
 class ScratchUNet(nn.Module):
-    """How likely each pixel is part of a scratch.
+    """Predicts for each pixel whether it is part of a scratch.
 
     Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 4.1, after Ronneberger et al. 2015
     (`UNet` of the published code, file detection/FT_Epoch_latest.pt; 37,626,177 parameters).
-    The published program shows it the picture reduced to a short side of 256 pixels and takes a sigmoid of 0.4 and
-    more for scratched.
+    The published program reduces the picture to a short side of 256 pixels and thresholds the sigmoid at 0.4.
 
     Args:
         features: channels at full size; doubled at each level.
@@ -97,7 +96,7 @@ class ScratchUNet(nn.Module):
         """Logits (B, 1, H, W) that pixels of `image` (B, 3, H, W) in [0, 1] are scratched.
 
         Raises:
-            ValueError: H or W is no multiple of 2 to the power of `depth`.
+            ValueError: H or W is not a multiple of 2 to the power of `depth`.
         """
         check_size(image, self.multiple, "the scratch detector")
         x = self.first(F.conv2d(image, self.luma) * 2 - 1)

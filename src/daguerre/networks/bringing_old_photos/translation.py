@@ -1,4 +1,4 @@
-"""From the latent map of an old photograph to that of a clean one, as published, in three variants."""
+"""Translation of the latent map of an old photograph to that of a clean one, as published, in three variants."""
 
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ def widening(latent: int, features: int) -> list[nn.Module]:
 
 
 def narrowing(latent: int, features: int) -> list[nn.Module]:
-    """Three 3x3 convolutions that halve the channels, and one without normalisation to `latent`."""
+    """Three 3x3 convolutions that halve the channels, and one without normalization to `latent`."""
     widths = [min(latent * 2**i, features) for i in (4, 3, 2, 1)]
     return [*convolutions(widths), nn.Conv2d(widths[-1], latent, 3, padding=1)]
 
@@ -41,8 +41,8 @@ def residual_blocks(features: int, count: int) -> list[ResidualBlock]:
 def damaged_latents(mask: Tensor, *, corner: bool) -> Tensor:
     """Latent places (B, 1, H/4, W/4), 1 where damaged, of `mask` (B, 1, H, W), 1 where damaged.
 
-    A place is damaged if one of the middle four of its 4 x 4 pixels is, for `corner` also if its first pixel is: what
-    the published code's bilinear (and nearest) reduction of the mask comes to.
+    A place is damaged if one of the middle four of its 4 x 4 pixels is, with `corner` also if its first pixel is: this
+    equals the published code's bilinear (and nearest) downsampling of the mask.
     """
     looked_at = torch.zeros(1, 1, STRIDE, STRIDE, device=mask.device)
     looked_at[..., 1:3, 1:3] = 1
@@ -54,7 +54,7 @@ class LatentTranslation(nn.Module):
     """Translation for unstructured damage (blur, noise, fading): convolutions and residual blocks.
 
     Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.2 (`Mapping_Model`, file mapping_quality; 36,135,232
-    parameters). Instance normalisation makes every place depend on the whole picture.
+    parameters). Instance normalization makes every place depend on the whole picture.
 
     Args:
         latent: channels of the latent maps.
@@ -85,7 +85,7 @@ class LatentTranslation(nn.Module):
 
 
 class PartialNonlocal(nn.Module):
-    """Fills what is damaged with features from undamaged places (Wan et al. 2020, sec. 3.3, fig. 4)."""
+    """Fills damaged places with features of undamaged ones (Wan et al. 2020, sec. 3.3, fig. 4)."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -98,8 +98,8 @@ class PartialNonlocal(nn.Module):
     def forward(self, x: Tensor, damaged: Tensor) -> Tensor:
         """Replace `x` (B, features, h, w) where `damaged` (B, 1, h, w) is 1."""
         keep = 1 - damaged
-        # Undamaged places are attended too, though they are not replaced: the residual blocks' statistics and
-        # their neighbours' convolutions see them.
+        # Attention is computed for undamaged places too, though they are not replaced: the residual blocks' statistics
+        # and their neighbors' convolutions see them.
         attended = partial_attention(self.theta(x), self.phi(x), self.g(x), keep)
         filled: Tensor = self.res_block(self.W(attended))
         return x * keep + filled * damaged
@@ -109,8 +109,8 @@ class PartialNonlocalTranslation(nn.Module):
     """Translation that also fills scratches and holes: one partial non-local block before the residual blocks.
 
     Wan et al. 2020, https://arxiv.org/abs/2004.09484, sec. 3.3 (`Mapping_Model_with_mask`, file mapping_scratch;
-    51,344,704 parameters). Instance normalisation and attention make every place depend on the whole picture.
-    Memory is that of a few feature maps; time still grows with the square of the number of places.
+    51,344,704 parameters). Instance normalization and attention make every place depend on the whole picture.
+    Memory is a few feature maps; time still grows with the square of the number of places.
 
     Args:
         latent: channels of the latent maps.
@@ -141,7 +141,7 @@ class PartialNonlocalTranslation(nn.Module):
 
 
 class PatchAttention(nn.Module):
-    """Beside the features, what the most similar undamaged patches have in place of the damaged ones."""
+    """Concatenates to the features a copy in which the most similar undamaged patches replace the damaged ones."""
 
     def __init__(self, features: int, patch: int) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class PatchAttentionTranslation(nn.Module):
     """Translation for large pictures with scratches and holes: hard patch attention at three scales.
 
     Wan et al. 2022, https://arxiv.org/abs/2009.07047, sec. 3.3 (`Mapping_Model_with_mask_2`, file
-    mapping_Patch_Attention; 73,904,448 parameters). Instance normalisation and attention make every place depend on
+    mapping_Patch_Attention; 73,904,448 parameters). Instance normalization and attention make every place depend on
     the whole picture. Memory is that of a few feature maps; time still grows with the square of the number of places.
 
     Args:
@@ -188,7 +188,7 @@ class PatchAttentionTranslation(nn.Module):
         `mask` (B, 1, H, W) is 1 where the photograph is damaged, else 0.
 
         Raises:
-            ValueError: a side of `latent` is no multiple of 8.
+            ValueError: a side of `latent` is not a multiple of 8.
         """
         check_size(latent, self.multiple, "patch attention")
         damaged = damaged_latents(mask, corner=False)

@@ -16,7 +16,7 @@ class PhotoVAE(nn.Module):
     Differs from the paper, as the published code does: there are no heads for mean and variance; the latent map is
     the mean, its variance is 1 (training adds unit noise) and the KL term is the mean of its squares.
 
-    Instance normalisation makes every pixel depend on the whole picture; `tiling.streamed` gives it that at any size.
+    Instance normalization makes every pixel depend on the whole picture; `tiling.streamed` gives it that at any size.
 
     Args:
         features: channels of every layer and of the latent map.
@@ -61,7 +61,7 @@ class PhotoVAE(nn.Module):
         """The latent map (B, features, H/4, W/4) of `image` (B, 3, H, W) in [0, 1].
 
         Raises:
-            ValueError: H or W is no multiple of 4.
+            ValueError: H or W is not a multiple of 4.
         """
         check_size(image, self.multiple, "the photo autoencoder")
         latent: Tensor = self.encoder(image * 2 - 1)

@@ -1,4 +1,4 @@
-"""Refine the faces of a photograph: what blur, grain and low resolution took from each is added, and nothing else."""
+"""Refine the faces of a photograph: add the detail lost to blur, grain and low resolution, and nothing else."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,20 +35,20 @@ class FaceOptions:
 
     task: ClassVar[str] = "faces"
 
-    model: str = option("auto", "auto takes what ships; microsoft the published network; or a name or file", file=True)
-    strength: float = option(1.0, "how far to go from the faces as they are, 0, to the refined ones, 1")
-    face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
+    model: str = option("auto", "auto: the one that ships; microsoft: the published one; or a name or file", file=True)
+    strength: float = option(1.0, "blend between the faces as they are (0) and fully refined (1)")
+    face_limit: float = option(4.0, "keep a face as it is if it would change by more than this percentage")
     finder: str = option(
-        "cascades", "what finds faces: cascades, which ship with OpenCV, or YuNet's file", metavar="FILE", file=True
+        "cascades", "face detector: cascades (shipped with OpenCV), or YuNet's file", metavar="FILE", file=True
     )
     min_size: int = option(
-        40, "leave faces alone that are smaller than so many pixels; a 46th of the picture's longer side is the least"
+        40, "ignore faces smaller than this many pixels (at least a 46th of the picture's longer side)"
     )
-    confidence: float = option(0.4, "how sure a face must be, from 0 to 1")
-    only: str = option("", "refine only the faces of these numbers", metavar="1,3")
-    skip: str = option("", "refine all faces but those of these numbers", metavar="2")
+    confidence: float = option(0.4, "minimum detection score, from 0 to 1")
+    only: str = option("", "refine only the faces with these numbers", metavar="1,3")
+    skip: str = option("", "refine all faces except those with these numbers", metavar="2")
     boxes: str = option(
-        "", "a text file of faces, each line left, top, width, height; none are looked for", metavar="FILE", file=True
+        "", "text file of faces, one per line: left, top, width, height; replaces detection", metavar="FILE", file=True
     )
     device: str = device_option()
     precision: Precision = precision_option()
@@ -64,7 +64,7 @@ class FaceOptions:
         numbers("skip", self.skip)
 
     def finding(self) -> FaceDetector:
-        """What finds faces.
+        """The face detector.
 
         Raises:
             OptionError: YuNet's file cannot be used.
@@ -77,12 +77,12 @@ class FaceOptions:
 
 @dataclass(frozen=True)
 class RefinedFace:
-    """A face, and what was done to it.
+    """A face and what was done to it.
 
     Args:
-        number: from 1, in reading order; what `only` and `skip` count by.
+        number: from 1, in reading order; `only` and `skip` refer to it.
         change: mean absolute change within it, in percent of the range from black to white.
-        fate: `refined`; `left out`, as asked for; or `kept`, for it would have changed too much.
+        fate: `refined`; `left out`, as asked for; or `kept`, because it would have changed too much.
     """
 
     number: int

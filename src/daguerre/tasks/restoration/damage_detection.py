@@ -49,10 +49,10 @@ LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goe
 class ScratchOptions:
     """What counts as damage."""
 
-    model: str = option("auto", "network that finds damage: a name from `daguerre models`, or a weights file")
-    sensitivity: float = option(0.5, "how much counts as damage, from 0, hardly anything, to 1, whatever could be")
-    min_length: int = option(1, "leave damage alone whose longer side is shorter than so many pixels")
-    min_area: int = option(3, "leave damage alone that covers fewer pixels than so many")
+    model: str = option("auto", "damage detector: a name from `daguerre models`, or a weights file")
+    sensitivity: float = option(0.5, "how much counts as damage: 0 hardly anything, 1 anything that might be")
+    min_length: int = option(1, "ignore damage shorter than this many pixels")
+    min_area: int = option(3, "ignore damage that covers fewer pixels than this")
     device: str = device_option()
     precision: Precision = precision_option()
 

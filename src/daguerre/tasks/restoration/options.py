@@ -16,7 +16,7 @@ __all__ = ["FixFading", "RestoreOptions"]
 FixFading = Literal["auto", "strong", "off"]
 
 FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")
-"""Options that finding damage has as well."""
+"""Options shared with damage detection."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,41 +27,40 @@ class RestoreOptions:
 
     model: Literal["auto", "microsoft", "microsoft-patches"] = option(
         "auto",
-        "auto takes what ships; microsoft the published networks, which `daguerre models` can fetch; microsoft-patches "
-        "the one among them that fills damage with patches of the photograph",
+        "auto: the networks that ship; microsoft: the published ones, to be fetched with `daguerre models`; "
+        "microsoft-patches: those, filling damage with patches of the photograph",
     )
     scratches: str = option(
         "auto",
-        "auto finds scratches, tears and holes and fills them, off leaves them; or a mask: white = damaged",
+        "auto: find and fill scratches, tears and holes; off: leave them; or a mask file: white = damaged",
         metavar="auto|off|MASK",
         file=True,
     )
-    sensitivity: float = option(0.5, "how much counts as damage, from 0, hardly anything, to 1, whatever could be")
-    min_length: int = option(1, "leave damage alone whose longer side is shorter than so many pixels")
-    min_area: int = option(3, "leave damage alone that covers fewer pixels than so many")
+    sensitivity: float = option(0.5, "how much counts as damage: 0 hardly anything, 1 anything that might be")
+    min_length: int = option(1, "ignore damage shorter than this many pixels")
+    min_area: int = option(3, "ignore damage that covers fewer pixels than this")
     stains: Literal["auto", "off"] = option(
         "auto",
-        "auto lightens what stains, water lines and old tape have darkened on prints without colour, off leaves it",
+        "auto: remove stains, water lines and old tape from black-and-white or sepia prints; off: leave them",
     )
     blur: str = option(
         "auto",
-        "auto undoes blur where the edges of the photograph are soft without exception, and makes finer what was "
-        "enlarged from a small picture; off leaves both; or how wide the blur is in pixels, such as 1.5; 0.7 is usual "
-        "and stays",
+        "auto: deblur if no edge is sharp, and re-upscale pictures enlarged from a smaller one; off: neither; or the "
+        "blur's sigma in pixels (0.7 is normal)",
         metavar="auto|off|PIXELS",
     )
     fix_fading: FixFading = option(
         "auto",
-        "undo fading, yellowing, casts and uneven light: auto with care, for a picture may be pale by nature; strong "
-        "where you know that it has faded or changed colour",
+        "correct fading, yellowing, color casts and uneven light: auto: cautiously, since the picture may be meant to "
+        "be pale; strong: if you know that it has faded or changed color",
     )
-    keep_colour: bool = option(False, "when fading is undone, change the lightness alone: every tint stays")
-    strength: float = option(1.0, "how far to go from the photograph as it is, 0, to the restored one, 1")
-    faces: Literal["auto", "off"] = option("auto", "auto finds faces and gives them back their detail, off leaves them")
-    face_strength: float = option(1.0, "how far to go with faces, from 0, not at all, to 1; counts within strength")
-    face_limit: float = option(4.0, "leave a face as it is that would change by more than so many percent")
+    keep_colour: bool = option(False, "correct fading in lightness only; keep every tint")
+    strength: float = option(1.0, "blend between the photograph as it is (0) and fully restored (1)")
+    faces: Literal["auto", "off"] = option("auto", "auto: find faces and refine their detail; off: leave them")
+    face_strength: float = option(1.0, "strength of face refinement, from 0 to 1; multiplied by strength")
+    face_limit: float = option(4.0, "keep a face as it is if it would change by more than this percentage")
     face_finder: str = option(
-        "cascades", "what finds faces: cascades, which ship with OpenCV, or YuNet's file", metavar="FILE", file=True
+        "cascades", "face detector: cascades (shipped with OpenCV), or YuNet's file", metavar="FILE", file=True
     )
     device: str = device_option()
     precision: Precision = precision_option()
@@ -80,12 +79,12 @@ class RestoreOptions:
 
     @property
     def given_mask(self) -> bool:
-        """Whether a person says where the damage is."""
+        """Whether the user gives a mask."""
         return self.scratches not in ("auto", "off")
 
     @property
     def blur_pixels(self) -> float | None:
-        """How the photograph is blurred, the Gaussian's deviation in pixels; nothing if it is to be measured.
+        """Standard deviation of the photograph's Gaussian blur in pixels; None if it is to be measured.
 
         Raises:
             OptionError: `blur` is neither auto, off, nor a number of pixels.
@@ -101,7 +100,7 @@ class RestoreOptions:
 
     @property
     def filling(self) -> Filling | None:
-        """What fills damage in the published networks; nothing if they are not wanted."""
+        """How the published networks fill damage; None if they are not used."""
         return {"microsoft": "attention", "microsoft-patches": "patches"}.get(self.model)  # type: ignore[return-value]
 
     @property

@@ -1,4 +1,4 @@
-"""Keep the faces of a painted photograph recognisable: there it stays, in part, the photograph."""
+"""Keep the faces of a painted photograph recognizable: there it stays, in part, the photograph."""
 
 import torch
 from torch import Tensor

@@ -1,7 +1,7 @@
 """Any style in one pass: a picture's style as a vector, and photographs of any size painted by it.
 
 Ghiasi et al. 2017, https://arxiv.org/abs/1705.06830. Strength lies between the vectors of the photograph's own look and
-of the style (its section 3.4). The transformer normalises by the whole picture: a picture that fits in memory goes
+of the style (its section 3.4). The transformer normalizes by the whole picture: a picture that fits in memory goes
 through it whole, a larger one layer by layer in strips of rows, with the same result.
 """
 
@@ -31,7 +31,7 @@ from daguerre.tiling import Streaming, Window
 __all__ = ["FeedForwardNetworks", "FeedForwardStylization", "StyleSource", "style_vector_of"]
 
 LOOKED_AT = 256  # pixels of the mean side at which a style is looked at, as in training
-WHOLE = 1_250_000  # pixels up to which a picture goes through the network whole on a processor; 0.6 GiB
+WHOLE = 1_250_000  # pixels up to which a picture goes through the network whole on a CPU; 0.6 GiB
 WHOLE_BYTES = 700  # of a GPU's memory for a pixel of a picture that goes through it whole
 SMALLEST_MAP = 8  # rows that a picture needs to be streamed
 SMALLEST_STREAMED = 16  # pixels of a side that a photograph is reduced to, at least
@@ -102,7 +102,7 @@ class FeedForwardNetworks:
             raise OptionError(f"{name} was made for another network than {self.model}; make it again with this model")
 
     def transform(self, image: Tensor, vector: StyleVector) -> Tensor:
-        """An image (1, 3, H, W) in [0, 1], painted whole; on the processor."""
+        """An image (1, 3, H, W) in [0, 1], painted whole; on the CPU."""
         image = image.to(self.device.torch_device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self.device.autocast():
             painted: Tensor = self.transformer(image, self.tensor(vector))
@@ -114,7 +114,7 @@ class FeedForwardNetworks:
         """A picture of any size painted, strip by strip, each (1, 3, h, W) in [0, 1].
 
         Args:
-            read: colours of a window as they are painted.
+            read: colors of a window as they are painted.
         """
         if picture.height * picture.width <= self.most_at_once():
             whole = Window(0, 0, picture.height, picture.width)
@@ -198,7 +198,7 @@ class FeedForwardStylization:
         return other.picture(silent).read()
 
     def picture(self, progress: ProgressCallback) -> Picture:
-        """The photograph painted, in whose colours was asked for, where was asked for."""
+        """The photograph painted, in whose colors was asked for, where was asked for."""
         content = self.content
         grey = self.options.colours != "style" and content.grey
         canvas = Canvas(content.height, content.width, bits=content.bits, grey=grey, alpha=content.alpha)

@@ -1,4 +1,4 @@
-"""Style transfer by optimisation: change a picture until VGG-19 sees the content's features and the style's statistics.
+"""Style transfer by optimization: change a picture until VGG-19 sees the content's features and the style's statistics.
 
 Gatys, Ecker and Bethge 2016, "Image style transfer using convolutional neural networks" (CVPR).
 Differs from the paper: every loss is relative to what it is compared with, so that weights mean the same at any size
@@ -39,7 +39,7 @@ class Losses:
         content: mean over layers of |F - F'|² / |F'|², F' the features of the content. From 0.
         style: mean over layers of |G - G'|² / |G'|², G' the style's Gram matrices, in the norm that
             `vgg.style_distance` explains. From 0. For means and covariances the sum of both.
-        variation: mean of the squared differences of neighbouring pixels, down and across. In [0, 2].
+        variation: mean of the squared differences of neighboring pixels, down and across. In [0, 2].
         total: their weighted sum.
     """
 
@@ -238,7 +238,7 @@ def relative(found: Descriptor, wanted: Descriptor) -> Tensor:
 
 
 def total_variation(image: Tensor) -> tuple[float, Tensor]:
-    """Mean squared difference of neighbouring pixels, down and across, and its gradient.
+    """Mean squared difference of neighboring pixels, down and across, and its gradient.
 
     By hand: columns of 0 and 1 in turn have 1.
     """

@@ -25,7 +25,7 @@ __all__ = ["SMALLEST_SIDE", "HistoryEntry", "Scale", "Style", "StyleOptimization
 SMALLEST_SIDE = 32  # pixels; what VGG-19's deepest layer needs
 COARSEST = 128  # pixels of the mean side of the first size
 BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; what noise is made of
-PALETTE = 256  # pixels of the mean side at which colours are compared
+PALETTE = 256  # pixels of the mean side at which colors are compared
 FINE_STEP_SCALE = 0.5  # step_scale of the steps at all sizes but the first, which has found the wide areas
 FRAME_SIDE = 480  # pixels of the longer side of a film's frames
 
@@ -154,7 +154,7 @@ class StyleOptimization:
         return losses
 
     def picture(self) -> Picture:
-        """What it looks like now, at the photograph's size, in whose colours was asked for, where was asked for."""
+        """What it looks like now, at the photograph's size, in whose colors was asked for, where was asked for."""
         content, options = self.content, self.options
         painted = self.at_full_size().cpu()
         coverage = self.coverage(content.height, content.width)
@@ -185,13 +185,13 @@ class StyleOptimization:
         )
 
     def palette(self, style: Picture) -> Callable[[Tensor], Tensor]:
-        """How a style's colours are changed before it is looked at."""
+        """How a style's colors are changed before it is looked at."""
         if self.options.colours == "style":
             return lambda image: image
         return match_colours(self.colours_of(style), self.colours_of(self.content))
 
     def palette_axes(self) -> Tensor:
-        """The axes of all styles' colours, and of the photograph's where strength keeps some of them."""
+        """The axes of all styles' colors, and of the photograph's where strength keeps some of them."""
         parts = [
             change(self.colours_of(style.picture)) for style, change in zip(self.styles, self.recolour, strict=True)
         ]
@@ -200,7 +200,7 @@ class StyleOptimization:
         return axes_of(torch.cat(parts, dim=3))
 
     def colours_of(self, picture: Picture) -> Tensor:
-        """Colours (1, 3, 1, N) of a picture's visible pixels, from a small copy."""
+        """Colors (1, 3, 1, N) of a picture's visible pixels, from a small copy."""
         image, alpha = read_resized(picture, *mean_side(picture, PALETTE))
         return visible(without_colours(image, self.options), alpha)
 
@@ -211,7 +211,7 @@ class StyleOptimization:
         if self.options.start == "content":
             return self.in_style_colours(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
-        # Fine and coarse alike, as pictures are: much of blobs of one size, or in other colours, outlasts all steps.
+        # Fine and coarse alike, as pictures are: much of blobs of one size, or in other colors, outlasts all steps.
         height, width = photograph.shape[-2:]
         noise = torch.zeros(1, 3, height, width)
         for side in BLOBS:
@@ -221,12 +221,12 @@ class StyleOptimization:
         return self.in_style_colours(noise, noise)
 
     def in_style_colours(self, image: Tensor, colours: Tensor | None = None) -> Tensor:
-        """An image with its colours moved to the styles', as far as strength and masks want them.
+        """An image with its colors moved to the styles', as far as strength and masks want them.
 
         Args:
             colours: those that it has; the photograph's unless given.
 
-        Colours that a style does not have, a red sleeve best_with its blues, would otherwise outlast all steps.
+        Colors that a style does not have, a red sleeve best_with its blues, would otherwise outlast all steps.
         """
         own, before = self.colours_of(self.content) if colours is None else colours, image.cpu()
         changes = []

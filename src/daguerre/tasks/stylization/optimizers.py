@@ -1,4 +1,4 @@
-"""Descents that change a picture: a pyramid of it, along the axes of colours, by Adam or by L-BFGS."""
+"""Descents that change a picture: a pyramid of it, along the axes of colors, by Adam or by L-BFGS."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ __all__ = ["optimize_adam", "optimize_lbfgs"]
 LEVELS = 5  # halvings in the pyramid that is changed
 SMALLEST_LEVEL = 16  # pixels of the shorter side that are halved no more
 # With steps that were shorter in wide areas, pixels turned to speckle; docs/experiments/style.md has the measurements.
-COARSER = (1.7, 2.2, 2.2)  # how far a step may change a level along each colour axis, by the next finer one's
+COARSER = (1.7, 2.2, 2.2)  # how far a step may change a level along each color axis, by the next finer one's
 TRIES = 5  # looks at the picture that L-BFGS takes for a step at most
 HISTORY = 10  # steps that L-BFGS remembers
 
@@ -31,10 +31,10 @@ def optimize_adam(
 ) -> Iterator[Losses]:
     """Change `image` (1, 3, H, W) in place by Adam, one step before each of the losses that are yielded.
 
-    What is changed is a pyramid whose levels sum to the picture, in colours turned to axes (3, 3) such as
+    What is changed is a pyramid whose levels sum to the picture, in colors turned to axes (3, 3) such as
     `palette.axes_of` finds them. Adam moves all values alike, so these give a step the spectrum of pictures: wide areas
     move far, single pixels little, least of all in hues that the styles lack. On plain pixels the same descent ends in
-    coloured speckle. `reach` is the power that their ratios are raised to: less than 1 where wide areas are nearly
+    colored speckle. `reach` is the power that their ratios are raised to: less than 1 where wide areas are nearly
     right. Values stay in [0, 1].
     The rate falls to 0 along a half cosine, so that the last picture is the best.
     Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the change of variables is that of
@@ -95,7 +95,7 @@ def optimize_lbfgs(
 def build_pyramid(image: Tensor, axes: Tensor) -> list[Tensor]:
     """An image (1, 3, H, W) as levels, each half as large as the one before, that `collapse_pyramid` sums to it again.
 
-    Colours are multiples of the columns of `axes` (3, 3).
+    Colors are multiples of the columns of `axes` (3, 3).
     """
     levels: list[Tensor] = []
     image = change_axes(image, axes.inverse())
@@ -115,7 +115,7 @@ def collapse_pyramid(levels: Sequence[Tensor], axes: Tensor) -> Tensor:
 
 
 def change_axes(image: Tensor, matrix: Tensor) -> Tensor:
-    """An image (1, 3, H, W) with each pixel's colour multiplied by a matrix (3, 3)."""
+    """An image (1, 3, H, W) with each pixel's color multiplied by a matrix (3, 3)."""
     return F.conv2d(image, matrix.to(image)[..., None, None])
 
 

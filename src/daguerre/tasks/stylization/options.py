@@ -1,4 +1,4 @@
-"""How to paint: the options of `stylize`."""
+"""Options of stylization."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -20,60 +20,60 @@ __all__ = ["StylizeOptions", "composite", "layer_weights", "without_colours"]
 
 @dataclass(frozen=True, kw_only=True)
 class StylizeOptions:
-    """How to paint."""
+    """How to stylize."""
 
     task: ClassVar[str] = "stylize"
 
     style: tuple[Path, ...] = option(
-        (), "the picture whose style to take, or several; in one pass also saved style vectors", metavar="PICTURE ..."
+        (), "one or more style pictures; with --method fast also saved style vectors", metavar="PICTURE ..."
     )
     method: Literal["fast", "optimize"] = option(
-        "fast", "how: in one pass (fast), or by optimisation, slowly, step by step (optimize)"
+        "fast", "fast: one pass of a network; optimize: iterative optimization, much slower"
     )
     model: str = option(
-        "any-style", "the network that paints in one pass: a name from `daguerre models`, or a file", file=True
+        "any-style", "network of the fast method: a name from `daguerre models`, or a weights file", file=True
     )
-    strength: float = option(1.0, "how far to go from the photograph's own look to the style, up to 1")
-    style_scale: float = option(1.0, "size of the strokes: 2 makes them twice as large, 0.5 half as large")
-    share: tuple[float, ...] = option((), "how much each of several styles counts, in their order; alike unless said")
+    strength: float = option(1.0, "strength of the style, up to 1")
+    style_scale: float = option(1.0, "stroke size: 2 is twice as large, 0.5 half as large")
+    share: tuple[float, ...] = option((), "weight of each style, in their order (default: equal)")
     mask: tuple[Path, ...] = option(
         (),
-        "a black and white picture for each style, in their order: white where that style is wanted; it is stretched "
-        "over the photograph",
+        "a black-and-white mask for each style, in their order: white where to apply it; resized to the photograph",
     )
     colours: Literal["style", "luminance", "match"] = option(
         "style",
-        "whose colours: the style's; the photograph's, only light and dark being painted (luminance); or the style's "
-        "pictures recoloured to match the photograph (match)",
+        "style: the style's colors; luminance: the photograph's colors, only its lightness is stylized; match: the "
+        "style pictures are first recolored to match the photograph",
     )
-    protect_faces: float = option(0.0, "how far faces stay as they are in the photograph, from 0 to 1")
+    protect_faces: float = option(0.0, "how much of the original to keep in faces, from 0 to 1")
     start: Literal["content", "noise", "fast"] = option(
         "content",
-        "what to begin with: the photograph; what one pass makes (fast); or noise in the style's colours, for patterns "
-        "of the style, in which the photograph is hardly seen",
+        "initial picture: the photograph (content), the result of the fast method (fast), or noise in the style's "
+        "colors (noise), which gives patterns in which the photograph is hardly visible",
     )
-    steps: int = option(300, "steps in all; more come closer to the style")
-    scales: int | None = option(None, "sizes to paint at, one after the other, coarse to fine; 1 only the last")
-    content_weight: float = option(1.0, "how much the photograph's arrangement counts")
-    style_weight: float = option(4.0, "how much the style counts")
-    variation_weight: float = option(10.0, "how much smoothness counts")
+    steps: int = option(300, "total iterations; more come closer to the style")
+    scales: int | None = option(None, "number of sizes, coarse to fine; 1: full size only (default: by size)")
+    content_weight: float = option(1.0, "weight of the content loss")
+    style_weight: float = option(4.0, "weight of the style loss")
+    variation_weight: float = option(10.0, "weight of the total variation loss (smoothness)")
     content_layers: tuple[str, ...] = option(
-        ("relu4_2",), "layers of VGG-19 that hold the photograph's arrangement, each perhaps with a weight: relu4_2=2"
+        ("relu4_2",), "VGG-19 layers of the content loss, optionally with weights: relu4_2=2"
     )
     style_layers: tuple[str, ...] = option(
-        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "layers of VGG-19 that hold the style, the same way"
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+        "VGG-19 layers of the style loss, optionally with weights",
     )
     statistics: Statistics = option(
-        "moments", "what a style is: means and covariances of features (moments), or Gram matrices (gram)"
+        "moments", "style statistics: means and covariances of features (moments), or Gram matrices (gram)"
     )
-    pooling: Pooling = option("smooth", "pooling between the layers of VGG-19; smooth is an average with soft edges")
+    pooling: Pooling = option("smooth", "pooling in VGG-19; smooth is average pooling with a soft-edged kernel")
     optimizer: Literal["adam", "lbfgs"] = option(
-        "adam", "how steps are found: adam, or lbfgs, whose steps are longer and dearer and need no rate"
+        "adam", "adam, or lbfgs (fewer, more expensive steps; no learning rate)"
     )
-    rate: float = option(0.006, "how far a step of adam may change a pixel, of 1; wider areas move further")
-    seed: int = option(0, "which noise to start from")
+    rate: float = option(0.006, "Adam's learning rate; coarser pyramid levels use a larger one")
+    seed: int = option(0, "random seed of the initial noise")
     features: str = option(
-        "vgg19-slim", "the VGG-19 to see with: a name from `daguerre models`, or a weights file", file=True
+        "vgg19-slim", "feature extractor, a VGG-19: a name from `daguerre models`, or a weights file", file=True
     )
     device: str = device_option()
     precision: Precision = precision_option()
@@ -102,11 +102,11 @@ STEP_BY_STEP = (
     "start", "steps", "scales", "content_weight", "style_weight", "variation_weight", "content_layers", "style_layers",
     "statistics", "pooling", "optimizer", "rate", "seed", "features",
 )  # fmt: skip
-"""Options that only optimisation has a use for."""
+"""Options of `--method optimize` alone."""
 
 
 def refuse_others(options: StylizeOptions) -> None:
-    """Refuse what only the other method has a use for.
+    """Refuse options that apply only to the other method.
 
     Raises:
         OptionError: names the option.
@@ -121,15 +121,15 @@ def refuse_others(options: StylizeOptions) -> None:
 
 
 def without_colours(image: Tensor, options: StylizeOptions) -> Tensor:
-    """An image (1, 3, H, W) as it is painted: without its colours, if only light and dark are."""
+    """The image (1, 3, H, W) to stylize: gray if only the luminance is stylized."""
     return luma(image).repeat(1, 3, 1, 1) if options.colours == "luminance" else image
 
 
 def composite(original: Tensor, painted: Tensor, options: StylizeOptions, coverage: Tensor | None) -> Tensor:
-    """A painting in the colours that are wanted, where it is wanted; all (1, C, h, w) in [0, 1].
+    """Composite a stylized image over the original, in the colors asked for; all (1, C, h, w) in [0, 1].
 
     Args:
-        coverage: where anything is painted, in [0, 1]; None if everywhere.
+        coverage: mask of the stylized area, in [0, 1]; None for everywhere.
     """
     if options.colours == "luminance":
         painted = original + luma(painted) - luma(original)
@@ -140,7 +140,7 @@ def layer_weights(option_name: str, layers: Sequence[str]) -> dict[str, float]:
     """Weights by layer from words such as `relu4_2` and `relu4_2=0.5`.
 
     Raises:
-        OptionError: no such layer, no number, or nothing left.
+        OptionError: an unknown layer, a weight that is not a number, or only weights of 0.
     """
     found = {}
     for word in layers:

@@ -240,7 +240,7 @@ def name_of(source: StyleLike, look: Picture | StyleVector) -> str:
 
 
 def picture_of(style: StyleSource) -> Picture:
-    assert isinstance(style.look, Picture)  # optimisation takes no others
+    assert isinstance(style.look, Picture)  # optimization takes no others
     return style.look
 
 

@@ -25,11 +25,11 @@ from daguerre.weights import Model
 
 __all__ = ["UpscaleOptions", "UpscaleResult", "Upscaler", "upscale"]
 
-AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the faithful models that ship
-CLEANING = {4: "compact-x4-clean"}
+AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the distortion-oriented models that ship
+CLEANING = {4: "compact-x4-clean"}  # by scale, the models that also denoise
 VIVID = {False: ("compact-x4", "compact-x4-vivid"), True: ("compact-x4-clean", "compact-x4-photo")}
-"""What is blended for a vivid result, by `clean`: a faithful model, and an adversarial one trained on from it."""
-INVENTED_WHITE = 64 / 255  # difference that a map of what was invented shows as white
+"""The ends of `vivid`'s network interpolation, by `clean`: a model trained for PSNR, and a GAN fine-tuned from it."""
+INVENTED_WHITE = 64 / 255  # difference shown as white in a map of hallucinated detail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,23 +38,21 @@ class UpscaleOptions:
 
     task: ClassVar[str] = "upscale"
 
-    model: str = option("auto", "a name from `daguerre models`, or a weights file; auto suits the scale", file=True)
-    clean: bool = option(False, "take JPEG traces and noise away, too: for pictures from phones and from the web")
-    vivid: float = option(
-        0.0, "put likely detail in where it is lost: 0 invents nothing, 1 all it can; blends two models"
-    )
-    scale: float | None = option(None, "times as wide and as high: 2, 4, 1.5, 8, ...")
+    model: str = option("auto", "a name from `daguerre models`, or a weights file; auto: by scale", file=True)
+    clean: bool = option(False, "also remove JPEG artifacts and noise, for pictures from phones and the web")
+    vivid: float = option(0.0, "add likely detail: 0 none, 1 the most; interpolates between two models")
+    scale: float | None = option(None, "upscaling factor: 2, 4, 1.5, 8, ...")
     width: int | None = option(None, "width of the result in pixels")
     height: int | None = option(None, "height of the result in pixels")
     long_side: int | None = option(None, "longer side of the result in pixels")
     agree: Literal["auto", "on", "off"] = option(
-        "auto", "make the result, shrunk again, agree with the original; auto: unless the model takes noise away"
+        "auto", "make the result, downscaled again, match the original; auto: unless the model denoises"
     )
-    ensemble: bool = option(False, "average over eight flips and turns: slightly better, eight times slower")
+    ensemble: bool = option(False, "self-ensemble of eight flips and rotations: slightly better, eight times slower")
     towards: str | None = option(
-        None, "blend the model with this one of the same kind, for example a more vivid one", file=True
+        None, "network interpolation: blend with this model of the same architecture", file=True
     )
-    amount: float = option(0.5, "how far to go towards that other model, from 0 to 1")
+    amount: float = option(0.5, "weight of that other model, from 0 to 1")
     device: str = device_option()
     precision: Precision = precision_option()
 
