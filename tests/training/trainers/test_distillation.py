@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ from PIL import Image
 from daguerre import weights
 from daguerre.errors import Cancelled, RecipeError
 from daguerre.networks.vgg import VGG16, VGG19
+from daguerre.training.data.distillation_targets import Targets
 from daguerre.training.loop import train
 from daguerre.training.recipe import Recipe, parse_recipe
+from daguerre.training.trainers.distillation import losses
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 LABELS = ["dark", "bright", "striped"]
@@ -50,7 +53,7 @@ def recipe(folder: Path, **changes: object) -> Recipe:
         "network": {"name": "VGG19", "arguments": {"width": 1 / 16, "classes": 3, "pooling": "smooth"}},
         "data": {"parts": ["photos"], "shares": {"photos": 1.0}},
         "optimizer": {"lr": 3e-3},
-        "losses": {"features": 1.0, "changes": 0.5, "labels": 0.2},
+        "losses": {"features": 1.0, "changes": 0.5, "labels": 0.2, "logits": 0.2},
         "validation": {"every": 20, "fraction": 0.25},
         "teachers": {
             "features": str(folder / "eye.safetensors"),
@@ -112,3 +115,17 @@ def test_a_teacher_of_labels_without_names_is_refused(folder, tmp_path):
     teachers = {"features": str(folder / "eye.safetensors"), "labels": str(folder / "nameless.safetensors")}
     with pytest.raises(RecipeError, match=r"nameless.safetensors' name nothing; import them with --labels"):
         train(recipe(folder, teachers=teachers), folder, tmp_path)
+
+
+def test_losses_by_hand():
+    """A picture and its copy: of two features the student has half, and of the logits all but a constant."""
+    theirs = {"relu1_1": torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]])}
+    ours = {"relu1_1": theirs["relu1_1"] / 2}
+    logits = torch.tensor([[0.0, 2.0], [4.0, 0.0]])
+    found = losses(Targets(ours, logits + 5), Targets(theirs, logits))
+    assert found["features"].item() == pytest.approx(0.5)  # of 1, 0, 0, 1
+    assert found["changes"].item() == pytest.approx(0.25, rel=0.01)
+    assert found["logits"].item() == pytest.approx(0, abs=1e-6)
+    certain = torch.tensor([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(-4))])
+    entropy = -(certain * certain.log() + (1 - certain) * (1 - certain).log()).mean()
+    assert found["labels"].item() == pytest.approx(entropy.item(), rel=1e-5)

@@ -59,7 +59,9 @@ class DistillationTrainer(Trainer):
     The pool of targets is made anew every so many steps, as the teachers cost several times a step of the student.
 
     Losses: `features`, squared differences, each of the teacher's channels having variance 1; `changes`, of how they
-    differ between a picture and its distorted copy, relative to the teacher's difference; `labels`, cross entropy.
+    differ between a picture and its distorted copy, relative to the teacher's difference; `labels`, cross entropy with
+    the classifier's; `logits`, squared differences relative to the classifier's (Ba and Caruana 2014,
+    https://arxiv.org/abs/1312.6184), which says more of every picture.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -74,7 +76,7 @@ class DistillationTrainer(Trainer):
         classes = recipe.network.arguments.get("classes", 0)
         if classes != len(self.labels):
             raise RecipeError(f"the teachers name {len(self.labels)} things; set network.arguments.classes to that")
-        check_losses(recipe.losses, {"features", "changes", *(["labels"] if self.labels else [])})
+        check_losses(recipe.losses, {"features", "changes", *(["labels", "logits"] if self.labels else [])})
         pictures, held_out, self.left_out = load_parts(data, recipe.data.parts, recipe.validation.fraction, progress)
         shares = [recipe.data.shares.get(part, 1.0) for part in recipe.data.parts]
         self.crops, held_out_crops = (StyleCrops(some, shares, least=recipe.crop) for some in (pictures, held_out))
@@ -151,7 +153,9 @@ def losses(found: Targets, wanted: Targets) -> dict[str, Tensor]:
     features = torch.stack([*missed(found, wanted).values()]).mean()
     parts = {"features": features, "changes": torch.stack(changes).mean()}
     if found.labels is not None and wanted.labels is not None:
-        parts["labels"] = F.cross_entropy(found.labels.float(), wanted.labels.softmax(1))
+        ours, theirs = (x.float() - x.float().mean(1, keepdim=True) for x in (found.labels, wanted.labels))
+        parts["labels"] = F.cross_entropy(ours, theirs.softmax(1))
+        parts["logits"] = (ours - theirs).square().mean() / theirs.square().mean()
     return parts
 
 
