@@ -149,7 +149,6 @@ def prepare() -> None:
     if shutil.get_terminal_size().columns < NARROWEST:
         os.environ["COLUMNS"] = str(NARROWEST)
     logging.basicConfig(handlers=[Lines()], level=logging.WARNING)
-    logging.getLogger("pyvips").setLevel(logging.ERROR)  # what it warns of, our own errors explain
     # Large pictures are unpacked into temporary files, and /tmp is memory on many systems.
     folder = os.environ.get("TMPDIR")
     if folder is None and os.access("/var/tmp", os.W_OK):

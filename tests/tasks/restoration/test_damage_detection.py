@@ -164,7 +164,7 @@ def test_the_mask_does_not_depend_on_windows(desk, size, monkeypatch):
     picture = Picture.from_array(photo(*size))
     detector = ScratchDetector(model="random", min_area=1, **EXACT)
     likely, mask = detector.likelihood(picture).levels.copy(), detector(picture).array()
-    monkeypatch.setattr(ScratchDetector, "side", lambda _: 16)
+    monkeypatch.setattr("daguerre.weights.model.window_side", lambda *_, **__: 16)
     again = detector.likelihood(picture).levels
     assert np.abs(likely.astype(int) - again).max() <= 1, "a rounding may fall to the other side"
     assert (mask != detector(picture).array()).mean() < 0.01
@@ -178,9 +178,9 @@ def test_what_transparent_places_hide_is_no_damage(desk):
 
 
 def test_windows_start_where_the_networks_grid_does(desk):
-    detector = ScratchDetector(model="random", **EXACT)
-    assert detector.side() % detector.multiple == detector.halo % detector.multiple == 0
-    assert detector.halo >= detector.network.halo
+    model = ScratchDetector(model="random", **EXACT).model
+    assert model.window_side() % model.multiple == model.grid_halo % model.multiple == 0
+    assert model.grid_halo >= model.halo
 
 
 def test_a_model_for_something_else_is_refused(desk):
