@@ -1,5 +1,6 @@
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,14 @@ def piped(monkeypatch):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
     return piped
+
+
+@pytest.fixture
+def album(tmp_path, monkeypatch):
+    """A folder to work in, in which are empty files with the names of pictures."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "album/b.PNG", "album/deep/c.heic", "album/.hidden.jpg", "album/notes.txt", "other/b.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    Path("bare").mkdir()
+    return tmp_path

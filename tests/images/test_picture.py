@@ -16,7 +16,6 @@ from PIL import Image, ImageOps
 
 from daguerre.errors import UnreadablePicture, UnwritablePicture
 from daguerre.images import Picture, SaveOptions
-from daguerre.tasks.faces.crops import cut
 from daguerre.tiling.windows import Window, plan_windows
 
 WHOLE = Window(0, 0, 40, 60)
@@ -313,12 +312,6 @@ def test_a_picture_of_a_file_travels_as_its_name(tmp_path, monkeypatch):
     (tmp_path / "a.png").unlink()
     with pytest.raises(UnreadablePicture, match=r"there is no file .*a\.png"):
         pickle.loads(data)
-
-
-def test_a_part_of_a_picture_travels_with_its_pixels(tmp_path):
-    path = Picture.from_array(photo()).save(tmp_path / "a.png")
-    part = cut(Picture.open(path), Window(3, 4, 10, 20))
-    assert np.array_equal(pickle.loads(pickle.dumps(part)).array(), photo()[3:13, 4:24])
 
 
 FORMATS = ["jpg", "png", "tif", "webp", "avif", "gif", "bmp"]

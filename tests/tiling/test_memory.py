@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
-from daguerre.tiling.memory import LARGEST_PROCESSOR_SIDE, widest, window_side
+from daguerre.tiling.memory import LARGEST_PROCESSOR_SIDE, release_free, widest, window_side
 
 CPU = torch.device("cpu")
 ANY = 10**6
@@ -45,3 +47,13 @@ def test_enlarging_networks_get_smaller_windows():
 @pytest.mark.parametrize(("halo", "side"), [(0, LARGEST_PROCESSOR_SIDE), (ANY, 64)])
 def test_a_side_has_limits_on_both_ends(halo, side):
     assert window_side(Wide(), CPU, torch.float32, halo=halo) == side
+
+
+def test_what_is_free_is_given_back_where_the_system_takes_it(monkeypatch):
+    asked = []
+    library = SimpleNamespace(malloc_trim=asked.append)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: library)
+    release_free()
+    assert asked == [0]
+    del library.malloc_trim
+    release_free()

@@ -1,4 +1,5 @@
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -86,3 +87,9 @@ def test_grain_around_a_smoothed_face_is_put_back():
     smoothing = 0.5 - picture.read(inside)
     assert missing_grain(picture, inside, smoothing) == pytest.approx(0.03, rel=0.25)
     assert missing_grain(picture, inside, torch.zeros_like(smoothing)) < 0.01
+
+
+def test_a_part_of_a_picture_travels_with_its_pixels(tmp_path):
+    path = Picture.from_array(photo()).save(tmp_path / "a.png")
+    part = cut(Picture.open(path), Window(3, 4, 10, 20))
+    assert np.array_equal(pickle.loads(pickle.dumps(part)).array(), photo()[3:13, 4:24])

@@ -380,7 +380,7 @@ def test_a_stage_after_the_last_step_is_refused(photo, style, brush):
 def test_weights_of_another_network_are_refused(photo, style, brush, tmp_path):
     path = tmp_path / "compact.safetensors"
     arguments = {"scale": 2, "features": 4, "blocks": 1}
-    header = WeightsHeader(name="compact", task="upscale", network="CompactResNet", arguments=arguments)
+    header = WeightsHeader(name="compact", task="upscale", network="CompactResNet", arguments=arguments, scale=2)
     write(path, CompactResNet(**arguments).state_dict(), header)
     with pytest.raises(OptionError, match="is a CompactResNet; stylising needs a VGG19"):
         Stylizer(brush, style=style, features=str(path))(photo)
