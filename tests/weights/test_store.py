@@ -307,3 +307,11 @@ def test_what_no_whole_checksum_can_verify_is_told(folder, monkeypatch, caplog):
         publish(monkeypatch, path, sha256=known)
         assert ("not verified" in weights.load("tiny").header.source) is told
         assert ("tiny is not verified" in caplog.text) is told
+
+
+def test_weights_are_not_replaced_by_themselves(folder):
+    path = save(folder / "mine.safetensors")
+    before = path.read_bytes()
+    with pytest.raises(WeightsError, match=r"is the file of 'mine' itself, which is never replaced; choose another"):
+        store.import_file(path, "mine", overwrite=True)
+    assert path.read_bytes() == before

@@ -17,6 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from daguerre.errors import WeightsDamaged, WeightsError, WeightsNotFound
+from daguerre.files import same_file
 from daguerre.options import nearest
 from daguerre.weights.archive import extract, find_member, opened
 from daguerre.weights.catalog import ModelEntry, catalog
@@ -156,6 +157,8 @@ def import_file(path: Path, name: str | None = None, *, overwrite: bool = False,
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", name):
         raise WeightsError(f"{name!r} cannot be a name for weights; use letters, digits and . _ + -")
     check_free(name, overwrite, {held.stem for held in installed()} | set(catalog()))
+    if same_file(path, weights_folder() / f"{name}{SUFFIX}"):
+        raise WeightsError(f"{path} is the file of {name!r} itself, which is never replaced; choose another name")
     loaded = load_file(path)
     if labels:
         classes = loaded.header.arguments.get("classes", 0)
