@@ -1,1 +1,1 @@
-"""How clean photographs become bad ones: to train, to evaluate, and to try things on."""
+"""Synthetic degradation of clean photographs, for training, evaluation and tests."""

@@ -1,6 +1,6 @@
-"""What JPEG does to pictures, as tensor arithmetic: every picture of a batch at its own quality, on any device.
+"""JPEG compression on tensors, with a quality per picture of a batch, on any device.
 
-Follows the baseline encoder and decoder of libjpeg (ITU-T T.81), all but its entropy coding, which loses nothing.
+Follows the baseline encoder and decoder of libjpeg (ITU-T T.81), without its entropy coding, which is lossless.
 """
 
 import math
@@ -52,7 +52,7 @@ def jpeg(image: Tensor, quality: Tensor, *, subsample: bool = True) -> Tensor:
     Args:
         image: (B, 3, H, W) in [0, 1].
         quality: (B,) from 1 to 100.
-        subsample: keep color at half the height and width (4:2:0), as cameras and web pages mostly do.
+        subsample: chroma at half the height and width (4:2:0), as in most files.
 
     Returns:
         (B, 3, H, W) in [0, 1], in steps of 1/255.
@@ -67,12 +67,12 @@ def jpeg(image: Tensor, quality: Tensor, *, subsample: bool = True) -> Tensor:
     planes = torch.einsum("yc,bchw->byhw", to_ycbcr, pixels)
     luma = round_trip(planes[:, :1].round() - 128, luma_table)
     chroma = planes[:, 1:].round()
-    if subsample:  # halves go down and up by turns
+    if subsample:  # halves are rounded down and up in turn
         chroma = F.avg_pool2d(chroma, 2)
         turns = torch.arange(chroma.shape[3], device=image.device) % 2
         chroma = (chroma + (1 + turns) / 4).floor()
     chroma = round_trip(chroma, chroma_table)
-    if subsample:  # weights of 3/4 and 1/4: what libjpeg calls fancy upsampling
+    if subsample:  # weights of 3/4 and 1/4: libjpeg's fancy upsampling
         chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False).round()
     planes = torch.cat([luma + 128, chroma], dim=1)
     pixels = torch.einsum("cy,byhw->bchw", torch.linalg.inv(to_ycbcr), planes).round().clamp(0, 255)

@@ -1,9 +1,9 @@
 """Real-ESRGAN's degradation of photographs: blur, resizing, noise and JPEG, twice over.
 
-Images are (B, 3, H, W) in [0, 1]; every image of a batch gets its own blur, noise and JPEG, drawn from a generator,
-and all arithmetic is done on the images' device.
-Wang et al. 2021 (Real-ESRGAN), https://arxiv.org/abs/2107.10833, section 3; the numbers are those that its authors
-train with (`options/train_realesrgan_x4plus.yml`).
+Images are (B, 3, H, W) in [0, 1]; every image of a batch gets its own random blur, noise and JPEG quality; all
+arithmetic is done on the images' device.
+Wang et al. 2021 (Real-ESRGAN), https://arxiv.org/abs/2107.10833, section 3; the numbers are those of the authors'
+training (`options/train_realesrgan_x4plus.yml`).
 """
 
 import math
@@ -36,19 +36,19 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class DegradationStage:
-    """One round of degradation; values are drawn evenly from ranges.
+    """One round of degradation; values are drawn uniformly from ranges.
 
     Args:
         blur: probability of a blur.
-        sinc: probability that the blur is a sinc filter, which rings.
+        sinc: probability that the blur is a sinc filter, which causes ringing.
         sigma: standard deviation of the blur, in pixels.
-        up, down: probability that the picture is enlarged, and reduced; else its size stays.
-        resize: factor of the size, at the least and at the most.
+        up, down: probabilities of upscaling and downscaling; otherwise the size stays.
+        resize: smallest and largest scale factor.
         gaussian: probability that the noise is Gaussian; else it is Poisson.
         noise: standard deviation of Gaussian noise, in levels of 255.
-        poisson: strength of Poisson noise, 1 for that of 255 photons in white.
+        poisson: scale of Poisson noise; 1 is the noise of 255 photons in white.
         grey: probability that the noise is the same in all channels.
-        quality: of JPEG.
+        quality: JPEG quality.
     """
 
     blur: float = 1.0
@@ -78,7 +78,7 @@ SECOND = DegradationStage(
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """All of it: two stages, and the probability of a sinc filter at the end."""
+    """Two stages, and the probability of a sinc filter at the end."""
 
     first: DegradationStage = DegradationStage()
     second: DegradationStage = SECOND
@@ -91,8 +91,8 @@ class Degradation:
 def degrade(high: Tensor, scale: int, plan: Degradation, generator: torch.Generator) -> Tensor:
     """Make the low-resolution, degraded versions of a batch.
 
-    Differs from the paper: no pool of earlier batches is kept to mix with, so the sizes in between are the same for all
-    images of a batch; the border is replicated.
+    Differs from the paper: there is no pool of earlier batches to mix with, so the intermediate sizes are the same for
+    all images of a batch; the border is replicated.
 
     Args:
         high: (B, 3, H, W) in [0, 1]; H and W multiples of `scale`.
@@ -125,17 +125,17 @@ def degrade(high: Tensor, scale: int, plan: Degradation, generator: torch.Genera
 
 
 def offsets(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance of each place of a kernel from its middle, (1, SIDE, SIDE), downwards and to the right, in pixels."""
+    """Offsets of a kernel's places from its center, (1, SIDE, SIDE), downwards and to the right, in pixels."""
     line = torch.arange(SIDE, dtype=torch.float32, device=like.device) - SIDE // 2
     return line.view(1, -1, 1).expand(1, SIDE, SIDE), line.view(1, 1, -1).expand(1, SIDE, SIDE)
 
 
 def mahalanobis(sigma: Tensor, other: Tensor, angle: Tensor) -> Tensor:
-    """Squared distance (B, SIDE, SIDE) from the middle, in standard deviations, of a turned ellipse.
+    """Squared Mahalanobis distance (B, SIDE, SIDE) from the center, for a rotated ellipse.
 
     Args:
         sigma, other: standard deviations (B,) along the ellipse's axes, in pixels.
-        angle: by which the first axis is turned from horizontal, (B,) in radians.
+        angle: of the first axis from the horizontal, (B,) in radians.
     """
     y, x = offsets(sigma)
     cos, sin, sigma, other = (value.view(-1, 1, 1) for value in (angle.cos(), angle.sin(), sigma, other))
@@ -145,7 +145,7 @@ def mahalanobis(sigma: Tensor, other: Tensor, angle: Tensor) -> Tensor:
 def gaussian_kernels(sigma: Tensor, other: Tensor, angle: Tensor, shape: Tensor) -> Tensor:
     """Kernels (B, SIDE, SIDE) proportional to exp(-d^shape / 2), with d the squared distance in standard deviations.
 
-    A `shape` of 1 is a Gaussian's, less has longer tails, more a flatter top. All arguments are (B,).
+    A `shape` of 1 is a Gaussian; smaller values have longer tails, larger ones a flatter top. All arguments are (B,).
     """
     return normalize_kernels(torch.exp(-0.5 * mahalanobis(sigma, other, angle) ** shape.view(-1, 1, 1)))
 
@@ -169,13 +169,13 @@ def normalize_kernels(kernels: Tensor) -> Tensor:
 
 
 def crop_kernels(kernels: Tensor, sides: Tensor) -> Tensor:
-    """Kernels with zeros outside the middle square, whose odd side is given for each, (B,)."""
+    """Kernels with zeros outside the central square, whose odd side is given for each, (B,)."""
     y, x = offsets(kernels)
     return normalize_kernels(kernels * (torch.maximum(y.abs(), x.abs()) <= sides.view(-1, 1, 1) // 2))
 
 
 def identity(like: Tensor) -> Tensor:
-    """Kernels that change nothing, one an image."""
+    """Identity kernels, one per image."""
     kernels = like.new_zeros(len(like), SIDE, SIDE)
     kernels[:, SIDE // 2, SIDE // 2] = 1
     return kernels
@@ -187,14 +187,14 @@ def random_sides(like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def random_sinc(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Sinc kernels, one an image; small ones do not cut as low as large ones."""
+    """Sinc kernels, one per image; small ones have higher cutoffs than large ones."""
     sides = random_sides(like, generator)
     lowest = torch.where(sides < 13, math.pi / 3, math.pi / 5)
     return crop_kernels(sinc_kernels(lowest + evenly(like, (0, 1), generator) * (math.pi - lowest)), sides)
 
 
 def random_kernels(like: Tensor, stage: DegradationStage, generator: torch.Generator) -> Tensor:
-    """Kernels of all kinds, one an image: Gaussian 70 %, generalized 15 %, plateau 15 %; or sinc, or none at all."""
+    """Random kernels, one per image: Gaussian 70 %, generalized 15 %, plateau 15 %; or sinc, or identity."""
     kind = evenly(like, (0, 1), generator)
     sigma, other = evenly(like, stage.sigma, generator), evenly(like, stage.sigma, generator)
     angle = evenly(like, (-math.pi, math.pi), generator)
@@ -221,7 +221,7 @@ def apply_kernels(image: Tensor, kernels: Tensor) -> Tensor:
 
 
 def resize(image: Tensor, height: int, width: int, mode: str) -> Tensor:
-    """Resize as careless programs do: the mean of areas, or `bilinear` or `bicubic` without antialiasing."""
+    """Resize without care: area averaging, or `bilinear` or `bicubic` without antialiasing."""
     if mode == "area":
         return F.interpolate(image, (height, width), mode=mode)
     return F.interpolate(image, (height, width), mode=mode, align_corners=False)
@@ -260,12 +260,12 @@ def gaussian_noise(image: Tensor, sigma: Tensor, grey: Tensor, generator: torch.
 
 
 def poisson_noise(image: Tensor, strength: Tensor, grey: Tensor, generator: torch.Generator) -> Tensor:
-    """Add what counting photons adds: a white pixel counts 255 of them on the mean.
+    """Add Poisson noise: a white pixel counts 255 photons on average.
 
     Differs from the paper's code: 255 photons instead of as many as the image has different values.
 
     Args:
-        strength: what the deviation from the mean is multiplied by, (B,).
+        strength: factor on the deviation from the mean, (B,).
         grey: whether all channels of an image get the same noise, counted in their mean, (B,) bool.
         generator: on the image's device.
     """
@@ -280,7 +280,7 @@ def random_noise(image: Tensor, stage: DegradationStage, generator: torch.Genera
     normal, grey = happens(image, stage.gaussian, generator), happens(image, stage.grey, generator)
     sigma = evenly(image, stage.noise, generator) / 255
     strength = evenly(image, stage.poisson, generator)
-    # The many numbers are drawn where the image is; what they are follows from the processor's generator all the same.
+    # Noise is drawn on the image's device, seeded from the CPU's generator.
     seed = int(torch.randint(2**62, (), generator=generator))
     there = torch.Generator(image.device).manual_seed(seed)
     return select(normal, gaussian_noise(image, sigma, grey, there), poisson_noise(image, strength, grey, there))
@@ -290,15 +290,15 @@ def random_noise(image: Tensor, stage: DegradationStage, generator: torch.Genera
 
 
 def evenly(like: Tensor, bounds: Range, generator: torch.Generator) -> Tensor:
-    """A number from `bounds` for each image, (B,), on its device."""
+    """Uniform random numbers from `bounds`, one per image, (B,), on its device."""
     return (bounds[0] + (bounds[1] - bounds[0]) * torch.rand(len(like), generator=generator)).to(like.device)
 
 
 def happens(like: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Whether something happens to each image, (B,) bool, on its device."""
+    """True with `probability` for each image, (B,) bool, on its device."""
     return (torch.rand(len(like), generator=generator) < probability).to(like.device)
 
 
 def select(which: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """From each pair of images or kernels the first where `which` (B,) bool is true, else the second."""
+    """As `torch.where` per image or kernel: `yes` where `which` (B,) is true, else `no`."""
     return torch.where(which.view(-1, *[1] * (yes.ndim - 1)), yes, no)

@@ -1,4 +1,4 @@
-"""What all comparisons over pictures share: which pictures, how different they look, and what was measured."""
+"""Shared by all comparisons over pictures: the pictures, perceptual distances, and results."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,25 +25,25 @@ __all__ = [
 ]
 
 Scores = Mapping[str, Mapping[str, float]]
-"""Value by model and metric; NaN where a metric says nothing of a model."""
+"""Value by model and metric; NaN where a metric does not apply."""
 
 Look = Callable[[str, Mapping[str, Tensor], Scores], None]
-"""Called for each picture with its name, what there is to see of it (what models were given, what each made, and what
-is right; all (1, 3, H, W) in [0, 1]) and each model's scores."""
+"""Called for each picture with its name, its images (the input, each model's result, and the reference; all
+(1, 3, H, W) in [0, 1]) and each model's scores."""
 
 FEATURES = "vgg19-slim"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What was measured, and how.
+    """Results of an evaluation, and how they were measured.
 
     Args:
-        protocol: sentences that say how, for whoever wants to compare.
-        scores: value by picture, model and metric. A picture that one model failed on is in `failures` alone, so that
-            all means are over the same pictures.
-        failures: what went wrong, by picture.
-        breakdowns: scores again, by what they are broken down into, and its groups.
+        protocol: how it was measured, in sentences.
+        scores: value by picture, model and metric. A picture on which a model failed is only in `failures`, so that all
+            means are over the same pictures.
+        failures: error messages, by picture.
+        breakdowns: scores by category, and by group within it.
         made: how each picture was made, if it was.
     """
 
@@ -54,12 +54,12 @@ class Evaluation:
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def means(self) -> dict[str, dict[str, float]]:
-        """Mean over the pictures, by model and metric; nothing when there is no picture."""
+        """Mean over the pictures, by model and metric; empty without pictures."""
         return means(self.scores.values())
 
 
 def means(pictures: Iterable[Scores]) -> dict[str, dict[str, float]]:
-    """Mean of what was measured on some pictures, by model and metric; NaN counts for nothing."""
+    """Mean over some pictures, by model and metric, ignoring NaN."""
     pictures = list(pictures)
 
     def mean(model: str, metric: str) -> float:
@@ -74,7 +74,7 @@ def pictures_in(folder: Path | str) -> list[Path]:
     """Files of a folder that look like pictures, sorted.
 
     Raises:
-        DataError: there is no such folder, or no picture in it.
+        DataError: the folder does not exist, or holds no pictures.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -86,12 +86,12 @@ def pictures_in(folder: Path | str) -> list[Path]:
 
 
 def eight_bits(image: Tensor) -> Tensor:
-    """What a file of 8 bits would hold."""
+    """Round as an 8-bit file would."""
     return image.clamp(0, 1).mul(255).round().div(255)
 
 
 def load_distances(*, lpips: bool) -> dict[str, Distance]:
-    """What measures how different pictures look, by metric name."""
+    """Perceptual distances, by metric name."""
     distances = {"lpips": lpips_distance()} if lpips else {}
     try:
         return {"perceptual": perceptual_distance(weights.load(FEATURES).network)} | distances
@@ -100,7 +100,7 @@ def load_distances(*, lpips: bool) -> dict[str, Distance]:
 
 
 def describe_distances(distances: Iterable[str]) -> list[str]:
-    """Sentences for a protocol that say what these distances are."""
+    """Sentences for the protocol that describe these distances."""
     distances = list(distances)
     said = {
         "perceptual": f"perceptual: distance between what {FEATURES} sees in the whole pictures; 0 for equal ones.",

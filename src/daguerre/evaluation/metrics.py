@@ -1,9 +1,9 @@
-"""How close two pictures, or two masks, are: the numbers that papers quote, by the protocol they share.
+"""Metrics for pictures and masks, by the protocol of the papers.
 
 The protocol of super-resolution papers (as in BasicSR's `metrics/psnr_ssim.py`): both pictures are rounded to 8 bits,
-`border` pixels are cut off every side (as many as the scale), and what is compared is Y of BT.601 in its studio swing.
+`border` pixels are cropped on every side (as many as the scale), and Y of BT.601 in studio swing is compared.
 One model on Set5 measures 30.14 dB in RGB, 32.02 dB on this Y and 30.71 dB on OpenCV's full-range Y, so a number
-without its protocol says little.
+without its protocol means little.
 """
 
 import math
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Channel = Literal["y", "rgb"]
-"""What is compared: Y of BT.601 in studio swing, or red, green and blue alike."""
+"""What is compared: Y of BT.601 in studio swing, or all of red, green and blue."""
 
 SSIM_SIDE = 11
 SSIM_SIGMA = 1.5
@@ -57,7 +57,7 @@ def psnr(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel = "y") -> Te
     """Peak signal-to-noise ratio in decibels: 10 log10(255² / mean((a - b)²)).
 
     From 0 (in RGB) upwards; infinite for pictures that are equal after rounding. By hand: pictures that differ by one
-    level of 255 everywhere have 10 log10(255²) = 48.13 dB in RGB.
+    step of 255 everywhere have 10 log10(255²) = 48.13 dB in RGB.
 
     Args:
         a, b: (B, 3, H, W) in [0, 1]; values outside are clamped.
@@ -77,8 +77,8 @@ def psnr(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel = "y") -> Te
 def ssim(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel = "y") -> Tensor:
     """Structural similarity: the mean of (2 m_a m_b + c1)(2 s_ab + c2) / ((m_a² + m_b² + c1)(s_a² + s_b² + c2)).
 
-    Means m, variances s² and covariance s_ab under a Gaussian of 11 x 11 pixels, sigma 1.5, only where it fits
-    inside; c1 = (0.01 · 255)², c2 = (0.03 · 255)². In [-1, 1], 1 for equal pictures. By hand: a gray of 255 against
+    Means m, variances s² and covariance s_ab under a Gaussian of 11 x 11 pixels, sigma 1.5, where it fits inside;
+    c1 = (0.01 · 255)², c2 = (0.03 · 255)². In [-1, 1], 1 for equal pictures. By hand: a gray of 255 against
     black, in RGB, leaves c1 / (255² + c1) = 0.0001.
     Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861, eq. 13, on color channel by channel.
 
@@ -108,10 +108,10 @@ def ssim(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel = "y") -> Te
 
 
 def consistency(result: Tensor, low: Tensor) -> Tensor:
-    """How well an upscaled picture agrees with its input: decibels between `low` and the result shrunk to its size.
+    """Consistency of an upscaled picture with its input: PSNR between `low` and the result downscaled to its size.
 
-    10 log10(1 / mean((shrunk - low)²)) over the three channels, shrunk by antialiased bicubic and not rounded, so that
-    a result in floating point can agree better than 8 bits can tell (58.9 dB). By hand: a gray of 0.5 against a
+    10 log10(1 / mean((shrunk - low)²)) over the three channels, downscaled by antialiased bicubic and not rounded, so
+    that a floating-point result can exceed the limit of 8 bits (58.9 dB). By hand: a gray of 0.5 against a
     result of 0.6 everywhere has 20 dB.
 
     Args:
@@ -119,17 +119,17 @@ def consistency(result: Tensor, low: Tensor) -> Tensor:
         low: (B, 3, H, W) in [0, 1].
 
     Returns:
-        (B,) float64; infinite where they agree exactly.
+        (B,) float64; infinite if they are equal.
     """
     shrunk = resize_bicubic(float64(result), low.shape[-2], low.shape[-1])
     return decibels((shrunk - float64(low)).square().mean(dim=(1, 2, 3)), peak=1)
 
 
 def affine_tone_match(image: Tensor, reference: Tensor) -> Tensor:
-    """Give each channel of `image` the gain and offset that bring it nearest to `reference` in squared error.
+    """Apply to each channel of `image` the gain and offset that fit `reference` best in squared error.
 
-    A restored photograph may rightly be lighter or warmer than the original; PSNR after this match leaves that out.
-    Gain is cov(image, reference) / var(image), offset what then makes the means equal. By hand: an image of half the
+    A restored photograph may rightly be lighter or warmer than the original; PSNR after this match ignores that.
+    The gain is cov(image, reference) / var(image); the offset then makes the means equal. By hand: an image of half the
     reference plus 0.1 becomes the reference.
 
     Args:
@@ -146,15 +146,15 @@ def affine_tone_match(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def tone_matched_psnr(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel = "rgb") -> Tensor:
-    """`psnr` of `a`, brought as near to `b` as a gain and an offset for each channel can: what tones do not explain.
+    """`psnr` after `affine_tone_match` of `a` to `b`: the error that tones do not explain.
 
-    From 0 (in RGB) upwards. By hand: 0.2, 0.6, 0.2, 0.6 matches 0, 1, 0, 1 exactly, infinite; 0, 0, 1, 1 says nothing
-    of 0, 1, 0, 1, so what is left is its mean, half of white away from every pixel: 6.02 dB.
+    From 0 (in RGB) upwards. By hand: 0.2, 0.6, 0.2, 0.6 matches 0, 1, 0, 1 exactly: infinite; 0, 0, 1, 1 is
+    uncorrelated with 0, 1, 0, 1, so only the mean is left, half of white from every pixel: 6.02 dB.
 
     Args:
         a, b: (B, 3, H, W) in [0, 1].
         border: pixels not counted on each side.
-        channel: as `psnr` takes it.
+        channel: as for `psnr`.
 
     Returns:
         (B,) float64.
@@ -164,14 +164,14 @@ def tone_matched_psnr(a: Tensor, b: Tensor, *, border: int = 0, channel: Channel
 
 @dataclass(frozen=True, kw_only=True)
 class MaskScores:
-    """How well damage was found, over all pixels.
+    """Quality of damage detection, over all pixels.
 
     Args:
-        precision: share of the pixels found that are damaged; 1 when none was found.
-        recall: share of the damaged pixels that were found; 1 when there are none.
+        precision: share of the detected pixels that are damaged; 1 if none was detected.
+        recall: share of the damaged pixels that were detected; 1 if there are none.
         f1: 2 · precision · recall / (precision + recall).
-        auc: chance that a damaged pixel was given a higher value than a sound one, ties counting half; NaN when there
-            are only sound or only damaged pixels.
+        auc: probability that a damaged pixel scores higher than an undamaged one, ties counting half; NaN unless there
+            are pixels of both kinds.
     """
 
     precision: float
@@ -187,16 +187,16 @@ def mask_scores(
     threshold: float = 0.5,
     tolerance: int = 0,
 ) -> MaskScores:
-    """Compare damage maps with the truth.
+    """Compare damage maps with the ground truth.
 
-    By hand: of two damaged pixels in a row of four, [1, 1, 0, 0], a map [0.9, 0.2, 0.6, 0.1] finds one and a sound
-    one: precision, recall and F1 are 1/2, and of 4 pairs of a damaged and a sound pixel 3 are in order: AUC is 3/4.
+    By hand: of two damaged pixels in a row of four, [1, 1, 0, 0], a map [0.9, 0.2, 0.6, 0.1] detects one of them
+    and one undamaged: precision, recall and F1 are 1/2, and 3 of 4 damaged-undamaged pairs are in order: AUC is 3/4.
 
     Args:
-        predicted: (B, 1, H, W), how likely each pixel is damaged, in [0, 1]; or several such, of different sizes.
+        predicted: (B, 1, H, W), probability of damage per pixel, in [0, 1]; or several such, of different sizes.
         truth: as many (B, 1, H, W), 1 = damaged.
-        threshold: pixels of at least this value count as found.
-        tolerance: pixels, in a square around, by which a find may miss and still count; AUC takes none.
+        threshold: pixels of at least this value count as detected.
+        tolerance: pixels, in a square, by which a detection may be off and still count; not used for AUC.
 
     Raises:
         ValueError: shapes differ.
@@ -212,13 +212,13 @@ def mask_scores(
 
 
 def count_finds(found: Tensor, damaged: Tensor, *, tolerance: int) -> Tensor:
-    """Of boolean masks (B, 1, H, W): finds that are right, all, damaged pixels that were found, all; (4,) int64."""
+    """Pixel counts from boolean masks (B, 1, H, W): correct and all detections, found and all damaged; (4,) int64."""
     right, reached = found & dilate(damaged, tolerance), damaged & dilate(found, tolerance)
     return torch.stack([mask.sum() for mask in (right, found, reached, damaged)]).cpu()
 
 
 def find_rates(finds: Tensor) -> dict[str, float]:
-    """Precision, recall and F1 of counts, or sums of counts, from `count_finds`; as `MaskScores` has them."""
+    """Precision, recall and F1 from `count_finds`, or sums of them; as in `MaskScores`."""
     right, every_find, reached, every_damage = finds.tolist()
     precision = right / every_find if every_find else 1.0
     recall = reached / every_damage if every_damage else 1.0
@@ -227,7 +227,7 @@ def find_rates(finds: Tensor) -> dict[str, float]:
 
 
 def area_under_curve(value: Tensor, positive: Tensor) -> float:
-    """Area under the ROC curve as Mann and Whitney's rank statistic; NaN unless both kinds are present."""
+    """Area under the ROC curve as Mann and Whitney's rank statistic; NaN unless both classes are present."""
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return float("nan")
@@ -239,12 +239,12 @@ def area_under_curve(value: Tensor, positive: Tensor) -> float:
 
 
 def dilate(mask: Tensor, radius: int) -> Tensor:
-    """Grow a boolean mask (B, 1, H, W) by `radius` pixels in every direction, corners too."""
+    """Dilate a boolean mask (B, 1, H, W) by a square of `radius` pixels."""
     return F.max_pool2d(mask.float(), 2 * radius + 1, stride=1, padding=radius) > 0
 
 
 def prepare(a: Tensor, b: Tensor, border: int, channel: Channel) -> tuple[Tensor, Tensor]:
-    """Round both pictures to 8 bits, cut the border off, take the channel; float64 on [0, 255]."""
+    """Round both pictures to 8 bits, crop the border, take the channel; float64 on [0, 255]."""
     if a.shape != b.shape:
         raise ValueError(f"pictures differ in shape: {tuple(a.shape)} and {tuple(b.shape)}")
     height, width = a.shape[-2:]
@@ -256,7 +256,7 @@ def prepare(a: Tensor, b: Tensor, border: int, channel: Channel) -> tuple[Tensor
 
 
 def float64(image: Tensor) -> Tensor:
-    """To double precision; on the CPU where the device has none (Apple's GPUs)."""
+    """To double precision; on the CPU if the device lacks it (Apple's GPUs)."""
     return (image.cpu() if image.device.type == "mps" else image).double()
 
 

@@ -1,4 +1,4 @@
-"""How different two pictures look: the distance between what a network that knows pictures sees in them."""
+"""Perceptual distances between two pictures: distances between their features in a pretrained network."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +12,13 @@ from daguerre.errors import MissingExtra
 __all__ = ["LAYERS", "VGG16_LAYERS", "Distance", "Features", "lpips_distance", "perceptual_distance"]
 
 Features = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
-"""Takes (B, 3, H, W) in [0, 1] and names of layers to feature maps (B, C, h, w) by name; `VGG19` is one."""
+"""Maps (B, 3, H, W) in [0, 1] and layer names to feature maps (B, C, h, w) by name; `VGG19` is one."""
 
 Distance = Callable[[Tensor, Tensor], Tensor]
-"""Takes two (B, 3, H, W) in [0, 1] to (B,): 0 for equal pictures, larger the more different they look."""
+"""Maps two (B, 3, H, W) in [0, 1] to (B,): 0 for equal pictures, larger for more different ones."""
 
 LAYERS = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0, "relu5_4": 1.0}
-"""The last layer before each pooling of VGG-19, weighted alike."""
+"""The last layer before each pooling of VGG-19, equally weighted."""
 
 VGG16_LAYERS = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0, "relu5_3": 1.0}
 """The same of VGG-16."""
@@ -27,14 +27,14 @@ ALEXNET = "alexnet-owt-7be5be79.pth"
 
 
 def perceptual_distance(features: Features, layers: Mapping[str, float] = LAYERS) -> Distance:
-    """Distance between the features that a network finds in two pictures.
+    """Distance between two pictures in the features of a network.
 
     At each position of each layer the vectors of features are scaled to length 1; the distance is the mean over
     positions of their squared difference, summed over channels, averaged over the layers by their weights. In [0, 4];
     at most 2 for features after a ReLU. By hand: features (3, 4) against (6, 8) have distance 0, (1, 0) against (0, 1)
     have distance 2.
-    Zhang et al. 2018, https://arxiv.org/abs/1801.03924, eq. 1, with one weight a layer instead of one a channel, for
-    want of human judgments to fit those to.
+    Zhang et al. 2018, https://arxiv.org/abs/1801.03924, eq. 1, with one weight per layer instead of one per channel,
+    without human judgments to fit those to.
 
     Args:
         layers: weight of each layer, by its name.
@@ -57,7 +57,7 @@ def lpips_distance() -> Distance:
     Zhang et al. 2018, https://arxiv.org/abs/1801.03924, version 0.1.
 
     Raises:
-        MissingExtra: the package, or the file of AlexNet's weights that it would download, is not there.
+        MissingExtra: the package, or the AlexNet weights that it would download, are missing.
     """
     try:
         lpips = importlib.import_module("lpips")
@@ -72,5 +72,5 @@ def lpips_distance() -> Distance:
 
 
 def direction(features: Tensor) -> Tensor:
-    """Scale (B, C, H, W) to length 1 over the channels; where nothing is seen, leave zeros."""
+    """Scale (B, C, H, W) to length 1 over the channels; zeros stay zero."""
     return features / features.square().sum(dim=1, keepdim=True).sqrt().clamp_min(1e-10)

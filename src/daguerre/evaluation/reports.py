@@ -1,4 +1,4 @@
-"""What was measured, as a table, as CSV, as JSON, and as a sheet to look at."""
+"""Results of an evaluation as a table, as CSV, as JSON, and as a contact sheet."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ METRICS = {
     "f1": ("F1", 3),
     "auc": ("AUC", 3),
 }
-"""Heading and decimals of each metric; ↓ where less is better."""
+"""Heading and decimals of each metric; ↓ where lower is better."""
 
 
 LABEL = 16  # height of the letters on a contact sheet, in pixels
@@ -50,14 +50,14 @@ PAPER, INK = "#ffffff", "#222222"
 
 
 def as_tables(evaluation: Evaluation) -> list[Table]:
-    """Tables for the terminal: every picture, then the means; and what they are broken down into."""
+    """Tables for the terminal: every picture, the means, and the breakdowns."""
     mean = {f"mean of {len(evaluation.scores)}": evaluation.means()} if evaluation.scores else {}
     tables = {"picture": evaluation.scores | mean, **evaluation.breakdowns}
     return [as_table(heading, groups) for heading, groups in tables.items() if groups]
 
 
 def as_table(heading: str, groups: Mapping[str, Scores]) -> Table:
-    """One table, a row for each group and model; the best of each group is bold."""
+    """One table with a row for each group and model; the best of each group is bold."""
     metrics = next(iter(next(iter(groups.values())).values()))
     table = Table(box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(heading, overflow="fold")
@@ -82,7 +82,7 @@ def cell(metric: str, value: float, models: Scores) -> str:
 
 
 def as_json(evaluation: Evaluation) -> str:
-    """Everything, for programs; what JSON has no number for is null: infinite (two equal pictures) or not measured."""
+    """Everything, for programs; null for values that are infinite (two equal pictures) or not measured."""
 
     def finite(models: Scores) -> dict[str, dict[str, float | None]]:
         return {
@@ -108,7 +108,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def write_csv(evaluation: Evaluation, path: Path) -> None:
-    """One line for each picture and model, then for each model with `mean` for the picture, then for each group."""
+    """One line per picture and model, then one per model named `mean`, then one per group."""
     groups: list[tuple[str, Scores]] = [*evaluation.scores.items(), ("mean", evaluation.means())]
     for heading, parts in evaluation.breakdowns.items():
         groups += [(f"{heading}: {name}", models) for name, models in parts.items()]
@@ -122,18 +122,18 @@ def write_csv(evaluation: Evaluation, path: Path) -> None:
 class ContactSheet:
     """Zoomed crops of the same spot of every result side by side, for each picture, with labels.
 
-    The spot is where `baseline` is furthest from what is right, tones aside, unless it is given. Pixels are shown as
-    squares, none blended with its neighbors. `look` is what `evaluate_upscale` and `evaluate_restore` call.
+    By default the spot is where `baseline` is furthest from the reference, tones aside. Pixels are shown as squares,
+    without interpolation. `look` is what `evaluate_upscale` and `evaluate_restore` call.
 
     Args:
-        rows: pictures to show; further ones are left out.
+        rows: number of pictures to show; the rest is left out.
         cell: side of each crop on the sheet, in pixels.
         zoom: sheet pixels per pixel of a large picture.
         baseline: name of the image whose errors choose the spot.
-        wholes: show every image whole above its crop, instead of what is right alone, beside them.
+        wholes: show every image whole above its crop, instead of only the reference beside them.
 
     Raises:
-        MissingExtra: what draws the labels is not installed.
+        MissingExtra: the library that draws the labels is not installed.
     """
 
     def __init__(
@@ -146,22 +146,22 @@ class ContactSheet:
             raise MissingExtra(
                 "contact sheets need Pillow and matplotlib; run `pip install 'daguerre[train]'`"
             ) from error
-        # Not Pillow's own font, which has no letter beyond ASCII, nor the system's, which may have no font at all.
+        # Not Pillow's own font, which is ASCII only, nor the system's, which may have none.
         self.font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), LABEL)
         self.limit, self.cell, self.zoom, self.baseline, self.wholes = rows, cell, zoom, baseline, wholes
         self.names: list[str] = []
         self.left_out = 0  # pictures for which there was no room
         self.headings: list[str] = []
-        self.rows: list[list[tuple[Image.Image, str]]] = []  # crops with what stands below them
+        self.rows: list[list[tuple[Image.Image, str]]] = []  # crops with their captions
 
     def look(self, name: str, images: Mapping[str, Tensor], scores: Scores, spot: Window | None = None) -> None:
         """Add a picture.
 
         Args:
-            images: what was given first, in [0, 1], (1, 3, H, W); then results, and what is right last, all (1, 3,
-                scale * H, scale * W).
+            images: the input, (1, 3, H, W) in [0, 1]; then the results, and the reference last, all (1, 3, scale * H,
+                scale * W).
             scores: by model; the first two metrics are written below its crop.
-            spot: what to show, a window of what is right whose edges are multiples of the scale.
+            spot: window of the reference to show; its edges are multiples of the scale.
         """
         if len(self.names) == self.limit:
             self.left_out += 1
@@ -184,7 +184,7 @@ class ContactSheet:
             self.rows.append([(self.overview(right, spot), name), *zip(crops, labels, strict=True)])
 
     def crop(self, image: Tensor, spot: Window, shrunk: int) -> "Image.Image":
-        """The spot of an image that is `shrunk` times smaller than what is right, zoomed."""
+        """The spot of an image that is `shrunk` times smaller than the reference, zoomed."""
         rows, columns = (slice(part.start // shrunk, part.stop // shrunk) for part in spot.slices)
         zoom = max(self.cell // max(spot.height, spot.width), 1) * shrunk
         crop = to_pillow(image[..., rows, columns])
@@ -232,7 +232,7 @@ class ContactSheet:
             sheet.save(partial, "PNG")
 
     def write(self, draw: "ImageDraw.ImageDraw", text: str, left: int, top: int) -> None:
-        """Write a label, its middle cut out where it is wider than a cell."""
+        """Write a label, shortened in the middle if it is wider than a cell."""
         shown, kept = text, len(text)
         while draw.textlength(shown, self.font) > self.cell:
             kept -= 1
@@ -250,7 +250,7 @@ def caption(values: Mapping[str, float]) -> str:
 
 
 def worst_spot(image: Tensor, right: Tensor, height: int, width: int, scale: int) -> Window:
-    """Window of (height, width), its edges multiples of `scale`, where an image is furthest from what is right."""
+    """Window of (height, width), its edges multiples of `scale`, where an image is furthest from the reference."""
     error = (affine_tone_match(image, right) - right).square().mean(dim=1, keepdim=True)
     errors = F.avg_pool2d(error, (height, width), stride=scale)[0, 0]
     row, column = divmod(int(errors.argmax()), errors.shape[1])

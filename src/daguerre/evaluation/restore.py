@@ -44,7 +44,7 @@ __all__ = ["Answer", "EvaluateRestoreOptions", "Example", "Restore", "evaluate_r
 Model = Literal["auto", "microsoft", "microsoft-patches"]
 
 TOLERANCE = 1  # pixels by which a detection may be off
-AGED, CLEAN = "aged", "clean"
+AGED, CLEAN = "aged", "clean"  # names of the input and the reference
 DETECTION = ("precision", "recall", "f1", "auc")
 
 
@@ -74,9 +74,9 @@ class Example:
 
     Args:
         name: what to call it in tables.
-        seed: of its aging; `age` with it makes the same again.
+        seed: reproduces its aging with `age`.
         photo: the aged photograph as a file of 8 bits would hold it.
-        aged: the same, and what is known of it, which restoring may not look at but to measure what that would help.
+        aged: the same with its ground truth, which a restorer may use only to measure an oracle.
     """
 
     name: str
@@ -87,12 +87,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Answer:
-    """What restoring made of an example.
+    """The restoration of an example.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
-        found: the damage that was found, (1, 1, H, W), 1 = damaged; nothing if nobody looked for any.
-        likely: how likely each pixel is damaged, (1, 1, H, W); nothing if that is as `found` has it.
+        found: mask of the detected damage, (1, 1, H, W), 1 = damaged; None without detection.
+        likely: probability of damage per pixel, (1, 1, H, W); by default `found`.
     """
 
     image: Tensor
@@ -111,19 +111,19 @@ def evaluate_restore(
     look: Look | None = None,
     progress: ProgressCallback = silent,
 ) -> Evaluation:
-    """Age photographs, restore them, and measure them before and after, by kind of photograph and by kind of damage.
+    """Age photographs, restore them, and score them before and after, by kind of photograph and of damage.
 
-    Pictures that cannot be read or measured are listed in the result; whoever called decides what that means.
+    Pictures that cannot be read or measured are listed in the result.
 
     Args:
-        ageing: as which kind of photograph, how far, and the seed.
-        restorers: functions to measure, by the name to show, instead of our own restoring.
-        look: called with each picture while it is in memory; a `ContactSheet` has one.
+        ageing: kind of photograph, amount, and seed.
+        restorers: functions to evaluate instead of `Restorer`, by the name to show.
+        look: called with each picture, for example `ContactSheet.look`.
 
     Raises:
-        DataError: the folder is not there, or holds no pictures.
+        DataError: the folder does not exist, or holds no pictures.
         WeightsNotFound: a network of our own is missing.
-        MissingExtra: LPIPS was asked for and is not there.
+        MissingExtra: LPIPS was asked for and is not installed.
     """
     ageing = ageing or AgeOptions()
     restorers = restorers or load_restorers(options)
@@ -154,12 +154,12 @@ def examples(
     failures: dict[str, str],
     progress: ProgressCallback = silent,
 ) -> Iterator[Example]:
-    """Age every photograph, each from a seed of its own that depends on nothing but its name.
+    """Age every photograph, each with its own seed, which depends only on its name.
 
     Args:
-        failures: gets what went wrong, by picture.
+        failures: receives error messages, by picture.
     """
-    assert options.high  # the options see to it
+    assert options.high  # checked by the options
     tasks = [(path, version) for path in pictures_in(options.high) for version in range(options.versions)]
     for done, (path, version) in enumerate(tasks):
         name = path.name if options.versions == 1 else f"{path.name}, {version + 1}"
@@ -182,7 +182,7 @@ def make_example(path: Path, name: str, version: int, ageing: AgeOptions) -> Exa
 
 
 def load_restorers(options: EvaluateRestoreOptions) -> dict[str, Restore]:
-    """The restorers that the options name, their weights loaded, so that what is missing stops at once."""
+    """The restorers that the options name, with weights loaded, so that missing ones fail at once."""
     return {model: load_restorer(model, options) for model in options.models}
 
 
@@ -209,7 +209,7 @@ def load_restorer(model: Model, options: EvaluateRestoreOptions) -> Restore:
 
 
 def run(restore: Restore, example: Example) -> Answer:
-    """What a file of the result would hold: 8 bits, the size of the photograph.
+    """The result as a file would hold it: 8 bits, the size of the photograph.
 
     Raises:
         ValueError: the result, or its mask, has another size; both are named.
@@ -225,7 +225,7 @@ def run(restore: Restore, example: Example) -> Answer:
 
 @torch.inference_mode()
 def measure(answer: Answer, aged: Aged, distances: Mapping[str, Distance]) -> dict[str, float]:
-    """All metrics of one result, by name; NaN for those of damage where nobody looked for any."""
+    """All metrics of one result, by name; NaN for detection metrics without detection."""
     plain, matched = answer.image, tone_matched(answer.image, aged.clean)
     scores: dict[str, float] = {}
     for ending, image in (("", plain), ("_tone", matched)):
@@ -236,7 +236,7 @@ def measure(answer: Answer, aged: Aged, distances: Mapping[str, Distance]) -> di
 
 
 def measure_finds(answer: Answer, aged: Aged) -> dict[str, float]:
-    """How well damage was found that leaves nothing of the picture; finds where it is only stained are left out."""
+    """Detection of damage that leaves nothing of the picture; detections on stains are ignored."""
     if answer.found is None:
         return dict.fromkeys(DETECTION, math.nan)
     stained = aged.mask > aged.lost
@@ -247,7 +247,7 @@ def measure_finds(answer: Answer, aged: Aged) -> dict[str, float]:
 
 
 def unstained(found: Tensor, aged: Aged) -> Tensor:
-    """What was found, without what is only stained, which counts neither way."""
+    """The detected damage outside stains, which count neither way."""
     return found.masked_fill(aged.mask > aged.lost, 0)
 
 
@@ -264,12 +264,12 @@ def by_kind(evaluation: Evaluation) -> dict[str, Scores]:
 
 
 class Damages:
-    """What is summed over the pixels of each kind of damage, of all pictures."""
+    """Sums over the pixels of each kind of damage, over all pictures."""
 
     def __init__(self) -> None:
         self.pictures = [0] * (len(DAMAGES) + 1)
-        self.sums: dict[str, Tensor] = {}  # by model: for each kind of damage, pixels, squared errors, pixels found
-        self.finds: dict[str, Tensor] = {}  # by model: what `count_finds` counts
+        self.sums: dict[str, Tensor] = {}  # by model: for each kind of damage, pixels, squared errors, detected pixels
+        self.finds: dict[str, Tensor] = {}  # by model: from `count_finds`
 
     def add(self, aged: Aged, answers: Mapping[str, Answer]) -> None:
         kinds = aged.kinds.flatten().long()
@@ -286,11 +286,11 @@ class Damages:
                 self.finds[name] = self.finds[name] + finds if name in self.finds else finds
 
     def found(self) -> dict[str, Scores]:
-        """How well lost pixels were found, those of all pictures taken together; nothing if nobody looked."""
+        """Detection of lost pixels, pooled over all pictures; empty without detection."""
         return {"all pixels": {model: find_rates(finds) for model, finds in self.finds.items()}} if self.finds else {}
 
     def scores(self) -> dict[str, Scores]:
-        """PSNR of the pixels of each kind of damage, plain and tone-matched, and the part of them that was found."""
+        """PSNR of the pixels of each kind of damage, plain and tone-matched, and their recall."""
         groups = {f"{name} ({self.pictures[kind]})": kind for kind, name in enumerate(("none", *DAMAGES))}
         return {
             name: {model: rates(sums[kind], kind > 0) for model, sums in self.sums.items()}
@@ -300,7 +300,7 @@ class Damages:
 
 
 def reached(answer: Answer, aged: Aged) -> Tensor:
-    """Where damage was found, within the tolerance: (1, 1, H, W); NaN if nobody looked."""
+    """Where damage was detected, within the tolerance: (1, 1, H, W); NaN without detection."""
     if answer.found is None:
         return torch.full_like(aged.mask, math.nan)
     return dilate(answer.found > 0, TOLERANCE)
@@ -313,7 +313,7 @@ def rates(sums: Tensor, damaged: bool) -> dict[str, float]:
 
 
 def sights(aged: Aged, answers: Mapping[str, Answer]) -> dict[str, Tensor]:
-    """What there is to see: the aged photograph, every result, the damage where it was looked for, the clean one."""
+    """Images to show: the aged photograph, every result, the detected damage if any, the clean one."""
     found = [answer.found for answer in answers.values() if answer.found is not None]
     shown = {name: answer.image for name, answer in answers.items()}
     if found:
@@ -322,12 +322,12 @@ def sights(aged: Aged, answers: Mapping[str, Answer]) -> dict[str, Tensor]:
 
 
 def compare_masks(found: Tensor, damaged: Tensor) -> Tensor:
-    """A picture (1, 3, H, W) of two masks: damage that was found white, that was missed red; what is none blue."""
+    """A picture (1, 3, H, W) of two masks: detected damage white, missed damage red, false positives blue."""
     return torch.cat([damaged, damaged & found, found], dim=1).float()
 
 
 def protocol(options: EvaluateRestoreOptions, ageing: AgeOptions, distances: Mapping[str, Distance]) -> list[str]:
-    """How it was measured, in sentences for whoever wants to compare."""
+    """How it was measured, in sentences."""
     times = "" if options.versions == 1 else f" in {options.versions} ways"
     scratches = {
         "auto": "Damage was found by the restoring.",

@@ -1,4 +1,4 @@
-"""Measure upscaling: models and bicubic over pictures whose large originals are known."""
+"""Evaluate upscaling: models and bicubic on pictures with known large originals."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ from daguerre.tasks.upscaling.upscaler import Upscaler
 __all__ = ["EvaluateUpscaleOptions", "Upscale", "evaluate_upscale", "shrink"]
 
 Upscale = Callable[[Tensor], Tensor]
-"""Takes a small picture (1, 3, H, W) in [0, 1] to a large one (1, 3, scale * H, scale * W)."""
+"""Maps a small picture (1, 3, H, W) in [0, 1] to a large one (1, 3, scale * H, scale * W)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class EvaluateUpscaleOptions:
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture to measure on: its large original, and its small version unless that is to be made."""
+    """A test picture: its large original, and its small version unless that is to be made."""
 
     name: str
     high: Path
@@ -72,18 +72,18 @@ def evaluate_upscale(
     look: Look | None = None,
     progress: ProgressCallback = silent,
 ) -> Evaluation:
-    """Measure bicubic, the models that the options name, and any functions, over the pictures that the options name.
+    """Evaluate bicubic, the models in the options, and any functions, on the pictures in the options.
 
-    Pictures that cannot be read or measured are listed in the result; whoever called decides what that means.
+    Pictures that cannot be read or measured are listed in the result.
 
     Args:
-        upscalers: functions to measure besides, by the name to show.
-        look: called with each picture while it is in memory; a `ContactSheet` has one.
+        upscalers: further functions to evaluate, by the name to show.
+        look: called with each picture, for example `ContactSheet.look`.
 
     Raises:
-        DataError: a folder is not there, or there is nothing to measure on.
+        DataError: a folder does not exist, or there are no pictures.
         WeightsNotFound: no model of that name.
-        MissingExtra: LPIPS was asked for and is not there.
+        MissingExtra: LPIPS was asked for and is not installed.
     """
     pairs, failures = find_pairs(options)
     upscalers = {"bicubic": partial(enlarge, scale=options.scale)} | load_models(options) | dict(upscalers or {})
@@ -105,14 +105,14 @@ def evaluate_upscale(
 
 
 def find_pairs(options: EvaluateUpscaleOptions) -> tuple[list[Pair], dict[str, str]]:
-    """The pictures to measure on, and by name what is wrong with those that have no counterpart.
+    """The test pictures, and, by name, messages about those without a counterpart.
 
     Raises:
-        DataError: a folder is not there or holds no pictures, or two pictures of one folder have the same name.
+        DataError: a folder does not exist or holds no pictures, or two pictures in it have the same name.
     """
     if options.high:
         return [Pair(path.name, path) for path in pictures_in(options.high)], {}
-    assert options.pairs  # the options see to it
+    assert options.pairs  # checked by the options
     low, high = (by_name(pictures_in(folder), options.scale) for folder in options.pairs)
     alone = {name: f"{low[name]}: no large picture of this name in {options.pairs[1]}" for name in low.keys() - high}
     alone |= {name: f"{high[name]}: no small picture of this name in {options.pairs[0]}" for name in high.keys() - low}
@@ -132,7 +132,7 @@ def by_name(paths: Sequence[Path], scale: int) -> dict[str, Path]:
 
 
 def read_pair(pair: Pair, scale: int) -> tuple[Tensor, Tensor]:
-    """Read the small and the large picture; make the small one if it is not there.
+    """Read the small and the large picture; make the small one if it is missing.
 
     Raises:
         PictureError: one cannot be read.
@@ -147,14 +147,14 @@ def read_pair(pair: Pair, scale: int) -> tuple[Tensor, Tensor]:
         raise DataError(
             f"{pair.name}: the pictures have {sizes}; with --scale {scale} the second must be that much larger"
         )
-    least = max(11 + 2 * scale, 16)  # for SSIM's window inside the border, and a network that halves four times
+    least = max(11 + 2 * scale, 16)  # for SSIM's window inside the border, and four poolings in VGG
     if min(height, width) < least:
         raise DataError(f"{pair.high}: {width} x {height} pixels are too few to measure; at least {least} x {least}")
     return low, high[..., :height, :width]
 
 
 def shrink(high: Tensor, scale: int) -> Tensor:
-    """Make the small picture as papers do: cut to a multiple of `scale`, MATLAB's bicubic, rounded to 8 bits.
+    """Make the small picture as papers do: crop to a multiple of `scale`, MATLAB's bicubic, round to 8 bits.
 
     Args:
         high: (B, 3, H, W) in [0, 1].
@@ -170,12 +170,12 @@ def shrink(high: Tensor, scale: int) -> Tensor:
 
 
 def enlarge(low: Tensor, scale: int) -> Tensor:
-    """Bicubic enlargement, the baseline."""
+    """Bicubic upscaling, the baseline."""
     return resize_bicubic(low, scale * low.shape[-2], scale * low.shape[-1])
 
 
 def run(upscale: Upscale, low: Tensor, high: Tensor) -> Tensor:
-    """What a file of the result would hold: 8 bits, the size of `high`.
+    """The result as a file would hold it: 8 bits, the size of `high`.
 
     Raises:
         ValueError: the result has another size; both are named.
@@ -203,7 +203,7 @@ def measure(
 
 
 def load_models(options: EvaluateUpscaleOptions) -> dict[str, Upscale]:
-    """The upscalers that the options name, their weights loaded, so that a wrong name stops at once."""
+    """The upscalers that the options name, with weights loaded, so that a wrong name fails at once."""
     models: dict[str, Upscale] = {}
     for name in options.models:
         if name == "bicubic":
@@ -222,7 +222,7 @@ def load_models(options: EvaluateUpscaleOptions) -> dict[str, Upscale]:
 
 
 def protocol(options: EvaluateUpscaleOptions, distances: Mapping[str, Distance]) -> list[str]:
-    """How it was measured, in sentences for whoever wants to compare."""
+    """How it was measured, in sentences."""
     scale = options.scale
     small = (
         f"Small pictures were made from the large ones: cut to a multiple of {scale}, shrunk by MATLAB's bicubic with "

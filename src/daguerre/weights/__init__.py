@@ -1,4 +1,4 @@
-"""Weights: what ships and what can be had, finding, fetching, verifying and loading them.
+"""Weights: find, fetch, verify and load those that ship and those that are published.
 
 from daguerre import weights
 

@@ -1,4 +1,4 @@
-"""Single files out of a published zip archive, here or on a server, without unpacking or fetching the rest."""
+"""Read single members of a zip archive, local or on a server, without unpacking or fetching the rest."""
 
 import bisect
 import contextlib
@@ -17,32 +17,32 @@ from daguerre.weights.web import LARGEST, get
 
 __all__ = ["NoRanges", "RemoteFile", "extract", "find_member", "opened", "span"]
 
-TAIL = 1 << 16  # bytes at the end of a remote file fetched at once: there a zip archive lists what it holds
+TAIL = 1 << 16  # bytes fetched at once from the end of a remote file, where a zip archive has its directory
 EXPANSION = 8
-"""Times that weights in an archive may grow when they are unpacked; floats hardly shrink."""
-SLACK = 1 << 20  # bytes that they may grow beside
+"""Largest expansion of weights in an archive; floats hardly compress."""
+SLACK = 1 << 20  # bytes allowed in addition
 DAMAGE = (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
-"""What reading a damaged zip archive, or one that is encrypted or packed in an unknown way, raises."""
-MOST = 1 << 26  # bytes read from a server at once, into memory: what an archive lists is far less
+"""Raised when reading a zip archive that is damaged, encrypted, or compressed in an unknown way."""
+MOST = 1 << 26  # bytes read from a server at once into memory; an archive's directory is far smaller
 
 
 class NoRanges(Exception):
-    """A server that sends files only whole."""
+    """The server does not support ranges."""
 
 
 class RemoteFile(io.RawIOBase):
-    """A file on a server, of which any bytes can be read; each read is a request, but for bytes already held.
+    """A seekable file on a server; each read is a request, except for cached bytes.
 
     Raises:
-        NoRanges: the server sends the file only whole.
-        WeightsDamaged: it is larger than any archive of weights.
+        NoRanges: the server does not support ranges.
+        WeightsDamaged: the file is larger than any archive of weights.
         requests.RequestException: no connection, or no such file.
     """
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url, self.position = url, 0
-        # The size is asked for first because some servers know no ranges counted from the end.
+        # The size is requested first, because some servers do not support ranges counted from the end.
         with contextlib.closing(get(url, 0, 1)) as answer:
             size = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if answer.status_code != requests.codes.partial_content or not size.isdecimal():
@@ -55,7 +55,7 @@ class RemoteFile(io.RawIOBase):
         self.hold(start, self.size, io.BytesIO(self.fetch(start, self.size)))
 
     def hold(self, start: int, stop: int, source: BinaryIO) -> None:
-        """Read bytes `start` to `stop` from `source`, where they are the first ones, from now on."""
+        """From now on, read bytes `start` to `stop` from `source`, which begins with them."""
         self.held.append((start, stop, source))
 
     def fetch(self, start: int, stop: int) -> bytes:
@@ -98,10 +98,10 @@ class RemoteFile(io.RawIOBase):
 
 
 def opened(source: Path | RemoteFile) -> zipfile.ZipFile:
-    """A zip archive, of which only the list of what it holds has been read.
+    """Open a zip archive, reading only its directory.
 
     Raises:
-        WeightsDamaged: no zip archive, or truncated.
+        WeightsDamaged: not a zip archive, or truncated.
     """
     try:
         return zipfile.ZipFile(source if isinstance(source, Path) else cast(BinaryIO, source))
@@ -119,16 +119,16 @@ def find_member(archive: zipfile.ZipFile, ending: str) -> zipfile.ZipInfo | None
 
 
 def span(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, int]:
-    """First byte and end of the part of an archive that has to be there for reading one of its files."""
+    """First byte and end of the part of an archive that is needed to read one of its files."""
     starts = sorted([*(other.header_offset for other in archive.infolist()), archive.start_dir])
     return info.header_offset, starts[bisect.bisect_right(starts, info.header_offset)]
 
 
 def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
-    """Unpack one file of an archive; that its bytes are those which were packed, a CRC-32 tells.
+    """Unpack one file of an archive and check its CRC-32.
 
     Raises:
-        WeightsDamaged: they are not, or are packed in a way that is not understood, or are far more than was packed.
+        WeightsDamaged: the CRC-32 differs, the compression is not supported, or the file expands too much.
     """
     if info.file_size > EXPANSION * info.compress_size + SLACK:
         raise WeightsDamaged(

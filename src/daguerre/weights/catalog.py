@@ -1,4 +1,4 @@
-"""What can be had: published weights, their addresses, checksums and licenses, as `catalog.toml` lists them."""
+"""The catalog of published weights: addresses, checksums and licenses, from `catalog.toml`."""
 
 import functools
 import tomllib
@@ -13,21 +13,21 @@ class ModelEntry:
     """One set of weights, on this computer or to be fetched.
 
     Args:
-        name: what it is called.
-        task: what it is for, such as `upscale`.
+        name: its name.
+        task: such as `upscale`.
         scale: output pixels per input pixel.
         network: name of the network in `registry`.
-        arguments: those of its arguments that its weights do not show.
+        arguments: those arguments that cannot be inferred from the weights.
         licence: SPDX name, or a sentence.
         cleans: as in the weights' header.
         commercial: False if the license forbids commercial use.
-        bytes: size of the file on this computer, or of the weights as published; None if it is not known.
-        note: what it is good for.
-        scores: measured quality, by name of measure.
+        bytes: size of the local file, or of the published weights; None if unknown.
+        note: its purpose.
+        scores: measured quality, by metric.
         path: the file on this computer, or None.
-        url: address of the download; empty for what has none.
-        member: end of the path of the weights in the zip archive at `url`; empty if the file there holds them alone.
-        sha256: of the weights as published, or the beginning of it; empty if nobody has published it.
+        url: address of the download, or empty.
+        member: end of the weights' path in the zip archive at `url`; empty if `url` is the weights file.
+        sha256: of the published weights, or its beginning; empty if it is not published.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ModelEntry:
 
     @property
     def pinned(self) -> bool:
-        """Whether all of the published file's SHA-256 is known, so that no other file can be taken for it."""
+        """Whether the full SHA-256 of the published file is known, so that no other file can pass for it."""
         return len(self.sha256) == 64
 
     @property

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors files that say what they are."""
+"""Weights on disk: safetensors files with a header that describes them."""
 
 import hashlib
 import json
@@ -23,27 +23,27 @@ KEY = "daguerre"
 DEPTH = 16
 """Deepest nesting of a header: a recipe has four."""
 MOST = 64
-"""Times that a network may enlarge; more is a header that was not written by us."""
+"""Largest scale in a header; larger ones were not written by us."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsHeader:
-    """What a weights file says about itself: enough to build the network, and where it comes from.
+    """Description of a weights file: how to build the network, and where the weights come from.
 
     Args:
-        name: what the weights are called.
-        task: what they are for, such as `upscale`.
+        name: name of the weights.
+        task: such as `upscale`.
         network: name of the network in `registry`.
-        arguments: what the network is built with.
+        arguments: of the network's constructor.
         scale: output pixels per input pixel.
-        cleans: whether the network is meant to change what it enlarges, by taking noise and JPEG traces away.
+        cleans: whether the network also removes noise and JPEG artifacts.
         licence: SPDX name, or a sentence.
-        source: who made them, how, or the address they come from.
+        source: who made them, how, or where they were published.
         recipe: the training run, if it was ours.
-        data: what they were trained on.
-        scores: measured quality, by name of measure.
-        note: whatever else a user should know.
-        labels: what the network tells apart, if it classifies, in the order of its outputs.
+        data: training data.
+        scores: measured quality, by metric.
+        note: anything else a user should know.
+        labels: a classifier's class names, in the order of its outputs.
     """
 
     name: str
@@ -62,16 +62,16 @@ class WeightsHeader:
 
 
 def write(path: Path, state: Mapping[str, Tensor], header: WeightsHeader, *, half: bool = True) -> None:
-    """Write a weights file, whole or not at all.
+    """Write a weights file atomically.
 
     Args:
-        path: file to write; its folder is made, a file of that name is replaced.
+        path: file to write; its folder is created, an existing file replaced.
         state: tensors by name.
-        header: what the file says about itself; its values must be JSON's.
-        half: store floats as float16, but for a tensor with a value that float16 cannot hold.
+        header: description of the file; its values must be JSON values.
+        half: store floats as float16, except tensors with values outside its range.
 
     Raises:
-        WeightsDamaged: a tensor holds NaN or infinity, or there is none.
+        WeightsDamaged: a tensor holds NaN or infinity, or there are no tensors.
         WeightsError: the file cannot be written.
     """
     as_float32(state, header.name)
@@ -89,7 +89,7 @@ def write(path: Path, state: Mapping[str, Tensor], header: WeightsHeader, *, hal
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is safetensors with our header; False for one that cannot be read as safetensors at all."""
+    """Whether a file is safetensors with our header; False if it cannot be read as safetensors."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return KEY in (file.metadata() or {})
@@ -113,10 +113,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], WeightsHeader]:
 
 
 def read_header(path: Path) -> WeightsHeader:
-    """Read what a weights file of ours says about itself, and nothing else.
+    """Read only the header of a weights file of ours.
 
     Raises:
-        WeightsDamaged: not such a file.
+        WeightsDamaged: not a weights file of ours.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -154,12 +154,12 @@ def parsed(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
 
 
 def held_in(value: Any) -> list[Any]:
-    """What a value of JSON holds."""
+    """The elements of a JSON value."""
     return list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else [])
 
 
 def header_of(about: Mapping[str, Any], path: Path) -> WeightsHeader:
-    """The header from its fields, each of the kind that it should be."""
+    """The header from its fields, with their types checked."""
     if unknown := sorted(set(about) - {f.name for f in fields(WeightsHeader)}):
         raise WeightsDamaged(f"{path} says {unknown[0]!r} about itself, which is not understood; update daguerre")
     for name, kind in get_type_hints(WeightsHeader).items():
@@ -175,7 +175,7 @@ def header_of(about: Mapping[str, Any], path: Path) -> WeightsHeader:
 
 
 def is_of_kind(value: Any, kind: Any) -> bool:
-    """Whether a value of JSON is of a type as the fields of a header are declared; words must be printable."""
+    """Whether a JSON value has the declared type of a header field; strings must be printable."""
     outer, inner = get_origin(kind) or kind, get_args(kind)
     if kind is Any:
         return True
@@ -193,7 +193,7 @@ def is_of_kind(value: Any, kind: Any) -> bool:
 
 
 def digest(stored: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
-    """SHA-256 over the header and every tensor's name, type, shape and bytes, in the order of their names."""
+    """SHA-256 over the header and every tensor's name, type, shape and bytes, in order of name."""
     total = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(stored):
         tensor = stored[name]
@@ -203,10 +203,10 @@ def digest(stored: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
 
 
 def as_float32(state: Mapping[str, Tensor], place: str) -> dict[str, Tensor]:
-    """The tensors, those of floats as float32.
+    """The tensors, with floating-point ones as float32.
 
     Raises:
-        WeightsDamaged: there are none, or one cannot be computed with; `place` says whose they are.
+        WeightsDamaged: there are none, or one is unusable; `place` names their origin.
     """
     if not state:
         raise WeightsDamaged(f"{place}: there are no weights in it")
@@ -227,7 +227,7 @@ def as_float32(state: Mapping[str, Tensor], place: str) -> dict[str, Tensor]:
 
 
 def oddity(tensor: Tensor) -> str | None:
-    """Why a tensor cannot be computed with, whatever its numbers are; None if it can."""
+    """Why a tensor is unusable, whatever its values; None if it is fine."""
     if tensor.is_meta:
         return "has a shape and no numbers"
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex():
@@ -240,7 +240,7 @@ def oddity(tensor: Tensor) -> str | None:
 
 
 def halved(tensor: Tensor) -> Tensor:
-    """The tensor in float16 if it is of floats that fit."""
+    """The tensor in float16 if its values fit."""
     if not tensor.is_floating_point():
         return tensor
     half = tensor.half()

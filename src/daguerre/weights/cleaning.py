@@ -1,4 +1,4 @@
-"""Whether a network takes noise and compression away, measured, for weights that do not say so."""
+"""Measure whether a network denoises, for weights that do not say so."""
 
 import math
 from collections.abc import Callable
@@ -13,28 +13,28 @@ __all__ = ["cleaned_share", "cleans"]
 
 Enlarge = Callable[[Tensor], Tensor]
 CLEANS = 0.25
-"""Share of the noise from which a network is one that cleans: Real-ESRGAN's take 0.77 to 0.94, compact-x4-clean 0.35,
-compact-x4-photo 0.48; faithful and vivid networks take 0.02 to 0.04, SRCNN 0.15, bilinear enlargement 0.21."""
-SIDE = 32  # pixels of the drawn picture, so that the largest network is done in a moment
+"""Share of removed noise above which a network counts as denoising: Real-ESRGAN's remove 0.77 to 0.94, compact-x4-clean
+0.35, compact-x4-photo 0.48; distortion-oriented and GAN networks 0.02 to 0.04, SRCNN 0.15, bilinear upscaling 0.21."""
+SIDE = 32  # pixels of the test picture, small enough for the largest network to take a moment
 NOISE = 0.04
 STEP = 0.12
-"""Deviation of the noise, and step to which the cosines of blocks are rounded, as in a JPEG file of low quality."""
+"""Standard deviation of the noise, and quantization step of the DCT, as in a low-quality JPEG file."""
 
 
 def cleans(model: Enlarge) -> bool:
-    """Whether a model that enlarges is meant to take noise and blocks away; for the rest as `cleaned_share`."""
+    """Whether an upscaling model removes noise and blocks; see `cleaned_share`."""
     return cleaned_share(model) > CLEANS
 
 
 @torch.inference_mode()
 def cleaned_share(model: Enlarge) -> float:
-    """How much of the noise and the blocks of a picture a model that enlarges takes away: 0 nothing, 1 all.
+    """Share of a picture's noise and blocks that an upscaling model removes: 0 none, 1 all.
 
-    A picture is drawn and spoiled. Where what the model makes, shrunk again, differs from its input, it either
-    comes back to the picture that was drawn, or adds what it has learned; the share is that of the first.
+    A drawn picture is degraded. The difference between the input and the downscaled output is projected on the
+    degradation: this counts what is removed, not what the model adds.
 
     Args:
-        model: makes of (1, 3, H, W) in [0, 1] a larger picture.
+        model: maps (1, 3, H, W) in [0, 1] to a larger picture.
     """
     clean = drawn()
     spoiled = blocks(clean + NOISE * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
@@ -45,7 +45,7 @@ def cleaned_share(model: Enlarge) -> float:
 
 
 def drawn() -> Tensor:
-    """A picture (1, 3, SIDE, SIDE) in [0, 1] of soft shades, a disc, bars and lines."""
+    """A test picture (1, 3, SIDE, SIDE) in [0, 1] of gradients, a disc, bars and lines."""
     y, x = torch.meshgrid(*[(torch.arange(SIDE) + 0.5) / SIDE] * 2, indexing="ij")
     shade = 0.35 + 0.3 * y + 0.1 * torch.sin(2 * math.pi * x)
     disc = torch.sigmoid((0.28 - torch.hypot(x - 0.62, y - 0.4)) * SIDE)
@@ -58,7 +58,7 @@ def drawn() -> Tensor:
 
 
 def blocks(image: Tensor) -> Tensor:
-    """The picture in blocks of 8 x 8 pixels whose cosines are rounded as in JPEG, fine ones more than coarse ones."""
+    """The picture with the DCT of 8 x 8 blocks quantized as in JPEG, high frequencies more coarsely."""
     place = torch.arange(8.0)
     cosines = torch.cos(math.pi / 8 * (place + 0.5) * place[:, None]) / 2
     cosines[0] /= math.sqrt(2)  # (frequency, place), orthonormal

@@ -1,4 +1,4 @@
-"""Networks built for the weights they are to hold: nothing is allocated before names and shapes fit."""
+"""Build networks for given weights; nothing is allocated before names and shapes match."""
 
 import math
 import re
@@ -18,14 +18,14 @@ __all__ = ["check_fits", "construct", "load_strictly"]
 
 LARGEST = 1 << 16  # no published network has an argument, or a number of channels, beyond this
 MOST = 10_000  # parameters of a network; the largest published one has 702
-SPARE = 64  # parameters that a constructor may make and throw away, beside three for each that it keeps
+SPARE = 64  # parameters that a constructor may create and discard, besides three for each that it keeps
 
 
 def construct(header: WeightsHeader, state: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """Build the network that a header asks for, in evaluation mode, and give it its weights.
+    """Build the network described by a header, in evaluation mode, and load its weights.
 
     Raises:
-        WeightsDamaged: the header asks for what cannot be built, or for another network than the weights are of.
+        WeightsDamaged: the header describes a network that cannot be built, or another one than the weights belong to.
         UnknownArchitecture: no network has this name.
     """
     check_fits(header, state, path)
@@ -35,7 +35,7 @@ def construct(header: WeightsHeader, state: Mapping[str, Tensor], path: Path) ->
 
 
 def check_fits(header: WeightsHeader, state: Mapping[str, Tensor], path: Path) -> None:
-    """Compare what a header asks for with the tensors there are, without memory and in time linear in their number.
+    """Compare a header's network with the tensors, without allocating and in time linear in their number.
 
     Raises:
         WeightsDamaged: names the first difference.
@@ -49,7 +49,7 @@ def check_fits(header: WeightsHeader, state: Mapping[str, Tensor], path: Path) -
             plan = build(header.network, header.arguments)
     except DaguerreError:
         raise
-    except Exception as error:  # whatever a constructor makes of arguments that it was not made for
+    except Exception as error:  # a constructor may raise anything on arguments it does not expect
         raise WeightsDamaged(f"{path}: {header.network} cannot be built as it asks ({first_line(error)})") from error
     compare(plan, state, path)
     scale = getattr(plan, "scale", header.scale)
@@ -58,10 +58,10 @@ def check_fits(header: WeightsHeader, state: Mapping[str, Tensor], path: Path) -
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Give `network` its weights; every one must be there, fit, and have a place.
+    """Load weights into `network`; names and shapes must match exactly.
 
     Raises:
-        WeightsDamaged: names the first that does not.
+        WeightsDamaged: names the first that does not match.
     """
     compare(network, state, path)
     network.load_state_dict(state)
@@ -84,7 +84,7 @@ def size(tensor: Tensor) -> str:
 
 
 def is_plausible(value: Any) -> bool:
-    """Whether a value can be an argument of a network: a number of a sane size, a word, or a list of such."""
+    """Whether a value can be an argument of a network: a number in range, a word, or a list of such."""
     if isinstance(value, list | tuple):
         return len(value) <= LARGEST and all(not isinstance(one, list | tuple) and is_plausible(one) for one in value)
     if isinstance(value, int | float):
@@ -93,9 +93,9 @@ def is_plausible(value: Any) -> bool:
 
 
 class Blueprint(TorchFunctionMode):
-    """While it is entered, parameters have shapes and no numbers, and at most `most` of them are made.
+    """Context in which parameters have shapes but no storage, and at most `most` of them are created.
 
-    As `torch.device("meta")`, but that imports a second's worth of compiler for the sake of `arange`.
+    Like `torch.device("meta")`, which would take a second to import a compiler just for `arange`.
     """
 
     def __init__(self, most: int) -> None:
@@ -104,9 +104,9 @@ class Blueprint(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if re.search(r"[a-z]_$", getattr(func, "__name__", "")):  # in place: there are no numbers to change
+        if re.search(r"[a-z]_$", getattr(func, "__name__", "")):  # in place: there are no values to change
             return args[0] if args else kwargs["tensor"]
-        self.made += func is torch.empty  # what torch's layers make their parameters with
+        self.made += func is torch.empty  # torch's layers create their parameters with it
         if self.made > self.most:
             raise ValueError("of more parameters than the weights are")
         if func in (torch.empty, torch.zeros, torch.ones, torch.full):

@@ -1,7 +1,7 @@
-"""Foreign weights: which network they belong to, from names and shapes alone, and the names they have here.
+"""Convert foreign weights: detect their network from names and shapes alone, and rename their tensors.
 
-A family of networks is a function that looks at a state dict and answers with a `Detected`, or None if it is none of
-its own. It is added by a line in `FAMILIES`.
+A family of networks is a function from a state dict to a `Detected`, or None if it is another network. A new one is a
+line in `FAMILIES`.
 """
 
 import math
@@ -23,12 +23,12 @@ __all__ = ["Detected", "detect", "rename"]
 
 State = Mapping[str, Tensor]
 Names = Iterable[tuple[str, str]]
-"""Pairs of a regular expression and what to put in its place."""
+"""Pairs of a regular expression and its replacement."""
 
 
 @dataclass(frozen=True)
 class Detected:
-    """Whose weights these are: the network's name in `registry`, its arguments, the weights under its names."""
+    """Detection result: the network's name in `registry`, its arguments, and the renamed weights."""
 
     network: str
     arguments: dict[str, Any]
@@ -40,11 +40,11 @@ def detect(state: State, place: str = "these weights") -> Detected:
 
     Args:
         state: tensors by name, perhaps under the names of wrappers (`module.`, `net_g.`, …).
-        place: where they are from, for errors.
+        place: their origin, for messages.
 
     Raises:
-        UnknownArchitecture: none that is known here; says its name if it has one.
-        WeightsDamaged: some of what a known network needs is missing, or of another shape.
+        UnknownArchitecture: not a supported network; named if recognized.
+        WeightsDamaged: a tensor of a supported network is missing, or has another shape.
     """
     for bare in unwrapped(state):
         for family, line in FAMILIES:
@@ -64,11 +64,11 @@ def detect(state: State, place: str = "these weights") -> Detected:
 
 
 def unwrapped(state: State, depth: int = 4) -> Iterator[State]:
-    """The weights, and those under each of the wrappers there are, the best first; what lies beside them is left out.
+    """The weights, and those under each wrapper prefix, the best first, without the tensors beside them.
 
-    A module wrapped for several processes, for averaging or by a compiler has `module.` or `_orig_mod.` before all its
-    names, and a whole training step has `net_g.` or the like before those of the network that it trains. Counts that
-    stand beside (`n_averaged`, `step`) are no weights of a known network.
+    A module wrapped for several processes, for averaging or by a compiler has the prefix `module.` or `_orig_mod.` on
+    all names, and a whole training module has `net_g.` or the like on those of the network that it trains. Counters
+    beside them (`n_averaged`, `step`) are not weights of a known network.
     """
     state = {name.replace("_orig_mod.", ""): tensor for name, tensor in state.items()}
     yield {name: t for name, t in state.items() if t.ndim or name.endswith("num_batches_tracked")}
@@ -110,7 +110,7 @@ OLDEST_ESRGAN_NAMES = [
 
 
 def oldest_esrgan(state: State) -> State:
-    """The oldest names made the newest; what follows the trunk is counted through, an upsampling at a time."""
+    """Rename the oldest names to the newest; layers after the trunk are numbered through, per upsampling."""
     places = sorted({int(name.split(".")[1]) for name in state if re.fullmatch(r"model\.\d+\.weight", name)} - {0})
     if "model.1.sub.0.RDB1.conv1.0.weight" not in state or len(places) < 2:
         return state
@@ -128,7 +128,7 @@ def rrdbnet(state: State) -> Detected | None:
     else:
         return None
     if not all(re.fullmatch(r"(body\.\d+\.rdb\d\.conv\d|conv_\w+)\.(weight|bias)", name) for name in renamed):
-        return None  # a relative, with more in its blocks
+        return None  # a variant with larger blocks
     first, last = renamed["conv_first.weight"], renamed["conv_last.weight"]
     (features, inputs), channels = first.shape[:2], last.shape[0]
     ups = sum(re.fullmatch(r"conv_up\d+\.weight", name) is not None for name in renamed)
@@ -184,7 +184,7 @@ def vgg(state: State) -> Detected | None:
     if not kinds:
         return None
     kind = kinds[0]
-    # torchvision's head, of 123 million parameters, says what is in a picture; its features need none of it.
+    # torchvision's head, of 123 million parameters, only classifies; features do not need it.
     kept = {name: tensor for name, tensor in state.items() if not name.startswith("classifier.")}
     first = [kind.layers.index(f"conv{block}_1") for block in range(1, 6)]
     widths = [state[f"features.{place}.weight"].shape[0] / full for place, full in zip(first, CHANNELS, strict=True)]
@@ -194,11 +194,11 @@ def vgg(state: State) -> Detected | None:
 
 
 CAFFE_MEAN = (104.007, 116.669, 122.679)
-"""Of blue, green and red in [0, 255], which Caffe's networks take away from a picture."""
+"""Mean of blue, green and red in [0, 255], which Caffe's networks subtract from a picture."""
 
 
 def hed_vgg16(state: State) -> Detected | None:
-    """VGG-16 under the edge detector HED, in Keras layers; the layers that draw edges are left out."""
+    """The VGG-16 of the edge detector HED, in Keras layers, without the edge layers."""
     names = [
         f"block{block}/layers/conv2d{'' if place == '1' else f'_{int(place) - 1}'}/vars"
         for block, place in (layer[4:].split("_") for layer in convolutions(VGG16))
@@ -213,11 +213,11 @@ def hed_vgg16(state: State) -> Detected | None:
 
 
 def seeing_torchvision_colours(state: State) -> dict[str, Tensor]:
-    """The first convolution of a network that sees BGR - `CAFFE_MEAN`, for one that sees (RGB - mean) / deviation.
+    """Adapt the first convolution from inputs BGR - `CAFFE_MEAN` to (RGB - mean) / deviation.
 
-    The same but for the zeros of the padding, which stand for colors 1 in 255 apart.
+    Equivalent except for the zero padding, which stands for colors 1 in 255 apart.
     """
-    weight, bias = state["features.0.weight"].flip(1), state["features.0.bias"]  # now of red, green, blue
+    weight, bias = state["features.0.weight"].flip(1), state["features.0.bias"]  # now for red, green, blue
     fresh = VGG16(width=1 / 64)
     apart = 255 * fresh.mean.flatten() - torch.tensor(CAFFE_MEAN[::-1])
     return {
@@ -300,7 +300,7 @@ def style_transformer(state: State) -> Detected | None:
         "features": renamed["contract.0.weight"].shape[0],
         "blocks": len({name.split(".")[1] for name in renamed if name.startswith("residual.")}),
         "separable": separable,
-        "padding": "zeros" if separable else "reflect",  # as the separable port for the browser has it
+        "padding": "zeros" if separable else "reflect",  # as in the separable port for the browser
     }
     return Detected("StyleTransformer", arguments, renamed)
 
@@ -332,4 +332,4 @@ FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
     (style_transformer, "StyleTransformer (Magenta's variables as .npz)"),
     (face_generator, "FaceGenerator (Setting_9_epoch_100, FaceSR_512)"),
 ]
-"""How to recognize each family, and what to call it in an error."""
+"""The detector of each family, and its name for messages."""

@@ -1,4 +1,4 @@
-"""Fetching published weights from their authors' addresses."""
+"""Fetch published weights from their authors' addresses."""
 
 import contextlib
 import os
@@ -24,21 +24,21 @@ __all__ = ["fetch"]
 def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback = silent) -> Path:
     """Fetch published weights, verify and convert them, and keep them in the user's folder.
 
-    A download that was interrupted goes on where it stopped. Of an archive only the part that is needed is fetched, if
-    the server allows.
+    An interrupted download resumes where it stopped. Of an archive only the necessary part is fetched, if the server
+    supports that.
 
     Args:
         name: from the catalog.
-        accept_licence: fetch also what may not be used commercially.
-        progress: called with the bytes so far; `Cancelled` raised in it stops the download.
+        accept_licence: also fetch weights that may not be used commercially.
+        progress: called with the bytes so far; stops the download by raising.
 
     Returns:
-        The weights file, which is left alone if it is there and sound.
+        The weights file; an intact existing one is kept.
 
     Raises:
-        WeightsNotFound: the catalog has no such name.
-        WeightsDamaged: what came is not what was published.
-        WeightsError: the license was not accepted, no connection, no room; says where to put the file by hand.
+        WeightsNotFound: the name is not in the catalog.
+        WeightsDamaged: the download is not the published file.
+        WeightsError: the license was not accepted, no connection, or a full disk; says where to put the file by hand.
     """
     entry = catalog().get(name)
     if entry is None:
@@ -51,7 +51,7 @@ def fetch(name: str, *, accept_licence: bool = False, progress: ProgressCallback
             f"{name} may not be used commercially ({entry.licence}); fetch it with --accept-licence if that suits you"
         )
     published = weights_folder() / entry.filename
-    if os.path.isfile(published):  # put there by hand, and not ours to remove
+    if os.path.isfile(published):  # put there by the user, so not ours to remove
         return adopt(entry, published)
     if entry.member:
         try:
@@ -68,7 +68,7 @@ def fetch_member(entry: ModelEntry, progress: ProgressCallback) -> Path:
     """Fetch one file out of a published archive.
 
     Raises:
-        NoRanges: the server sends nothing less than all of the archive.
+        NoRanges: the server does not support ranges.
     """
     with explained(entry), opened(RemoteFile(entry.url)) as archive:
         info = find_member(archive, entry.member)
@@ -85,11 +85,11 @@ def fetch_member(entry: ModelEntry, progress: ProgressCallback) -> Path:
 
 
 def fetch_archive(entry: ModelEntry, progress: ProgressCallback) -> Path:
-    """Fetch all of a published archive and keep all the weights in it, so that the others need not be fetched."""
+    """Fetch a whole published archive and keep all the weights in it, so that the others need not be fetched."""
     published = weights_folder() / entry.filename
     download(entry, published, zipfile.is_zipfile, progress)
     kept = weights_folder() / f"{entry.name}.safetensors"
-    kept.unlink(missing_ok=True)  # not sound, or there would be nothing to fetch
+    kept.unlink(missing_ok=True)  # damaged, or there would be nothing to fetch
     with removed_if_damaged(published):
         import_archive(published)
     published.unlink()
@@ -100,7 +100,7 @@ def fetch_archive(entry: ModelEntry, progress: ProgressCallback) -> Path:
 
 @contextlib.contextmanager
 def removed_if_damaged(path: Path) -> Iterator[None]:
-    """Do not keep what came if it is damaged, or it would be taken up again for ever."""
+    """Remove a damaged download, which would otherwise be resumed for ever."""
     try:
         yield
     except WeightsDamaged:
@@ -115,10 +115,10 @@ def download(
     progress: ProgressCallback,
     place: tuple[int, int | None] = (0, None),
 ) -> None:
-    """Download to `path` what is at the entry's address; what came so far waits in `path` + `.part`.
+    """Download the entry's address to `path`; a partial download is kept in `path` + `.part`.
 
     Args:
-        sound: whether a file is what should have come.
+        sound: whether a downloaded file is the right one.
         place: first byte and end of the part wanted.
     """
     part = path.with_name(f"{path.name}.part")
@@ -136,12 +136,12 @@ def download(
         part.unlink()
         if not resumed:
             raise WeightsDamaged(f"{entry.url} sent something else than was published; it was not kept")
-        # The piece from an earlier attempt did not fit, so once more from the beginning.
+        # The part from an earlier attempt did not match, so start again.
 
 
 @contextlib.contextmanager
 def explained(entry: ModelEntry) -> Iterator[None]:
-    """Failures of the connection as one line that says what to do."""
+    """Turn connection failures into one line that says what to do."""
     try:
         yield
     except requests.RequestException as error:
@@ -153,7 +153,7 @@ def explained(entry: ModelEntry) -> Iterator[None]:
 
 @contextlib.contextmanager
 def removed_if_useless(part: Path) -> Iterator[None]:
-    """Keep of a download that failed only what it can go on from."""
+    """Keep a failed download only if it can be resumed."""
     try:
         yield
     except WeightsDamaged:
@@ -166,11 +166,11 @@ def removed_if_useless(part: Path) -> Iterator[None]:
 
 
 def append(entry: ModelEntry, file: BinaryIO, progress: ProgressCallback, place: tuple[int, int | None]) -> None:
-    """Download of the part wanted what comes after that which `file` holds.
+    """Download the rest of the requested part, after what `file` already holds.
 
     Raises:
-        NoRanges: the server sends nothing less than the whole file, and a part of it was wanted.
-        WeightsDamaged: it sends more than there can be.
+        NoRanges: the server does not support ranges, and a part was requested.
+        WeightsDamaged: the server sends more than expected.
     """
     done, stop = file.tell(), place[1]
     if stop is not None and place[0] + done >= stop:
@@ -181,7 +181,7 @@ def append(entry: ModelEntry, file: BinaryIO, progress: ProgressCallback, place:
         answer = get(entry.url, place[0] + done, stop)
     except requests.HTTPError as error:
         if done and error.response is not None and error.response.status_code == requests.codes.range_not_satisfiable:
-            return  # There is nothing after it. What came decides whether the file is whole.
+            return  # Nothing is left. Whether the file is complete is checked later.
         raise
     with contextlib.closing(answer):
         if answer.status_code != requests.codes.partial_content:
@@ -199,7 +199,7 @@ def append(entry: ModelEntry, file: BinaryIO, progress: ProgressCallback, place:
 
 
 def check_size(entry: ModelEntry, size: int, most: int) -> None:
-    """Stop a download that is larger than what was published."""
+    """Stop a download that is larger than the published file."""
     if size > most:
         raise WeightsDamaged(f"{entry.url} sends {size:,} bytes or more, but {most:,} at most can be right; not kept")
 

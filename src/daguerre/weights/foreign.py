@@ -1,7 +1,7 @@
-"""Checkpoints that say nothing about themselves: tensors by name out of PyTorch's, NumPy's and others' files.
+"""Read foreign checkpoints: tensors by name from PyTorch's, NumPy's and other files.
 
-Nothing in a file is run: only tensors, arrays and plain containers are accepted, and no more is taken into memory than
-the file's size can justify.
+Nothing in a file is run: only tensors, arrays and plain containers are accepted, and memory is bounded by the
+file's size.
 """
 
 import importlib
@@ -31,27 +31,27 @@ WRAPPERS = (
     *("params_ema", "ema", "g_ema", "net_g_ema", "generator_ema", "model_ema"),
     *("params", "state_dict", "model_state", "model_state_dict", "net_g", "netG", "g", "generator", "model", "net"),
 )
-"""Keys under which training code keeps the weights, the best first: averaged weights before the last ones."""
+"""Keys under which training code stores weights, the best first: averaged weights before the last ones."""
 DEEPEST = 4
-"""Wrappers within wrappers that are opened."""
+"""Deepest nesting of wrappers."""
 EXPANSION = 16
-"""Times that a compressed file may grow: trained weights hardly shrink, those rounded to 16 bits to less than half."""
-SLACK = 1 << 24  # bytes that it may grow beside, for files of next to nothing
+"""Largest expansion of a compressed file: trained weights hardly compress, those rounded to 16 bits by about half."""
+SLACK = 1 << 24  # bytes allowed in addition, for tiny files
 
 
 def read_foreign(path: Path) -> dict[str, Tensor]:
-    """Read weights that say nothing about themselves, as float32.
+    """Read weights without our header, as float32.
 
     Of PyTorch (`.pth`, `.pt`, `.ckpt`, …), `.safetensors`, NumPy (`.npz`), ONNX, HDF5 (`.h5`),
     or ncnn (`.param` beside `.bin`).
 
-    Of the wrappers that training code puts around weights (`params_ema`, `state_dict`, …) the contents are returned;
-    what is no tensor, such as the number of an epoch, is left out.
+    Wrappers that training code puts around weights (`params_ema`, `state_dict`, …) are opened; values that are not
+    tensors, such as an epoch number, are left out.
 
     Raises:
-        WeightsDamaged: no checkpoint, truncated, more than tensors, or holding NaN or infinity.
+        WeightsDamaged: not a checkpoint, truncated, holding more than tensors, or NaN or infinity.
         WeightsNotFound: one file of a pair is missing.
-        UnknownArchitecture: a graph of layers of an unknown network.
+        UnknownArchitecture: the layer graph of an unknown network.
     """
     try:
         if kind := what_it_is(path):
@@ -63,24 +63,24 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
 
 
 def read_pickled(path: Path) -> Any:
-    """What PyTorch saved."""
+    """The contents of a file saved by PyTorch."""
     check_growth(path)
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(STAND_INS):
-            warnings.simplefilter("ignore")  # of old formats; what a file holds decides
+            warnings.simplefilter("ignore")  # about old formats, which do not matter
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsDamaged(
             f"{path} holds more than weights, or is no checkpoint; nothing in it was run. "
             "If you trust it, open it with the program that made it and save its state_dict"
         ) from error
-    except Exception as error:  # torch's reader stumbles in many ways over a file that is no checkpoint
+    except Exception as error:  # torch's reader raises all kinds of errors on other files
         reason = first_line(error).split(". ")[0]
         raise WeightsDamaged(f"{path} cannot be read as a checkpoint ({reason:.100}); get it again") from error
 
 
 def read_arrays(path: Path) -> dict[str, Tensor]:
-    """Numbers in a NumPy archive."""
+    """Arrays in a NumPy archive."""
     check_growth(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -92,7 +92,7 @@ def read_arrays(path: Path) -> dict[str, Tensor]:
 
 
 def read_hdf5(path: Path) -> dict[str, Tensor]:
-    """Numbers in an HDF5 file, as Keras writes, by their paths in it."""
+    """Arrays in an HDF5 file, as Keras writes it, by their paths."""
     try:
         h5py = importlib.import_module("h5py")
     except ImportError as error:
@@ -100,7 +100,7 @@ def read_hdf5(path: Path) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
 
     def take(name: str, item: Any) -> None:
-        # what is stored in chunks may be packed, and unpack to anything
+        # chunked data may be compressed, and expand to any size
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and item.chunks is None:
             found[name] = as_tensor(np.asarray(item[()]))
 
@@ -115,7 +115,7 @@ def read_hdf5(path: Path) -> dict[str, Tensor]:
 def array_of(data: bytes) -> Tensor:
     """The array in the bytes of a `.npy` file.
 
-    Its size is compared first, because `numpy.load` makes room for as many numbers as the header claims.
+    Its size is checked first, because `numpy.load` allocates whatever the header claims.
 
     Raises:
         ValueError: the header cannot be read, or does not fit what follows.
@@ -131,12 +131,12 @@ def array_of(data: bytes) -> Tensor:
 
 
 def as_tensor(array: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
-    """A tensor with an array's numbers, in this computer's order of bytes."""
+    """A tensor of an array, in native byte order."""
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
 def check_growth(path: Path) -> None:
-    """Refuse a zip archive whose contents are far larger than it is.
+    """Refuse a zip archive whose contents are far larger than itself.
 
     Raises:
         WeightsDamaged: they are.
@@ -157,7 +157,7 @@ def check_growth(path: Path) -> None:
 
 
 def unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
-    """The tensors by name, out of the wrappers of training code."""
+    """The tensors by name, without the wrappers of training code."""
     for _ in range(DEEPEST):
         if not isinstance(content, Mapping):
             break
@@ -178,7 +178,7 @@ def unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def tensors_in(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
-    """What of a checkpoint can be weights: tensors, and arrays as such."""
+    """The tensors of a checkpoint, and its arrays as tensors."""
     for key, value in content.items():
         value = getattr(value, "tensor", None) if isinstance(value, StoredArray) else value
         if isinstance(value, Tensor):
@@ -186,7 +186,7 @@ def tensors_in(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
 
 
 def once_each(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor]:
-    """Refuse tensors that are all the same piece of the file, as a small file that fills the memory has them."""
+    """Refuse tensors that share the same part of the file, by which a small file could fill the memory."""
     strided = [tensor for tensor in state.values() if tensor.layout is torch.strided and not tensor.is_meta]
     held = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in strided}
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in strided)
@@ -196,7 +196,7 @@ def once_each(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor]:
 
 
 class StoredArray:
-    """Stands in for `numpy.ndarray` while a checkpoint is read: takes its numbers and nothing else."""
+    """Stands in for `numpy.ndarray` while a checkpoint is read; accepts only numbers."""
 
     tensor: Tensor
 
@@ -211,7 +211,7 @@ class StoredArray:
 
 
 class StoredType:
-    """Stands in for `numpy.dtype`: knows numbers only."""
+    """Stands in for `numpy.dtype`; numeric types only."""
 
     def __init__(self, kind: str, *_: object) -> None:
         if not re.fullmatch(r"[fiu][1248]|b1", kind):
@@ -223,12 +223,12 @@ class StoredType:
 
 
 def stored_array(*_: object) -> StoredArray:
-    """Stands in for the function that makes an empty array, to be filled by `__setstate__`."""
+    """Stands in for the function that creates an empty array, to be filled by `__setstate__`."""
     return StoredArray()
 
 
 def stored_number(*_: object) -> None:
-    """Stands in for the function that makes a NumPy number, which are no weights."""
+    """Stands in for the function that creates a NumPy scalar, which is not a weight."""
 
 
 STAND_INS: list[Any] = [
@@ -237,7 +237,7 @@ STAND_INS: list[Any] = [
     *((stored_array, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
     *((stored_number, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
 ]
-"""What torch's reader makes for which of NumPy's names; NumPy's own functions trust a file too much."""
+"""Replacements for NumPy's names in torch's reader; NumPy's own functions trust a file too much."""
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -249,4 +249,4 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".param": read_pair,
     ".bin": lambda path: read_pair(path) if path.with_suffix(".param").is_file() else read_pickled(path),
 }
-"""By the end of a file's name; whatever has another is PyTorch's."""
+"""Readers by file name suffix; any other suffix is PyTorch's."""

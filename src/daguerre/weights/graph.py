@@ -1,4 +1,4 @@
-"""Networks known by the order of their layers, for formats that keep graphs of layers and forget names."""
+"""Recognize networks by the order of their layers, for formats that keep the graph but lose names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from daguerre.errors import UnknownArchitecture
 __all__ = ["Layer", "named"]
 
 SLOPE = 0.2
-"""What RRDBNet's leaky ReLUs multiply negative numbers with, and what its residuals are multiplied with."""
+"""Negative slope of RRDBNet's leaky ReLUs, and its residual scaling."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer, in the order in which they run.
+    """One layer of a graph, in order of execution.
 
     Args:
-        kind: `convolution`, `prelu`, `concat`, `enlarge` (twice, nearest), `shuffle`, `leaky` or `multiply`; or what
-            its format calls it, if it is none of those that matter here.
+        kind: `convolution`, `prelu`, `concat`, `enlarge` (twice, nearest), `shuffle`, `leaky` or `multiply`; or
+            its format's name for another layer.
         tensors: weights and biases of a convolution, slopes of a PReLU.
         number: the slope, the factor.
     """
@@ -30,7 +30,7 @@ class Layer:
 
 
 def named(layers: Sequence[Layer], place: str) -> dict[str, Tensor]:
-    """The weights under the names that PyTorch's networks have for them.
+    """The weights under their PyTorch names.
 
     Raises:
         UnknownArchitecture: neither an RRDBNet nor an SRVGGNetCompact.
@@ -63,7 +63,7 @@ def named(layers: Sequence[Layer], place: str) -> dict[str, Tensor]:
 
 
 def rrdbnet_names(blocks: int, ups: int) -> list[str]:
-    """Names of the convolutions of an RRDBNet in the order in which they run."""
+    """Names of the convolutions of an RRDBNet, in order of execution."""
     trunk = [
         f"body.{block}.rdb{dense}.conv{conv}" for block in range(blocks) for dense in (1, 2, 3) for conv in range(1, 6)
     ]

@@ -1,4 +1,4 @@
-"""A network with its weights, ready to be called: from a file, whoever wrote it, and between two files."""
+"""A loaded, callable network: from a weights file, ours or foreign, or interpolated between two."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,12 +29,12 @@ PROCESSOR = Device(torch.device("cpu"), torch.float32)
 
 @dataclass(frozen=True)
 class Model:
-    """A network with its weights, in evaluation mode, that one calls with images of any size.
+    """A network with its weights, in evaluation mode, callable with images of any size.
 
     Args:
         network: the network, on `device`.
-        header: what its weights say about themselves.
-        device: where it runs, and in which number format.
+        header: description of its weights.
+        device: device and precision.
     """
 
     network: nn.Module
@@ -48,12 +48,12 @@ class Model:
 
     @property
     def multiple(self) -> int:
-        """Sizes that the network takes are multiples of this; a call pads others."""
+        """Input sizes of the network are multiples of this; a call pads others."""
         return int(getattr(self.network, "multiple", 1))
 
     @property
     def halo(self) -> int:
-        """Input pixels on each side to give a window; less than the receptive field where a network says so."""
+        """Input pixels to add around a window; less than the receptive field if the network says so."""
         return int(getattr(self.network, "effective_halo", getattr(self.network, "halo", 0)))
 
     @property
@@ -66,27 +66,27 @@ class Model:
         return replace(self, network=device.place(self.network), device=device)
 
     def expect(self, kind: type[N]) -> N:
-        """The network, which must be of a kind.
+        """The network, checked to be of a class.
 
         Raises:
-            WeightsError: it is another one.
+            WeightsError: it is of another class.
         """
         if not isinstance(self.network, kind):
             raise WeightsError(f"{self.header.name} is a {self.header.network}; a {kind.__name__} is needed here")
         return self.network
 
     def window_side(self, *, halo: int | None = None, largest: int = LARGEST_PROCESSOR_SIDE) -> int:
-        """Side in input pixels, a multiple of the network's, of windows that fit in memory, their halo not counted."""
+        """Side in input pixels, a multiple of the network's, of windows that fit in memory, without their halo."""
         halo = self.grid_halo if halo is None else halo
         side = window_side(self.network, self.device.torch_device, self.device.dtype, halo=halo, largest=largest)
         return side // self.multiple * self.multiple
 
     def __call__(self, image: Tensor, *, border: Border = "reflect", ensemble: bool = False) -> Tensor:
-        """Run the network on `image` (B, C, H, W) in [0, 1]; gives (B, C', scale H, scale W), float32, on the device.
+        """Run the network on `image` (B, C, H, W) in [0, 1]; returns (B, C', scale H, scale W), float32, on the device.
 
         Args:
-            border: how a size that is not a multiple of the network's is continued at the right and at the bottom.
-            ensemble: average over the eight flips and turns of the image.
+            border: how to pad at the right and the bottom to a multiple of the network's sizes.
+            ensemble: self-ensemble over the eight flips and rotations of the image.
         """
         function = self_ensemble(self.once) if ensemble else self.once
         return self.run(function, image, border=border)
@@ -101,7 +101,7 @@ class Model:
         placed = [image.to(self.device.torch_device) for image in images]
         with self.device.autocast():
             made = run_padded(function, *placed, scale=self.scale, multiple=self.multiple, border=border).float()
-        if not made.sum().isfinite():  # a sum costs next to nothing, and nothing can hide in it
+        if not made.sum().isfinite():  # a sum is cheap and misses nothing
             raise WeightsDamaged(
                 f"{self.header.name}: the weights overflow, so they make no picture; choose another model"
             )
@@ -125,7 +125,7 @@ def run_padded(
 
 
 def self_ensemble(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The mean of what `function` makes of the eight flips and turns of an image (..., H, W), each turned back.
+    """`function` averaged over the eight flips and rotations of an image (..., H, W), each undone afterwards.
 
     Timofte et al. 2016, https://arxiv.org/abs/1511.02228, sec. 3.5; self-ensemble in Lim et al. 2017.
     """
@@ -147,13 +147,13 @@ def up_to_multiple(length: int, multiple: int) -> int:
 
 
 def load_file(path: Path) -> Model:
-    """Build the network that a weights file, ours or foreign, belongs to, and give it its weights.
+    """Load a weights file, ours or foreign, into its network.
 
-    Of foreign weights that enlarge it is measured whether they take noise away, for they do not say so.
+    Whether foreign upscaling weights denoise is measured, because they do not say so.
 
     Raises:
-        WeightsDamaged: the file cannot be read, or its contents do not fit each other.
-        UnknownArchitecture: no network here has these parameters.
+        WeightsDamaged: the file cannot be read, or is inconsistent.
+        UnknownArchitecture: no supported network has these parameters.
     """
     if is_ours(path):
         state, header = read(path)
@@ -173,10 +173,10 @@ def load_file(path: Path) -> Model:
 
 
 def blend(first: Model, second: Model, amount: float) -> Model:
-    """Weights between those of two networks of one architecture: from faithful to vivid on one dial.
+    """Interpolate between the weights of two networks of one architecture.
 
     Network interpolation, Wang et al. 2018, https://arxiv.org/abs/1809.00219, section 3.4: every weight is
-    (1 - amount) * first + amount * second. Meant for two of which one was trained from the other.
+    (1 - amount) * first + amount * second. Meant for networks of which one was fine-tuned from the other.
 
     Args:
         amount: 0 gives the first, 1 the second.
@@ -206,7 +206,7 @@ def blend(first: Model, second: Model, amount: float) -> Model:
 
 
 def architecture(loaded: Model) -> tuple[str, int, dict[str, torch.Size]]:
-    """What must agree; a header's arguments need not, for it may leave out those that are the network's defaults."""
+    """What must match; a header's arguments need not, since it may leave out defaults."""
     shapes = {name: tensor.shape for name, tensor in loaded.network.state_dict().items()}
     return loaded.header.network, loaded.header.scale, shapes
 

@@ -1,4 +1,4 @@
-"""Networks as ncnn and Upscayl keep them: a text of layers (`.param`) beside their weights (`.bin`).
+"""Read ncnn networks, as used by Upscayl: a text file of layers (`.param`) and their weights (`.bin`).
 
 https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure
 """
@@ -19,18 +19,18 @@ from daguerre.weights.graph import Layer, named
 __all__ = ["read_pair"]
 
 MAGIC = "7767517"
-MOST = 1 << 22  # characters of a text of layers; the longest known has a hundred thousand
+MOST = 1 << 22  # characters of a `.param` file; the longest known has a hundred thousand
 HALF = 0x01306B47
-"""What stands before weights in float16; 0 stands before those in float32."""
+"""Tag before float16 weights; float32 weights have 0."""
 
 
 def read_pair(path: Path) -> dict[str, Tensor]:
-    """Read both files of a network, whichever of them is named.
+    """Read both files of a network, given either of them.
 
     Raises:
-        WeightsNotFound: the other file is not beside it.
-        WeightsDamaged: they cannot be read, or do not fit each other.
-        UnknownArchitecture: another network than those that are known.
+        WeightsNotFound: the other file is missing.
+        WeightsDamaged: they cannot be read, or do not match each other.
+        UnknownArchitecture: not a supported network.
     """
     text, weights = path.with_suffix(".param"), path.with_suffix(".bin")
     for half in (text, weights):
@@ -51,7 +51,7 @@ def read_pair(path: Path) -> dict[str, Tensor]:
 
 
 def layers_of(line: str, file: BinaryIO) -> Iterator[Layer]:
-    """What a line tells of: a layer, and the activation that is done with it."""
+    """The layer that a line describes, and its fused activation."""
     kind, _, inputs, outputs, *rest = line.split()
     settings = dict(word.split("=", 1) for word in rest[int(inputs) + int(outputs) :])
     value = {key: float(text) for key, text in settings.items() if "," not in text}
@@ -88,7 +88,7 @@ def layers_of(line: str, file: BinaryIO) -> Iterator[Layer]:
 
 
 def read_convolution(value: dict[str, float], file: BinaryIO) -> Iterator[Tensor]:
-    """Weights (out, in, height, width), and biases if there are."""
+    """Weights (out, in, height, width), and biases if there are any."""
     outputs, width = int(value["0"]), int(value["1"])
     height, count = int(value.get("11", width)), int(value["6"])
     if value.get("8") or outputs < 1 or height * width < 1:
@@ -103,17 +103,17 @@ def read_convolution(value: dict[str, float], file: BinaryIO) -> Iterator[Tensor
 
 
 def read_floats(file: BinaryIO, count: int, *, half: bool = False) -> Tensor:
-    """So many numbers; those in float16 are filled up to four bytes."""
+    """Read `count` numbers; float16 data are padded to four bytes."""
     size = count * (2 if half else 4)
     data = exactly(file, math.ceil(size / 4) * 4)[:size]
     return torch.from_numpy(np.frombuffer(data, "<f2" if half else "<f4").astype(np.float32))
 
 
 def exactly(file: BinaryIO, size: int) -> bytes:
-    """So many bytes.
+    """Read exactly `size` bytes.
 
     Raises:
-        EOFError: there are not so many.
+        EOFError: the file is shorter.
     """
     data = file.read(size) if 0 <= size <= os.fstat(file.fileno()).st_size else b""
     if len(data) != size:

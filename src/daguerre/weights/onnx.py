@@ -1,4 +1,4 @@
-"""Networks in ONNX files, read without the `onnx` package: as much of the format as it takes to find their weights.
+"""Read networks from ONNX files without the `onnx` package: only as much of the format as their weights need.
 
 https://onnx.ai/onnx/repo-docs/IR.html, written as protocol buffers, https://protobuf.dev/programming-guides/encoding
 """
@@ -21,9 +21,9 @@ from daguerre.weights.graph import Layer, named
 __all__ = ["read_onnx"]
 
 TYPES = {1: "f4", 2: "u1", 3: "i1", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8"}
-"""NumPy's names of the types of numbers that weights are of."""
+"""NumPy type codes of ONNX's numeric types."""
 BFLOAT16 = 16
-EPSILON = 1e-3  # of the batch normalizations of Magenta's transformer
+EPSILON = 1e-3  # in the batch normalizations of Magenta's transformer
 Value = int | float | memoryview
 
 
@@ -41,11 +41,11 @@ class Node:
 def read_onnx(path: Path) -> dict[str, Tensor]:
     """Read the weights of an RRDBNet, an SRVGGNetCompact or Magenta's style transformer, as float32.
 
-    Those in eight bits become what they stand for.
+    Eight-bit weights are dequantized.
 
     Raises:
-        WeightsDamaged: no ONNX file, truncated, or with its weights in another file.
-        UnknownArchitecture: another network.
+        WeightsDamaged: not an ONNX file, truncated, or with its weights in another file.
+        UnknownArchitecture: not a supported network.
     """
     try:
         nodes, tensors = graph_of(memoryview(path.read_bytes()), path.parent)
@@ -65,14 +65,14 @@ def read_onnx(path: Path) -> dict[str, Tensor]:
         floats = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point() and tensor.ndim}
         if not any("." in name for name in floats):
             raise
-        return floats  # whose names may tell of which network they are
+        return floats  # whose names may identify the network
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
     """Number and value of each field of a message.
 
     Raises:
-        ValueError, IndexError, struct.error: it is no message, or ends too early.
+        ValueError, IndexError, struct.error: not a message, or truncated.
     """
     place = 0
     while place < len(data):
@@ -96,7 +96,7 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
 
 
 def varint(data: memoryview, place: int) -> tuple[int, int]:
-    """A number of up to 64 bits, seven in each byte, and where it ends."""
+    """A number of up to 64 bits, seven per byte, and the offset after it."""
     value = 0
     for shift in range(0, 64, 7):
         byte = data[place]
@@ -117,7 +117,7 @@ def message(value: Value) -> memoryview:
 
 
 def graph_of(model: memoryview, folder: Path) -> tuple[list[Node], dict[str, Tensor]]:
-    """The operations of a model in their order, and its constant tensors by name."""
+    """The operations of a model in order, and its constant tensors by name."""
     nodes, tensors = [], {}
     for number, graph in fields(model):
         if number == 7:
@@ -151,7 +151,7 @@ def node_of(data: memoryview, folder: Path) -> Node:
 
 
 def tensor_of(data: memoryview, folder: Path) -> tuple[str, Tensor]:
-    """Name and numbers of a tensor, which may lie in another file of the folder, as PyTorch writes them."""
+    """Name and values of a tensor, which may be in another file of the folder, as PyTorch writes them."""
     name, kind, shape, raw, elsewhere = "", 0, list[int](), b"", dict[str, str]()
     for number, value in fields(data):
         match number, value:
@@ -188,7 +188,7 @@ def tensor_of(data: memoryview, folder: Path) -> tuple[str, Tensor]:
 
 
 def piece_of(folder: Path, name: str, offset: int, length: int) -> bytes:
-    """A piece of a file beside, and of no other."""
+    """Part of a file in the same folder; other paths are refused."""
     if Path(name).name != name or not (folder / name).is_file():
         raise ValueError(f"its weights are in {name[:40]!r}, which is not beside it")
     with (folder / name).open("rb") as file:
@@ -199,7 +199,7 @@ def piece_of(folder: Path, name: str, offset: int, length: int) -> bytes:
 
 
 def packed(data: memoryview) -> list[int]:
-    """Numbers written one after the other."""
+    """Packed numbers."""
     values, place = [], 0
     while place < len(data):
         value, place = varint(data, place)
@@ -208,7 +208,7 @@ def packed(data: memoryview) -> list[int]:
 
 
 def resolve(nodes: list[Node], tensors: dict[str, Tensor]) -> None:
-    """Add to the constants what is made of them alone: under other names, of another type, out of eight bits."""
+    """Fold constants: add tensors computed from constants alone (renamed, cast, dequantized)."""
     for node in nodes:
         if node.kind == "Constant" and node.tensor is not None:
             tensors[node.outputs[0]] = node.tensor
@@ -228,7 +228,7 @@ def resolve(nodes: list[Node], tensors: dict[str, Tensor]) -> None:
 
 
 def layer_of(node: Node, tensors: Mapping[str, Tensor]) -> Layer | None:
-    """What an operation is among the layers of a network; None if it only moves numbers about."""
+    """The layer that an operation stands for; None if it only moves data."""
     held = tuple(tensors[name].float() for name in node.inputs if name in tensors)
     match node.kind:
         case "Conv":
@@ -251,9 +251,9 @@ def layer_of(node: Node, tensors: Mapping[str, Tensor]) -> Layer | None:
 
 
 def magenta_variables(nodes: list[Node], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The variables of Magenta's style transformer in TensorFlow's order of axes, if the graph is of one; else none.
+    """The variables of Magenta's style transformer in TensorFlow's axis order; empty for another graph.
 
-    Its batch normalizations have become biases of the convolutions before them; they become such that only add.
+    Its batch normalizations are folded into the convolutions; they are rebuilt as ones that only add the biases.
     """
     variables = {}
     for node in nodes:

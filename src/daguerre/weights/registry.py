@@ -1,4 +1,4 @@
-"""Networks by name: what a weights file's header calls them, where they live, what they are for.
+"""Networks by the name in a weights file's header: their modules and tasks.
 
 A network is added by a line in `NETWORKS`.
 """
@@ -64,5 +64,5 @@ def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def task_of(name: str) -> str:
-    """What the weights of the network `name` are for."""
+    """The task of the network `name`."""
     return NETWORKS[name][1]

@@ -44,8 +44,8 @@ __all__ = [
 EMBEDDED = Path(__file__).with_name("embedded")
 SUFFIX = ".safetensors"
 FOREIGN = (".pth", ".pt", ".ckpt", ".npz", ".onnx", ".param", ".bin")
-UNPACKED = ".unpacked-"  # how names of folders begin that archives are unpacked in
-ABANDONED = 3600  # seconds after which nobody unpacks in such a folder any more
+UNPACKED = ".unpacked-"  # prefix of the temporary folders for unpacking archives
+ABANDONED = 3600  # seconds after which such a folder counts as abandoned
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,9 @@ def weights_folder() -> Path:
 
 
 def find(name: str | Path) -> Path:
-    """The file of some weights: a path, or a name in the user's folder, or one that ships.
+    """The file of weights given as a path, or as a name in the user's folder or among those that ship.
 
-    A file from the catalog that the user put into the folder under its published name is verified and converted first.
+    A published file that the user put into the folder under its published name is verified and converted first.
 
     Raises:
         WeightsNotFound: says what to do about it.
@@ -71,7 +71,7 @@ def find(name: str | Path) -> Path:
     for folder in (weights_folder(), EMBEDDED):
         if os.path.isfile(path := folder / f"{name}{SUFFIX}"):
             return path
-    names_in(weights_folder())  # warns of a folder that cannot be looked into
+    names_in(weights_folder())  # warns of an unreadable folder
     entry = catalog().get(str(name))
     if entry is None:
         known = {path.stem for path in installed()} | set(catalog())
@@ -82,16 +82,16 @@ def find(name: str | Path) -> Path:
 
 
 def load(name: str | Path) -> Model:
-    """Load weights by name or file: the network in evaluation mode, and what its weights say about themselves.
+    """Load weights by name or file: the network in evaluation mode, with the header of its weights.
 
     Raises:
-        WeightsError: not found, damaged, or of no network that is known here.
+        WeightsError: not found, damaged, or of an unsupported network.
     """
     return load_file(find(name))
 
 
 def interpolate(first: str | Path, second: str | Path, amount: float) -> Model:
-    """Load the weights that lie `amount` of the way from the first to the second, each a name or a file.
+    """Load network interpolation: `amount` of the way from the first weights to the second, each a name or a file.
 
     Raises:
         OptionError: `amount` is outside [0, 1].
@@ -101,12 +101,12 @@ def interpolate(first: str | Path, second: str | Path, amount: float) -> Model:
 
 
 def checksum(name: str | Path) -> str:
-    """SHA-256 of the file that some weights are loaded from, to record what made a result."""
+    """SHA-256 of a weights file, for provenance records."""
     return sha256_of(find(name))
 
 
 def available() -> list[ModelEntry]:
-    """All weights, those on this computer first, by name. A damaged file is left out with a warning in the log."""
+    """All weights, local ones first, by name. A damaged file is left out with a warning in the log."""
     entries = {}
     for path in installed():
         try:
@@ -133,19 +133,19 @@ def available() -> list[ModelEntry]:
 
 
 def import_file(path: Path, name: str | None = None, *, overwrite: bool = False, labels: Sequence[str] = ()) -> Path:
-    """Keep a weights file, ours or foreign, in the user's folder under a name.
+    """Import a weights file, ours or foreign, into the user's folder under a name.
 
-    The network is found from names and shapes alone; the weights are written as safetensors, unrounded.
+    The network is detected from names and shapes alone; the weights are written as safetensors in full precision.
 
     Args:
-        name: letters, digits and `._+-`; unless given, the catalog's for a file that lies where a published archive
-            has it, for another made from its own name.
+        name: letters, digits and `._+-`; by default the catalog's for a file at its path in a published archive,
+            otherwise made from the file name.
         overwrite: replace weights of that name in the user's folder.
-        labels: what the network tells apart, in the order of its outputs.
+        labels: class names, in the order of the network's outputs.
 
     Raises:
-        WeightsError: no such file, damaged, of no network that is known here; or the name is taken or unfit; or the
-            network tells another number of things apart.
+        WeightsError: not found, damaged, or of an unsupported network; the name is taken or invalid; or the number of
+            labels is wrong.
     """
     check_is_file(path)
     unpacked = [entry for entry in catalog().values() if entry.member and lies_at(path, entry.member)]
@@ -174,17 +174,17 @@ def check_free(name: str, overwrite: bool, taken: set[str]) -> None:
 
 
 def import_archive(path: Path, *, overwrite: bool = False) -> list[Path]:
-    """Keep all weights that the catalog knows out of a published zip archive; the rest of it is not read.
+    """Import all weights listed in the catalog from a published zip archive; the rest of it is not read.
 
     Args:
-        overwrite: replace weights that are in the user's folder already; unless asked they are left as they are.
+        overwrite: replace weights in the user's folder; by default they are kept.
 
     Returns:
-        The weights files in the user's folder, those that were there among them.
+        The weights files in the user's folder, including those that existed.
 
     Raises:
-        WeightsNotFound: no such file, or none of what the catalog knows is in it.
-        WeightsDamaged: no zip archive, truncated, or something else in it than was published.
+        WeightsNotFound: no such file, or nothing in it is in the catalog.
+        WeightsDamaged: not a zip archive, truncated, or not the published contents.
     """
     check_is_file(path, "archive")
     with opened(path) as archive:
@@ -202,10 +202,10 @@ def import_archive(path: Path, *, overwrite: bool = False) -> list[Path]:
 
 
 def adopt_member(entry: ModelEntry, archive: zipfile.ZipFile) -> Path:
-    """Verify and keep one file of a published archive; for the rest as `adopt`.
+    """Verify and install one file of a published archive; otherwise as `adopt`.
 
     Raises:
-        WeightsNotFound: the archive has no such file.
+        WeightsNotFound: it is not in the archive.
     """
     info = find_member(archive, entry.member)
     if info is None:
@@ -225,7 +225,7 @@ def adopt_member(entry: ModelEntry, archive: zipfile.ZipFile) -> Path:
 
 
 def adopt(entry: ModelEntry, published: Path) -> Path:
-    """Verify a published file, or its part of a published archive, and keep it as the catalog describes it.
+    """Verify a published file, or its member of an archive, and install it as described in the catalog.
 
     Raises:
         WeightsDamaged: its SHA-256 is not the published one, or it holds another network.
@@ -267,13 +267,13 @@ def sha256_of(path: Path) -> str:
 
 
 def verify(name: str | None = None) -> dict[str, str]:
-    """Read weights to the last byte against their checksums, and compare what they say they are with their shapes.
+    """Verify weights completely against their checksums, and their headers against their shapes.
 
     Args:
-        name: a name or a file; everything on this computer unless given.
+        name: a name or a file; by default all local weights.
 
     Returns:
-        By name, what is wrong; an empty string where all is well.
+        By name, the problem; an empty string if there is none.
     """
     result = {}
     for path in list(installed()) if name is None else [find(name)]:
@@ -288,14 +288,14 @@ def verify(name: str | None = None) -> dict[str, str]:
 
 
 def keep(loaded: Model, name: str) -> Path:
-    """Write weights into the user's folder, unrounded."""
+    """Write weights into the user's folder in full precision."""
     path = weights_folder() / f"{name}{SUFFIX}"
     write(path, loaded.network.state_dict(), replace(loaded.header, name=name), half=False)
     return path
 
 
 def installed() -> Iterator[Path]:
-    """Files of all weights on this computer; the user's own come in place of those that ship under the same name."""
+    """Files of all local weights; the user's own replace those that ship under the same name."""
     found = {
         name.removesuffix(SUFFIX): folder / name for folder in (EMBEDDED, weights_folder()) for name in names_in(folder)
     }
@@ -303,10 +303,10 @@ def installed() -> Iterator[Path]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Names of the weights files in a folder; none, with a warning in the log, if it cannot be looked into."""
+    """Names of the weights files in a folder; none, with a warning in the log, if it is unreadable."""
     try:
         names = [name for name in os.listdir(folder) if name.endswith(SUFFIX) and not name.startswith(".")]
-        return [name for name in names if os.path.isfile(folder / name)]  # whoever opens a pipe may wait for ever
+        return [name for name in names if os.path.isfile(folder / name)]  # opening a pipe may block for ever
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -316,22 +316,22 @@ def names_in(folder: Path) -> list[str]:
 
 @functools.cache
 def warn(line: str) -> None:
-    """Warn of what concerns every picture, once."""
+    """Log a warning once, not for every picture."""
     log.warning("%s", line)
 
 
 def remove_abandoned() -> None:
-    """Remove what was being unpacked when the power or the process was cut off."""
+    """Remove what an interrupted process left unpacked."""
     for folder in weights_folder().glob(f"{UNPACKED}*"):
         if time.time() - folder.stat().st_mtime > ABANDONED:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_is_file(path: Path, kind: str = "weights file") -> None:
-    """Make sure that a file can be read, before anybody waits for a pipe.
+    """Make sure that this is a regular file; a pipe would block.
 
     Raises:
-        WeightsNotFound: says what there is instead.
+        WeightsNotFound: says what is there instead.
     """
     try:
         mode = path.stat().st_mode
@@ -346,7 +346,7 @@ def check_is_file(path: Path, kind: str = "weights file") -> None:
 
 
 def lies_at(path: Path, ending: str) -> bool:
-    """Whether a path ends with `ending`, by whole names."""
+    """Whether a path ends with the components of `ending`."""
     parts = Path(ending).parts
     return path.absolute().parts[-len(parts) :] == parts
 

@@ -1,4 +1,4 @@
-"""What cannot be used as weights, called by its name: other networks, and files that are no checkpoint at all."""
+"""Recognize unsupported networks and files that are not checkpoints, to name them in messages."""
 
 import itertools
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 __all__ = ["name_of_network", "what_it_is"]
 
-HEAD = 512  # bytes at the beginning of a file that tell what it is
+HEAD = 512  # first bytes of a file, which identify it
 
 UPSCALING = "models of ESRGAN (RRDBNet) and compact (SRVGGNetCompact) can be imported instead"
 CLEANING = (
@@ -77,10 +77,10 @@ NETWORKS = (
     ("a detector of faces", r"(BboxHead|ClassHead|LandmarkHead)\.", "`daguerre faces` finds faces itself"),
     ("YOLO", r"model\.\d+\.(cv1|m\.\d+)\.", "`daguerre faces` finds faces itself"),
 )
-"""What to call a network, names of parameters that only it has, and what there is here instead; the surest first."""
+"""Name of a network, parameter names that only it has, and what to use instead; the surest first."""
 
 WRAPPERS = re.compile(r"^((module|_orig_mod|net_g|net|model|generator|network)\.)+")
-LONGEST, MOST = 200, 5000  # letters of a name, and names, that are looked at
+LONGEST, MOST = 200, 5000  # characters of a name, and names, that are examined
 
 SUFFIXES = {
     ".mlmodel": "a Core ML model",
@@ -106,9 +106,9 @@ LFS = b"version https://git-lfs"
 
 
 def name_of_network(names: Iterable[str]) -> str | None:
-    """What a network is called that is not here, and what there is instead, by the names of its parameters.
+    """Name of an unsupported network, and what to use instead, from its parameter names.
 
-    Names may stand under wrappers such as `module.` or `net_g.`. None if it is not known at all.
+    Names may have wrapper prefixes such as `module.` or `net_g.`. None if it is not recognized.
     """
     whole = [name[:LONGEST] for name in itertools.islice(names, MOST)]
     either = {*whole, *(WRAPPERS.sub("", name) for name in whole)}
@@ -119,7 +119,7 @@ def name_of_network(names: Iterable[str]) -> str | None:
 
 
 def what_it_is(path: Path) -> str | None:
-    """What a file is if it cannot hold weights, as the end of a sentence with the way out; None if it may.
+    """Kind of a file that cannot hold weights, as the end of a sentence with the way out; None if it may.
 
     Raises:
         OSError: it cannot be read.
@@ -147,9 +147,9 @@ def what_it_is(path: Path) -> str | None:
 
 
 def is_torchscript(path: Path) -> bool:
-    """Whether a zip archive holds a program beside its tensors."""
+    """Whether a zip archive holds a program besides its tensors."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(re.search(r"(^|/)(constants\.pkl|code/.*\.py)$", name) for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False  # a damaged archive; who reads it says so
+        return False  # a damaged archive, which its reader reports

@@ -1,4 +1,4 @@
-"""Requests to the servers that weights are published on: never unencrypted where the address is not."""
+"""HTTP requests for published weights; https is never downgraded."""
 
 from urllib.parse import urljoin, urlsplit
 
@@ -6,19 +6,19 @@ import requests
 
 __all__ = ["LARGEST", "Secure", "get"]
 
-PATIENCE = 30  # seconds without a byte after which a server does not answer
+PATIENCE = 30  # seconds without a byte before a timeout
 LARGEST = 4 << 30
-"""Bytes of the largest file that is fetched where the catalog knows no size."""
+"""Largest download in bytes if the catalog has no size."""
 
 
 class Secure(requests.Session):
     """Follows redirects, but from https to https only."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Where a response leads to, if anywhere.
+        """The target of a redirect, if any.
 
         Raises:
-            requests.exceptions.InvalidSchema: from https to something else.
+            requests.exceptions.InvalidSchema: a redirect from https to something else.
         """
         target = super().get_redirect_target(resp)
         if target and urlsplit(resp.url).scheme == "https" and urlsplit(urljoin(resp.url, target)).scheme != "https":
@@ -27,7 +27,7 @@ class Secure(requests.Session):
 
 
 def get(url: str, first: int = 0, stop: int | None = None) -> requests.Response:
-    """Ask for a file, or its bytes from `first` to `stop`, whose contents have then to be read.
+    """Request a file, or its bytes from `first` to `stop`; the body is streamed.
 
     Raises:
         requests.RequestException: no connection, or no such file.

@@ -1,4 +1,4 @@
-"""Old photographs made from new ones: tones, textures and damage, each by itself or composed as they really come."""
+"""Synthetic aging of photographs: tones, textures and damage, singly or combined into realistic kinds."""
 
 from daguerre.degradation.aging.kinds import KINDS, Aged, age
 from daguerre.degradation.aging.options import AgeOptions, size_error

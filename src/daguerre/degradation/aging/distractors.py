@@ -1,4 +1,4 @@
-"""Distractors: bright and dark things that belong to the scene and are no damage, though a detector may think so."""
+"""Distractors: objects in the scene that a damage detector may mistake for damage."""
 
 import math
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from daguerre.degradation.aging.noise import Colour, colour, pixel_coordinates, 
 
 __all__ = ["add_border", "add_distractors"]
 
-RAILS = 0.2  # of the distractors are rails or wires,
-RAIL_LENGTH = 5.0  # times as long as the others
+RAILS = 0.2  # probability that a distractor is a rail or wire
+RAIL_LENGTH = 5.0  # times the length of the others
 INKS: list[Colour] = [(0.98, 0.97, 0.95), (1.0, 1.0, 1.0), (0.92, 0.90, 0.86), (0.80, 0.79, 0.77), (0.06, 0.06, 0.06)]
 CARDS: list[Colour] = [*INKS, (0.87, 0.80, 0.66), (0.55, 0.46, 0.36), (0.45, 0.45, 0.44)]  # of borders and mounts
 MOST_TILT = 0.02  # of a border, in radians
@@ -19,7 +19,7 @@ LEAST_SWAY = 80.0  # pixels from one bend of a border to the next
 
 
 class Distractor(NamedTuple):
-    """Numbers in [0, 1) that say what one distractor looks like."""
+    """Random numbers in [0, 1) that describe one distractor."""
 
     angle: float
     row: float
@@ -37,7 +37,7 @@ class Distractor(NamedTuple):
 
 
 class Border(NamedTuple):
-    """Numbers in [0, 1) that say what a border looks like."""
+    """Random numbers in [0, 1) that describe a border."""
 
     width: float
     has_top: float
@@ -64,14 +64,14 @@ def draw_ink(inks: list[Colour], number: float, like: Tensor) -> Tensor:
 
 
 def add_distractors(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torch.Generator) -> Tensor:
-    """Put hats, plates, rims, sticks, gleams and rails into a scene: what fools a detector of scratches and tears.
+    """Draw hats, plates, rims, sticks, gleams and rails into a scene: what fools a detector of scratches and tears.
 
-    To be called before a picture is aged, so that blur, grain and fading befall them as the rest of the scene, which is
-    all that tells them from damage.
+    Call it before aging, so that blur, grain and fading affect them like the rest of the scene; nothing else tells them
+    from damage.
 
     Args:
         image: one picture (1, 3, H, W) in [0, 1].
-        count: how many.
+        count: number of distractors.
         size: of the largest, from its center to its end, in pixels; rails are `RAIL_LENGTH` times as long.
     """
     y, x = pixel_coordinates(image)
@@ -90,7 +90,7 @@ def draw_object(image: Tensor, along: Tensor, across: Tensor, it: Distractor, si
     """An ellipse or a rectangle, or its gleaming rim.
 
     Args:
-        along, across: of each pixel, how far it is from the center along the object and across it, in pixels.
+        along, across: distance of each pixel from the center, along the object and across it, in pixels.
         size: of the largest, from its center to its end, in pixels.
     """
     length = max(size * it.length**2, 2.0)  # small ones are more frequent
@@ -99,7 +99,7 @@ def draw_object(image: Tensor, along: Tensor, across: Tensor, it: Distractor, si
         distance = ((along / length) ** 2 + (across / width) ** 2).sqrt().sub(1) * width
     else:
         distance = torch.maximum(along.abs() - length, across.abs() - width)
-    light = (0.5 + along / (2 * length)).clamp(0, 1)  # falls on it from one end
+    light = (0.5 + along / (2 * length)).clamp(0, 1)  # it is lit from one end
     strength = torch.ones_like(light)
     if it.outline < 0.4:
         distance, strength = distance.abs() - (1 + 2.5 * it.rim), light ** (4 * it.shade)
@@ -109,7 +109,7 @@ def draw_object(image: Tensor, along: Tensor, across: Tensor, it: Distractor, si
 
 
 def draw_rail(image: Tensor, along: Tensor, across: Tensor, it: Distractor, size: float) -> Tensor:
-    """A rail, wire or mast: it bends a little, narrows with the distance, and has a shady side more often than not."""
+    """A rail, wire or mast: it bends a little, narrows with distance, and usually has a shady side."""
     length = RAIL_LENGTH * size
     nearness = (0.5 + along / (2 * length)).clamp(0, 1)
     across = across + (it.length - 0.5) * along.square() / length
@@ -126,8 +126,8 @@ def draw_rail(image: Tensor, along: Tensor, across: Tensor, it: Distractor, size
 def add_border(image: Tensor, *, generator: torch.Generator) -> Tensor:
     """Put the border of a print, its mount, the mask of a slide or the rebate of a film around one (1, 3, H, W).
 
-    To be called before the picture is aged. It is nearly straight or sways slowly, which tells it from a torn edge; it
-    may be tilted, differ from side to side and miss at some.
+    Call it before aging. The border is nearly straight or sways slowly, unlike a torn edge; it may be tilted, differ
+    from side to side and be missing on some.
     """
     y, x = pixel_coordinates(image)
     height, width = image.shape[-2:]

@@ -1,4 +1,4 @@
-"""What happens to a photograph: each function draws how badly, and does it to the photograph `p`."""
+"""Aging events: each function draws random parameters and applies one effect to the photograph `p`."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ SPILLS: list[Colour] = [*BROWNS, (0.42, 0.30, 0.20), (0.55, 0.54, 0.50), (0.85, 
 
 
 def tone_print(p: Photograph, names: list[str], low: float, high: float) -> None:
-    """Tone the photograph when new, between `low` and `high` of the way."""
+    """Tone the photograph when new, with a strength between `low` and `high`."""
     shadow, light = TONINGS[p.choose(names)]
     p.change_original(tone.sepia, strength=p.uniform(low, high), shadow=shadow, light=light)
 
@@ -46,7 +46,7 @@ def capture(p: Photograph, *, blur: float, grain: float, coloured: bool = False)
 
 
 def fade_over_years(p: Photograph, *, lift: float, dull: float, stain: float) -> None:
-    """Fade, yellow and darken unevenly, up to what is given."""
+    """Fade, yellow and darken unevenly, up to the given amounts."""
     if p.happens(0.4):
         p.change_tones(tone.vignette, strength=p.amount(0.1, 0.5), start=p.uniform(0.2, 0.6))
     if p.happens(0.5):
@@ -58,14 +58,14 @@ def fade_over_years(p: Photograph, *, lift: float, dull: float, stain: float) ->
 
 
 def apply_events(p: Photograph, **probabilities: float) -> None:
-    """Let each of some of `EVENTS` happen with its probability, in order."""
+    """Apply each named event of `EVENTS` with its probability, in order."""
     for name, probability in probabilities.items():
         if p.happens(probability):
             EVENTS[name](p)
 
 
 def scan(p: Photograph, *, grey: float) -> None:
-    """Scan the photograph: a little noisy and compressed, sometimes small; in gray with the probability `grey`."""
+    """Scan the photograph: slightly noisy and compressed, sometimes small; in gray with probability `grey`."""
     if p.uniform(0, 1) < grey:
         p.change_original(tone.monochrome)
     if p.happens(0.3):
@@ -200,7 +200,7 @@ def add_holes(p: Photograph) -> None:
 
 
 def tear_away(p: Photograph, damage: str, change: Callable[..., tuple[Tensor, Tensor]], **size: float) -> None:
-    """Take paper away: its white core shows, and what the print lay on, a scanner's black or white lid or gray card."""
+    """Tear paper away: its white core shows, and the backing, a scanner's black or white lid or gray card."""
     p.add_damage(damage, change, **size, paper=WHITE, backing=p.choose([BLACK, WHITE, GREY]))
 
 
@@ -219,4 +219,4 @@ EVENTS: dict[str, Callable[[Photograph], None]] = {
     "torn_edges": fray_edges,
     "holes": add_holes,
 }
-"""What may happen to a print, by the names that `apply_events` takes."""
+"""Events that may happen to a print, by name, for `apply_events`."""

@@ -1,4 +1,4 @@
-"""Whole photographs aged as old photographs are: each kind tells how it was made, kept, handled and scanned."""
+"""Kinds of old photographs: each says how they were made, kept, handled and scanned."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ __all__ = ["KINDS", "Aged", "age"]
 
 @dataclass(frozen=True)
 class Aged:
-    """An aged photograph and what a restoration of it is compared with.
+    """An aged photograph and the ground truth for its restoration.
 
     Args:
         image: the aged photograph (1, 3, H, W) in [0, 1].
-        clean: the ground truth, what a perfect restoration could know, (1, 3, H, W): in color where some is left, else
-            neutral, or toned as it was when new; always as its emulsion saw it.
-        toned: `clean` with the changes of tone alone, fading, stain, uneven light, silver mirroring: the target of a
-            restoration that leaves tones to another, (1, 3, H, W).
-        kinds: the damage of each pixel, (1, 1, H, W) uint8: 0 none, else 1 + its place in `DAMAGES`; the last one done,
-            but no stain over what is lost, and none where it is not visible, as a scratch in a negative under grain.
-        record: what was done, in order, with its parameters, as JSON has it.
+        clean: what a perfect restoration could know, (1, 3, H, W): in color if some is left, else neutral, or toned as
+            when new; always as its emulsion recorded it.
+        toned: `clean` with the changes of tone only (fading, stain, uneven light, silver mirroring): the target of a
+            restoration without tone correction, (1, 3, H, W).
+        kinds: the damage of each pixel, (1, 1, H, W) uint8: 0 none, else 1 + its index in `DAMAGES`; the latest one,
+            but a stain never replaces lost pixels, and invisible damage, such as a scratch hidden by grain, is 0.
+        record: what was done, in order, with its parameters, as JSON values.
     """
 
     image: Tensor
@@ -46,12 +46,12 @@ class Aged:
 
     @property
     def mask(self) -> Tensor:
-        """Where structured damage is: (1, 1, H, W), 1 = damaged."""
+        """Mask of structured damage: (1, 1, H, W), 1 = damaged."""
         return (self.kinds > 0).to(self.image.dtype)
 
     @property
     def lost(self) -> Tensor:
-        """Where damage leaves nothing of the picture to be seen: scratches, tears, but not stains; as `mask`."""
+        """Mask of damage that hides the picture completely: scratches, tears, but not stains; as `mask`."""
         return lost_pixels(self.kinds).to(self.image.dtype)
 
 
@@ -66,20 +66,20 @@ def age(
 ) -> Aged:
     """Age a photograph; the same seed gives the same bytes.
 
-    Grain, scratches and dust are as wide in pixels as in a usual scan, 1000 pixels on the shorter side, so that a crop
-    looks like a crop of one; on larger pictures they grow. Folds, stains and tears are as large as the picture asks.
+    Grain, scratches and dust are as wide in pixels as in a typical scan, 1000 pixels on the shorter side, so that a
+    crop looks like a crop of one; on larger pictures they grow. Folds, stains and tears scale with the picture.
 
     Args:
         image: one picture (1, 3, H, W) in [0, 1] of at least 16 x 16 pixels.
-        seed: a number, or a generator to draw from.
-        kind: a name in `KINDS`, or "any" for one drawn at random; that never is "damaged", which leaves tone and
-            texture alone and is meant for photographs that are old already.
-        strength: scales amounts and chances; 0 leaves the photograph as it was when new, 1 is usual, 2 is ruined.
-        damage: off leaves out scratches, dust, tears and the like: only tones and texture change.
-        unit: pixels that one of a usual scan is here; by the shorter side unless given, for a piece of a larger scan.
+        seed: a number, or a generator.
+        kind: a name in `KINDS`, or "any" for a random one, never "damaged", which changes neither tones nor texture and
+            is meant for photographs that are old already.
+        strength: scales amounts and probabilities; 0 is as new, 1 typical, 2 ruined.
+        damage: False leaves out scratches, dust, tears and the like: only tones and texture change.
+        unit: pixels here per pixel of a typical scan; by default from the shorter side; give it for a crop.
 
     Raises:
-        ValueError: for several pictures, one too small, an unknown kind, or a negative strength.
+        ValueError: more than one picture, one too small, an unknown kind, or a negative strength.
     """
     if image.shape[:2] != (1, 3) or min(image.shape[-2:]) < 16:
         raise ValueError(f"one picture (1, 3, H, W) of at least 16 x 16 pixels can be aged, not {tuple(image.shape)}")
@@ -101,7 +101,7 @@ def studio_portrait(p: Photograph) -> None:
     p.change_original(tone.monochrome, emulsion=p.choose(["blue", "orthochromatic"]))
     tone_print(p, ["albumen", "sulphide", "gold", "copper", "olive"], 0.6, 1.0)
     capture(p, blur=1.3, grain=0.04)
-    if p.uniform(0, 1) < 0.35:  # printed so through a mask, so nothing to undo
+    if p.uniform(0, 1) < 0.35:  # printed like this, through a mask, so nothing to undo
         p.change_original(tone.vignette, strength=p.uniform(0.7, 1), white=True, start=p.uniform(0.35, 0.6))
     fade_over_years(p, lift=0.22, dull=0.15, stain=0.6)
     apply_events(
@@ -114,7 +114,7 @@ def snapshot(p: Photograph) -> None:
     """A snapshot of 1910 to 1955: gelatin silver, grainy, scratched in the negative and the print, mirrored silver."""
     p.change_original(tone.monochrome, emulsion=p.choose(["orthochromatic", "panchromatic"]))
     if p.happens(0.4):
-        add_scratches(p)  # the negative was: its scratches are printed, and age with the rest
+        add_scratches(p)  # of the negative: they are printed, and age with the rest
     capture(p, blur=1.1, grain=0.07)
     tone_print(p, ["platinum", "sulphide", "olive"], 0.0, 0.7)
     if p.happens(0.5):
@@ -156,7 +156,7 @@ def newspaper(p: Photograph) -> None:
 
 
 def ruin(p: Photograph) -> None:
-    """A print that was folded, torn, wetted and mended; little of it is whole."""
+    """A print that was folded, torn, wetted and repaired; little of it is whole."""
     p.change_original(tone.monochrome, emulsion=p.choose(["blue", "orthochromatic", "panchromatic"]))
     tone_print(p, list(TONINGS), 0.0, 1.0)
     capture(p, blur=1.2, grain=0.06)
@@ -167,7 +167,7 @@ def ruin(p: Photograph) -> None:
 
 
 def damage_alone(p: Photograph) -> None:
-    """Damage alone, on the photograph as it is; a gray photograph stays gray."""
+    """Only damage, on the photograph as it is; a gray photograph stays gray."""
     grey = bool((p.image == p.image[:, :1]).all())
     apply_events(p, scratches=0.9, dust=0.6, fibres=0.3, foxing=0.1, stain=0.15, water=0.12, tape=0.1, writing=0.12)
     apply_events(p, scratches=0.5, creases=0.35, torn_corners=0.15, torn_edges=0.15, holes=0.12)
@@ -183,7 +183,7 @@ KINDS: dict[str, Callable[[Photograph], None]] = {
     "ruin": ruin,
     "damaged": damage_alone,
 }
-"""The kinds of old photograph, by the names that `age` takes."""
+"""The kinds of old photographs, by name, for `age`."""
 
 USUAL = ["studio"] * 3 + ["snapshot"] * 4 + ["colour-print"] * 2 + ["newspaper"] + ["ruin"] * 2
-"""What "any" draws from: each about as often as in a family's drawer."""
+"""Kinds that "any" draws from, about as frequent as in a family's drawer."""

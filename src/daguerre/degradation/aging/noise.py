@@ -1,7 +1,7 @@
-"""What aging is made of: colors, seeded random numbers, smooth noise, pixel coordinates.
+"""Building blocks of aging: colors, seeded random numbers, smooth noise, pixel coordinates.
 
-Generators may live on any device; what is drawn there is moved to the picture, so that a generator on the CPU gives the
-same damage on every device.
+Generators may be on any device; random numbers are moved to the picture, so that a generator on the CPU gives the same
+damage on every device.
 """
 
 import math
@@ -26,12 +26,12 @@ Colour = tuple[float, float, float]
 
 
 def colour(values: Colour, like: Tensor) -> Tensor:
-    """A color as (3, 1, 1), where and of the type that `like` is."""
+    """A color as (3, 1, 1), with the device and type of `like`."""
     return like.new_tensor(values)[:, None, None]
 
 
 def uniform(like: Tensor, low: float, high: float, generator: torch.Generator, count: int = 1) -> Tensor:
-    """Numbers (B, count, 1, 1) drawn evenly between `low` and `high`, for each picture of `like` (B, …) its own."""
+    """Uniform random numbers (B, count, 1, 1) between `low` and `high`, for each picture of `like` (B, …)."""
     drawn = torch.rand(like.shape[0], count, 1, 1, generator=generator, device=generator.device)
     return low + (high - low) * drawn.to(like)
 
@@ -46,7 +46,7 @@ def smooth_noise(like: Tensor, size: float, generator: torch.Generator, octaves:
     """Noise (B, 1, H, W) of mean 0 and deviation about 1, in hills about `size` pixels wide.
 
     Args:
-        octaves: each after the first lays hills of half the width and height over it, while they are over a pixel wide.
+        octaves: each after the first adds hills of half the width and height, while they are over a pixel wide.
     """
     batch, (height, width) = like.shape[0], like.shape[-2:]
     octaves = max(1, min(octaves, 1 + int(math.log2(max(size, 1)))))
@@ -55,7 +55,7 @@ def smooth_noise(like: Tensor, size: float, generator: torch.Generator, octaves:
         cells = [max(2, round(length / size * 2**octave) + 1) for length in (height, width)]
         grid = torch.randn(batch, 1, *cells, generator=generator, device=generator.device).to(like)
         total = F.interpolate(total, size=cells, mode="bilinear", align_corners=True) + grid / 2**octave
-    # Interpolation between independent values takes a sixth of the deviation away.
+    # Interpolation between independent values reduces the deviation by a sixth.
     scale = 1.2 / math.sqrt(sum(0.25**octave for octave in range(octaves)))
     return scale * F.interpolate(total, size=(height, width), mode="bicubic", align_corners=True)
 
@@ -69,7 +69,7 @@ def pixel_coordinates(like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def border_distance(like: Tensor) -> Tensor:
-    """How far each pixel of `like` (B, …, H, W) is from the nearest border, in pixels (1, 1, H, W), from 0.5."""
+    """Distance of each pixel of `like` (B, …, H, W) from the nearest border, in pixels (1, 1, H, W), from 0.5."""
     y, x = pixel_coordinates(like)
     height, width = like.shape[-2:]
     return torch.minimum(torch.minimum(y, height - 1 - y), torch.minimum(x, width - 1 - x)) + 0.5

@@ -1,7 +1,7 @@
 """Large damage to the paper: folds, tears, lost corners, holes, stains, tape, tide lines; each with its exact mask.
 
-Every function takes an image (B, 3, H, W) in [0, 1] and gives the damaged image and its mask (B, 1, H, W), 1 = damaged,
-in the sense of `marks.lay` (opaque damage) or `marks.tint` (soft damage). Each picture of a batch gets its own damage.
+Every function takes an image (B, 3, H, W) in [0, 1] and returns the damaged image and its mask (B, 1, H, W), 1 =
+damaged, as `surface_damage.lay` (opaque) or `tint` (soft) defines it. Each picture of a batch gets its own damage.
 """
 
 import math
@@ -38,11 +38,11 @@ def crease(
     """Fold the print from border to border: emulsion flakes off along the line, its sides catch light and shadow.
 
     Args:
-        width: of the lost emulsion in pixels, where much is lost.
-        lost: from 0, hardly a crack, to 1, bare paper nearly all along.
-        shade: how much lighter and darker the sides are at the fold, in [0, 1].
-        angle: of the fold in degrees from the columns' axis; nothing for any.
-        paper: what shows where emulsion is lost.
+        width: of the lost emulsion in pixels, at its widest.
+        lost: from 0, a fine crack, to 1, bare paper almost all along.
+        shade: how much lighter and darker the two sides are at the fold, in [0, 1].
+        angle: of the fold in degrees from the columns' axis; None for a random one.
+        paper: color where emulsion is lost.
     """
     y, x = pixel_coordinates(image)
     height, width_of_all = image.shape[-2:]
@@ -50,10 +50,10 @@ def crease(
     turn = turn + uniform(image, -0.05, 0.05, generator)
     row, column = uniform(image, 0.15, 0.85, generator) * height, uniform(image, 0.15, 0.85, generator) * width_of_all
     away = (y - row) * torch.cos(turn) - (x - column) * torch.sin(turn)
-    away = away + 1.5 * width * smooth_noise(image, 40 * width, generator)  # paper does not fold along a ruler
+    away = away + 1.5 * width * smooth_noise(image, 40 * width, generator)  # folds are never quite straight
     sides = torch.sign(away) * torch.exp(-away.abs() / (2.5 * width)) * uniform(image, -shade, shade, generator).sign()
     folded = image * (1 + shade * sides)
-    # Half the width of what is lost here: a crack where the coarse noise is low, flakes where it is high.
+    # Half the width of the loss here: a crack where the coarse noise is low, flakes where it is high.
     loss = (
         lost
         - 0.4
@@ -87,13 +87,13 @@ def torn_edge(
     backing: Colour = (0.05, 0.05, 0.05),
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Fray the borders: the paper is torn away unevenly, here deep, and over two thirds of the way around not at all.
+    """Fray the borders: paper is torn away unevenly, deep in places, not at all over two thirds of the way around.
 
     Args:
-        depth: how deep it usually goes, in pixels; about three times that at the worst.
+        depth: typical depth in pixels; about three times that at the worst.
         rim: width of the torn paper that shows its white core, in pixels.
         paper: its color.
-        backing: color of what the print lies on.
+        backing: color behind the print.
     """
     bites = depth * (2 * smooth_noise(image, min(image.shape[-2:]) / 3, generator, 3) - 1)
     return tear(image, border_distance(image) - bites, rim, paper, backing, generator)
@@ -126,7 +126,7 @@ def torn_corner(
 
 
 def outline_distance(image: Tensor, radius: float, rough: float, generator: torch.Generator) -> Tensor:
-    """Distance in pixels to the outline of a roundish shape anywhere in the picture, (B, 1, H, W), negative inside."""
+    """Signed distance in pixels to a roundish outline anywhere in the picture, (B, 1, H, W), negative inside."""
     y, x = pixel_coordinates(image)
     height, width = image.shape[-2:]
     row, column = uniform(image, 0, height, generator), uniform(image, 0, width, generator)
@@ -166,9 +166,9 @@ def stain(
 
     Args:
         radius: in pixels.
-        ink: the color that white takes at full opacity.
-        opacity: in its middle, in [0, 1].
-        soft: how wide its edge is, as a part of the radius.
+        ink: color of stained white at full opacity.
+        opacity: at its center, in [0, 1].
+        soft: width of its edge relative to the radius.
     """
     within = smoothstep(0.5 - outline_distance(image, radius, 0.25, generator) / (soft * radius))
     cloudy = 1 + 0.25 * smooth_noise(image, radius / 2, generator, 4)
@@ -185,11 +185,11 @@ def tide_line(
     opacity: float = 0.6,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Let water dry: it washes the inside a little and leaves its dirt as a brown line, sharp outside, soft inside.
+    """A dried water stain: slightly washed inside, with a brown line of dirt, sharp on the outside, soft on the inside.
 
     Args:
         radius: of the wet part in pixels.
-        width: of the line in pixels, where it is soft.
+        width: of the line's soft side in pixels.
         ink, opacity: of the line, as in `stain`.
     """
     outside = outline_distance(image, radius, 0.3, generator)
@@ -210,7 +210,7 @@ def tape(
     opacity: float = 0.7,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Mend the print with adhesive tape, now amber: a strip with straight sides, jagged ends and streaks of glue.
+    """Old adhesive tape, now amber: a strip with straight sides, jagged ends and streaks of glue.
 
     Args:
         width, length: in pixels.

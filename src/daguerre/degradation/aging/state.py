@@ -1,4 +1,4 @@
-"""A photograph that ages: it draws what happens to it from one generator, and keeps the record of it."""
+"""The state of a photograph during aging: its images, its random generator, and the record of changes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -13,24 +13,24 @@ __all__ = ["DAMAGES", "TRANSLUCENT", "Photograph", "lost_pixels"]
 T = TypeVar("T")
 
 DAMAGES = ("scratch", "dust", "fibre", "writing", "crease", "tear", "hole", "stain", "water", "tape")
-"""The kinds of structured damage; in `Photograph.kinds` 1 is the first of them and 0 is none."""
+"""The kinds of structured damage; in `Photograph.kinds` 0 is none and 1 the first of these."""
 
 TRANSLUCENT = DAMAGES[-3:]
-"""Those that leave the picture visible below them; under the others it is lost."""
+"""Kinds through which the picture is still visible; under the others it is lost."""
 
 MISSING_PAPER = tuple(DAMAGES.index(name) + 1 for name in ("tear", "hole"))
-"""Those that are damage whatever they look like, as numbers in `Photograph.kinds`."""
+"""Kinds that always count as damage, visible or not, as values of `Photograph.kinds`."""
 
 
 class Photograph:
-    """One picture (1, 3, H, W) in [0, 1], its clean twin, its clean twin in the aged tones, and its damage.
+    """One picture (1, 3, H, W) in [0, 1], its clean twin, a clean twin with the aged tones, and its damage.
 
     `undamaged` is a third twin, which ages as the photograph does, grain and all, but is never damaged.
 
     Args:
-        strength: what every amount and every chance is multiplied by.
-        damage: off leaves out all damage.
-        unit: pixels that one pixel of a usual scan is here; by its shorter side unless given.
+        strength: factor on every amount and probability.
+        damage: False leaves out all damage.
+        unit: pixels here per pixel of a typical scan; by default from the shorter side.
     """
 
     def __init__(
@@ -49,39 +49,39 @@ class Photograph:
         height, width = image.shape[-2:]
         self.side = min(height, width)
         self.unit = unit or max(1.0, self.side / 1000)
-        self.squares = height * width / (256 * self.unit) ** 2  # how much room there is for dust
+        self.squares = height * width / (256 * self.unit) ** 2  # area in units of 256 x 256 pixels of a typical scan
 
     def uniform(self, low: float, high: float) -> float:
-        """A number drawn evenly between `low` and `high`."""
+        """A uniform random number between `low` and `high`."""
         drawn = torch.rand((), generator=self.generator, device=self.generator.device).item()
         return round(low + (high - low) * drawn, 4)
 
     def amount(self, low: float, high: float) -> float:
-        """How much: between `low` and `high`, times the strength."""
+        """A random amount between `low` and `high`, times the strength."""
         return round(self.uniform(low, high) * self.strength, 4)
 
     def count(self, low: float, high: float) -> int:
-        """How many, at least one: between `low` and `high`, times the strength."""
+        """A random count between `low` and `high`, times the strength, at least one."""
         return max(1, round(self.amount(low, high)))
 
     def pixels(self, low: float, high: float) -> float:
-        """A width between `low` and `high` pixels of a usual scan."""
+        """A random width between `low` and `high` pixels of a typical scan."""
         return round(self.uniform(low, high) * self.unit, 4)
 
     def of_side(self, low: float, high: float) -> float:
-        """A length in pixels, between `low` and `high` times the shorter side."""
+        """A random length in pixels, between `low` and `high` times the shorter side."""
         return round(self.uniform(low, high) * self.side, 4)
 
     def happens(self, probability: float) -> bool:
-        """Whether something happens: with `probability` times the strength, so never at strength 0."""
+        """True with `probability` times the strength, so never at strength 0."""
         return self.uniform(0, 0.9999) < probability * self.strength
 
     def choose(self, choices: Sequence[T]) -> T:
-        """One of several, all alike likely."""
+        """One of several, with equal probability."""
         return choices[int(self.uniform(0, 0.9999) * len(choices))]
 
     def change_original(self, change: Callable[..., Tensor], **parameters: Any) -> None:
-        """Change what the photograph was when new: nothing to restore."""
+        """Change the photograph as it was when new, so that there is nothing to restore."""
         self.record(change, parameters)
         self.clean, self.toned = change(self.clean, **parameters), change(self.toned, **parameters)
         self.apply(change, parameters)
@@ -92,7 +92,7 @@ class Photograph:
         self.apply(change, parameters)
 
     def change_tones(self, change: Callable[..., Tensor], **parameters: Any) -> None:
-        """Change the tones, of the photograph and of its toned twin alike."""
+        """Change the tones of the photograph and of its toned twin."""
         self.record(change, parameters)
         before = self.generator.get_state()
         self.toned = change(self.toned, **parameters)
@@ -101,7 +101,7 @@ class Photograph:
         self.apply(change, parameters)
 
     def apply(self, change: Callable[..., Tensor], parameters: dict[str, Any]) -> None:
-        """Change the photograph and its undamaged twin alike."""
+        """Change the photograph and its undamaged twin."""
         before, damaged = self.generator.get_state(), self.undamaged is not self.image
         made = change(self.undamaged, **parameters)
         if damaged:
@@ -112,19 +112,19 @@ class Photograph:
         self.undamaged = made
 
     def add_damage(self, damage: str, change: Callable[..., tuple[Tensor, Tensor]], **parameters: Any) -> None:
-        """Damage the photograph, and mark where."""
+        """Damage the photograph and record the mask."""
         if not self.can_be_damaged:
             return
         self.record(change, parameters)
         self.image, mask = change(self.image, generator=self.generator, **parameters)
         if damage in TRANSLUCENT:
-            mask = mask * ~lost_pixels(self.kinds)  # a stain does not bring back what is lost below it
+            mask = mask * ~lost_pixels(self.kinds)  # a stain does not uncover what is lost below it
         self.kinds = torch.where(mask > 0, DAMAGES.index(damage) + 1, self.kinds)
 
     def visible_kinds(self) -> Tensor:
-        """`kinds`, but 0 where damage has faded, or drowned in grain, so far that nobody sees it.
+        """`kinds`, but 0 where damage has become invisible, by fading or under grain.
 
-        Visible is what differs by `VISIBLE` or more from the undamaged twin.
+        Damage is visible where it differs by `VISIBLE` or more from the undamaged twin.
         """
         visible = (self.image - self.undamaged).abs().amax(1, keepdim=True) >= VISIBLE
         for kind in MISSING_PAPER:
@@ -138,5 +138,5 @@ class Photograph:
 
 
 def lost_pixels(kinds: Tensor) -> Tensor:
-    """Where the picture itself is gone, of `Photograph.kinds`; boolean."""
+    """Boolean mask of lost pixels, from `Photograph.kinds`."""
     return (kinds > 0) & (kinds <= len(DAMAGES) - len(TRANSLUCENT))

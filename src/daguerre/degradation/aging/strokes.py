@@ -1,4 +1,4 @@
-"""Curves drawn with antialiasing by dabs of a round pen, many at once, for every picture of a batch its own."""
+"""Random antialiased curves, drawn by dabs of a round pen, many at once, independently for each picture of a batch."""
 
 import math
 
@@ -10,7 +10,7 @@ from daguerre.degradation.aging.noise import uniform
 
 __all__ = ["cover", "jitter", "wander"]
 
-CHUNK = 2_000_000  # pixels of pen that are worked on at once: 100 MB
+CHUNK = 2_000_000  # pen pixels processed at once: 100 MB
 
 
 def wander(
@@ -21,11 +21,11 @@ def wander(
     Args:
         length, stride: of a curve and between its points, in pixels.
         heading: first direction (B, count, 1, 1) in radians from the columns' axis.
-        turn: about how far a curve turns along its whole length, in radians; it trembles a little as well.
+        turn: approximate change of direction along the whole curve, in radians, plus a little tremble.
     """
     height, width = like.shape[-2:]
     steps = max(2, round(length / stride))
-    way = torch.linspace(-0.5, 0.5, steps, device=like.device)  # the start is the middle of the curve
+    way = torch.linspace(-0.5, 0.5, steps, device=like.device)  # the starting point is the curve's center
     bend, swing, beat, phase = (uniform(like, -1, 1, generator, count)[..., 0] for _ in range(4))
     tremble = 0.2 * swing * torch.sin(way * (8 + 4 * beat) + 3 * phase)
     angle = heading[..., 0] + 1.7 * turn * (bend * way + tremble)
@@ -46,12 +46,12 @@ def jitter(like: Tensor, count: int, steps: int, every: float, generator: torch.
 
 
 def cover(like: Tensor, points: Tensor, radius: Tensor, opacity: Tensor, *, soft: float = 1.0) -> Tensor:
-    """How much of each pixel a pen covers that is set down at every point: coverage (B, 1, H, W) in [0, 1].
+    """Coverage (B, 1, H, W) in [0, 1] of a pen set down at every point.
 
     Where dabs overlap the strongest counts, so the order does not matter and results repeat exactly.
 
     Args:
-        points: (B, count, steps, 2) rows and columns in pixels; what lies outside the picture is cut off.
+        points: (B, count, steps, 2) rows and columns in pixels; points outside the picture are clipped.
         radius: of the pen (B, count, steps) in pixels; nothing is drawn where it is 0 or less.
         opacity: (B, count, steps) in [0, 1].
         soft: width of the pen's edge in pixels; 1 is antialiasing.

@@ -1,10 +1,10 @@
 """Small damage on top of a photograph: scratches, dust, fibers, spots, writing; each with its exact mask.
 
-Every function takes an image (B, 3, H, W) in [0, 1] and gives the damaged image and its mask (B, 1, H, W), 1 = damaged;
-each picture of a batch gets its own damage. `lay` and `tint` say what the mask holds.
+Every function takes an image (B, 3, H, W) in [0, 1] and returns the damaged image and its mask (B, 1, H, W), 1 =
+damaged; each picture of a batch gets its own damage. `lay` and `tint` define the mask.
 
-Only what is drawn here is in a mask. Real thin structures of the picture, hair, wires, branches, window bars, whiskers,
-lettering, are not: they are the hard negatives that a scratch detector must learn to leave alone, so it should be
+Only what is drawn here is in a mask. Thin structures of the picture itself (hair, wires, branches, window bars,
+whiskers, lettering) are not: they are the hard negatives that a scratch detector must learn to ignore, so it should be
 trained on pictures that are full of them.
 """
 
@@ -19,18 +19,18 @@ from daguerre.degradation.aging.strokes import cover, jitter, wander
 __all__ = ["VISIBLE", "dust", "fibres", "lay", "scratches", "spots", "tint", "writing"]
 
 VISIBLE = 0.04
-"""Least change of a channel that counts as damage, in [0, 1]: ten levels of 8 bits, about what an eye finds."""
+"""Smallest change of a channel that counts as damage, in [0, 1]: ten steps of 8 bits, about what an eye notices."""
 
 
 def lay(image: Tensor, over: Tensor, coverage: Tensor, *, gone: bool = False) -> tuple[Tensor, Tensor]:
-    """Lay something opaque over an image: pixels that it would change by less than `VISIBLE` are left as they were.
+    """Lay something opaque over an image; pixels that would change by less than `VISIBLE` stay as they are.
 
-    So the mask holds exactly the pixels that changed. A white scratch on a white sky, which no one sees, is not in it.
+    So the mask holds exactly the pixels that changed. An invisible scratch, white on a white sky, is not in it.
 
     Args:
-        over: what is laid, (B or 1, 3, H or 1, W or 1).
+        over: its color, (B or 1, 3, H or 1, W or 1).
         coverage: (B, 1, H, W) in [0, 1].
-        gone: the paper itself is missing where the coverage is over a half: that is damage, whatever it looks like.
+        gone: the paper is missing where the coverage is over a half, which always counts as damage.
     """
     changed = torch.lerp(image, over.expand_as(image), coverage)
     mask = (changed - image).abs().amax(1, keepdim=True) >= VISIBLE
@@ -40,7 +40,7 @@ def lay(image: Tensor, over: Tensor, coverage: Tensor, *, gone: bool = False) ->
 
 
 def tint(image: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
-    """Accept a change with soft edges as it is; the mask holds the pixels where it matters, by `VISIBLE` or more."""
+    """Accept a change with soft edges; the mask holds the pixels that change by `VISIBLE` or more."""
     changed = changed.clamp(0, 1)
     return changed, ((changed - image).abs().amax(1, keepdim=True) >= VISIBLE).to(image.dtype)
 
@@ -67,10 +67,10 @@ def scratches(
         length, width: of the longest and widest, in pixels; others have at least a quarter, or half, of that.
         ink: their color.
         opacity: of the strongest, in [0, 1].
-        angle: their common direction in degrees from the columns' axis, 90 is upright as in film that ran through a
-            machine, give or take 4 degrees; nothing for any direction.
+        angle: common direction in degrees from the columns' axis, give or take 4; 90 is upright, as in film that ran
+            through a machine; None for random directions.
         curve: how far they bend, in radians.
-        broken: part of their length that is missing, in [0, 1], up to a tenth more or less.
+        broken: missing part of their length, in [0, 1], give or take a tenth.
     """
     if count < 1 or opacity <= 0:
         return image, torch.zeros_like(image[:, :1])
@@ -89,7 +89,7 @@ def scratches(
     gone = torch.special.ndtri(torch.tensor(min(max(broken, 1e-6), 0.999), dtype=image.dtype))
     there = ((jitter(image, count, steps, 0.15 * length / stride, generator) - gone) * 4 + 0.5).clamp(0, 1)
     strength = opacity * uniform(image, 0.6, 1, generator, count)[..., 0] * there
-    # A pen thinner than a pixel covers only a part of it: let it fade rather than vanish.
+    # A pen thinner than a pixel covers only part of it: fade it instead of dropping it.
     fine = (2 * radius).clamp(max=1)
     return lay(image, colour(ink, image), cover(image, points, radius.clamp(min=0.3) * (ends > 0), strength * fine))
 
@@ -137,7 +137,7 @@ def dust(
 
     Args:
         count: specks in each picture.
-        radius: of the largest in pixels; small ones are many more than large ones.
+        radius: of the largest in pixels; small ones are far more frequent.
         ink: white for dust on a negative, dark for dirt on a print.
         opacity: of the strongest, in [0, 1].
     """
@@ -158,7 +158,7 @@ def spots(
     Args:
         count: spots in each picture.
         radius: of the largest in pixels.
-        ink: the color that white paper takes.
+        ink: color of stained white paper.
         opacity: of the strongest, in [0, 1].
     """
     grown = lumps(image, count, radius, opacity, max(1.0, radius * 0.8), generator)
@@ -187,11 +187,11 @@ def writing(
     opacity: float = 0.85,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Write a line over the photograph: joined loops with ascenders, descenders and gaps, as a quick hand leaves them.
+    """Write a line over the photograph: joined loops with ascenders, descenders and gaps, like quick handwriting.
 
     Args:
         height: of a small letter in pixels.
-        letters: how many; about every sixth is a gap between words.
+        letters: number of letters; about every sixth is a gap between words.
         ink: blue-black ink on a print, white for a negative that was written on.
         opacity: in [0, 1].
     """

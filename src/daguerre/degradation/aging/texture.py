@@ -1,6 +1,6 @@
-"""How photographs lose their texture: blur, grain, noise, low resolution, the printer's screen.
+"""Degradation of texture: blur, grain, noise, low resolution, halftones.
 
-Every function takes and gives images (B, 3, H, W) in [0, 1], and a strength of 0 gives the image back unchanged.
+Every function maps images (B, 3, H, W) in [0, 1] to the same; a strength of 0 changes nothing.
 """
 
 import math
@@ -19,11 +19,11 @@ __all__ = ["blur", "compress", "grain", "halftone", "low_resolution", "noise", "
 def blur(image: Tensor, *, sigma: float) -> Tensor:
     """Blur with a Gaussian, as a simple lens, a shaky copy or spread ink does; borders are mirrored.
 
-    Separable and of any width, where `daguerre.degradation.real_esrgan` has a kernel of 21 x 21 for each picture: aged
-    pictures may be large.
+    Separable and of any width, since aged pictures may be large; `daguerre.degradation.real_esrgan` has 21 x 21 kernels
+    per picture.
 
     Args:
-        sigma: deviation in pixels, from 0.
+        sigma: standard deviation in pixels, from 0.
     """
     return gaussian(image, sigma) if sigma > 0 else image
 
@@ -34,8 +34,8 @@ def grain(
     """Add film grain: clumps of silver, most visible in the middle tones, least in black and white.
 
     Args:
-        strength: deviation in the middle gray, in [0, 1].
-        size: of the clumps: deviation of the Gaussian that correlates neighbors, in pixels; 0 is independent pixels.
+        strength: standard deviation in middle gray, in [0, 1].
+        size: of the clumps: sigma of the Gaussian that correlates neighbors, in pixels; 0 for independent pixels.
         coloured: three layers with their own grain, as in color film.
     """
     clumps = white_noise(image, 3 if coloured else 1, generator)
@@ -48,7 +48,7 @@ def grain(
 
 
 def noise(image: Tensor, *, strength: float = 0.03, generator: torch.Generator) -> Tensor:
-    """Add Gaussian noise, as scanners do, of deviation `strength` in [0, 1], independent in every pixel and channel."""
+    """Add scanner noise: Gaussian, with deviation `strength` in [0, 1], independent in every pixel and channel."""
     return (image + strength * white_noise(image, 3, generator)).clamp(0, 1)
 
 
@@ -61,7 +61,7 @@ def salt_and_pepper(image: Tensor, *, amount: float = 0.01, generator: torch.Gen
     """Turn single pixels white or black.
 
     Args:
-        amount: part of the pixels, in [0, 1]; half of them white, half black.
+        amount: fraction of the pixels, in [0, 1]; half of them white, half black.
     """
     shape = (image.shape[0], 1, *image.shape[-2:])
     drawn = torch.rand(shape, generator=generator, device=generator.device).to(image)
@@ -70,29 +70,29 @@ def salt_and_pepper(image: Tensor, *, amount: float = 0.01, generator: torch.Gen
 
 
 def low_resolution(image: Tensor, *, factor: float) -> Tensor:
-    """Shrink by `factor`, at least 1, and enlarge again, both bicubic: a small copy, or a fax of a copy."""
+    """Downscale by `factor`, at least 1, and upscale again, both bicubic: a small copy, or a fax of a copy."""
     height, width = image.shape[-2:]
     low = resize_bicubic(image, max(1, round(height / factor)), max(1, round(width / factor)))
     return resize_bicubic(low, height, width).clamp(0, 1)
 
 
 def compress(image: Tensor, *, quality: int) -> Tensor:
-    """Save as JPEG and open again, by `daguerre.degradation.jpeg`, at a `quality` from 1 to 100; gray stays gray."""
+    """Compress as JPEG by `daguerre.degradation.jpeg`, at a `quality` from 1 to 100; gray stays gray."""
     return jpeg(image, image.new_full((len(image),), quality))
 
 
 def halftone(
     image: Tensor, *, strength: float = 1.0, period: float = 4.0, angle: float = 45.0, contrast: float = 4.0
 ) -> Tensor:
-    """Print through a screen: tones become dots of ink whose area is the tone, as in newspapers.
+    """Halftone screen: tones become dots of ink whose area is the tone, as in newspapers.
 
-    The screen is ranked exactly, every threshold is as frequent as the next, so the mean tone is kept.
+    Thresholds are ranked to be uniformly distributed, so the mean tone is kept.
 
     Args:
-        strength: 1 is dots alone, less mixes with the tones between them.
+        strength: 1 for dots only; less blends with the original tones.
         period: distance of the dots in pixels, at least 2.
         angle: of the screen in degrees.
-        contrast: hardness of the dots' edges; high is ink or paper and nothing between.
+        contrast: hardness of the dots' edges; high values give only ink and paper.
     """
     y, x = pixel_coordinates(image)
     turn = math.radians(angle)
@@ -103,5 +103,5 @@ def halftone(
     cell = (torch.cos(phase)[:, None] + torch.cos(phase)).flatten().sort().values
     ranks = torch.searchsorted(cell, torch.linspace(-2, 2, 513, device=image.device)) / cell.numel()
     rank = ranks[((screen + 2) * 128).round().long()]  # even in [0, 1]
-    tone = blur(image, sigma=period / 4)  # a dot has one tone, whatever detail lies under it
+    tone = blur(image, sigma=period / 4)  # a dot has one tone, whatever the detail under it
     return torch.lerp(image, (0.5 + (tone - rank) * contrast).clamp(0, 1), min(strength, 1.0))

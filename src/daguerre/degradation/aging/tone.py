@@ -1,6 +1,6 @@
-"""How old photographs change their tones: color lost, toning, fading, stained paper, uneven light, silver mirroring.
+"""Changes of tone: loss of color, toning, fading, yellowing, uneven light, silver mirroring.
 
-Every function takes and gives images (B, 3, H, W) in [0, 1], and a strength of 0 gives the image back unchanged.
+Every function maps images (B, 3, H, W) in [0, 1] to the same; a strength of 0 changes nothing.
 """
 
 import torch
@@ -29,15 +29,15 @@ __all__ = [
 ]
 
 EMULSIONS = {
-    "blue": (0.02, 0.28, 0.70),  # wet plates until about 1885: skies white, skin and everything red dark
+    "blue": (0.02, 0.28, 0.70),  # wet plates until about 1885: white skies; skin and everything red dark
     "orthochromatic": (0.05, 0.55, 0.40),  # until the 1930s: green is seen, red is not
     "panchromatic": (0.299, 0.587, 0.114),  # since then: much as the eye sees
 }
-"""How much an emulsion sees of red, green and blue; each sums to 1."""
+"""Sensitivity of each emulsion to red, green and blue; each sums to 1."""
 
 
 def monochrome(image: Tensor, *, emulsion: str = "panchromatic") -> Tensor:
-    """Take the color away as a black-and-white emulsion does.
+    """Convert to gray as a black-and-white emulsion does.
 
     Args:
         emulsion: a name in `EMULSIONS`.
@@ -51,10 +51,10 @@ def monochrome(image: Tensor, *, emulsion: str = "panchromatic") -> Tensor:
 def sepia(
     image: Tensor, *, strength: float = 1.0, shadow: Colour = (0.18, 0.10, 0.06), light: Colour = (0.97, 0.91, 0.78)
 ) -> Tensor:
-    """Tone a photograph: its darkest becomes `shadow`, its lightest `light`, its color is lost.
+    """Tone a photograph: black becomes `shadow`, white becomes `light`, color is lost.
 
     Args:
-        strength: 0 leaves the image, 1 tones it wholly.
+        strength: 0 leaves the image, 1 tones it fully.
         shadow, light: sRGB in [0, 1]. Albumen and sulphide toning are brown, gold toning purple, platinum neutral.
     """
     grey = monochrome(image)
@@ -66,9 +66,9 @@ def fade(image: Tensor, *, lift: float = 0.0, dull: float = 0.0, wash: float = 0
     """Lose contrast, as silver or dyes fade and paper darkens; or gain too much, as in a copy of a copy.
 
     Args:
-        lift: what black rises to, in [0, 1]; below 0 dark tones drown.
-        dull: how far white falls, in [0, 1]; below 0 light tones burn out.
-        wash: how much the middle tones bleach: their exponent is 1 / (1 + wash); below 0, above -1, they darken.
+        lift: new value of black, in [0, 1]; below 0 shadows clip.
+        dull: how far white falls, in [0, 1]; below 0 highlights burn out.
+        wash: bleaching of the midtones: their exponent is 1 / (1 + wash); between -1 and 0 they darken.
     """
     if wash:
         image = image.clamp(0, 1) ** (1 / (1 + wash))
@@ -76,38 +76,38 @@ def fade(image: Tensor, *, lift: float = 0.0, dull: float = 0.0, wash: float = 0
 
 
 def yellow(image: Tensor, *, strength: float = 0.5, paper: Colour = (0.98, 0.86, 0.62)) -> Tensor:
-    """Yellow the paper or the varnish: light tones take the color of old paper, black stays black.
+    """Yellow the paper or the varnish: light tones take on the color of old paper, black stays black.
 
     Args:
-        strength: 1 multiplies by `paper`, 0 by white; the way between is in density, so 2 is twice as much stain.
+        strength: 1 multiplies by `paper`, 0 by white; linear in density, so 2 is twice as much stain.
     """
     return image * colour(paper, image) ** strength
 
 
 def cast(image: Tensor, *, gains: Colour) -> Tensor:
-    """Shift the colors, as a wrong lamp or scanner does: multiply the channels by `gains` (red, green, blue)."""
+    """Color cast, as from a wrong lamp or scanner: multiply the channels by `gains` (red, green, blue)."""
     return (image * colour(gains, image)).clamp(0, 1)
 
 
 def fade_dyes(image: Tensor, *, cyan: float = 0.0, magenta: float = 0.0, yellow: float = 0.0) -> Tensor:
-    """Fade the three dyes of a color print, each by its own part; the dyes absorb red, green and blue.
+    """Fade the three dyes of a color print, which absorb red, green and blue, each by its own fraction.
 
     In the dark the cyan dye of the 1960s and 1970s goes first, and the picture turns red; in light magenta goes first.
 
     Args:
-        cyan, magenta, yellow: parts of the dye lost, in [0, 1]; density D = -log10(image) becomes (1 - part) D.
+        cyan, magenta, yellow: lost fraction of each dye, in [0, 1]; density D = -log10(image) becomes (1 - fraction) D.
     """
     left = [max(1 - part, 0.0) for part in (cyan, magenta, yellow)]
     return image.clamp(1e-3, 1) ** image.new_tensor(left)[:, None, None] if min(left) < 1 else image
 
 
 def vignette(image: Tensor, *, strength: float = 0.3, white: bool = False, start: float = 0.4) -> Tensor:
-    """Darken the corners, as simple lenses do, or let the picture end in white paper, as studio portraits did.
+    """Darken the corners, as simple lenses do, or fade to white paper, as studio portraits did.
 
     Args:
-        strength: what the corners lose, in [0, 1].
-        white: towards white instead of black.
-        start: where it begins, as a part of the way from the middle to the corner.
+        strength: loss in the corners, in [0, 1].
+        white: fade to white instead of black.
+        start: where it begins, as a fraction of the way from the center to the corner.
     """
     y, x = pixel_coordinates(image)
     height, width = image.shape[-2:]
@@ -117,10 +117,10 @@ def vignette(image: Tensor, *, strength: float = 0.3, white: bool = False, start
 
 
 def uneven_exposure(image: Tensor, *, strength: float = 0.3, generator: torch.Generator) -> Tensor:
-    """Light some parts of the picture more than others, smoothly, as uneven fixing, a mat or a bad copy do.
+    """Smoothly uneven exposure, as from uneven fixing, a mat or a bad copy.
 
     Args:
-        strength: deviation of the exposure in stops; sRGB is scaled as if its gamma were 2.2.
+        strength: standard deviation of the exposure in stops; sRGB is scaled as if its gamma were 2.2.
     """
     stops = strength * smooth_noise(image, max(image.shape[-2:]) / 2, generator)
     return (image * torch.exp2(stops / 2.2)).clamp(0, 1)
@@ -134,11 +134,11 @@ def silver_mirroring(
     sheen: Colour = (0.60, 0.65, 0.72),
     generator: torch.Generator,
 ) -> Tensor:
-    """Lay the bluish metallic sheen of migrated silver over the dark areas towards the edges, patchily.
+    """Lay the bluish metallic sheen of migrated silver patchily over dark areas towards the edges.
 
     Args:
         strength: how far black goes towards `sheen` at the border, in [0, 1].
-        reach: how far in it goes, as a part of the shorter side.
+        reach: how far in it goes, as a fraction of the shorter side.
     """
     short = min(image.shape[-2:])
     near = smoothstep(1 - border_distance(image) / (reach * short))
