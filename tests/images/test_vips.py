@@ -79,3 +79,10 @@ def test_what_libvips_complains_of_is_heard_while_somebody_listens(caplog):
     assert len(heard) == 1
     image.jpegsave_buffer()
     assert len(heard) == 1
+
+
+def test_a_message_in_another_encoding_is_decoded_as_far_as_it_can_be():
+    """libvips quotes the names of a PNG's fields, which are Latin-1."""
+    for to_string in (pyvips._to_string, pyvips.error._to_string):
+        assert to_string(pyvips.ffi.new("char[]", b"M\xfcnchen")) == "M\N{REPLACEMENT CHARACTER}nchen"
+        assert to_string(pyvips.ffi.NULL) == ""

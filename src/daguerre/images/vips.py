@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from daguerre.errors import DaguerreError
 
@@ -22,6 +23,15 @@ CRITICAL_AND_WARNING = 1 << 3 | 1 << 4
 # What libvips and GLib complain of, our own errors explain; pyvips hands it to this logger.
 logger = logging.getLogger("pyvips")
 logger.propagate = False
+
+
+def decoded(text: Any) -> str:
+    """A C string as Python's: libvips quotes file contents in its messages, which may be in any encoding."""
+    return "" if text == pyvips.ffi.NULL else pyvips.ffi.string(text).decode("utf-8", errors="replace")
+
+
+# Both raise what nobody can catch, or hide what went wrong, if a message is not UTF-8.
+pyvips._to_string = pyvips.error._to_string = decoded
 
 
 def hush(domain: bytes) -> None:
