@@ -1,6 +1,6 @@
 """Pictures: decode, windows, color, metadata, encode, on libvips.
 
-Everything below is imported when it is first used: `images.resample` serves training too, where libvips may be missing.
+Everything below is imported on first use: `images.resample` serves training too, where libvips may be missing.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Write a few images as a film that plays in any browser."""
+"""Write images as an animation that plays in any browser."""
 
 import os
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from daguerre.images.vips import begin_use, pyvips
 
 __all__ = ["check_film", "write_film"]
 
-FRAME = 80  # milliseconds a frame is shown
-LAST = 2000  # milliseconds the last one is shown
+FRAME = 80  # milliseconds per frame
+LAST = 2000  # milliseconds of the last frame
 
 
 def check_film(path: Path, *, overwrite: bool = False) -> None:
-    """Make sure, before any work is done, that a film can be written as `path`.
+    """Check, before any work is done, that a film can be written as `path`.
 
     Raises:
         UnwritablePicture: neither WebP nor GIF, or `path` may not be written to.
@@ -32,7 +32,7 @@ def check_film(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_film(frames: Sequence[Tensor], path: Path, *, overwrite: bool = False) -> Path:
-    """Write images (1, 3, H, W) in [0, 1] of one size, at least one, as an endless WebP or GIF film.
+    """Write images (1, 3, H, W) in [0, 1] of one size, at least one, as a looping WebP or GIF animation.
 
     Raises:
         UnwritablePicture: neither WebP nor GIF, no such folder, no room.

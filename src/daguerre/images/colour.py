@@ -1,14 +1,14 @@
-"""Color: which numbers the networks see, and how a picture's profile is given back.
+"""Color management: the numbers given to networks, and restoring a picture's profile.
 
 Most pictures keep their own numbers. Where an ICC profile shows middle gray about as light as sRGB does (Display P3,
-Adobe RGB, ProPhoto, scanners, gray gamma 2.2, dot gain), the numbers are handed out as if they were sRGB, and the
-profile is given back untouched. Networks hardly notice the difference, while a conversion to sRGB and back would cut
-off every color that sRGB lacks: up to 144 levels of 255 for Adobe RGB and 116 for Display P3, measured on random
+Adobe RGB, ProPhoto, scanners, gray gamma 2.2, dot gain), the numbers are treated as if they were sRGB, and the
+profile is kept untouched. Networks hardly notice the difference, while a conversion to sRGB and back would clip every
+color outside sRGB: up to 144 levels of 255 for Adobe RGB and 116 for Display P3, measured on random
 colors, and 4 for a profile with sRGB's own primaries and gamma 2.2. So an untouched picture stays as it was, to the
 last bit.
 
-Converted to sRGB, at 16 bits, are CMYK, which is also saved as sRGB, and pictures whose profile is far from it (linear
-light), which are converted back on saving.
+Two kinds are converted to sRGB, at 16 bits: CMYK, which is also saved as sRGB, and pictures whose profile is far from
+it (linear light), which are converted back on saving.
 """
 
 import logging
@@ -24,13 +24,13 @@ MODES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 """Color channels that a profile describes, by the signature in its header (ICC.1:2022, 7.2.6)."""
 
 SIMILAR = (45.0, 66.0)
-"""Lightness (CIE L*) of middle gray that passes for sRGB: 53.6 in sRGB, 48 with gamma 2.6, 61 with 1.8, 76 linear."""
+"""Lightness (CIE L*) of middle gray treated as sRGB: 53.6 in sRGB, 48 with gamma 2.6, 61 with 1.8, 76 linear."""
 
 LARGEST = 2**23
-"""Bytes of a profile; those of printing presses have some four million."""
+"""Largest profile in bytes; those of printing presses have some four million."""
 
 CONVERSION = {"intent": "relative", "black_point_compensation": True}
-"""What printers and picture editors use: colors that both spaces have stay, the rest goes to the nearest."""
+"""As in printing and picture editors: colors inside both gamuts stay, the others go to the nearest."""
 
 
 logger = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Colour:
-    """How the numbers in memory and those in the file belong together.
+    """How the numbers in memory relate to those in the file.
 
     Args:
-        channels: color channels that the file has: 1 or 3.
-        profile: ICC profile to give back, if any.
+        channels: color channels of the file, 1 or 3.
+        profile: ICC profile to restore, if any.
         converted: whether the numbers in memory are sRGB although `profile` is not.
     """
 
@@ -52,13 +52,13 @@ class Colour:
 
 
 def to_working(image: pyvips.Image, name: object) -> tuple[pyvips.Image, Colour]:
-    """Make a picture as decoded (1, 3 or CMYK's 4 channels, perhaps alpha) into one that networks can see.
+    """Convert a decoded picture (1, 3 or CMYK's 4 channels, perhaps alpha) to the working space of networks.
 
     Args:
-        name: what to call the picture where its profile is left out.
+        name: of the picture, for a message if its profile is left out.
 
     Returns:
-        The picture with 1 or 3 channels and perhaps alpha, lazily, and what it takes to give its colors back.
+        The picture with 1 or 3 channels and perhaps alpha, lazily, and how to restore its colors.
     """
     channels = 4 if image.interpretation == "cmyk" else 1 if image.bands < 3 else 3
     profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
@@ -70,7 +70,7 @@ def to_working(image: pyvips.Image, name: object) -> tuple[pyvips.Image, Colour]
         except ValueError as error:
             logger.warning("%s: the colour profile cannot be kept and is left out (%s)", name, error)
     if grey is None:
-        profile = None  # a profile for something else says nothing about these numbers
+        profile = None  # the profile is for another number of channels
     if channels == 4:
         return to_srgb(image, profile, channels), Colour(3, srgb_profile())
     if profile is None or grey is None or SIMILAR[0] <= grey <= SIMILAR[1]:
@@ -79,10 +79,10 @@ def to_working(image: pyvips.Image, name: object) -> tuple[pyvips.Image, Colour]
 
 
 def checked(profile: bytes) -> bytes:
-    """A profile without what is behind it.
+    """A profile without trailing bytes.
 
     Raises:
-        ValueError: cut short, too large, or none.
+        ValueError: truncated, too large, or not a profile.
     """
     if len(profile) < 128 or profile[36:40] != b"acsp":
         raise ValueError("it is none")
@@ -98,7 +98,7 @@ def to_file(image: pyvips.Image, colour: Colour, *, srgb: bool) -> tuple[pyvips.
     """Undo `to_working`, or convert to sRGB.
 
     Args:
-        srgb: give sRGB instead of the picture's own profile.
+        srgb: convert to sRGB instead of the picture's own profile.
 
     Returns:
         The picture, and the profile that describes it; none for gray in sRGB, whose profile describes three channels.
@@ -116,7 +116,7 @@ def to_file(image: pyvips.Image, colour: Colour, *, srgb: bool) -> tuple[pyvips.
 
 
 def middle_grey(profile: bytes, channels: int) -> float:
-    """Lightness (CIE L*) that a profile gives to the middle of its range; of CMYK, to half of all inks.
+    """Lightness (CIE L*) of the middle of a profile's range; for CMYK, of half of all inks.
 
     Raises:
         ValueError: the profile is damaged.
@@ -128,14 +128,14 @@ def middle_grey(profile: bytes, channels: int) -> float:
             lightness = float(tagged(grey, profile).icc_import(embedded=True, pcs="lab")(0, 0)[0])
         except pyvips.Error as error:
             raise ValueError("it is damaged") from error
-    # libvips takes another profile then, and says so by a warning alone.
+    # libvips then uses another profile, with only a warning.
     if any(re.search("corrupt|incompatible|VIPS: profile does not support", line) for line in heard):
         raise ValueError("it is damaged")
     return lightness
 
 
 def to_srgb(image: pyvips.Image, profile: bytes | None, channels: int) -> pyvips.Image:
-    """The same colors in sRGB with 16 bits, gray in one channel; CMYK without a profile is taken for common print."""
+    """The same colors in 16-bit sRGB, gray in one channel; CMYK without a profile is treated as common print."""
     colours = tagged(image.extract_band(0, n=channels), profile)
     colours = colours.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=16, **CONVERSION)
     if channels == 1:
@@ -144,9 +144,9 @@ def to_srgb(image: pyvips.Image, profile: bytes | None, channels: int) -> pyvips
 
 
 def with_alpha(colours: pyvips.Image, image: pyvips.Image, channels: int) -> pyvips.Image:
-    """Colors of 16 bits, with the alpha behind them that `image` has behind its `channels`.
+    """16-bit colors, followed by the alpha that follows the `channels` of `image`.
 
-    Not left to the conversion itself: libvips takes the 16-bit alpha of CMYK for one of 8 bits.
+    Not left to the conversion: libvips treats the 16-bit alpha of CMYK as 8-bit.
     """
     if image.bands == channels:
         return colours
@@ -155,7 +155,7 @@ def with_alpha(colours: pyvips.Image, image: pyvips.Image, channels: int) -> pyv
 
 
 def tagged(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
-    """A copy of the same pixels that claims this profile, or none."""
+    """A copy of the same pixels with this profile attached, or none."""
     image = image.copy()
     image.remove("icc-profile-data")
     if profile is not None:
@@ -170,6 +170,6 @@ def three_channels(image: pyvips.Image) -> pyvips.Image:
 
 
 def srgb_profile() -> bytes:
-    """The sRGB profile that libvips carries."""
+    """The sRGB profile built into libvips."""
     profile: bytes = pyvips.Image.profile_load("srgb")
     return profile

@@ -1,4 +1,4 @@
-"""Give one picture the colors of another."""
+"""Color transfer: give one picture the colors of another."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ from torch import Tensor
 
 __all__ = ["axes_of", "match_colours", "visible"]
 
-RARE = 0.05  # least length of an axis, as a part of the longest
-HUES = 0.5  # length of the second and third axis beside what the colors have; noise is seen in hues first
+RARE = 0.05  # minimum length of an axis relative to the longest
+HUES = 0.5  # factor on the second and third axis, because noise shows first in hues
 
 
 def visible(image: Tensor, alpha: Tensor | None) -> Tensor:
@@ -17,10 +17,10 @@ def visible(image: Tensor, alpha: Tensor | None) -> Tensor:
 
 
 def match_colours(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
-    """The linear change of colors that gives `picture` the mean and covariances of `wanted`'s; both (1, 3, H, W).
+    """The linear map of colors that gives `picture` the mean and covariances of `wanted`; both (1, 3, H, W).
 
     With A = Sw^½ Sp^-½, of the symmetric roots of the covariances, a color c becomes A (c - mean_p) + mean_w, clamped
-    to [0, 1]. What is made is gray if `wanted` is. By hand: between gray pictures, lightness is shifted and stretched.
+    to [0, 1]. The result is gray if `wanted` is. By hand: between gray pictures, lightness is shifted and scaled.
     Gatys et al. 2016, https://arxiv.org/abs/1606.05897, section 5.1.
     """
     (mean, spread), (wanted_mean, wanted_spread) = moments(picture), moments(wanted)
@@ -34,9 +34,9 @@ def match_colours(picture: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]
 
 
 def axes_of(image: Tensor) -> Tensor:
-    """Axes (3, 3), a column each, along which colors (1, 3, H, W) vary independently, long where they vary much.
+    """Principal axes (3, 3), as columns, of colors (1, 3, H, W), scaled by their deviations.
 
-    The first has the length of white, and reaches from dark to light in most pictures.
+    The first has the length of white; in most pictures it goes from dark to light.
     """
     _, spread = moments(image)
     values, vectors = torch.linalg.eigh(spread)
@@ -53,7 +53,7 @@ def moments(image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def root(matrix: Tensor, power: float) -> Tensor:
-    """A power of a symmetric matrix; directions in which hardly anything varies are left out."""
+    """A power of a symmetric matrix, ignoring directions with almost no variance."""
     values, vectors = torch.linalg.eigh(matrix)
     kept = values > 1e-7
     powered: Tensor = vectors @ torch.diag(torch.where(kept, values.clamp_min(1e-7) ** power, 0.0)) @ vectors.T

@@ -1,4 +1,4 @@
-"""Pictures side by side in one picture."""
+"""Contact sheets: several pictures side by side in one."""
 
 import math
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ GAP = 8  # pixels between pictures
 
 
 def make_sheet(pictures: Sequence[Picture], columns: int = 0) -> Picture:
-    """Pictures side by side on white, row by row, from left to right, at most 640 pixels each.
+    """A grid of pictures on white, row by row, at most 640 pixels each.
 
     Args:
-        columns: how many to a row; unless given up to five, of more as many as there are rows.
+        columns: pictures per row; by default up to five, and for more pictures a square grid.
     """
     cells = [fitted(picture) for picture in pictures]
     columns = columns or (len(cells) if len(cells) <= 5 else math.ceil(math.sqrt(len(cells))))

@@ -1,8 +1,8 @@
-"""Open a picture: recognize it by its contents, refuse what cannot be trusted, decode as little as possible.
+"""Open pictures: recognize the format by content, refuse untrustworthy files, decode as little as possible.
 
-libvips decodes only what is asked for. Tiled TIFF files are read in place; everything else is unpacked when the first
-pixel is wanted, in memory up to 100 MB and beyond that into a temporary file, which has no name and vanishes by itself.
-It lies in the folder that the environment variable TMPDIR names. HEIC and BMP files are unpacked whole when opened.
+libvips decodes on demand. Tiled TIFF files are read in place; other files are decoded when the first pixel is read, in
+memory up to 100 MB and beyond that into a nameless temporary file in the folder given by the environment variable
+TMPDIR. HEIC and BMP files are decoded whole when opened.
 """
 
 import logging
@@ -50,15 +50,15 @@ PAGED = {TIFF, WEBP, AVIF, GIF}
 """Formats that may hold several pages or frames."""
 
 CAMERA_RAW = frozenset({".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".pef", ".srw", ".3fr", ".iiq", ".erf"})
-"""Endings of camera files that are TIFF inside, but whose first picture is a thumbnail or a preview."""
+"""Suffixes of camera raw files that are TIFF inside, but whose first picture is a thumbnail or a preview."""
 
 
 def decode(source: Source) -> tuple[pyvips.Image, Format]:
-    """Open a picture as libvips sees it, turned upright, without decoding pixels yet where the format allows.
+    """Open a picture in libvips, upright, without decoding pixels yet if the format allows.
 
     Raises:
-        UnreadablePicture: missing, empty, no picture, damaged, without such a page, or more pixels than allowed.
-        MissingExtra: a HEIC file, and the extra that reads it is not installed.
+        UnreadablePicture: missing, empty, not a picture, damaged, without this page, or with more pixels than allowed.
+        MissingExtra: a HEIC file, and the extra `heic` is not installed.
         DaguerreError: libvips cannot be used in this process.
     """
     begin_use()
@@ -81,25 +81,25 @@ def decode(source: Source) -> tuple[pyvips.Image, Format]:
         image = load(source, format)
     check_size(source, image.width, image.height, size=size, memory=to_unpack(image, format))
     check_kind(path, image)
-    return image if format is HEIC else upright(image), format  # HEIC's decoder turns pictures itself
+    return image if format is HEIC else upright(image), format  # HEIC's decoder rotates pictures itself
 
 
 def load(source: Source, format: Format) -> pyvips.Image:
-    """Have libvips open a picture at the page wanted."""
+    """Open a page of a picture in libvips."""
     path, loader = source.path, LOADERS[format]
     if format.convert and not pyvips.type_find("VipsForeignLoad", loader):
         raise UnreadablePicture(
             f"{path} is a {format.name} file, which this build of libvips cannot read; "
             f"convert it, with: {format.convert.replace('{}', path.name)}"
         )
-    # To libvips a hole in a TIFF or JPEG is but a warning, and it fills the rest with black or gray. PNG's warnings
-    # are about color profiles.
+    # libvips only warns of missing data in a TIFF or JPEG and fills the rest with black or gray. PNG's warnings are
+    # about color profiles.
     options: dict[str, Any] = {"fail_on": "warning" if format in (JPEG, TIFF) else "error"}
     try:
         with complaints() as heard:
             image = source.load(loader, **options)
-        # Of what is not in tiles, the tags are read once more with the pixels; their oddities, such as names padded
-        # with zeros, would be taken for holes.
+        # Without tiles the tags are read again with the pixels; their oddities, such as names padded with zeros,
+        # would look like missing data.
         if heard and format is TIFF and not image.get_typeof("tile-width"):
             options["fail_on"] = "error"
             image = source.load(loader, **options)
@@ -110,7 +110,7 @@ def load(source: Source, format: Format) -> pyvips.Image:
 
 
 def choose_page(source: Source, pages: int) -> int:
-    """Which of so many pages or frames is wanted, counted from 0; a line says so if nobody chose the first."""
+    """Index of the requested page or frame, from 0; logs a line if the first was only the default."""
     if (source.page or 1) > pages:
         there = "a single page" if pages == 1 else f"{pages} pages"
         raise UnreadablePicture(f"{source.path} has {there}, so there is no page {source.page}")
@@ -120,13 +120,13 @@ def choose_page(source: Source, pages: int) -> int:
 
 
 def raw(source: Source) -> bool:
-    """Whether it is a camera's file by its contents."""
+    """Whether the content is that of a camera raw file."""
     with source.open() as file:
         return is_raw(file)
 
 
 def upright(image: pyvips.Image) -> pyvips.Image:
-    """Turn a picture as its EXIF orientation says, and its resolution with it."""
+    """Apply a picture's EXIF orientation, to its resolution too."""
     turned = image.autorot()
     lies = image.get_typeof("orientation") and image.get("orientation") >= 5
     return turned.copy(xres=image.yres, yres=image.xres) if lies else turned

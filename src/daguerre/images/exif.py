@@ -1,7 +1,7 @@
-"""EXIF and IPTC in TIFF files: libvips neither reads nor writes the first there, and cuts the second off.
+"""EXIF and IPTC in TIFF files, where libvips neither reads nor writes EXIF, and truncates IPTC.
 
 An EXIF block is itself a small TIFF structure: a list of descriptive tags (camera, date, author) that points to two
-more lists (exposure, place). In a TIFF file the same tags stand beside those that say where the pixels are.
+more lists (exposure, place). In a TIFF file the same tags are mixed with those that locate the pixels.
 TIFF 6.0, section 2; EXIF 2.32, section 4.6.
 """
 
@@ -25,15 +25,15 @@ BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 """Bytes of one value, by type number."""
 
 LARGEST = 65_000
-"""Bytes of one value that are still carried over; a JPEG file has room for 65,527 bytes of EXIF in all."""
+"""Most bytes of one value that is carried over; a JPEG file has room for 65,527 bytes of EXIF in all."""
 
 LARGEST_SUM = 2**20
-"""Bytes of all values together, many of which may point to the same bytes of a small file."""
+"""Most bytes of all values together, since many may point to the same bytes of a small file."""
 
 SUBFILE, SUBFILES, DNG_VERSION = 0xFE, 0x14A, 0xC612
 
 EMPTY = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
-"""EXIF that says nothing."""
+"""An empty EXIF block."""
 
 Entry = tuple[int, int, bytes]
 """Type, count and value bytes of a tag."""
@@ -60,10 +60,10 @@ class Layout:
 
 
 def read_exif(file: BinaryIO) -> tuple[bytes | None, bool]:
-    """EXIF of a TIFF file as a block of its own, or `None` where there is none; and whether a part of it is lost.
+    """EXIF of a TIFF file as a separate block, or None; and whether part of it is lost.
 
     Raises:
-        ValueError: the first list of tags is damaged, or there is too much.
+        ValueError: the first list of tags is damaged, or the data are too large.
     """
     layout, main, lists, lost = read_descriptions(file)
     if not main and not lists:
@@ -74,16 +74,16 @@ def read_exif(file: BinaryIO) -> tuple[bytes | None, bool]:
 
 
 def check_exif(block: bytes) -> bool:
-    """Make sure that a block of EXIF begins with a list of tags; whether another list that it points to is lost.
+    """Check that a block of EXIF begins with a list of tags; returns whether a list that it points to is lost.
 
     Raises:
-        ValueError: it does not, or there is too much.
+        ValueError: it does not, or the data are too large.
     """
     return read_descriptions(io.BytesIO(block))[3]
 
 
 def is_raw(file: BinaryIO) -> bool:
-    """Whether a TIFF file is a camera's: then its first picture is a thumbnail, or not developed yet."""
+    """Whether a TIFF file is a camera raw file, whose first picture is a thumbnail or undeveloped."""
     try:
         layout, at = read_header(file)
         tags = read_tags(file, at, layout, {SUBFILE, SUBFILES, DNG_VERSION})
@@ -94,10 +94,10 @@ def is_raw(file: BinaryIO) -> bool:
 
 
 def append_exif(path: Path, block: bytes | None, iptc: bytes | None, height: int, width: int) -> None:
-    """Give a TIFF file EXIF, with the picture's size put right, and IPTC records: a new first list at its end.
+    """Add EXIF, with the correct picture size, and IPTC records to a TIFF file: a new first list at its end.
 
     Raises:
-        ValueError: the block is damaged; the file is as it was.
+        ValueError: the block is damaged; the file is unchanged.
     """
     given, tags, lists, _ = read_descriptions(io.BytesIO(EMPTY if block is None else block))
     if iptc:
@@ -128,7 +128,7 @@ def read_descriptions(file: BinaryIO) -> tuple[Layout, dict[int, Entry], dict[in
     """Layout of a TIFF structure, its descriptive tags, the lists that they point to, and whether one is damaged.
 
     Raises:
-        ValueError: no list of tags is here, or there is too much.
+        ValueError: there is no list of tags, or the data are too large.
     """
     layout, at = read_header(file)
     tags = read_tags(file, at, layout, DESCRIPTIVE | {EXIF, GPS})
@@ -153,7 +153,7 @@ def unpack(file: BinaryIO, form: str) -> tuple[int, ...]:
 
 
 def go(file: BinaryIO, at: int) -> None:
-    """Go to a place that a file names, which may be beyond all that files can hold."""
+    """Seek to an offset read from a file, which may exceed any file's size."""
     try:
         file.seek(at)
     except (OSError, OverflowError) as error:
@@ -161,7 +161,7 @@ def go(file: BinaryIO, at: int) -> None:
 
 
 def read_header(file: BinaryIO) -> tuple[Layout, int]:
-    """Layout of a TIFF structure, and where its first list of tags is."""
+    """Layout of a TIFF structure, and the offset of its first list of tags."""
     head = file.read(8)
     layout = Layout("<" if head[:2] == b"II" else ">", big=b"+" in head[2:4])
     if not layout.big:
@@ -170,7 +170,7 @@ def read_header(file: BinaryIO) -> tuple[Layout, int]:
 
 
 def place(entry: Entry, layout: Layout) -> int:
-    """Where the list is that `entry` points to."""
+    """Offset of the list that `entry` points to."""
     size = BYTES.get(entry[0], 0)
     if len(entry[2]) != size or size not in (4, 8):
         raise ValueError("a list of tags is nowhere")
@@ -178,7 +178,7 @@ def place(entry: Entry, layout: Layout) -> int:
 
 
 def read_tags(file: BinaryIO, at: int, layout: Layout, wanted: Container[int] | None = None) -> dict[int, Entry]:
-    """Tags of the list at byte `at`, only those `wanted`; too large, unreachable and unknown ones are left out.
+    """Tags of the list at offset `at`, only those `wanted`, without too large, unreachable and unknown ones.
 
     Raises:
         ValueError: there is no list, or it holds too much.
@@ -226,11 +226,11 @@ def pack_tree(
     kept: dict[int, bytes] | None = None,
     following: bytes | None = None,
 ) -> bytes:
-    """A list of tags for byte `at`, and behind it the `lists` that it points to.
+    """A list of tags for offset `at`, followed by the `lists` that it points to.
 
     Args:
-        kept: entries that are taken as they are, by tag; `tags` come before them.
-        following: where the next list of the file is, as bytes.
+        kept: entries to copy unchanged, by tag; `tags` take precedence.
+        following: offset of the file's next list, as bytes.
     """
     kind = 16 if layout.big else 4
     pointers = {tag: (kind, 1, bytes(struct.calcsize(layout.offset))) for tag in lists}
@@ -249,7 +249,7 @@ def pack_tags(
     kept: dict[int, bytes] | None = None,
     following: bytes | None = None,
 ) -> bytes:
-    """One list of tags for byte `at`, in order, with its larger values behind it."""
+    """One list of tags for offset `at`, in order, followed by its larger values."""
     kept = {tag: entry for tag, entry in (kept or {}).items() if tag not in tags}
     room = struct.calcsize(layout.offset)
     values = at + struct.calcsize(layout.head) + (len(tags) + len(kept)) * struct.calcsize(layout.entry) + room

@@ -1,4 +1,4 @@
-"""The picture formats: how a file is recognized, and what each format can hold."""
+"""Picture formats: recognition by content, and what each can hold."""
 
 import re
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ __all__ = ["READABLE", "WRITABLE", "Format", "foreign", "format_for", "recognise
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """What one file format can hold.
+    """Capabilities of a file format.
 
     Args:
-        name: as people know it.
-        suffixes: file name endings, lower case.
-        bits: most bits a channel that pictures are saved with.
-        grey: whether one-channel pictures stay one channel.
-        alpha: whether transparency has a place in it.
-        profile, exif, xmp, iptc: most bytes of an ICC profile, of EXIF, XMP and IPTC records that have a place in it.
-        side: largest height or width in pixels that can be saved.
-        convert: for a format that not every libvips reads, a command that makes a picture of it that all read.
+        name: for messages.
+        suffixes: file name suffixes, lower case.
+        bits: most bits per channel when saving.
+        grey: whether one-channel pictures keep one channel.
+        alpha: whether it holds transparency.
+        profile, exif, xmp, iptc: largest ICC profile, EXIF, XMP and IPTC records in bytes.
+        side: largest height or width in pixels when saving.
+        convert: for a format that not every libvips reads, a command that converts it to one that all read.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Format:
     grey: bool = False
     alpha: bool = True
     profile: int = 2**24
-    exif: int = 64_000  # libexif, which writes it for libvips, ends at 65,534
+    exif: int = 64_000  # libexif, which writes it for libvips, is limited to 65,534
     xmp: int = 2**24
     iptc: int = 0
     side: int = 10_000_000
@@ -50,11 +50,11 @@ JPEG = Format(
 PNG = Format(name="PNG", suffixes=(".png",), bits=16, grey=True)
 TIFF = Format(name="TIFF", suffixes=(".tif", ".tiff"), bits=16, grey=True, exif=2**24, iptc=2**24)
 WEBP = Format(name="WebP", suffixes=(".webp",), side=16_383)
-# libvips writes at most 12 bits a channel into AVIF; they are read back as 16.
+# libvips writes at most 12 bits per channel into AVIF; they are read back as 16.
 AVIF = Format(name="AVIF", suffixes=(".avif",), bits=16, side=16_384)
 GIF = Format(name="GIF", suffixes=(".gif",), profile=0, exif=0, xmp=0, side=65_535)
 BMP = Format(name="BMP", suffixes=(".bmp", ".dib"), grey=True, alpha=False, profile=0, exif=0, xmp=0)
-# Read by an optional extra, or by those builds of libvips that can; never written.
+# Read by an optional extra, or by some builds of libvips; never written.
 HEIC = Format(name="HEIC", suffixes=(".heic", ".heif", ".hif"))
 JPEG_XL = Format(name="JPEG XL", suffixes=(".jxl",), convert="djxl {} out.png")
 JPEG_2000 = Format(
@@ -64,14 +64,14 @@ JPEG_2000 = Format(
 FORMATS = (JPEG, PNG, TIFF, WEBP, AVIF, GIF, BMP, HEIC, JPEG_XL, JPEG_2000)
 
 READABLE = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
-"""Endings of files worth opening in a folder; what a file is, its contents say."""
+"""Suffixes of files to open in a folder; the format itself is recognized by content."""
 
 WRITABLE = frozenset(s for format in (JPEG, PNG, TIFF, WEBP, AVIF, GIF, BMP) for s in format.suffixes)
-"""Endings that a result may have."""
+"""Suffixes that a result may have."""
 
 HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 STILLS = dict.fromkeys((b"avif", b"avis"), AVIF) | dict.fromkeys(HEVC_BRANDS, HEIC)
-"""Brands of the ISO container (ISO/IEC 14496-12) that are pictures; first come those that tell who compressed them."""
+"""Brands of the ISO container (ISO/IEC 14496-12) that are pictures; those that identify the codec come first."""
 
 FOREIGN = (
     (rb"%PDF-", "a PDF document; make pictures of its pages, with: pdftoppm -r 600 -png {} page"),
@@ -98,16 +98,16 @@ FOREIGN = (
         "of a rare kind; convert it, with: magick {} out.png",
     ),
 )
-"""What else a file may be, by how it begins: a pattern, and what to tell about it."""
+"""Other kinds of files: a pattern for their first bytes, and a message."""
 
 
 def recognise(head: bytes) -> Format | None:
-    """Tell a format from the first bytes of a file (32 or more), whatever its name says; `None` if it is no picture."""
+    """Recognize a format from the first bytes of a file (32 or more), not its name; None if it is not a picture."""
     if head.startswith(b"\xff\xd8\xff"):
         return JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return PNG
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # the plus is BigTIFF
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # with a plus: BigTIFF
         return TIFF
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return WEBP
@@ -126,7 +126,7 @@ def recognise(head: bytes) -> Format | None:
 
 
 def foreign(head: bytes) -> str | None:
-    """What a file is that no picture format was recognized in, from its first bytes, with `{}` for its name."""
+    """Message about a file of another kind, from its first bytes, with `{}` for its name."""
     return next((what for pattern, what in FOREIGN if re.match(pattern, head, re.DOTALL | re.IGNORECASE)), None)
 
 
@@ -134,7 +134,7 @@ def format_for(path: Path) -> Format:
     """Format to save `path` in, from its extension.
 
     Raises:
-        UnwritablePicture: no extension, or none that is known.
+        UnwritablePicture: no extension, or an unknown one.
     """
     suffix = path.suffix.lower()
     known = ", ".join(sorted(WRITABLE))

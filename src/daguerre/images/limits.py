@@ -1,4 +1,4 @@
-"""Which pictures are refused: too large, dishonest about their size, or no photographs."""
+"""Limits: refuse pictures that are too large, likely decompression bombs, or not photographs."""
 
 from pathlib import Path
 
@@ -10,31 +10,31 @@ from daguerre.images.vips import pyvips
 __all__ = ["check_kind", "check_size", "to_unpack", "to_unpack_whole"]
 
 LARGE = 250_000_000
-"""Pixels from which on a file must be large, too: decoded, that many take 1.5 GB of disk at 16 bits."""
+"""Pixels above which the file must be large too; decoded, they take 1.5 GB of disk at 16 bits."""
 
 PIXELS_PER_BYTE = 1000
-"""A large picture that claims more of them is a trap: an evenly white RGB picture stays below 350 in PNG."""
+"""A large picture with more is a decompression bomb: a plain white RGB picture has less than 350 in PNG."""
 
 LARGEST = 4_000_000_000
-"""Most pixels of any picture unless somebody asks for more: 63,000 x 63,000."""
+"""Most pixels of a picture by default: 63,000 x 63,000."""
 
 UNPACKED = {WEBP: 5, AVIF: 13, HEIC: 13, GIF: 2, BMP: 6, JPEG_XL: 13, JPEG_2000: 13}
-"""Bytes of memory that a pixel takes besides its own where a whole picture is unpacked at once; measured with 64 and
+"""Bytes of memory per pixel, besides the pixel itself, where a picture is decoded whole; measured with 64 and
 225 megapixels of 8 and 12 bits, with and without alpha; guessed for the last two, which this libvips does not read."""
 
 ROWS = 730
-"""Rows that libvips keeps in memory while it unpacks all other pictures, measured with rows of 0.06 to 1.2 MB."""
+"""Rows that libvips keeps in memory while decoding other pictures, measured with rows of 0.06 to 1.2 MB."""
 
 MEMORY = 1.25 * 2**30
-"""Bytes of memory that unpacking may take unless somebody says that it may take more."""
+"""Most bytes of memory for decoding, by default."""
 
 
 def check_size(source: Source, width: int, height: int, *, size: int, memory: float) -> None:
-    """Refuse a picture with more pixels than allowed, than so small a file can honestly have, or than memory holds.
+    """Refuse a picture with more pixels than allowed, than plausible for the size of the file, or than fit in memory.
 
     Args:
         size: of the file, in bytes.
-        memory: bytes that it takes to unpack, as `to_unpack` has it.
+        memory: bytes needed to decode it, from `to_unpack`.
     """
     pixels, allowed = width * height, source.max_pixels
     has, way_out = f"{width} x {height} pixels", f"; if you trust it, allow it with --max-pixels {width * height}"
@@ -49,11 +49,11 @@ def check_size(source: Source, width: int, height: int, *, size: int, memory: fl
 
 
 def to_unpack(image: pyvips.Image, format: Format) -> float:
-    """Bytes of memory that it takes to unpack a picture."""
+    """Bytes of memory needed to decode a picture."""
     pixel = image.bands * (2 if image.format == "ushort" else 1)
     if format in UNPACKED:
         return to_unpack_whole(image.width, image.height, pixel, format)
-    if image.get_typeof("interlaced"):  # all its passes are kept
+    if image.get_typeof("interlaced"):  # all its passes are kept in memory
         return float(image.width * image.height * pixel * (2 if format is JPEG else 1))
     if image.get_typeof("tile-width"):
         return 0
@@ -61,12 +61,12 @@ def to_unpack(image: pyvips.Image, format: Format) -> float:
 
 
 def to_unpack_whole(width: int, height: int, pixel: int, format: Format) -> float:
-    """The same where the whole picture is unpacked at once, of `pixel` bytes for a pixel."""
+    """The same for a picture that is decoded whole, with `pixel` bytes per pixel."""
     return float(width * height * (UNPACKED[format] + pixel))
 
 
 def check_kind(path: Path, image: pyvips.Image) -> None:
-    """Refuse numbers and channels that are not those of a photograph."""
+    """Refuse pixel types and channels that are not those of a photograph."""
     if image.format not in ("uchar", "ushort"):
         raise UnreadablePicture(f"{path} holds {image.format} numbers; save it with 8 or 16 bits per channel")
     colours = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb": 3, "rgb16": 3, "cmyk": 4}.get(image.interpretation)

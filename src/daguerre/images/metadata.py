@@ -1,7 +1,7 @@
-"""What a picture says about itself besides its pixels: EXIF, XMP, IPTC and resolution, carried from file to file.
+"""Metadata: EXIF, XMP, IPTC and resolution, carried from file to file.
 
-Orientation is not among it, because it is applied on reading; neither are thumbnails, which would show the old picture.
-Metadata never decide whether a picture is read or written: what is damaged or too much is left out, with a line.
+Orientation is not included, because it is applied on reading; neither are thumbnails, which would show the old picture.
+Metadata never decide whether a picture is read or written: damaged or oversized parts are left out, with a log line.
 """
 
 import logging
@@ -24,21 +24,21 @@ EXIF_HEAD = b"Exif\0\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 IPTC_RESOURCE = 0x0404
 LARGEST = 2**20
-"""Bytes of EXIF and of IPTC records that are looked at; JPEG files have room for a sixteenth."""
+"""Most bytes of EXIF and of IPTC records that are read; JPEG files have room for a sixteenth."""
 
 RESOLUTIONS = 1e-3, 1e5
-"""Pixels per millimeter that can be meant: from a mural to an electron microscope."""
+"""Plausible range of pixels per millimeter: from a mural to an electron microscope."""
 
 CUSTOMARY = 72 / 25.4
-"""Pixels per millimeter that programs assume where a file says nothing; libvips would write 25.4 per inch."""
+"""Pixels per millimeter that programs assume by default; libvips would write 25.4 per inch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """Metadata in the form that no format owns.
+    """Metadata independent of the file format.
 
     Args:
-        exif: a TIFF structure, without the marker that JPEG files put before it.
+        exif: a TIFF structure, without JPEG's marker.
         xmp: an XMP packet.
         iptc: IPTC-IIM records, without Photoshop's wrapping.
         resolution: pixels per millimeter, across and down.
@@ -51,15 +51,15 @@ class Metadata:
 
 
 def read_metadata(image: pyvips.Image, file: BinaryIO, name: object, format: Format) -> Metadata:
-    """Collect what a freshly opened picture carries.
+    """Read the metadata of a freshly opened picture.
 
     Args:
         file: the picture, open for reading.
-        name: what to call it where something is left out.
+        name: of the picture, for messages about parts left out.
     """
     exif = exif_of(image, file, name, format)
     bearer = image
-    if exif and unknown_resolution(image):  # WebP and AVIF files say it nowhere else
+    if exif and unknown_resolution(image):  # WebP and AVIF files have it nowhere else
         bearer = pyvips.Image.black(1, 1)
         bearer.set_type(pyvips.GValue.blob_type, "exif-data", EXIF_HEAD + exif)
     iptc = unwrapped(blob(image, "iptc-data") or blob(image, "photoshop-data") or b"")
@@ -75,7 +75,7 @@ def read_metadata(image: pyvips.Image, file: BinaryIO, name: object, format: For
 
 
 def exif_of(image: pyvips.Image, file: BinaryIO, name: object, format: Format) -> bytes | None:
-    """EXIF, as far as it can be read."""
+    """The readable part of EXIF."""
     try:
         if format is TIFF:
             exif, lost = read_exif(file)
@@ -93,7 +93,7 @@ def exif_of(image: pyvips.Image, file: BinaryIO, name: object, format: Format) -
 
 
 def xmp_of(image: pyvips.Image, name: object) -> bytes | None:
-    """XMP, if it is sound."""
+    """XMP, if it is valid."""
     packet = blob(image, "xmp-data")
     if not packet or not packet.strip(b"\0 \r\n\t"):
         return None
@@ -106,7 +106,7 @@ def xmp_of(image: pyvips.Image, name: object) -> bytes | None:
 
 
 def resolution_of(image: pyvips.Image, name: object) -> tuple[float, float] | None:
-    """Pixels per millimeter, if they can be meant."""
+    """Pixels per millimeter, if plausible."""
     if all(RESOLUTIONS[0] <= side <= RESOLUTIONS[1] for side in (image.xres, image.yres)):
         return image.xres, image.yres
     leave_out(name, "the resolution", f"{image.xres:g} x {image.yres:g} pixels per millimetre")
@@ -116,10 +116,10 @@ def resolution_of(image: pyvips.Image, name: object) -> tuple[float, float] | No
 def attach_metadata(
     image: pyvips.Image, metadata: Metadata, profile: bytes | None, name: object, format: Format
 ) -> pyvips.Image:
-    """A copy of `image` that libvips saves with the metadata and the profile, as far as `format` holds them.
+    """A copy of `image` with the metadata and the profile attached, as far as `format` holds them.
 
     Args:
-        name: what to call the result where something is left out.
+        name: of the result, for messages about parts left out.
     """
     across, down = metadata.resolution or (CUSTOMARY, CUSTOMARY)
     image = image.copy(xres=across, yres=down)
@@ -128,12 +128,12 @@ def attach_metadata(
         ("the colour profile", "icc-profile-data", profile, format.profile),
         ("the XMP", "xmp-data", metadata.xmp and upright(metadata.xmp), format.xmp),
         ("the IPTC records", "iptc-data", metadata.iptc and wrapped(metadata.iptc), format.iptc),
-        # libvips unfolds the block into a field for every tag, and a resolution, and folds it up again on saving.
+        # libvips splits the block into a field per tag, and a resolution, and reassembles it on saving.
         ("the EXIF", "exif-data", metadata.exif and EXIF_HEAD + metadata.exif, format.exif),
     ]
     for what, field, data, room in parts:
         if not data or not room or (format is TIFF and field in ("exif-data", "iptc-data")):
-            continue  # `finish_metadata` gives a TIFF file its own
+            continue  # `finish_metadata` writes it to TIFF files
         if len(data) > room:
             leave_out(name, what, f"{len(data):,} bytes are too many for a {format.name} file")
         elif not savable(field, data, image.bands, format):
@@ -147,7 +147,7 @@ def attach_metadata(
 
 
 def savable(field: str, data: bytes, bands: int, format: Format) -> bool:
-    """Whether libvips saves a picture that carries this; tried with one of a single pixel."""
+    """Whether libvips can save a picture with this; tried on a single pixel."""
     pixel = pyvips.Image.black(1, 1, bands=bands).copy(interpretation="b-w" if bands < 3 else "srgb")
     pixel.set_type(pyvips.GValue.blob_type, field, data)
     try:
@@ -161,7 +161,7 @@ def finish_metadata(path: Path, metadata: Metadata, name: object, format: Format
     """Add to a saved file what libvips could not.
 
     Args:
-        name: what to call the file where something is left out.
+        name: of the file, for messages about parts left out.
     """
     if format is TIFF and (metadata.exif or metadata.iptc):
         try:
@@ -172,12 +172,12 @@ def finish_metadata(path: Path, metadata: Metadata, name: object, format: Format
 
 
 def leave_out(name: object, what: str, why: object) -> None:
-    """Tell that a picture goes on without a part of its metadata."""
+    """Log that a part of the metadata is left out."""
     logger.warning("%s: %s cannot be kept and is left out (%s)", name, what, why)
 
 
 def unknown_resolution(image: pyvips.Image) -> bool:
-    """Whether the file said nothing: libvips then puts one pixel per millimeter."""
+    """Whether the file has no resolution: libvips then reports one pixel per millimeter."""
     return bool(image.xres == 1 and image.yres == 1)
 
 
@@ -186,19 +186,19 @@ def blob(image: pyvips.Image, name: str) -> bytes | None:
 
 
 def upright(xmp: bytes) -> bytes:
-    """The same packet, in which the picture needs no turning."""
+    """The same packet with the orientation set to upright."""
     return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", xmp)
 
 
 def unwrapped(block: bytes) -> bytes:
-    """IPTC records out of Photoshop's list of resources; a block that is no such list is taken for the records."""
+    """IPTC records from Photoshop's list of resources; any other block is taken as the records themselves."""
     block = block.removeprefix(PHOTOSHOP_HEAD)
     if not block.startswith(b"8BIM"):
         return block
     at = 0
     while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
         resource, name = struct.unpack_from(">HB", block, at + 4)
-        start = at + 6 + (name + 2) // 2 * 2 + 4  # the name and its length fill whole pairs
+        start = at + 6 + (name + 2) // 2 * 2 + 4  # the name and its length are padded to an even size
         if start > len(block):
             break
         (size,) = struct.unpack_from(">I", block, start - 4)
@@ -209,6 +209,6 @@ def unwrapped(block: bytes) -> bytes:
 
 
 def wrapped(iptc: bytes) -> bytes:
-    """IPTC records as JPEG files hold them: the only one of Photoshop's resources."""
+    """IPTC records as in JPEG files: as the only one of Photoshop's resources."""
     resource = struct.pack(">4sHHI", b"8BIM", IPTC_RESOURCE, 0, len(iptc))
     return PHOTOSHOP_HEAD + resource + iptc + b"\0" * (len(iptc) % 2)

@@ -19,7 +19,7 @@ LONGEST = 2**20
 
 
 def read_heic(source: Source, size: int) -> pyvips.Image:
-    """Decode a HEIC file whole, by the helper that brings the decoder libvips' wheel has to leave out."""
+    """Decode a HEIC file whole, with pillow-heif, since libvips' wheel has no decoder for it."""
     try:
         import pillow_heif
     except ImportError as error:
@@ -40,7 +40,7 @@ def read_heic(source: Source, size: int) -> pyvips.Image:
 
 
 def read_bmp(source: Source, size: int, head: bytes) -> pyvips.Image:
-    """Decode a Windows bitmap whole, by OpenCV.
+    """Decode a Windows bitmap whole, with OpenCV.
 
     https://learn.microsoft.com/windows/win32/gdi/bitmap-storage
     """
@@ -60,7 +60,7 @@ def read_bmp(source: Source, size: int, head: bytes) -> pyvips.Image:
     if not (honest and 0 < width <= LONGEST and 0 < abs(height) <= LONGEST):
         raise torn
     check_size(source, width, abs(height), size=size, memory=to_unpack_whole(width, abs(height), 4, BMP))
-    with source.open() as file:  # four bytes a pixel are the most, behind a head of at most a mebibyte
+    with source.open() as file:  # at most four bytes per pixel, and a header of at most a mebibyte
         data = np.frombuffer(file.read(2**20 + 4 * (width + 1) * abs(height)), np.uint8)
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -78,7 +78,7 @@ def read_bmp(source: Source, size: int, head: bytes) -> pyvips.Image:
 
 
 def from_levels(levels: Levels) -> pyvips.Image:
-    """Levels (H, W, channels) as an image that shares their memory."""
+    """Pixel values (H, W, channels) as an image that shares their memory."""
     (height, width, bands), wide = levels.shape, levels.dtype == np.uint16
     image = pyvips.Image.new_from_memory(levels, width, height, bands, "ushort" if wide else "uchar")
     kinds = ("grey16", "rgb16") if wide else ("b-w", "srgb")

@@ -14,21 +14,21 @@ from daguerre.images.pixels import Levels
 __all__ = ["blank", "touch"]
 
 ROOM = 128 * 2**20
-"""Bytes of memory for all arrays that are alive."""
+"""Most bytes of memory for all living arrays together."""
 
 RESIDENT = 64 * 2**20
-"""Bytes of an array on disk that may be mapped into memory before its pages are let go."""
+"""Bytes of an array on disk that may be resident in memory before its pages are released."""
 
 
 class Room:
-    """Counts the bytes that living arrays take."""
+    """Counts the bytes of living arrays."""
 
     def __init__(self) -> None:
         self.taken = 0
         self.lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Whether there is room for so many bytes, which are taken then."""
+        """Reserve `size` bytes if there is room; returns whether."""
         with self.lock:
             if self.taken + size > ROOM:
                 return False
@@ -46,11 +46,11 @@ room = Room()
 def blank(shape: tuple[int, int, int], bits: int) -> Levels:
     """Zeros (H, W, channels), on disk if there is no room for them in memory.
 
-    The file has no name, so that nothing of it is left whatever happens. It lies in the folder that the environment
-    variable TMPDIR names.
+    The file has no name, so that nothing is left behind whatever happens. It is in the folder given by the environment
+    variable TMPDIR.
 
     Raises:
-        UnwritablePicture: no room on disk either.
+        UnwritablePicture: the disk is full too.
     """
     kind = np.uint8 if bits == 8 else np.uint16
     size = int(np.prod(shape, dtype=np.int64)) * (bits // 8)
@@ -60,7 +60,7 @@ def blank(shape: tuple[int, int, int], bits: int) -> Levels:
         return array
     try:
         with tempfile.TemporaryFile(prefix="daguerre-") as file:
-            # Reserved now: on a full disk, writing into a mapped file with holes would end the program.
+            # Reserve now: on a full disk, writing into a sparse mapped file would crash the program.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, kind, mode="w+", shape=shape)
@@ -72,9 +72,9 @@ def blank(shape: tuple[int, int, int], bits: int) -> Levels:
 
 
 def touch(array: Levels, size: int) -> None:
-    """Note that so many bytes of an array were read or written; now and then its pages on disk are let go.
+    """Record that `size` bytes of an array were accessed; now and then its pages on disk are released.
 
-    They stay in the system's cache and on disk, and come back when they are needed.
+    They stay in the system's cache and on disk, and are loaded again on access.
     """
     pages = getattr(array, "_mmap", None)
     if not isinstance(pages, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):

@@ -34,16 +34,16 @@ StrPath = str | os.PathLike[str]
 
 
 class Picture:
-    """A photograph of any size, upright, with what it says about itself; made by `open` or one of the `from_` methods.
+    """A photograph of any size, upright, with its metadata; created by `open` or one of the `from_` methods.
 
-    Pixels are decoded when they are read. Several threads may read at once. What the numbers mean is in `colour`.
-    A picture may be sent to another process: one that was opened is opened there again, another goes with its pixels.
+    Pixels are decoded when read. Several threads may read at once. `colour` describes the color space. A picture can be
+    pickled: one that was opened is opened again, any other takes its pixels along.
 
     Args:
         image: pixels with 1 or 3 channels and perhaps alpha, 8 or 16 bits, in the working space.
-        bits: bits per channel of the file, and of what is saved: 8 or 16.
-        path: the file, or what the picture is called.
-        source: what to open to have `image` again.
+        bits: bits per channel of the file, also when saving: 8 or 16.
+        path: the file, or a name.
+        source: what `image` was opened from.
     """
 
     def __init__(
@@ -59,24 +59,23 @@ class Picture:
         begin_use()
         self.image, self.bits, self.colour, self.metadata = image, bits, colour, metadata
         self.path, self.source = path, source
-        self.held: Levels | None = None  # what it was made of, if that lies in memory or in a temporary file of ours
+        self.held: Levels | None = None  # its pixels, if they are in memory or in a temporary file of ours
 
     @classmethod
     def open(cls, path: StrPath, *, max_pixels: int | None = None, page: int | None = None) -> "Picture":
-        """Open a file of any format that daguerre knows; what it is, its contents say, not its name.
+        """Open a file of any supported format, recognized by its content, not its name.
 
-        Damage that shows only in the pixels is reported when they are read. Metadata that are damaged or too much are
-        left out, with a line in the log.
+        Damage that shows only in the pixels is reported when they are read. Damaged or oversized metadata are left out,
+        with a line in the log.
 
         Args:
-            max_pixels: refuse larger pictures; unless said, those of more than 4 gigapixels, those that would take more
-                than 1.25 GiB of memory to unpack, and those of more than 250 megapixels whose file is too small to be
-                honest.
-            page: which page or frame to take, from 1; unless said the first, with a line in the log if there are more.
+            max_pixels: refuse larger pictures; by default those of more than 4 gigapixels, those that need more than
+                1.25 GiB of memory to decode, and those of more than 250 megapixels whose file is implausibly small.
+            page: page or frame, from 1; by default the first, with a line in the log if there are more.
 
         Raises:
-            UnreadablePicture: missing, empty, no picture, damaged, too large, or without such a page.
-            MissingExtra: a HEIC file, and the extra that reads it is not installed.
+            UnreadablePicture: missing, empty, not a picture, damaged, too large, or without this page.
+            MissingExtra: a HEIC file, and the extra `heic` is not installed.
             OptionError: `max_pixels` or `page` is less than 1.
         """
         return cls.opened(Source(path=Path(path), max_pixels=max_pixels, page=page))
@@ -85,10 +84,10 @@ class Picture:
     def from_bytes(
         cls, data: bytes, *, name: str = "-", max_pixels: int | None = None, page: int | None = None
     ) -> "Picture":
-        """Open the contents of a picture file, for the rest as `open`.
+        """Open the contents of a picture file; otherwise as `open`.
 
         Args:
-            name: what to call it in messages.
+            name: for messages.
         """
         return cls.opened(Source(path=Path(name), data=bytes(data), max_pixels=max_pixels, page=page))
 
@@ -120,11 +119,11 @@ class Picture:
 
     @classmethod
     def from_levels(cls, levels: Levels, *, like: "Picture | None" = None) -> "Picture":
-        """A picture of levels (H, W, channels), gray or RGB, perhaps with alpha behind; they are not copied.
+        """A picture of pixel values (H, W, channels), gray or RGB, perhaps followed by alpha; they are not copied.
 
         Args:
-            like: a picture whose profile and metadata it takes over, the profile only if it fits. A gray result of an
-                RGB picture is saved with three equal channels, as that was.
+            like: picture to copy profile and metadata from, the profile only if it fits. A gray result of an RGB
+                picture is saved with three equal channels.
         """
         height, width, bands = levels.shape
         bits = levels.dtype.itemsize * 8
@@ -167,13 +166,13 @@ class Picture:
     def from_tensor(
         cls, image: Tensor, *, alpha: Tensor | None = None, bits: int = 8, like: "Picture | None" = None
     ) -> "Picture":
-        """A picture of an image (1, C, H, W) or (C, H, W) in [0, 1], values outside clamped, on any device.
+        """A picture of an image (1, C, H, W) or (C, H, W) in [0, 1], clamped, on any device.
 
         Args:
-            image: gray, gray and alpha, RGB, or RGB and alpha. Whole numbers are taken as `from_array` takes them.
+            image: gray, gray and alpha, RGB, or RGB and alpha. Integers are interpreted as in `from_array`.
             alpha: (1, 1, H, W), where `image` has none.
             bits: 8 or 16 per channel, rounded.
-            like: a picture whose profile and metadata it takes over; if that is gray, so is this.
+            like: picture to copy profile and metadata from; if it is gray, so is the result.
 
         Raises:
             ValueError: another shape or type.
@@ -192,7 +191,7 @@ class Picture:
         """A picture of a Pillow image, upright, with its profile, EXIF, XMP and resolution.
 
         Raises:
-            UnreadablePicture: of a mode that holds no photographs: 32-bit whole or floating-point numbers.
+            UnreadablePicture: the mode is not one of photographs: 32-bit integers or floating-point numbers.
         """
         return cls.from_bytes(tiff_from(image), name="the Pillow image")
 
@@ -211,7 +210,7 @@ class Picture:
 
     @property
     def profile(self) -> bytes | None:
-        """ICC profile that it is saved with, unless sRGB is asked for."""
+        """ICC profile that it is saved with, unless as sRGB."""
         return self.colour.profile
 
     @property
@@ -221,9 +220,9 @@ class Picture:
 
     @functools.cached_property
     def grey(self) -> bool:
-        """Whether no pixel has a color: one channel, or three that are equal everywhere.
+        """Whether no pixel is colored: one channel, or three that are equal everywhere.
 
-        Looks at an RGB picture until it meets the first colored pixel, which in most is soon.
+        Reads an RGB picture up to the first colored pixel, which usually comes soon.
         """
         if self.image.bands < 3:
             return True
@@ -234,13 +233,13 @@ class Picture:
         return True
 
     def read(self, window: Window | None = None) -> Tensor:
-        """Colors of a window, or of the whole picture: (1, 3, h, w), float32, sRGB or taken for it, in [0, 1].
+        """Colors of a window, or of the whole picture: (1, 3, h, w), float32, sRGB or treated as sRGB, in [0, 1].
 
-        Gray comes in three equal channels. Level v of 8 bits is v / 255, of 16 bits v / 65535.
+        Gray has three equal channels. A value v is v / 255 for 8 bits, v / 65535 for 16 bits.
 
         Raises:
             UnreadablePicture: the file is damaged here.
-            ValueError: a window outside the picture.
+            ValueError: the window is outside the picture.
         """
         levels = self.fetch(window)
         if levels.shape[2] < 3:
@@ -254,7 +253,7 @@ class Picture:
         return torch.ones(1, 1, *((window.height, window.width) if window else (self.height, self.width)))
 
     def array(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """The whole picture as it is saved, in its own bit depth: (H, W) or, with more channels, (H, W, channels)."""
+        """The whole picture as saved, in its own bit depth: (H, W) or, with more channels, (H, W, channels)."""
         image = three_channels(self.image) if self.image.bands < self.colour.channels else self.image
         levels = self.pixels(to_depth(image, self.bits))
         return levels[..., 0] if levels.shape[2] == 1 else levels
@@ -263,7 +262,7 @@ class Picture:
         """As `array`, for `np.asarray`.
 
         Raises:
-            ValueError: no copy is to be made, but a picture's pixels are always copied.
+            ValueError: `copy` is False, but a picture's pixels are always copied.
         """
         if copy is False:
             raise ValueError("the pixels of a picture are always copied; leave copy=False out")
@@ -275,14 +274,14 @@ class Picture:
         return to_tensor(levels[..., None] if levels.ndim == 2 else levels)
 
     def to_pil(self) -> "Image":
-        """A Pillow image with its profile, EXIF and XMP; 16 bits become 8 but in gray, for Pillow has no more.
+        """A Pillow image with its profile, EXIF and XMP; 16 bits become 8 except in gray, since Pillow has no more.
 
         Raises:
             MissingExtra: Pillow is not installed.
         """
         array = self.array()
         array = self.saved_with(bits=8).array() if self.bits == 16 and array.ndim == 3 else array
-        profile = None if self.colour.converted else self.profile  # the numbers are sRGB's then
+        profile = None if self.colour.converted else self.profile  # the numbers are then sRGB
         return pillow_from(array, profile, self.metadata)
 
     def save(
@@ -294,23 +293,23 @@ class Picture:
         xmp: bytes | None = None,
         progress: ProgressCallback = silent,
     ) -> Path:
-        """Write it to a file, in the format of the name's extension; the file is whole afterwards, or as before.
+        """Write it to a file, in the format of the extension, atomically.
 
-        Transparent places become white in JPEG and BMP, 16 bits become 8 where the format has no more (12 in AVIF).
-        EXIF, XMP and resolution go along where the format holds them (GIF and BMP do not), IPTC in JPEG and TIFF.
+        Transparent areas become white in JPEG and BMP; 16 bits become 8 if the format has no more (12 in AVIF). EXIF,
+        XMP and resolution are kept if the format holds them (GIF and BMP do not), IPTC in JPEG and TIFF.
 
         Args:
-            overwrite: replace a file of that name.
+            overwrite: replace an existing file.
             xmp: an XMP packet instead of the picture's own.
 
         Raises:
-            UnwritablePicture: unknown extension, no such folder, no room, or too many pixels for the format.
-            OutputExists: there is such a file, and `overwrite` was not asked for.
-            UnreadablePicture: the file that this picture comes from is damaged.
+            UnwritablePicture: unknown extension, no such folder, a full disk, or too many pixels for the format.
+            OutputExists: the file exists, and `overwrite` is False.
+            UnreadablePicture: the file of this picture is damaged.
         """
         path = Path(path)
         check_target(path, overwrite=overwrite, source=None if overwrite else self.path)
-        self.fetch(Window(0, 0, 1, 1))  # unpacks the file that it comes from, whose damage is not the writer's fault
+        self.fetch(Window(0, 0, 1, 1))  # decodes its file first, so that damage there is not reported as the writer's
         metadata = self.metadata if xmp is None else replace(self.metadata, xmp=xmp)
         save_image(
             self.image,
@@ -325,7 +324,7 @@ class Picture:
         return path
 
     def to_bytes(self, format: str, *, options: SaveOptions | None = None) -> bytes:
-        """What `save` would write into a file.
+        """The bytes that `save` would write.
 
         Args:
             format: an extension, such as `png`.
@@ -334,7 +333,7 @@ class Picture:
             return self.save(Path(folder) / f"picture.{format.removeprefix('.')}", options=options).read_bytes()
 
     def saved_with(self, *, bits: int | None = None, xmp: bytes | None = None) -> "Picture":
-        """The same pixels, to be saved with other bits per channel, 8 or 16, or another XMP packet."""
+        """The same pixels with another number of bits per channel for saving, 8 or 16, or another XMP packet."""
         metadata = self.metadata if xmp is None else replace(self.metadata, xmp=xmp)
         return Picture(
             self.image,
@@ -346,7 +345,7 @@ class Picture:
         )
 
     def fetch(self, window: Window | None) -> Levels:
-        """Levels (h, w, channels) of a window, or of all."""
+        """Pixel values (h, w, channels) of a window, or of all."""
         if window is None:
             return self.pixels(self.image)
         check_inside(window, self.height, self.width)

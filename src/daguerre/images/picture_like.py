@@ -1,4 +1,4 @@
-"""Whatever a caller has, as a picture."""
+"""Convert any supported input to a picture."""
 
 import os
 import sys
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["PictureLike", "as_picture"]
 
 PictureLike: TypeAlias = Union[Picture, str, os.PathLike[str], bytes, BinaryIO, "Image", NDArray[Any], Tensor]
-"""What every task takes for a picture:
+"""What every task accepts as a picture:
 
 - a `Picture`;
-- the name of a file, as text or path;
-- a file's content: bytes, or a file object that is open for reading bytes;
+- the name of a file, as a string or path;
+- a file's content: bytes, or a binary file object;
 - a Pillow image;
 - a NumPy array (H, W) or (H, W, 1 to 4) as `Picture.from_array` takes it: uint8, uint16, bool, or float in [0, 1];
-- a PyTorch tensor (1 to 4, H, W) or (1, 1 to 4, H, W) of the same numbers, on any device.
+- a PyTorch tensor (1 to 4, H, W) or (1, 1 to 4, H, W) of the same types, on any device.
 """
 
 UNNAMED = "the picture"
@@ -32,10 +32,10 @@ TAKEN = "a path, bytes, a file open in mode 'rb', a Pillow image, a NumPy array,
 
 
 def as_picture(source: PictureLike) -> Picture:
-    """A picture of whatever a caller has; see `PictureLike`.
+    """A picture of any input; see `PictureLike`.
 
     Raises:
-        UnreadablePicture: a file that is missing or no picture.
+        UnreadablePicture: a file that is missing or not a picture.
         ValueError: an array or tensor of another shape, type or range.
         TypeError: anything else.
     """
@@ -62,6 +62,6 @@ def as_picture(source: PictureLike) -> Picture:
 
 
 def is_pillow(source: Any) -> TypeGuard["Image"]:
-    """Whether it is a Pillow image; who has one has imported Pillow."""
+    """Whether it is a Pillow image, without importing Pillow."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(source, pillow.Image)

@@ -1,4 +1,4 @@
-"""To and from Pillow, where it is installed."""
+"""Convert to and from Pillow, if it is installed."""
 
 import importlib
 from io import BytesIO
@@ -16,11 +16,11 @@ __all__ = ["pillow_from", "tiff_from"]
 
 XMP = 700  # the TIFF tag of an XMP packet
 OTHERS = {"HSV": "RGB", "YCbCr": "RGB", "RGBX": "RGB", "RGBa": "RGBA", "La": "LA", "PA": "RGBA"}
-"""Modes that TIFF files hold badly or not, and what is made of them."""
+"""Modes that TIFF files hold badly or not at all, and what they are converted to."""
 
 
 def tiff_from(image: "Image") -> bytes:
-    """A TIFF file of a Pillow image, with all that goes with it."""
+    """A TIFF file of a Pillow image, with its metadata."""
     if image.mode == "P" or "transparency" in image.info:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     exif = image.getexif()
@@ -28,7 +28,7 @@ def tiff_from(image: "Image") -> bytes:
         exif[XMP] = xmp.encode() if isinstance(xmp, str) else xmp
     what = {"exif": exif, "icc_profile": image.info.get("icc_profile"), "dpi": image.info.get("dpi")}
     file = BytesIO()
-    # Unless it is told, Pillow packs the pixels as the file did that they came from, JPEG with a loss.
+    # By default Pillow compresses as in the source file, which for JPEG is lossy.
     image.convert(OTHERS.get(image.mode, image.mode)).save(
         file, "TIFF", compression="raw", **{name: value for name, value in what.items() if value}
     )

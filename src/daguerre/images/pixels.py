@@ -1,4 +1,4 @@
-"""Between levels, as files store them, and tensors, as networks take them."""
+"""Convert between pixel values, as in files, and tensors, as for networks."""
 
 from typing import Any
 
@@ -12,23 +12,23 @@ from daguerre.tiling.windows import Window
 __all__ = ["Levels", "array_of", "batched", "check_inside", "luma", "to_levels", "to_tensor"]
 
 Levels = NDArray[np.unsignedinteger[Any]]
-"""Whole numbers (height, width, channels) from 0 to 255 (uint8) or 65535 (uint16)."""
+"""Pixel values (height, width, channels) from 0 to 255 (uint8) or 65535 (uint16)."""
 
 
 def to_tensor(levels: Levels) -> Tensor:
-    """Turn `levels` (H, W, C), 8 or 16 bits, into an image (1, C, H, W), float32 in [0, 1]."""
+    """Convert `levels` (H, W, C), 8 or 16 bits, to an image (1, C, H, W), float32 in [0, 1]."""
     planes = levels.transpose(2, 0, 1).astype(np.float32, order="C")
     return torch.from_numpy(planes).div_(float(np.iinfo(levels.dtype).max))[None]
 
 
 def to_levels(image: Tensor, bits: int) -> Levels:
-    """Turn `image` (1, C, H, W) in [0, 1] into levels (H, W, C) of 8 or 16 bits, rounded and clamped.
+    """Convert `image` (1, C, H, W) in [0, 1] to pixel values (H, W, C) of 8 or 16 bits, rounded and clamped.
 
-    Undoes `to_tensor` exactly: float32 keeps 65535 levels apart by more than 200 of its own steps.
+    Inverts `to_tensor` exactly: float32 separates 65535 values by more than 200 of its own steps.
     """
     kind = torch.uint8 if bits == 8 else torch.uint16
     scaled = image.detach().to("cpu", torch.float32).clamp(0, 1).mul_(float(torch.iinfo(kind).max)).round_()
-    # Rounded first and interleaved then, because bytes move faster than floats.
+    # Round first, then interleave, because bytes move faster than floats.
     return scaled[0].to(kind).permute(1, 2, 0).contiguous().numpy()
 
 
@@ -46,19 +46,19 @@ def batched(image: Tensor) -> Tensor:
 
 
 def array_of(image: Tensor) -> NDArray[Any]:
-    """An image (C, H, W) or (1, C, H, W) as an array (H, W, C) of the same numbers.
+    """An image (C, H, W) or (1, C, H, W) as an array (H, W, C) of the same values.
 
     Raises:
         ValueError: another shape.
     """
     planes = batched(image)[0].detach().cpu()
-    planes = planes.float() if planes.dtype == torch.bfloat16 else planes  # which NumPy does not know
+    planes = planes.float() if planes.dtype == torch.bfloat16 else planes  # which NumPy lacks
     array: NDArray[Any] = planes.permute(1, 2, 0).numpy()
     return array
 
 
 def luma(image: Tensor) -> Tensor:
-    """Lightness (B, 1, H, W) of `image` (B, 3, H, W), by Rec. 601's weights; equal channels come out as they are."""
+    """BT.601 luma (B, 1, H, W) of `image` (B, 3, H, W); equal channels are kept exactly."""
     if image.shape[1] == 1:
         return image
     weights = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)

@@ -1,4 +1,4 @@
-"""What to tell about a picture that could not be decoded, from what the decoders say."""
+"""Messages about pictures that could not be decoded, from the decoders' own messages."""
 
 import re
 from pathlib import Path
@@ -16,11 +16,11 @@ COMPRESSIONS = {
     "34892": "lossy JPEG",
     "50002": "JPEG XL",
 }
-"""Names for what libtiff calls otherwise."""
+"""Names of compressions that libtiff calls otherwise."""
 
 
 def damaged(path: Path, error: Exception, format: Format | None = None) -> UnreadablePicture:
-    """What to tell about a file that stopped decoding."""
+    """The error for a file that stopped decoding."""
     text = str(error)
     if "No space left" in text:
         return UnreadablePicture(f"no room to unpack {path} in the temporary folder; set TMPDIR to a folder with more")
@@ -48,6 +48,6 @@ def damaged(path: Path, error: Exception, format: Format | None = None) -> Unrea
 
 
 def reason_in(text: str) -> str:
-    """The line of libvips' many that says what happened, without the name of the part that says it; "" if none does."""
+    """The line of libvips' message that says what happened, without the name of its module; "" if none does."""
     lines = (line.split(": ", 1)[-1].strip() for line in text.splitlines() if not line.startswith("unable to"))
     return next((line for line in lines if line), "")

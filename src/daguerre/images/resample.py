@@ -1,8 +1,8 @@
 """Bicubic resampling with antialiasing, as MATLAB's `imresize` does it.
 
-The field measures upscaling on pictures shrunk by this exact filter (Keys' kernel with a = -0.5, stretched when
-shrinking, mirrored at the border), so it is written out here: torch's and Pillow's antialiased bicubic use the same
-kernel but cut it off at the border.
+Papers measure upscaling on pictures downscaled by this exact filter (Keys' kernel with a = -0.5, stretched when
+downscaling, mirrored at the border), so it is implemented here: torch's and Pillow's antialiased bicubic use the same
+kernel but truncate it at the border.
 """
 
 import functools
@@ -13,7 +13,7 @@ from torch import Tensor
 
 __all__ = ["bicubic_weights", "resample_axis", "resize_bicubic", "support"]
 
-BLOCK = 64  # samples, of the larger side, in one matrix product: large enough for speed, small enough to waste little
+BLOCK = 64  # samples, on the larger side, per matrix product: large for speed, small to waste little
 
 
 def keys_kernel(x: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def bicubic_weights(
         size: input samples along the axis.
         out_size: output samples along the whole axis.
         factor: output samples per input sample; below 1 the kernel is stretched to antialias.
-        start, stop: the output samples wanted; `stop` defaults to `out_size`.
+        start, stop: output samples to compute; `stop` defaults to `out_size`.
 
     Returns:
         Indices (n, taps) into the input, mirrored at its ends, and float64 weights (n, taps) that sum to 1 in each row.
@@ -54,10 +54,10 @@ def bicubic_weights(
 def resample_axis(
     image: Tensor, dim: int, factor: float, *, size: int, out_size: int, start: int, stop: int, offset: int = 0
 ) -> Tensor:
-    """Resample one axis of a piece of a picture: output samples `start` to `stop` from the input samples at hand.
+    """Resample one axis of a part of a picture: output samples `start` to `stop` from the given input samples.
 
-    Outputs are made in blocks, each a small dense matrix times the inputs it needs: as fast as the memory, and the
-    same for a piece as for the whole.
+    Outputs are computed in blocks, each a small dense matrix times its inputs: memory-bound, and the same for a part as
+    for the whole.
 
     Args:
         image: float tensor (…, h, w); its axis `dim`, -2 or -1, holds the whole axis' samples from `offset` on.
@@ -86,11 +86,11 @@ def support(size: int, out_size: int, factor: float, start: int, stop: int) -> t
 
 
 def resize_bicubic(image: Tensor, height: int, width: int, factor: tuple[float, float] | None = None) -> Tensor:
-    """Resize `image` (B, C, H, W) to (B, C, height, width), antialiased when it shrinks; values may overshoot slightly.
+    """Resize `image` (B, C, H, W) to (B, C, height, width), antialiased downwards; values may overshoot slightly.
 
     Args:
-        height, width: size wanted, in pixels.
-        factor: output pixels per input pixel (vertical, horizontal); the ratio of the sizes unless given.
+        height, width: size of the result in pixels.
+        factor: output pixels per input pixel (vertical, horizontal); by default the ratio of the sizes.
     """
     rows, columns = image.shape[-2:]
     vertical, horizontal = factor or (height / rows, width / columns)

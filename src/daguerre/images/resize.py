@@ -1,4 +1,4 @@
-"""A whole picture at another size, read strip by strip: however large the file, only the result is held."""
+"""Resize a whole picture, reading it in strips: only the result is held in memory, however large the file."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def read_resized(picture: Picture, height: int, width: int) -> tuple[Tensor, Ten
 
 
 def resized(picture: Picture, height: int, width: int) -> Picture:
-    """A picture at another size, at 16 bits, in memory while it is small."""
+    """A resized picture with 16 bits, in memory while it is small."""
     canvas = Canvas(height, width, bits=16, alpha=picture.alpha)
     for window, strip in strips_resized(picture, height, width):
         canvas.write(window, strip[:, :3])
@@ -32,7 +32,7 @@ def resized(picture: Picture, height: int, width: int) -> Picture:
 
 
 def strips_resized(picture: Picture, height: int, width: int) -> Iterator[tuple[Window, Tensor]]:
-    """Windows of the result from top to bottom, as wide as it, and what is in them: (1, 3 or 4, h, width) in [0, 1]."""
+    """Full-width windows of the result from top to bottom, and their contents: (1, 3 or 4, h, width) in [0, 1]."""
     down, across = height / picture.height, width / picture.width
     rows = max(int(STRIP / max(picture.width * max(1 / down, 1), width)), 1)  # of the result, from one strip
     for top in range(0, height, rows):

@@ -56,18 +56,18 @@ class SaveOptions:
 def check_target(
     path: Path, *, overwrite: bool = False, source: Path | None = None, size: tuple[int, int] | None = None
 ) -> Format:
-    """Make sure, before any work is done, that a result can be saved as `path`; its folder may still be missing.
+    """Check, before any work is done, that a result can be saved as `path`; its folder need not exist yet.
 
     Args:
-        source: the picture that the result is made from, which is never replaced.
-        size: (height, width) that it will have.
+        source: the input picture, which is never replaced.
+        size: (height, width) of the result.
 
     Returns:
-        The format that it will have.
+        The format of the result.
 
     Raises:
-        UnwritablePicture: the extension is missing or unknown, `path` is a folder, its folder may not be written to,
-            or the format cannot hold so many pixels.
+        UnwritablePicture: the extension is missing or unknown, `path` is a folder, its folder is not writable, or the
+            format cannot hold so many pixels.
         OutputExists: `path` is `source`; or there is such a file, and `overwrite` was not asked for.
     """
     format = format_for(path)
@@ -97,13 +97,13 @@ def save_image(
     options: SaveOptions,
     progress: ProgressCallback = silent,
 ) -> None:
-    """Write a working picture as `path`, which afterwards is whole, or as it was before.
+    """Write a picture in working space as `path`, atomically.
 
-    What a format cannot hold is turned into what it can: more bits are rounded, transparent places become white, and
-    where there is no room for the profile the colors become sRGB.
+    What a format cannot hold is converted: bits are rounded, transparent areas become white, and without room for the
+    profile the colors become sRGB.
 
     Raises:
-        UnwritablePicture: no such folder, no room, no permission, or too many pixels for the format.
+        UnwritablePicture: no such folder, a full disk, no permission, or too many pixels for the format.
         OutputExists: there is such a file, and `overwrite` was not asked for.
     """
     begin_use()
@@ -129,7 +129,7 @@ def save_image(
 
 
 def to_depth(image: pyvips.Image, bits: int) -> pyvips.Image:
-    """The same picture with 8 or 16 bits a channel, rounded; libvips itself would cut off."""
+    """The same picture with 8 or 16 bits per channel, rounded; libvips itself would truncate."""
     grey = image.bands < 3
     if bits == 8 and image.format == "ushort":
         image = (image / 257).rint().cast("uchar")
@@ -140,7 +140,7 @@ def to_depth(image: pyvips.Image, bits: int) -> pyvips.Image:
 
 
 def bare(image: pyvips.Image) -> pyvips.Image:
-    """A copy of the same pixels that carries nothing else."""
+    """A copy of the pixels without metadata."""
     image = image.copy()
     # Not by `get_fields`: the names may come from a file (PNG's keywords are Latin-1), and pyvips takes them for UTF-8.
     names = pyvips.vips_lib.vips_image_get_fields(image.pointer)
@@ -152,10 +152,10 @@ def bare(image: pyvips.Image) -> pyvips.Image:
 
 
 def write_bmp(image: pyvips.Image, path: Path, progress: ProgressCallback) -> None:
-    """Write an 8-bit picture of 1 or 3 bands, by OpenCV, and its resolution.
+    """Write an 8-bit picture of 1 or 3 bands, with OpenCV, and its resolution.
 
     Raises:
-        UnwritablePicture: so large that it should be another format.
+        UnwritablePicture: too large for the format.
     """
     import cv2
 
@@ -184,7 +184,7 @@ def run_saver(
     image.set_progress(True)
     image.signal_connect("eval", note)
     saver, arguments = saver_for(image, format, options)
-    # In a thread of its own, because an exception that meets Python code called from C is lost, and Ctrl-C raises one.
+    # In its own thread, because an exception in Python code called from C is lost, and Ctrl-C raises one.
     signals = Undisturbed()
     with ThreadPoolExecutor(max_workers=1) as pool:
         signals.begin()  # a pool that is stopped while it begins does not wait for its thread
@@ -209,14 +209,14 @@ def saver_for(image: pyvips.Image, format: Format, options: SaveOptions) -> tupl
     if format is JPEG:
         return "jpegsave", {"Q": quality, "subsample_mode": subsampling}
     if format is PNG:
-        # Of enlarged photographs Paeth's filter makes files up to 5 % smaller, but takes a third longer.
+        # Paeth's filter makes files of upscaled photographs up to 5 % smaller, but takes a third longer.
         return "pngsave", {"compression": options.compression, "filter": "avg"}
     if format is TIFF:
         pixels = image.width * image.height * image.bands * (1 if image.format == "uchar" else 2)
         packing = {"compression": "deflate", "level": options.compression, "predictor": "horizontal"}
         return "tiffsave", {"bigtiff": pixels > CLASSIC_TIFF} | (packing if options.compression else {})
     if format is WEBP:
-        # Lossy WebP tints gray by one level, so gray is kept without loss.
+        # Lossy WebP tints gray by one step, so gray is saved losslessly.
         exact = options.lossless or image.bands < 3
         return "webpsave", {"lossless": True, "exact": True} if exact else {"Q": quality, "smart_subsample": True}
     if format is AVIF:
@@ -234,8 +234,8 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
     """As `daguerre.files.part`, for pictures.
 
     Raises:
-        UnwritablePicture: the system refuses.
-        OutputExists: somebody else was faster, and `overwrite` was not asked for.
+        UnwritablePicture: the system refuses to write.
+        OutputExists: the file was created meanwhile, and `overwrite` is False.
     """
     try:
         with part(path, overwrite=overwrite) as name:
@@ -245,7 +245,7 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def unwritable(folder: Path, format: Format, reason: str) -> UnwritablePicture:
-    """What to tell about a file that could not be written."""
+    """The error for a file that could not be written."""
     if "No space left" in reason:
         return UnwritablePicture(f"no room left in {folder}; make some, or name another folder")
     return UnwritablePicture(f"cannot write a {format.name} file in {folder}: {reason_in(reason) or 'unknown reason'}")

@@ -1,4 +1,4 @@
-"""Where pictures come from: files, or bytes in memory."""
+"""Sources of pictures: files, or bytes in memory."""
 
 import io
 import math
@@ -17,17 +17,17 @@ __all__ = ["Source"]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a picture comes from, and which one of it is wanted.
+    """The source of a picture, and the page to read.
 
     Args:
-        path: the file, or what to call the bytes.
-        data: its bytes, where they lie in memory.
-        max_pixels: refuse larger pictures; `None` means 4 gigapixels, or less if it would take much memory or if the
-            file is small: from a quarter of a gigapixel on at least one byte for every thousand pixels.
+        path: the file, or a name for the bytes.
+        data: its bytes, if in memory.
+        max_pixels: refuse larger pictures; `None` means 4 gigapixels, or less if decoding takes much memory or the file
+            is small: from a quarter of a gigapixel on it needs at least one byte per thousand pixels.
         page: number of the page or frame, from 1; `None` means the first, with a line if there are others.
 
     Raises:
-        OptionError: no pixel is allowed, or no page has this number.
+        OptionError: `max_pixels` or `page` is less than 1.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Source:
         """The file, or the bytes, to read from.
 
         Raises:
-            UnreadablePicture: there is no such file, or it is none that can be read.
+            UnreadablePicture: there is no such file, or it is not readable.
         """
         if self.data is not None:
             return io.BytesIO(self.data)
@@ -58,7 +58,7 @@ class Source:
             raise UnreadablePicture(f"cannot open {self.path}: {reason}") from error
 
     def look(self) -> tuple[int, bytes]:
-        """Size of the file in bytes, and how it begins."""
+        """Size of the file in bytes, and its first bytes."""
         with self.open() as file:
             head, size = file.read(2048), file.seek(0, io.SEEK_END)
         if not head:
@@ -66,11 +66,11 @@ class Source:
         return size, head
 
     def load(self, loader: str, **options: Any) -> pyvips.Image:
-        """Have libvips open it. Called by its name, a loader takes `photo[1].jpg` for a name, not for options."""
+        """Open it in libvips. A loader called explicitly takes `photo[1].jpg` as a name, not as options."""
         if self.data is not None:
             return pyvips.Operation.call(loader + "_buffer", self.data, access="random", **options)
         return pyvips.Operation.call(loader, os.fsencode(self.path), access="random", **options)
 
     def absolute(self) -> "Source":
-        """The same for a process that works in another folder."""
+        """The same with an absolute path, for a process in another folder."""
         return self if self.data is not None else replace(self, path=self.path.absolute())

@@ -1,4 +1,4 @@
-"""Pictures streamed by rows through a network that looks at the whole picture, with progress."""
+"""Stream pictures by rows through whole-picture networks, with progress."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -15,7 +15,7 @@ __all__ = ["Meter", "padded", "rows_of"]
 
 
 def rows_of(picture: Picture, channels: int, read: Callable[[Window], Tensor], streaming: Streaming) -> Rows:
-    """What can be read of a picture by windows, by rows."""
+    """Rows of a picture, from a function that reads windows."""
 
     def strip(top: int, bottom: int) -> Tensor:
         return read(Window(top, 0, bottom - top, picture.width)).to(streaming.device)
@@ -24,7 +24,7 @@ def rows_of(picture: Picture, channels: int, read: Callable[[Window], Tensor], s
 
 
 def padded(rows: Rows, multiple: int, smallest: int) -> Rows:
-    """`rows` continued below and to the right up to a multiple, mirrored; repeated where there is too little."""
+    """`rows` padded at the bottom and the right to a multiple, mirrored; repeated if too small."""
     height, width = (max(-(-side // multiple) * multiple, smallest) for side in (rows.height, rows.width))
     down, right = height - rows.height, width - rows.width
     mode = "reflect" if down < rows.height and right < rows.width else "replicate"
@@ -32,20 +32,20 @@ def padded(rows: Rows, multiple: int, smallest: int) -> Rows:
 
 
 class Meter:
-    """Tells how far the streaming of a network is, in values computed."""
+    """Reports the progress of a streamed network, in computed values."""
 
     def __init__(self, progress: ProgressCallback) -> None:
         self.progress = progress
         self.step, self.done, self.total = "", 0, 0
 
     def measured(self, step: str, smallest: int, function: Callable[..., Tensor], *inputs: Rows) -> Rows:
-        """As `streamed`, told from now on as `step`; no map may have fewer than `smallest` rows and columns."""
+        """As `streamed`, reported as `step`; no map may have fewer than `smallest` rows and columns."""
         self.step, self.done, self.total = step, 0, work(smallest, function, *inputs)
         self(0)
         return streamed(function, *inputs)
 
     def strips(self, made: Rows, picture: Picture) -> Iterator[tuple[Window, Tensor]]:
-        """What was made, a strip at a time, without what goes beyond the picture."""
+        """The result, one strip at a time, cropped to the picture."""
         for top, bottom in made.strips():
             strip = made.read(top, bottom)
             window = Window(top, 0, min(bottom, picture.height) - top, picture.width)
@@ -59,9 +59,9 @@ class Meter:
 
 
 def work(smallest: int, function: Callable[..., Tensor], *inputs: Rows) -> int:
-    """Values that streaming computes until the result has been read.
+    """Number of values that streaming computes in total.
 
-    Every map has a fixed number of values per pixel, so a small picture tells it of a large one.
+    Every map has a fixed number of values per pixel, so it can be measured on a small picture.
     """
     counts: list[int] = []
     streaming = Streaming(device=inputs[0].device, after_strip=counts.append)

@@ -1,4 +1,4 @@
-"""libvips, started so that it keeps no files in mind and prints nothing; refused in a process that cannot use it."""
+"""libvips, configured to cache and print nothing; refused in a process that cannot use it."""
 
 import atexit
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 
 from daguerre.errors import DaguerreError
 
-# Read once, when libvips starts: what it warns of while the program ends, nobody is left to catch.
+# Read once, when libvips starts: nothing can catch its warnings while the program ends.
 os.environ.setdefault("VIPS_WARNING", "1")
 
 import pyvips
@@ -18,9 +18,9 @@ import pyvips
 __all__ = ["begin_use", "complaints", "pyvips"]
 
 CRITICAL_AND_WARNING = 1 << 3 | 1 << 4
-"""GLib's log levels of complaints, such as those about a resolution beyond the range of a property."""
+"""GLib's log levels of warnings, such as those about a resolution beyond the range of a property."""
 
-# What libvips and GLib complain of, our own errors explain; pyvips hands it to this logger.
+# Warnings of libvips and GLib, which our own errors explain; pyvips sends them to this logger.
 logger = logging.getLogger("pyvips")
 logger.propagate = False
 
@@ -35,9 +35,9 @@ pyvips._to_string = pyvips.error._to_string = decoded
 
 
 def hush(domain: bytes) -> None:
-    """Send the complaints of another part of GLib where pyvips sends those of libvips."""
+    """Redirect the warnings of another GLib domain to where pyvips sends those of libvips."""
     identity = pyvips.glib_lib.g_log_set_handler(domain, CRITICAL_AND_WARNING, pyvips._log_handler_cb, pyvips.ffi.NULL)
-    # Python cannot be called any more when the libraries are unloaded.
+    # Python can no longer be called when the libraries are unloaded.
     atexit.register(pyvips.glib_lib.g_log_remove_handler, domain, identity)
 
 
@@ -47,7 +47,7 @@ for domain in (b"GLib", b"GLib-GObject"):
 
 @contextmanager
 def complaints() -> Iterator[list[str]]:
-    """Collect what libvips complains of meanwhile, in this thread."""
+    """Collect libvips' warnings in this thread."""
     heard: list[str] = []
     handler, thread = logging.Handler(logging.WARNING), threading.get_ident()
     handler.emit = lambda record: heard.append(record.getMessage()) if record.thread == thread else None  # type: ignore[method-assign]
@@ -59,15 +59,15 @@ def complaints() -> Iterator[list[str]]:
 
 
 users: set[int] = set()
-"""This process and those it was forked from, as far as they have used libvips."""
+"""Of this process and those it was forked from, the ones that have used libvips."""
 
 
 def begin_use() -> None:
-    """Make sure that libvips can be used here, and keeps nothing in mind.
+    """Make sure that libvips can be used here, and caches nothing.
 
     Raises:
         DaguerreError: this process was forked from one that had used it. Its threads, and torch's, were not copied, and
-            whoever waits for them waits for ever.
+            waiting for them would block for ever.
     """
     if users - {os.getpid()}:
         raise DaguerreError(
@@ -75,6 +75,6 @@ def begin_use() -> None:
             "start it anew, with multiprocessing.get_context('spawn')"
         )
     users.add(os.getpid())
-    # It remembers the last hundred operations by file name: a file replaced meanwhile would come back in its old state,
-    # and the pixels of finished pictures would be kept.
+    # It caches the last hundred operations by file name: a file replaced meanwhile would be read in its old state, and
+    # the pixels of finished pictures would be kept.
     pyvips.cache_set_max(0)

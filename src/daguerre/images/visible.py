@@ -1,4 +1,4 @@
-"""The colors of a picture as networks should see them."""
+"""Colors of a picture for networks, without hidden colors under transparency."""
 
 import torch
 from torch import Tensor
@@ -9,15 +9,14 @@ from daguerre.tiling import Window
 
 __all__ = ["read_colours", "read_exactly"]
 
-SPREAD = 8  # pixels that visible colors are carried into transparent places
+SPREAD = 8  # pixels by which visible colors extend into transparent areas
 
 
 def read_colours(picture: Picture, window: Window) -> tuple[Tensor, Tensor | None]:
     """Colors (1, 3, h, w) and, if the picture has it, alpha (1, 1, h, w) of a window.
 
-    Under full transparency a file may hold any color, often black, which would bleed into what is visible as soon as a
-    network looks at neighbors. There the mean of the visible colors within `SPREAD` pixels is put instead, and gray
-    where there are none.
+    Under full transparency a file may hold any color, often black, which would bleed into visible areas through a
+    network. It is replaced by the mean of the visible colors within `SPREAD` pixels, or gray if there are none.
     """
     if not picture.alpha:
         return picture.read(window), None
@@ -32,10 +31,10 @@ def read_colours(picture: Picture, window: Window) -> tuple[Tensor, Tensor | Non
 
 
 def read_exactly(picture: Picture, window: Window) -> tuple[Tensor, Tensor | None]:
-    """As `read_colours`, with the colors under full transparency as the file holds them."""
+    """As `read_colours`, with the file's own colors under full transparency."""
     return picture.read(window), picture.read_alpha(window) if picture.alpha else None
 
 
 def mean_around(image: Tensor) -> Tensor:
-    """Mean over the square that reaches `SPREAD` pixels to each side, zeros beyond the border."""
+    """Box mean of radius `SPREAD`, zero-padded."""
     return F.avg_pool2d(image, 2 * SPREAD + 1, stride=1, padding=SPREAD)

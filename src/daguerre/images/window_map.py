@@ -1,4 +1,4 @@
-"""Map a picture by windows: a new picture, made by a pure function of windows of another, in bounded memory."""
+"""Map a picture by windows: apply a pure function of windows, in bounded memory."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ from daguerre.tiling import Window, plan_windows, run_windows
 
 __all__ = ["map_windows"]
 
-SIDE = 1024  # pixels of a window in which little is computed
+SIDE = 1024  # pixels; window side for cheap functions
 
 Colours = tuple[Tensor, Tensor | None]
-"""Colors (1, 3, h, w) and, where there is transparency, alpha (1, 1, h, w)."""
+"""Colors (1, 3, h, w) and, with transparency, alpha (1, 1, h, w)."""
 
 
 def map_windows(
@@ -38,19 +38,18 @@ def map_windows(
     """The picture whose every window is `function` of a window of `picture`.
 
     Args:
-        function: gets a window of the result and the colors (1, 3, h, w) of its source, and gives the colors of the
-            window, or of all of its source, which is then cropped. It must depend on the picture alone, not on how it
-            is cut into windows.
-        step: what is being done, for `progress`.
+        function: maps a window of the result and the colors (1, 3, h, w) of its source to the colors of the window, or
+            of the whole source, which are then cropped. It must depend on the picture alone, not on the windows.
+        step: description for `progress`.
         side: of a window of the result, in pixels.
-        halo: pixels of the source beyond the window, as far as the picture goes.
-        source: the window of `picture` that a window of the result is made of, instead of `halo`.
-        size: (height, width) of the result, unless it is the picture's.
+        halo: pixels of the source beyond the window, within the picture.
+        source: maps a window of the result to the window of `picture` that it depends on, instead of `halo`.
+        size: (height, width) of the result; by default the picture's.
         like: whose bits, profile and metadata the result takes, and whose grayness, unless they are the picture's.
         bits: per channel of the result, 8 or 16.
         grey: whether the result has one channel.
-        alpha: as `function`, for transparency; unless given, it is cropped.
-        opaque: leave transparency out.
+        alpha: as `function`, for transparency; by default it is cropped.
+        opaque: drop transparency.
         read: reads a window of the picture.
     """
     height, width = size or (picture.height, picture.width)

@@ -1,6 +1,6 @@
-"""XMP packets read as what they are: XML that anybody may have made.
+"""Read XMP packets as untrusted XML.
 
-Nothing is looked up or expanded that a packet refers to (defusedxml), and a packet is read as a stream, so that neither
+References in a packet are neither resolved nor expanded (defusedxml), and it is parsed as a stream, so that neither
 its depth nor the number of its names costs more than their bytes. ISO 16684-1.
 """
 
@@ -14,14 +14,14 @@ import defusedxml.sax
 __all__ = ["Listener", "check_xmp", "read_xmp"]
 
 LARGEST = 2**20
-"""Bytes of a packet: read in half a second, with 30 MB, even if it is nothing but tags; JPEG files hold 65,502."""
+"""Most bytes of a packet: even if it is all tags, it is parsed in half a second, with 30 MB; JPEG files hold 65,502."""
 
 DEEPEST = 100
-"""Elements within one another; what programs write needs about ten."""
+"""Deepest nesting of elements; programs need about ten."""
 
 
 class Listener(ContentHandler):
-    """Hears what a packet holds, with names as they stand there (`dc:title`) and in full (`{http://purl.org/…}title`)."""
+    """Receives a packet's elements, with names as written (`dc:title`) and in full (`{http://purl.org/…}title`)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Listener(ContentHandler):
         self.opened: list[list[str]] = []
 
     def startElement(self, name: str, attrs: "AttributesImpl[str]") -> None:
-        """Note the prefixes that an element introduces, and hand it to `begin`."""
+        """Record the prefixes that an element declares, and pass it to `begin`."""
         if len(self.opened) == DEEPEST:
             raise ValueError(f"more than {DEEPEST} elements within one another")
         said = dict(attrs.items())
@@ -49,7 +49,7 @@ class Listener(ContentHandler):
         """A name in full.
 
         Raises:
-            ValueError: nobody said what its prefix means.
+            ValueError: its prefix is not declared.
         """
         prefix, _, local = name.rpartition(":")
         if self.spaces[prefix]:
@@ -59,30 +59,30 @@ class Listener(ContentHandler):
         return name
 
     def begin(self, name: str, full: str, attributes: dict[str, str], names: dict[str, str]) -> None:
-        """An element begins; `names` are those of its attributes in full."""
+        """Start of an element; `names` are its attributes' full names."""
 
     def end(self, name: str, full: str) -> None:
-        """An element ends."""
+        """End of an element."""
 
 
 def check_xmp(packet: bytes) -> None:
-    """Make sure that a packet is sound.
+    """Check that a packet is valid.
 
     Raises:
-        ValueError: too large or too deep, not well formed, in an unknown encoding, or with definitions of its own.
+        ValueError: too large or too deep, not well-formed, in an unknown encoding, or with its own entity definitions.
     """
     read_xmp(packet, Listener())
 
 
 def read_xmp(packet: bytes, listener: Listener) -> None:
-    """Tell a listener what a packet holds.
+    """Parse a packet into a listener.
 
     Raises:
-        ValueError: as `check_xmp` has it, or what the listener raises.
+        ValueError: as for `check_xmp`, or raised by the listener.
     """
     if len(packet) > LARGEST:
         raise ValueError(f"{len(packet):,} bytes are too many")
-    if not packet.startswith((b"\xff\xfe", b"<\0")):  # padded with zeros, unless it is UTF-16, half of which are zeros
+    if not packet.startswith((b"\xff\xfe", b"<\0")):  # not UTF-16: strip padding zeros
         packet = packet.strip(b"\0")
     parser = defusedxml.sax.make_parser()
     parser.forbid_dtd = True
@@ -94,5 +94,5 @@ def read_xmp(packet: bytes, listener: Listener) -> None:
         raise ValueError(error.getMessage()) from error
     except defusedxml.DefusedXmlException as error:
         raise ValueError("it defines entities of its own") from error
-    except LookupError as error:  # an encoding that Python does not know, or that is none of texts
+    except LookupError as error:  # an unknown encoding, or not a text encoding
         raise ValueError(str(error).split(";")[0]) from error
