@@ -67,9 +67,9 @@ class DistillationTrainer(Trainer):
 
     Losses: `features`, squared differences, each of the teacher's channels having variance 1; `changes`, of how they
     differ between a picture and its distorted copy, relative to the teacher's difference; `distances`, of the
-    logarithms of the perceptual distance between those two, taken of the student's own features, whose mixture and scale the
-    linear maps hide; `labels`, cross entropy with the classifier's; `logits`, squared differences relative to the classifier's
-    (Ba and Caruana 2014, https://arxiv.org/abs/1312.6184), which say more of every picture.
+    logarithms of the perceptual distance between those two, taken of the student's own features, whose mixture and
+    scale the linear maps hide; `labels`, cross entropy with the classifier's; `logits`, squared differences relative
+    to the classifier's (Ba and Caruana 2014, https://arxiv.org/abs/1312.6184), which say more of every picture.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
