@@ -62,7 +62,6 @@ class CompactFace(nn.Module):
     """
 
     scale = 1
-    whole_picture = True
 
     def __init__(
         self, *, side: int = 128, widths: tuple[int, ...] = (40, 80, 112, 112), blocks: tuple[int, ...] = (2, 1, 1, 1)

@@ -87,7 +87,6 @@ class StyleTransformer(nn.Module):
 
     scale = 1
     multiple = 4
-    whole_picture = True
 
     def __init__(
         self,
@@ -258,7 +257,6 @@ class AnyStyle(nn.Module):
 
     scale = 1
     multiple = 4
-    whole_picture = True
 
     def __init__(
         self,

@@ -68,7 +68,6 @@ class FaceGenerator(nn.Module):
 
     scale = 1
     multiple = 32
-    whole_picture = True
 
     def __init__(self, *, features: int = 64, hidden: int = 128, side: int = 256) -> None:
         super().__init__()

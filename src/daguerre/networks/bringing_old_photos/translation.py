@@ -64,7 +64,6 @@ class LatentTranslation(nn.Module):
 
     scale = 1
     multiple = 1
-    whole_picture = True
 
     def __init__(self, *, latent: int = 64, features: int = 512, blocks: int = 6) -> None:
         super().__init__()
@@ -120,7 +119,6 @@ class PartialNonlocalTranslation(nn.Module):
 
     scale = 1
     multiple = 1
-    whole_picture = True
 
     def __init__(self, *, latent: int = 64, features: int = 512, blocks: int = 6) -> None:
         super().__init__()
@@ -169,7 +167,6 @@ class PatchAttentionTranslation(nn.Module):
 
     scale = 1
     multiple = 8
-    whole_picture = True
 
     def __init__(self, *, latent: int = 64, features: int = 512) -> None:
         super().__init__()

@@ -25,7 +25,6 @@ class PhotoVAE(nn.Module):
 
     scale = 1
     multiple = 4
-    whole_picture = True
 
     def __init__(self, *, features: int = 64, blocks: int = 4) -> None:
         super().__init__()
