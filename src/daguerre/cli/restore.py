@@ -1,6 +1,7 @@
 """`daguerre restore`: give back old photographs, clean."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,15 +11,18 @@ from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_share
 from daguerre.cli.faces import describe as describe_faces
 from daguerre.cli.faces import plain
 from daguerre.cli.flags import parse
-from daguerre.errors import OptionError
+from daguerre.errors import OptionError, PictureError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.restoration.restorer import STAGES, RestoreOptions, Restorer
+from daguerre.tasks.restoration.prints import find_prints, straightened
+from daguerre.tasks.restoration.restorer import STAGES, RestoreOptions, Restorer, RestoreResult
 
 __all__ = ["run"]
 
 PALE = 0.3  # so far from black and white it may have faded further than was plain
 HINT = "still pale: if it has faded, try --fix-fading strong"
+MORE = 0.1  # mean change of tones, from which it is said what would be done if one knew
+MORE_HINT = "if its colours have changed, --fix-fading strong changes them by another {:.0f} %"
 
 
 def restore(
@@ -28,6 +32,7 @@ def restore(
     restoring: RestoreOptions,
     result: Output,
     saving: SaveOptions,
+    split: bool = False,
     mask_out: Path | None = None,
     stages: Path | None = None,
 ) -> int:
@@ -44,6 +49,9 @@ def restore(
     $ daguerre restore old.jpg --faces off             faces as the rest
     $ daguerre restore old.jpg --mask-out mask.png     and what was filled ...
     $ daguerre restore old.jpg --scratches mask.png    ... or should be
+    $ daguerre restore scan.jpg --crop                 the print without the scanner's bed
+    $ daguerre restore scan.jpg --split                each of its prints: scan-restored-1.jpg, ...
+    $ daguerre restore film.jpg --negative             a negative, turned
     $ daguerre restore scans/ -o restored/             a whole folder
 
     Scratches, dust, folds, tears and holes are found and filled; stains, water lines and old tape are lightened; blur,
@@ -53,6 +61,7 @@ def restore(
 
     Args:
         pictures: photographs, or folders of them.
+        split: give each print of a scan, straightened, a file of its own.
         mask_out: also write where damage was found: white on black.
         stages: folder to which the photograph is also written as it is after each stage.
     """
@@ -62,13 +71,32 @@ def restore(
     files = {job: stage_files(job, stages) for job in jobs} if stages else {}
     extras = [path for named in files.values() for path in named.values()] + ([mask_out] if mask_out else [])
     refuse_shared(extras, jobs, restoring)
+    if split and (restoring.crop or restoring.prints == "off" or restoring.given_mask or mask_out or stages):
+        raise OptionError("--split leaves out --crop, --prints off, masks and --stages; split first, and restore those")
     if mask_out and restoring.scratches == "off":
         raise OptionError("--scratches off looks for no damage, so there is no mask; leave --mask-out out")
     if restoring.given_mask and len(jobs) > 1:
         raise OptionError(f"the mask {restoring.scratches} fits one picture, but there are {len(jobs)}")
     if stages:
         make_folder(stages)
-    restorer = Restorer(restoring)
+    restorer = Restorer(replace(restoring, prints="off") if split else restoring)
+
+    def work_apart(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+        original = result.open(job.source)
+        prints = find_prints(original)
+        targets = [job.target.with_stem(f"{job.target.stem}-{number}") for number in range(1, len(prints) + 1)]
+        for target in targets:
+            check_target(target, overwrite=result.overwrite, source=job.source)
+        made = []
+        for one, target in zip(prints, targets, strict=True):
+            restored = restorer(straightened(original, one), progress=progress)
+            restored.save(target, options=saving, overwrite=result.overwrite, progress=progress)
+            made.append({"output": str(target), **findings(restored, restoring)})
+        if not prints:
+            raise PictureError(
+                f"no prints on a bed, a mount or in a frame were found on {job.source}; leave out --split"
+            )
+        return {"output": [one["output"] for one in made], "prints": made}
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         original = result.open(job.source)
@@ -86,18 +114,27 @@ def restore(
             restored.mask.save(mask_out, overwrite=result.overwrite)
         for name, picture in seen.items():
             picture.save(files[job][name], overwrite=result.overwrite)
-        said = {
-            "damaged_percent": round(100 * restored.damaged, 2),
-            "stained_percent": round(100 * restored.stained, 1),
-            "blur_pixels": restored.blur,
-            "finest_pixels": restored.finest,
-            "tone_change_percent": round(100 * restored.tone_change, 1),
-            "pale_percent": round(100 * restored.pale, 1),
-            "faces": [plain(face) for face in restored.faces],
-        }
-        return said | ({"hint": HINT} if restored.pale > PALE and restoring.fix_fading == "auto" else {})
+        return findings(restored, restoring)
 
-    return run_jobs(jobs, result, work, describe, restoring)
+    return run_jobs(jobs, result, work_apart if split else work, describe, restoring)
+
+
+def findings(restored: RestoreResult, restoring: RestoreOptions) -> dict[str, Any]:
+    """What there is to say about a result, fit for JSON."""
+    said = {
+        "damaged_percent": round(100 * restored.damaged, 2),
+        "stained_percent": round(100 * restored.stained, 1),
+        "blur_pixels": restored.blur,
+        "finest_pixels": restored.finest,
+        "tone_change_percent": round(100 * restored.tone_change, 1),
+        "pale_percent": round(100 * restored.pale, 1),
+        "taken_back_percent": {name: round(100 * part, 1) for name, part in restored.taken_back.items()},
+        "warnings": list(restored.warnings),
+        "faces": [plain(face) for face in restored.faces],
+    }
+    if restoring.fix_fading != "auto" or max(restored.pale / PALE, restored.more_tone_change / MORE) <= 1:
+        return said
+    return said | {"hint": HINT if restored.pale > PALE else MORE_HINT.format(100 * restored.more_tone_change)}
 
 
 def stage_files(job: Job, folder: Path) -> dict[str, Path]:
@@ -107,13 +144,18 @@ def stage_files(job: Job, folder: Path) -> dict[str, Path]:
 
 
 def describe(said: dict[str, Any]) -> str:
+    if "prints" in said:
+        return "; ".join(f"{Path(one['output']).name} {describe(one)}" for one in said["prints"])
     line = f"{said['damaged_percent']} % was damaged, "
     line += f"{said['stained_percent']} % stained, " if said["stained_percent"] else ""
     line += f"blurred by {said['blur_pixels']} pixels, " if said["blur_pixels"] else ""
     line += f"nothing in it was finer than {said['finest_pixels']} pixels, " if said["finest_pixels"] > 1 else ""
     line += f"tones changed by {said['tone_change_percent']} %"
     line += f" ({said['hint']})" if "hint" in said else ""
-    return line + (f", {describe_faces(said)}" if said["faces"] else "")
+    line += f", {describe_faces(said)}" if said["faces"] else ""
+    back = [f"{name} {percent} %" for name, percent in said["taken_back_percent"].items()]
+    line += f", taken back for its harm: {', '.join(back)}" if back else ""
+    return line + "".join(f"; {warning}" for warning in said["warnings"])
 
 
 def run(words: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from daguerre.images.pixels import luma
 
-__all__ = ["BLURRED", "excess", "gaussian", "reach_of", "sharpened"]
+__all__ = ["BLURRED", "excess", "gaussian", "local_range", "reach_of", "sharpened"]
 
 # Iterations. Without the next rule, denoised before and after, 2, 3, 4 and 6 rounds bring four photographs blurred by
 # 1.2 pixels from 29.8 to 32.6, 33.2, 33.6 and 34.3 dB; also compressed (quality 80) from 29.1 to 30.6, 30.7, 30.7 and
@@ -22,6 +22,9 @@ ROUNDS = 3
 TOO_FINE, PER_PIXEL = 0.25, 0.15  # ratio of the residuals without blur, and its rise per pixel of blur
 FADE = 0.17  # of that ratio, until nothing is sharpened
 AROUND = 1.5  # pixels; sigma of the Gaussian that the residuals are averaged over
+# Pixels, for each of the blur's, within which lightness must occur, but for a part of the range found there. Blurred by
+# 2 pixels, four photographs gain a tenth of a decibel less; a picture of another blur gets no second contour.
+WITHIN, BEYOND = 1.5, 0.5
 
 # Lenses and scanners leave some blur in all photographs, and only the blur beyond that is undone. 29 of 365 new
 # photographs measure 0.88 to 1.3 pixels: 14 of these keep 41.2 dB if all blur is undone, 41.7, 42.6 and 46.0 dB if blur
@@ -59,7 +62,20 @@ def sharpened(image: Tensor, blur: float) -> Tensor:
     first, last = (gaussian(luma(part).abs(), AROUND) for part in (missing[0], missing[-1]))
     fine = last / first.clamp(min=1e-4)
     end = TOO_FINE + PER_PIXEL * blur + FADE
-    return torch.lerp(image, made, ((end - fine) / FADE).clamp(0, 1))
+    low, high = local_range(image, max(round(WITHIN * blur), 2))
+    room = BEYOND * (high - low)
+    return torch.lerp(image, made.clamp(low - room, high + room), ((end - fine) / FADE).clamp(0, 1))
+
+
+def local_range(image: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """The least and the largest value (B, C, H, W) of each channel within `reach` pixels to each side."""
+    side = 2 * reach + 1
+
+    def largest(values: Tensor) -> Tensor:
+        rows = F.max_pool2d(values, (side, 1), stride=1, padding=(reach, 0))
+        return F.max_pool2d(rows, (1, side), stride=1, padding=(0, reach))
+
+    return -largest(-image), largest(image)
 
 
 def reach_of(blur: float) -> int:

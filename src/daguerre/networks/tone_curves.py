@@ -182,7 +182,9 @@ def apply_curves(image: Tensor, curves: Tensor, rows: Tensor, columns: Tensor) -
     return made.clamp(0, 1)
 
 
-def stretched_curves(network: ToneCurves, image: Tensor, far: float, share: float = 1.0) -> Tensor:
+def stretched_curves(
+    network: ToneCurves, image: Tensor, far: float, share: float = 1.0, *, inside: Tensor | None = None
+) -> Tensor:
     """Curves predicted by `network` after each channel's extreme tones have moved towards black and white.
 
     That undoes even losses of contrast, overall and per channel, which need not be learned.
@@ -191,11 +193,12 @@ def stretched_curves(network: ToneCurves, image: Tensor, far: float, share: floa
         image: (B, 3, side, side) in [0, 1].
         far: how far the extremes move, in [0, 1].
         share: strength of the network's own correction afterwards, in [0, 1].
+        inside: the part of the image in which the extremes are looked for; all of it unless given.
 
     Returns:
         Both steps in one: (B, 3, KNOTS + 1, cells, cells), as from `ToneCurves`.
     """
-    low, high = extremes(image)
+    low, high = extremes(image if inside is None else inside)
     low, high = far * low, 1 - far * (1 - high)
     curves = blend_curves(network(stretch(image.flatten(2), low, high).view_as(image)), share)
     steps = torch.linspace(0, 1, KNOTS + 1, device=image.device).expand(*image.shape[:2], -1)

@@ -37,6 +37,9 @@ class RestoreKwargs(TypedDict, total=False):
     """Fields of `RestoreOptions`."""
 
     model: Literal["auto", "microsoft", "microsoft-patches"]
+    prints: Literal["auto", "off"]
+    crop: bool
+    negative: bool
     scratches: str
     sensitivity: float
     min_length: int

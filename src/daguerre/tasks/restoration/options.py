@@ -30,6 +30,13 @@ class RestoreOptions:
         "auto: the networks that ship; microsoft: the published ones, to be fetched with `daguerre models`; "
         "microsoft-patches: those, filling damage with patches of the photograph",
     )
+    prints: Literal["auto", "off"] = option(
+        "auto",
+        "auto finds prints on a scanner's bed or a mount, and slides in their frames, and restores these alone; off "
+        "takes the whole picture for the photograph",
+    )
+    crop: bool = option(False, "give the print alone, straightened, without the bed or the frame around it")
+    negative: bool = option(False, "turn a negative, the orange of colour film included")
     scratches: str = option(
         "auto",
         "auto: find and fill scratches, tears and holes; off: leave them; or a mask file: white = damaged",
@@ -68,6 +75,10 @@ class RestoreOptions:
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0, 1)
         check_range("face_strength", self.face_strength, 0, 1)
+        if self.crop and self.prints == "off":
+            raise OptionError("crop needs to know where the print is; leave out prints off")
+        if self.given_mask and (self.crop or self.negative):
+            raise OptionError("a mask fits the picture as it is; crop or turn the picture first, and restore that")
         if self.scratches.lower() in ("", "auto", "off") and self.given_mask:
             raise OptionError(f"scratches is {self.scratches!r}; write auto, off, or the name of a mask's file")
         if self.filling and (self.fix_fading != "auto" or self.keep_colour or self.blur != "auto"):

@@ -1,6 +1,8 @@
 """The stages of restoration, in order."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -9,9 +11,10 @@ from daguerre import weights
 from daguerre.devices import Device, choose_device
 from daguerre.images import Canvas, Picture
 from daguerre.images.filters import BLURRED, excess
-from daguerre.images.visible import read_colours
+from daguerre.images.visible import read_colours, read_exactly
 from daguerre.images.window_map import map_windows
 from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.faces.crops import common, cut
 from daguerre.tasks.faces.refiner import MODELS as FACES
 from daguerre.tasks.faces.refiner import FaceRefiner, RefinedFace
 from daguerre.tasks.provenance import Record
@@ -21,12 +24,15 @@ from daguerre.tasks.restoration.bringing_old_photos import models as published_m
 from daguerre.tasks.restoration.damage_detection import ScratchDetector, damaged_part
 from daguerre.tasks.restoration.deblurring import measure_edges
 from daguerre.tasks.restoration.denoising import denoise
+from daguerre.tasks.restoration.guard import HALO, Guard
 from daguerre.tasks.restoration.inpainting import inpaint
+from daguerre.tasks.restoration.negatives import has_orange_mask, shows_faces_inverted
 from daguerre.tasks.restoration.options import RestoreOptions
+from daguerre.tasks.restoration.prints import Print, find_prints
 from daguerre.tasks.restoration.resolution import measure_resolution, upscale_again
 from daguerre.tasks.restoration.stain_removal import remove_stains
 from daguerre.tasks.restoration.tone_correction import ToneCorrection
-from daguerre.tasks.restoration.translation import Translation, read_damage
+from daguerre.tasks.restoration.translation import Translation, read_damage, spread
 from daguerre.tasks.result import StageCallback
 from daguerre.tiling import Window
 from daguerre.weights import Model
@@ -35,6 +41,9 @@ __all__ = ["STAGES", "Restoration", "Stages"]
 
 STAGES = ("stains removed", "damage", "inpainted", "denoised", "translated", "before the faces", "at full strength")
 """What a photograph may be on its way, in order; of what is not needed there is none."""
+
+NEGATIVE = "this looks like a negative; --negative turns it"
+LEAST_PART = 0.001  # of a photograph in which something is taken back that is worth a word
 
 
 @dataclass
@@ -50,10 +59,18 @@ class Restoration:
     stained: float = 0.0
     tone_change: float = 0.0
     pale: float = 0.0
+    more_tone_change: float = 0.0
     blur: float = 0.0
     finest: int = 1
     faces: tuple[RefinedFace, ...] = ()
     face_record: Record | None = None
+    taken_back: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def take_back(self, what: str, part: float) -> None:
+        """Note that something was taken back in a part of the photograph, in [0, 1], unless that is next to nothing."""
+        if part >= LEAST_PART:
+            self.taken_back[what] = part
 
     def show(self, stage: str, picture: Picture) -> None:
         if self.on_stage is not None:
@@ -95,11 +112,28 @@ class Stages:
         on_stage: StageCallback | None = None,
         progress: ProgressCallback = silent,
     ) -> Restoration:
-        """Restore a photograph.
+        """Restore a photograph, or each print of a scan, whose bed stays as it is.
 
         Args:
             mask: 8-bit grey, white where it is damaged; unless given, damage is detected if the options want that.
         """
+        prints = find_prints(original) if self.options.prints == "auto" else []
+        if not prints:
+            return self.restore_print(original, mask, on_stage=on_stage, progress=progress)
+        pieces = []
+        for one in prints:
+            box, seen = one.box(original.height, original.width), {}  # type: Window, dict[str, Picture]
+            given = None if mask is None else cut(mask, box)
+            done = self.restore_print(
+                cut(original, box), given, on_stage=seen.__setitem__ if on_stage else None, progress=progress
+            )
+            pieces.append(Piece(one, box, done, seen))
+        return joined(original, pieces, on_stage)
+
+    def restore_print(
+        self, original: Picture, mask: Picture | None, *, on_stage: StageCallback | None, progress: ProgressCallback
+    ) -> Restoration:
+        """Restore a photograph that fills its picture."""
         done = Restoration(original, self.used(), on_stage, progress)
         photo = self.remove_stains(original, done)
         self.detect_damage(photo, mask, done)
@@ -107,14 +141,24 @@ class Stages:
             done.picture = self.published(photo, done.mask if done.damaged else None, progress=done.progress)
         else:
             tones = self.estimate_tones(photo, done)
-            photo = self.inpaint(photo, done)
-            photo = self.denoise(photo, done)
+            filled = self.inpaint(photo, done)
+            photo = self.denoise(filled, done)
             photo = self.sharpen(photo, done)
             done.show("denoised", photo)
-            done.picture = self.translate(photo, original, tones, done)
+            photo = self.hold_back(filled, self.translate(photo, done), done)
+            done.show("translated", photo)
+            done.picture = self.correct_tones(photo, original, tones, done)
         self.refine_faces(done)
         self.apply_strength(original, done)
+        self.suspect_negative(original, done)
         return done
+
+    def suspect_negative(self, original: Picture, done: Restoration) -> None:
+        if self.options.negative:
+            return
+        inverted = self.faces is not None and not done.faces and shows_faces_inverted(original, self.faces.find)
+        if inverted or has_orange_mask(original):
+            done.warnings.append(NEGATIVE)
 
     def used(self) -> list[str]:
         """Names of the networks that take part in every restoration."""
@@ -128,7 +172,8 @@ class Stages:
     def remove_stains(self, photo: Picture, done: Restoration) -> Picture:
         if self.stains is None:
             return photo
-        unstained, done.stained = remove_stains(photo, self.stains, done.progress)
+        unstained, done.stained, doubtful = remove_stains(photo, self.stains, done.progress)
+        done.take_back("stains", doubtful)
         if unstained is not photo:
             done.show("stains removed", unstained)
         return unstained
@@ -178,44 +223,69 @@ class Stages:
         faded, keep = self.options.fix_fading == "strong", self.options.keep_colour
         tones = ToneCorrection.estimate(photo, self.tones, changed=faded, keep_colour=keep)
         done.tone_change, done.pale = tones.change * self.options.strength, tones.pale
+        done.more_tone_change = tones.more * self.options.strength
         return tones
 
-    def translate(
-        self,
-        photo: Picture,
-        original: Picture,
-        tones: ToneCorrection | None,
-        done: Restoration,
-    ) -> Picture:
-        """The translation between latent spaces, and the tones, in one pass."""
+    def translate(self, photo: Picture, done: Restoration) -> Picture:
+        """The translation between latent spaces."""
         assert self.restoration is not None
-        size, mask = (photo.height, photo.width), done.mask if done.damaged else None
-        translation = Translation(self.restoration, size)
-        untoned = Canvas(*size, bits=original.bits, grey=original.grey) if done.on_stage else None
+        translation = Translation(self.restoration, (photo.height, photo.width))
 
         def damage(source: Window) -> Tensor:
-            return torch.zeros(1, 1, source.height, source.width) if mask is None else read_damage(mask, source)
+            return damage_in(done, source)
 
         def restore(window: Window, image: Tensor) -> Tensor:
-            made = translation(window, image, damage(translation.source(window))).clamp(0, 1)
-            if untoned is not None:
-                untoned.write(window, made)
-            return made if tones is None else tones(window, made)
+            return translation(window, image, damage(translation.source(window)))
 
         translation.limit = translation.calm(lambda source: (read_colours(photo, source)[0], damage(source)))
-        restored = map_windows(
+        return map_windows(
             photo,
             restore,
             step="restoring",
             side=translation.side,
             source=translation.source,
-            like=original,
-            bits=original.bits if self.options.strength == 1 else 16,
+            bits=16,
             progress=done.progress,
         )
-        if untoned is not None:
-            done.show("translated", untoned.picture(like=original))
-        return restored
+
+    def hold_back(self, before: Picture, made: Picture, done: Restoration) -> Picture:
+        """Take back what does harm where nothing is damaged."""
+        height, width = made.height, made.width
+        windows = [window.grown(HALO, height, width) for window in spread(height, width)]
+        guard = Guard.of(
+            [
+                (read_colours(before, window)[0], read_colours(made, window)[0], damage_in(done, window))
+                for window in windows
+            ],
+            excess(done.blur),
+        )
+        counts: Counter[str] = Counter()
+
+        def compute(window: Window, image: Tensor) -> Tensor:
+            source = window.grown(guard.halo, height, width)
+            held = guard(read_colours(before, source)[0], image, damage_in(done, source))
+            rows, columns = window.within(source).slices
+            for name, places in held.places.items():
+                counts[name] += int(places[..., rows, columns].sum())
+            return held.image
+
+        kept = map_windows(made, compute, step="comparing", halo=guard.halo, bits=16, progress=done.progress)
+        for name, count in counts.items():
+            done.take_back(name, count / (height * width))
+        return kept
+
+    def correct_tones(
+        self, photo: Picture, original: Picture, tones: ToneCorrection | None, done: Restoration
+    ) -> Picture:
+        bits = original.bits if self.options.strength == 1 else 16
+        return map_windows(
+            photo,
+            (lambda _, image: image) if tones is None else tones,
+            step="correcting tones",
+            like=original,
+            bits=bits,
+            progress=done.progress,
+        )
 
     def refine_faces(self, done: Restoration) -> None:
         if self.faces is None:
@@ -226,6 +296,8 @@ class Stages:
         # What is recorded in the end is the restoration, not each of its parts.
         done.picture = refined.picture.saved_with(xmp=done.picture.xmp or b"")
         done.faces, done.face_record = refined.faces, refined.record
+        most = max((face.held_back for face in refined.faces if face.fate == "refined"), default=0.0)
+        done.take_back("faces", most / 100)
 
     def apply_strength(self, original: Picture, done: Restoration) -> None:
         """Go back towards the photograph as it was, by `strength`, in everything that was done."""
@@ -238,3 +310,107 @@ class Stages:
             return torch.lerp(colours, restored.read(window), strength)
 
         done.picture = map_windows(original, mix, step="applying strength", progress=done.progress)
+
+
+def damage_in(done: Restoration, window: Window) -> Tensor:
+    """Where a window is damaged: (1, 1, h, w), 1 or 0."""
+    if done.mask is None or not done.damaged:
+        return torch.zeros(1, 1, window.height, window.width)
+    return read_damage(done.mask, window)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A print of a scan, where it lies, and what was made of it."""
+
+    place: Print
+    box: Window
+    done: Restoration
+    stages: dict[str, Picture]
+
+    @property
+    def area(self) -> int:
+        return self.box.height * self.box.width
+
+
+def joined(original: Picture, pieces: list[Piece], on_stage: StageCallback | None) -> Restoration:
+    """What was made of the prints of a scan as one, the bed between them as it was."""
+    whole, first = original.height * original.width, pieces[0].done
+    if on_stage is not None:
+        for stage in STAGES:
+            if any(stage in piece.stages for piece in pieces):
+                ground = blank_mask(original) if stage == "damage" else original
+                on_stage(stage, laid(ground, [(piece, piece.stages.get(stage)) for piece in pieces]))
+
+    def mean(of: Callable[[Restoration], float]) -> float:
+        return sum(of(piece.done) * piece.area for piece in pieces) / whole
+
+    taken = {name for piece in pieces for name in piece.done.taken_back}
+    masks = [(piece, piece.done.mask) for piece in pieces]
+    count = (
+        f"{len(pieces)} prints on one scan: --split gives each"
+        if len(pieces) > 1
+        else "a print on a bed: --crop gives it"
+    )
+    return Restoration(
+        laid(original, [(piece, piece.done.picture) for piece in pieces], like=first.picture),
+        list(dict.fromkeys(name for piece in pieces for name in piece.done.models)),
+        on_stage,
+        first.progress,
+        mask=laid(blank_mask(original), masks) if first.mask is not None else None,
+        damaged=mean(lambda done: done.damaged),
+        stained=mean(lambda done: done.stained),
+        tone_change=mean(lambda done: done.tone_change),
+        pale=max(piece.done.pale for piece in pieces),
+        more_tone_change=max(piece.done.more_tone_change for piece in pieces),
+        blur=max(piece.done.blur for piece in pieces),
+        finest=max(piece.done.finest for piece in pieces),
+        faces=numbered(pieces),
+        face_record=joined_faces([piece.done.face_record for piece in pieces]),
+        taken_back={name: mean(lambda done, name=name: done.taken_back.get(name, 0.0)) for name in taken},  # type: ignore[misc]
+        warnings=[*dict.fromkeys(said for piece in pieces for said in piece.done.warnings), f"{count} on its own"],
+    )
+
+
+def laid(ground: Picture, pieces: list[tuple[Piece, Picture | None]], like: Picture | None = None) -> Picture:
+    """Pictures of prints laid where these are; where one has none, and between them, is the ground."""
+
+    def compute(window: Window, colours: Tensor) -> Tensor:
+        made = colours.clone()
+        for piece, picture in pieces:
+            part = common(window, piece.box)
+            if picture is None or part.height < 1 or part.width < 1:
+                continue
+            rows, columns = part.within(window).slices
+            new = picture.read(part.within(piece.box))
+            made[..., rows, columns] = torch.where(piece.place.inside(part), new, made[..., rows, columns])
+        return made
+
+    return map_windows(ground, compute, bits=like.bits if like else None, read=read_exactly)
+
+
+def blank_mask(like: Picture) -> Picture:
+    """A mask of a picture of which nothing is damaged."""
+    return Canvas(like.height, like.width, grey=True).picture()
+
+
+def numbered(pieces: list[Piece]) -> tuple[RefinedFace, ...]:
+    """The faces of all prints, at their places in the scan."""
+    found = [
+        replace(one, face=replace(one.face, left=one.face.left + piece.box.left, top=one.face.top + piece.box.top))
+        for piece in pieces
+        for one in piece.done.faces
+    ]
+    return tuple(replace(one, number=number) for number, one in enumerate(found, start=1))
+
+
+def joined_faces(records: list[Record | None]) -> Record | None:
+    """What was done to the faces of all prints."""
+    made = [record for record in records if record is not None]
+    if not made:
+        return None
+    measured: dict[str, float] = {}
+    for record in made:
+        for name, value in record.measured.items():
+            measured[name] = max(measured.get(name, 0), value) if "largest" in name else measured.get(name, 0) + value
+    return replace(made[0], measured=measured)

@@ -1,20 +1,26 @@
 """Restore an old photograph of any size: damage found and filled, blur, noise and grain undone, tones corrected."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Unpack
 
 from daguerre import weights
+from daguerre.errors import PictureError
 from daguerre.images import Picture, PictureLike, as_picture
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.refiner import RefinedFace
 from daguerre.tasks.kwargs import RestoreKwargs
 from daguerre.tasks.provenance import COMPOSITE, Record
 from daguerre.tasks.restoration.damage_detection import read_mask
+from daguerre.tasks.restoration.negatives import turned
 from daguerre.tasks.restoration.options import RestoreOptions
 from daguerre.tasks.restoration.pipeline import STAGES, Restoration, Stages
+from daguerre.tasks.restoration.prints import find_prints, straightened
 from daguerre.tasks.result import Result, StageCallback, chosen, recorded
 
 __all__ = ["STAGES", "RestoreOptions", "RestoreResult", "Restorer", "restore"]
+
+UNCROPPED = "nothing to crop: no bed, mount or frame was found around the photograph"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +33,14 @@ class RestoreResult(Result):
         stained: part of it that was stained and has been lightened, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
+        more_tone_change: how much further they would have changed, in [0, 1], had it been sure that they have faded.
         blur: sigma in pixels of the Gaussian that it was blurred with; 0 if it was sharp.
         finest: pixels of the finest detail that it held: 2, 3 or 4 if it was enlarged, or as soft as if; else 1.
         faces: those that were found, and what was done to each.
+        taken_back: part of the photograph, in [0, 1], in which what a step did was taken back because it did harm:
+            `stains` that were none, new `colours`, `rings` around edges, new `forms`, lost `texture`, or too large a
+            change of `faces`.
+        warnings: what a person should know, a line each.
     """
 
     mask: Picture | None
@@ -37,9 +48,12 @@ class RestoreResult(Result):
     tone_change: float
     stained: float = 0.0
     pale: float = 0.0
+    more_tone_change: float = 0.0
     blur: float = 0.0
     finest: int = 1
     faces: tuple[RefinedFace, ...] = ()
+    taken_back: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class Restorer:
@@ -73,9 +87,9 @@ class Restorer:
             on_stage: called with a name, one of `STAGES`, and the photograph as it is after that stage.
 
         Raises:
-            PictureError: the mask has another size.
+            PictureError: the mask has another size; or the print alone is asked for, and there are several.
         """
-        original = as_picture(source)
+        original, warnings = self.prepared(as_picture(source), progress)
         if mask is None and self.options.given_mask:
             mask = self.options.scratches
         given = None if mask is None else read_mask(mask, original)
@@ -89,10 +103,25 @@ class Restorer:
             stained=done.stained,
             tone_change=done.tone_change,
             pale=done.pale,
+            more_tone_change=done.more_tone_change,
             blur=done.blur,
             finest=done.finest,
             faces=done.faces,
+            taken_back=done.taken_back,
+            warnings=(*warnings, *done.warnings),
         )
+
+    def prepared(self, picture: Picture, progress: ProgressCallback) -> tuple[Picture, list[str]]:
+        """The photograph to restore, turned and cut out if that is asked for, and what there is to say about it."""
+        if self.options.negative:
+            picture = turned(picture, progress)
+        if not self.options.crop:
+            return picture, []
+        prints = find_prints(picture)
+        if len(prints) > 1:
+            name = picture.path or "this scan"
+            raise PictureError(f"{name} holds {len(prints)} prints; --split makes a file of each")
+        return (straightened(picture, prints[0]), []) if prints else (picture, [UNCROPPED])
 
     def record(self, done: Restoration) -> Record:
         """What to record of a result."""
@@ -104,6 +133,7 @@ class Restorer:
             options=chosen(self.options),
             models={name: weights.checksum(name) for name in done.models} | dict(faces.models if faces else {}),
             measured={f"{name}_percent": round(100 * part, 2) for name, part in parts.items()}
+            | {f"taken_back_{name}_percent": round(100 * part, 2) for name, part in sorted(done.taken_back.items())}
             | {"blur_pixels": done.blur, "finest_pixels": done.finest}
             | dict(faces.measured if faces else {}),
             source_type=COMPOSITE if done.damaged or redrawn else "algorithmicallyEnhanced",

@@ -1,0 +1,76 @@
+"""Negatives: recognised, and turned into positives."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from daguerre.images import Picture
+from daguerre.images.pixels import luma
+from daguerre.images.resize import read_resized
+from daguerre.images.window_map import map_windows
+from daguerre.networks.tone_curves import extremes
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.faces.detection import FaceDetector
+from daguerre.tiling import Window
+
+__all__ = ["has_orange_mask", "shows_faces_inverted", "turned"]
+
+SIDE = 256  # pixels of the copy's sides in which tones are measured
+LONGEST = 400  # pixels of the longer side of the copy in which inverted faces are looked for
+# The base of colour negative film is orange: what is lightest, and lets through in green and in blue this part of red.
+GREEN, BLUE = (0.45, 0.85), (0.2, 0.62)
+ORDERED = 0.97  # of the pixels are no greener than red, nor bluer than green
+RANGES = 1.8  # factor by which the range of one channel's density may exceed another's
+
+
+class Ends(NamedTuple):
+    """The darkest and the lightest tone of each channel, (1, 3, 1, 1) in [0, 1] each."""
+
+    low: Tensor
+    high: Tensor
+
+
+def ends(picture: Picture) -> tuple[Tensor, Ends]:
+    """A small copy (1, 3, SIDE, SIDE) and the ends of its tones."""
+    copy, _ = read_resized(picture, SIDE, SIDE)
+    low, high = (tones[..., None] for tones in extremes(copy))
+    return copy, Ends(low, high)
+
+
+def has_orange_mask(picture: Picture) -> bool:
+    """Whether a picture is a colour negative: all of it seen through the orange of the film's base.
+
+    A sunset is orange, too, but its channels have not the same range of density below that orange.
+    """
+    if picture.grey:
+        return False
+    copy, (low, high) = ends(picture)
+    red, green, blue = high.flatten().tolist()
+    masked = GREEN[0] < green / red < GREEN[1] and BLUE[0] < blue / red < BLUE[1] and blue < green
+    ordered = (copy[:, 0] >= copy[:, 1] - 0.01) & (copy[:, 1] >= copy[:, 2] - 0.01)
+    density = (high / low.clamp(min=1 / 255)).log().flatten()
+    even = density.max() < RANGES * density.min()
+    return bool(masked and ordered.float().mean() > ORDERED and even)
+
+
+def shows_faces_inverted(picture: Picture, find: FaceDetector) -> bool:
+    """Whether faces are seen once light and dark are exchanged."""
+    share = min(LONGEST / max(picture.height, picture.width), 1.0)
+    height, width = (max(round(length * share), 1) for length in (picture.height, picture.width))
+    copy, _ = read_resized(picture, height, width)
+    return bool(find(Picture.from_tensor(1 - luma(copy).expand(-1, 3, -1, -1))))
+
+
+def turned(picture: Picture, progress: ProgressCallback = silent) -> Picture:
+    """The positive of a negative: light and dark exchanged, from the film's base, black, to its densest place, white.
+
+    Channel by channel, which takes the orange of the base away.
+    """
+    _, (low, high) = ends(picture)
+
+    def compute(_: Window, colours: Tensor) -> Tensor:
+        return ((high - colours) / (high - low)).clamp(0, 1)
+
+    with torch.inference_mode():
+        return map_windows(picture, compute, step="turning the negative", progress=progress)
