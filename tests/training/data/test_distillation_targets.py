@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from daguerre.networks.vgg import VGG16, VGG19
-from daguerre.training.data.distillation_targets import WAYS, TargetPool, distort, gathered, matched_layers
+from daguerre.training.data.distillation_targets import (
+    WAYS,
+    TargetPool,
+    direction_distance,
+    distort,
+    gathered,
+    matched_layers,
+)
 
 
 def test_the_first_and_last_layers_of_each_block_are_matched():
@@ -37,7 +44,7 @@ def test_targets_of_a_batch_have_mean_0_and_deviation_1():
     features = {"relu1_1": 3 + 2 * torch.randn(40, 2, 9, 4, generator=torch.Generator().manual_seed(0)).half()}
     pool = TargetPool(torch.zeros(40, 2, 3, 8, 8, dtype=torch.uint8), {1: torch.zeros(40, 9).long()}, features, None)
     images, positions, targets = pool.pairs(torch.arange(40), pool.moments())
-    assert (len(images), len(positions[1])) == (80, 80)
+    assert (len(images), len(positions[1]), targets.distances["relu1_1"].shape) == (80, 80, (40,))
     x = targets.features["relu1_1"].flatten(0, 1)
     torch.testing.assert_close(x.mean(0), torch.zeros(4), atol=1e-2, rtol=0)
     torch.testing.assert_close(x.std(0), torch.ones(4), atol=0.03, rtol=0)
@@ -53,3 +60,9 @@ def test_half_of_a_batch_has_labels_alone_where_there_are_such():
     assert images.mean((1, 2, 3)).tolist() == [0] * 6 + [1] * 6
     assert targets.labels is not None
     assert targets.labels[:, 0].tolist() == [0] * 6 + [1] * 6
+
+
+def test_distances_of_directions_by_hand():
+    one = torch.tensor([[[3.0, 4.0], [1.0, 0.0]]])
+    assert direction_distance(one, 2 * one).item() == pytest.approx(0)
+    assert direction_distance(one, torch.tensor([[[6.0, 8.0], [0.0, 7.0]]])).item() == pytest.approx(1)  # of 0 and 2

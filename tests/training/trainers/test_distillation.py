@@ -53,7 +53,7 @@ def recipe(folder: Path, **changes: object) -> Recipe:
         "network": {"name": "VGG19", "arguments": {"width": 1 / 16, "classes": 3, "pooling": "smooth"}},
         "data": {"parts": ["photos"], "shares": {"photos": 1.0}},
         "optimizer": {"lr": 3e-3},
-        "losses": {"features": 1.0, "changes": 0.5, "labels": 0.2, "logits": 0.2},
+        "losses": {"features": 1.0, "changes": 0.5, "distances": 0.1, "labels": 0.2, "logits": 0.2},
         "validation": {"every": 20, "fraction": 0.25},
         "teachers": {
             "features": str(folder / "eye.safetensors"),
@@ -122,7 +122,9 @@ def test_losses_by_hand():
     theirs = {"relu1_1": torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]])}
     ours = {"relu1_1": theirs["relu1_1"] / 2}
     logits = torch.tensor([[0.0, 2.0], [4.0, 0.0]])
-    found = losses(Targets(ours, logits + 5), Targets(theirs, logits))
+    near, far = {"relu1_1": torch.tensor([0.019])}, {"relu1_1": torch.tensor([0.199])}
+    found = losses(Targets(ours, logits + 5, near), Targets(theirs, logits, far))
+    assert found["distances"].item() == pytest.approx(math.log(10) ** 2)
     assert found["features"].item() == pytest.approx(0.5)  # of 1, 0, 0, 1
     assert found["changes"].item() == pytest.approx(0.25, rel=0.01)
     assert found["logits"].item() == pytest.approx(0, abs=1e-6)

@@ -34,10 +34,12 @@ class Targets(NamedTuple):
     Args:
         features: of each layer at some positions, (B, positions, C), each channel with mean 0 and deviation 1.
         labels: logits, (B, classes), or nothing.
+        distances: of each layer, how far the directions of features lie apart in a picture and its copy, (B / 2,).
     """
 
     features: dict[str, Tensor]
     labels: Tensor | None
+    distances: dict[str, Tensor]
 
 
 class FeatureTeachers:
@@ -80,7 +82,7 @@ class FeatureTeachers:
         features = {
             layer: gathered(seen[theirs], positions[self.eye.stride(theirs)]) for layer, theirs in self.layers.items()
         }
-        return Targets(features, self.names(images) if self.names is not None else None)
+        return Targets(features, self.names(images) if self.names is not None else None, {})
 
     @torch.no_grad()
     def name(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,19 +168,26 @@ class TargetPool:
             return images, positions, targets
         which = torch.randint(len(self.named[0]), (alone,), generator=generator)
         images = torch.cat([images, self.named[0][which].float().div(255)])
-        return images, positions, Targets(targets.features, torch.cat([targets.labels, self.named[1][which].float()]))
+        return images, positions, targets._replace(labels=torch.cat([targets.labels, self.named[1][which].float()]))
 
     def pairs(
         self, which: Tensor, moments: Mapping[str, tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, dict[int, Tensor], Targets]:
         """Images (2 n, 3, side, side) in [0, 1], positions and targets of n pairs; a copy follows its original."""
         positions = {stride: at[which].repeat_interleave(2, 0) for stride, at in self.positions.items()}
-        features = {
-            layer: (kept[which].flatten(0, 1).float() - moments[layer][0]) / moments[layer][1]
-            for layer, kept in self.features.items()
-        }
+        seen = {layer: kept[which].float() for layer, kept in self.features.items()}
+        features = {layer: (x.flatten(0, 1) - moments[layer][0]) / moments[layer][1] for layer, x in seen.items()}
+        distances = {layer: direction_distance(*x.unbind(1)) for layer, x in seen.items()}
         labels = None if self.labels is None else self.labels[which].flatten(0, 1).float()
-        return self.images[which].flatten(0, 1).float().div(255), positions, Targets(features, labels)
+        return self.images[which].flatten(0, 1).float().div(255), positions, Targets(features, labels, distances)
+
+
+def direction_distance(one: Tensor, other: Tensor) -> Tensor:
+    """Mean over positions of the squared difference of features (B, positions, C) scaled to length 1: (B,).
+
+    What `evaluation.perceptual.perceptual_distance` is of one layer, at some positions.
+    """
+    return (F.normalize(one, dim=2, eps=1e-6) - F.normalize(other, dim=2, eps=1e-6)).square().sum(2).mean(1)
 
 
 def in_pairs(x: Tensor) -> Tensor:

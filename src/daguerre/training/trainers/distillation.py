@@ -14,7 +14,13 @@ from daguerre.networks.vgg import VGG
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.training.batchnorm_folding import fold, normalize
 from daguerre.training.build import check_losses, initial_network
-from daguerre.training.data.distillation_targets import FeatureTeachers, TargetPool, Targets, gathered
+from daguerre.training.data.distillation_targets import (
+    FeatureTeachers,
+    TargetPool,
+    Targets,
+    direction_distance,
+    gathered,
+)
 from daguerre.training.data.style_crops import StyleCrops, load_parts
 from daguerre.training.prefetch import seeded_generator
 from daguerre.training.recipe import Recipe, TeachersPlan
@@ -24,6 +30,7 @@ __all__ = ["DistillationTrainer", "Student"]
 
 VALIDATION_PAIRS = 64
 AT_ONCE = 8  # pictures that the teachers run on, each with its distorted copy
+LEAST_DISTANCE = 1e-3  # of directions; smaller ones are of changes that nobody sees
 FAINT = 1e-2  # of a feature's variance: below this a change counts little
 
 
@@ -46,11 +53,11 @@ class Student(nn.Module):
             positions: by stride, (N, n), where in each map the features are wanted.
         """
         seen = self.network(images, [*self.strides, "pool5"])
-        features = {
-            layer: self.maps[layer](gathered(seen[layer], positions[stride])) for layer, stride in self.strides.items()
-        }
+        own = {layer: gathered(seen[layer], positions[stride]) for layer, stride in self.strides.items()}
+        features = {layer: self.maps[layer](x) for layer, x in own.items()}
+        distances = {layer: direction_distance(x[::2].float(), x[1::2].float()) for layer, x in own.items()}
         head = cast(nn.Module | None, self.network.head)
-        return Targets(features, None if head is None else head(seen["pool5"].mean((2, 3))))
+        return Targets(features, None if head is None else head(seen["pool5"].mean((2, 3))), distances)
 
 
 class DistillationTrainer(Trainer):
@@ -59,9 +66,10 @@ class DistillationTrainer(Trainer):
     The pool of targets is made anew every so many steps, as the teachers cost several times a step of the student.
 
     Losses: `features`, squared differences, each of the teacher's channels having variance 1; `changes`, of how they
-    differ between a picture and its distorted copy, relative to the teacher's difference; `labels`, cross entropy with
-    the classifier's; `logits`, squared differences relative to the classifier's (Ba and Caruana 2014,
-    https://arxiv.org/abs/1312.6184), which says more of every picture.
+    differ between a picture and its distorted copy, relative to the teacher's difference; `distances`, of the
+    logarithms of the perceptual distance between those two, taken of the student's own features, whose mixture and
+    scale the linear maps hide; `labels`, cross entropy with the classifier's; `logits`, squared differences relative
+    to the classifier's (Ba and Caruana 2014, https://arxiv.org/abs/1312.6184), which say more of every picture.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -76,7 +84,9 @@ class DistillationTrainer(Trainer):
         classes = recipe.network.arguments.get("classes", 0)
         if classes != len(self.labels):
             raise RecipeError(f"the teachers name {len(self.labels)} things; set network.arguments.classes to that")
-        check_losses(recipe.losses, {"features", "changes", *(["labels", "logits"] if self.labels else [])})
+        check_losses(
+            recipe.losses, {"features", "changes", "distances", *(["labels", "logits"] if self.labels else [])}
+        )
         pictures, held_out, self.left_out = load_parts(data, recipe.data.parts, recipe.validation.fraction, progress)
         shares = [recipe.data.shares.get(part, 1.0) for part in recipe.data.parts]
         self.crops, held_out_crops = (StyleCrops(some, shares, least=recipe.crop) for some in (pictures, held_out))
@@ -151,7 +161,15 @@ def losses(found: Targets, wanted: Targets) -> dict[str, Tensor]:
         error, size = (x.square().mean((1, 2)) for x in (our_change - their_change, their_change))
         changes.append((error / (size + FAINT)).mean())
     features = torch.stack([*missed(found, wanted).values()]).mean()
-    parts = {"features": features, "changes": torch.stack(changes).mean()}
+    logarithms = [
+        (found.distances[layer] + LEAST_DISTANCE).log() - (theirs + LEAST_DISTANCE).log()
+        for layer, theirs in wanted.distances.items()
+    ]
+    parts = {
+        "features": features,
+        "changes": torch.stack(changes).mean(),
+        "distances": torch.stack(logarithms).square().mean(),
+    }
     if found.labels is not None and wanted.labels is not None:
         ours, theirs = (x.float() - x.float().mean(1, keepdim=True) for x in (found.labels, wanted.labels))
         parts["labels"] = F.cross_entropy(ours, theirs.softmax(1))
