@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from daguerre.images.pixels import luma
 
-__all__ = ["BLURRED", "excess", "gaussian", "reach_of", "sharpened"]
+__all__ = ["BLURRED", "excess", "gaussian", "local_range", "reach_of", "sharpened"]
 
 # Without the next rule, cleaned before and after: four photographs blurred by 1.2 pixels come from 29.8 to 32.6, 33.2,
 # 33.6 and 34.3 dB by 2, 3, 4 and 6 rounds; compressed (80) as well from 29.1 to 30.6, 30.7, 30.7 and 30.6; with a
@@ -18,6 +18,9 @@ ROUNDS = 3
 # 2 pixels they leave less than 0.24, 0.33, 0.39 and 0.41, compressed less than 0.35 to 0.47; of 95 % of scratches 1.5
 # pixels wide across them more than 0.34, 0.52, 0.68 and 0.76. From LEFT to LESS above that less and less is sharpened.
 LEFT, LESS, AROUND = (0.25, 0.15), 0.17, 1.5  # LEFT: without blur, and more for each pixel of it
+# Pixels, for each of the blur's, within which lightness must occur, but for a part of the range found there. Blurred by
+# 2 pixels, four photographs gain 1.51 dB instead of 1.57; a picture of another blur gets no second contour.
+WITHIN, BEYOND = 1.5, 0.35
 
 # Lenses and scanners leave some blur in all photographs, and what lies beyond that alone is undone. 29 of 365 new
 # photographs measure 0.88 to 1.3 pixels: 14 of these keep 41.2 dB if all is undone, 41.7, 42.6 and 46.0 dB beyond 0.5,
@@ -55,7 +58,20 @@ def sharpened(image: Tensor, blur: float) -> Tensor:
     first, last = (gaussian(luma(part).abs(), AROUND) for part in (missing[0], missing[-1]))
     fine = last / first.clamp(min=1e-4)
     most = LEFT[0] + LEFT[1] * blur + LESS
-    return torch.lerp(image, made, ((most - fine) / LESS).clamp(0, 1))
+    low, high = local_range(image, max(round(WITHIN * blur), 2))
+    room = BEYOND * (high - low)
+    return torch.lerp(image, made.clamp(low - room, high + room), ((most - fine) / LESS).clamp(0, 1))
+
+
+def local_range(image: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """The least and the largest value (B, C, H, W) of each channel within `reach` pixels to each side."""
+    side = 2 * reach + 1
+
+    def largest(values: Tensor) -> Tensor:
+        rows = F.max_pool2d(values, (side, 1), stride=1, padding=(reach, 0))
+        return F.max_pool2d(rows, (1, side), stride=1, padding=(0, reach))
+
+    return -largest(-image), largest(image)
 
 
 def reach_of(blur: float) -> int:

@@ -14,12 +14,16 @@ from daguerre.images.resize import read_resized
 from daguerre.tasks.faces.detection import Face, soft_ellipse
 from daguerre.tiling import Window
 
-__all__ = ["Frame", "Sight", "changed", "common", "cut", "missing_grain"]
+__all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "missing_grain"]
 
 FULL = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
 NOISE = 256  # pixels of a square of grain, which is repeated
 GRAIN = 0.04  # most grain that is put back
 GRAIN_SEED = 1839
+# How large the change around a place may be, in the mean of its absolute values within NEAR pixels of the network's.
+# Of 26 faces on 14 real photographs 21 stay below 0.05 everywhere, and so does one blurred by 1 to 4 pixels; the others,
+# where a scratch, a hat or a cigarette was redrawn, come to 0.08 to 0.24.
+NEAR, LOCAL = 4, 0.06
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,18 @@ def changed(frame: Frame) -> float:
     small = Frame(top, left, frame.side / scale, Window(0, 0, height, width), frame.detail)
     weight = small.weight(small.inside)
     return float((frame.detail.abs() * weight).mean(1).sum() / weight.sum().clamp(min=1e-6))
+
+
+def calmed(detail: Tensor) -> tuple[Tensor, Tensor]:
+    """What a network adds to a face (1, 3, h, w) made smaller where it is large nearby: that would be another face.
+
+    Returns:
+        The detail, and by how much of itself each place was made smaller: (1, 1, h, w) in [0, 1].
+    """
+    side = 2 * NEAR + 1
+    around = F.avg_pool2d(detail.abs().mean(1, keepdim=True), side, stride=1, padding=NEAR, count_include_pad=False)
+    share = (LOCAL / F.max_pool2d(around, side, stride=1, padding=NEAR).clamp(min=1e-6)).clamp(max=1)
+    return detail * share, 1 - share
 
 
 def missing_grain(photo: Picture, inside: Window, detail: Tensor) -> float:

@@ -1,13 +1,14 @@
 """The stages of restoration, in order."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from daguerre import weights
 from daguerre.devices import Device, choose_device
-from daguerre.images import Canvas, Picture
+from daguerre.images import Picture
 from daguerre.images.filters import BLURRED, excess
 from daguerre.images.visible import read_colours
 from daguerre.images.window_map import map_windows
@@ -21,12 +22,13 @@ from daguerre.tasks.restoration.bringing_old_photos import models as published_m
 from daguerre.tasks.restoration.damage_detection import ScratchDetector, damaged_part
 from daguerre.tasks.restoration.deblurring import measure_edges
 from daguerre.tasks.restoration.denoising import denoise
+from daguerre.tasks.restoration.guard import HALO, Guard
 from daguerre.tasks.restoration.inpainting import inpaint
 from daguerre.tasks.restoration.options import RestoreOptions
 from daguerre.tasks.restoration.resolution import measure_resolution, upscale_again
 from daguerre.tasks.restoration.stain_removal import remove_stains
 from daguerre.tasks.restoration.tone_correction import ToneCorrection
-from daguerre.tasks.restoration.translation import Translation, read_damage
+from daguerre.tasks.restoration.translation import Translation, read_damage, spread
 from daguerre.tasks.result import StageCallback
 from daguerre.tiling import Window
 from daguerre.weights import Model
@@ -35,6 +37,8 @@ __all__ = ["STAGES", "Restoration", "Stages"]
 
 STAGES = ("stains removed", "damage", "inpainted", "denoised", "translated", "before the faces", "at full strength")
 """What a photograph may be on its way, in order; of what is not needed there is none."""
+
+LEAST_PART = 0.001  # of a photograph in which something is taken back that is worth a word
 
 
 @dataclass
@@ -54,6 +58,12 @@ class Restoration:
     finest: int = 1
     faces: tuple[RefinedFace, ...] = ()
     face_record: Record | None = None
+    taken_back: dict[str, float] = field(default_factory=dict)
+
+    def take_back(self, what: str, part: float) -> None:
+        """Note that something was taken back in a part of the photograph, in [0, 1], unless that is next to nothing."""
+        if part >= LEAST_PART:
+            self.taken_back[what] = part
 
     def show(self, stage: str, picture: Picture) -> None:
         if self.on_stage is not None:
@@ -107,11 +117,13 @@ class Stages:
             done.picture = self.published(photo, done.mask if done.damaged else None, progress=done.progress)
         else:
             tones = self.estimate_tones(photo, done)
-            photo = self.inpaint(photo, done)
-            photo = self.denoise(photo, done)
+            filled = self.inpaint(photo, done)
+            photo = self.denoise(filled, done)
             photo = self.sharpen(photo, done)
             done.show("denoised", photo)
-            done.picture = self.translate(photo, original, tones, done)
+            photo = self.hold_back(filled, self.translate(photo, done), done)
+            done.show("translated", photo)
+            done.picture = self.correct_tones(photo, original, tones, done)
         self.refine_faces(done)
         self.apply_strength(original, done)
         return done
@@ -128,7 +140,8 @@ class Stages:
     def remove_stains(self, photo: Picture, done: Restoration) -> Picture:
         if self.stains is None:
             return photo
-        unstained, done.stained = remove_stains(photo, self.stains, done.progress)
+        unstained, done.stained, doubtful = remove_stains(photo, self.stains, done.progress)
+        done.take_back("stains", doubtful)
         if unstained is not photo:
             done.show("stains removed", unstained)
         return unstained
@@ -180,42 +193,66 @@ class Stages:
         done.tone_change, done.pale = tones.change * self.options.strength, tones.pale
         return tones
 
-    def translate(
-        self,
-        photo: Picture,
-        original: Picture,
-        tones: ToneCorrection | None,
-        done: Restoration,
-    ) -> Picture:
-        """The translation between latent spaces, and the tones, in one pass."""
+    def translate(self, photo: Picture, done: Restoration) -> Picture:
+        """The translation between latent spaces."""
         assert self.restoration is not None
-        size, mask = (photo.height, photo.width), done.mask if done.damaged else None
-        translation = Translation(self.restoration, size)
-        untoned = Canvas(*size, bits=original.bits, grey=original.grey) if done.on_stage else None
+        translation = Translation(self.restoration, (photo.height, photo.width))
 
         def damage(source: Window) -> Tensor:
-            return torch.zeros(1, 1, source.height, source.width) if mask is None else read_damage(mask, source)
+            return damage_in(done, source)
 
         def restore(window: Window, image: Tensor) -> Tensor:
-            made = translation(window, image, damage(translation.source(window))).clamp(0, 1)
-            if untoned is not None:
-                untoned.write(window, made)
-            return made if tones is None else tones(window, made)
+            return translation(window, image, damage(translation.source(window)))
 
         translation.limit = translation.calm(lambda source: (read_colours(photo, source)[0], damage(source)))
-        restored = map_windows(
+        return map_windows(
             photo,
             restore,
             step="restoring",
             side=translation.side,
             source=translation.source,
-            like=original,
-            bits=original.bits if self.options.strength == 1 else 16,
+            bits=16,
             progress=done.progress,
         )
-        if untoned is not None:
-            done.show("translated", untoned.picture(like=original))
-        return restored
+
+    def hold_back(self, before: Picture, made: Picture, done: Restoration) -> Picture:
+        """Take back what does harm where nothing is damaged."""
+        height, width = made.height, made.width
+        windows = [window.grown(HALO, height, width) for window in spread(height, width)]
+        guard = Guard.of(
+            [
+                (read_colours(before, window)[0], read_colours(made, window)[0], damage_in(done, window))
+                for window in windows
+            ],
+            excess(done.blur),
+        )
+        counts: Counter[str] = Counter()
+
+        def compute(window: Window, image: Tensor) -> Tensor:
+            source = window.grown(guard.halo, height, width)
+            held = guard(read_colours(before, source)[0], image, damage_in(done, source))
+            rows, columns = window.within(source).slices
+            for name, places in held.places.items():
+                counts[name] += int(places[..., rows, columns].sum())
+            return held.image
+
+        kept = map_windows(made, compute, step="comparing", halo=guard.halo, bits=16, progress=done.progress)
+        for name, count in counts.items():
+            done.take_back(name, count / (height * width))
+        return kept
+
+    def correct_tones(
+        self, photo: Picture, original: Picture, tones: ToneCorrection | None, done: Restoration
+    ) -> Picture:
+        bits = original.bits if self.options.strength == 1 else 16
+        return map_windows(
+            photo,
+            (lambda _, image: image) if tones is None else tones,
+            step="correcting tones",
+            like=original,
+            bits=bits,
+            progress=done.progress,
+        )
 
     def refine_faces(self, done: Restoration) -> None:
         if self.faces is None:
@@ -226,6 +263,8 @@ class Stages:
         # What is recorded in the end is the restoration, not each of its parts.
         done.picture = refined.picture.saved_with(xmp=done.picture.xmp or b"")
         done.faces, done.face_record = refined.faces, refined.record
+        most = max((face.held_back for face in refined.faces if face.fate == "refined"), default=0.0)
+        done.take_back("faces", most / 100)
 
     def apply_strength(self, original: Picture, done: Restoration) -> None:
         """Go back towards the photograph as it was, by `strength`, in everything that was done."""
@@ -238,3 +277,10 @@ class Stages:
             return torch.lerp(colours, restored.read(window), strength)
 
         done.picture = map_windows(original, mix, step="applying strength", progress=done.progress)
+
+
+def damage_in(done: Restoration, window: Window) -> Tensor:
+    """Where a window is damaged: (1, 1, h, w), 1 or 0."""
+    if done.mask is None or not done.damaged:
+        return torch.zeros(1, 1, window.height, window.width)
+    return read_damage(done.mask, window)

@@ -1,19 +1,25 @@
 """Stains, water lines and old tape lightened: seen on a reduced copy of the whole photograph, undone at full size."""
 
+import math
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from daguerre.images import Picture
+from daguerre.images.pixels import luma
 from daguerre.images.resample import resample_axis, support
 from daguerre.images.resize import read_resized
 from daguerre.images.window_map import map_windows
-from daguerre.networks.stain_unet import StainUNet, gains
+from daguerre.networks.stain_unet import StainUNet, gains, unusual
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.restoration.tint import has_colour
 from daguerre.tiling import Window
 from daguerre.weights import Model
 
-__all__ = ["MODEL", "remove_stains"]
+__all__ = ["MODEL", "Unstained", "remove_stains"]
 
 MODEL = "stains"
 SMALL = 64  # pixels of the shorter side below which there is no telling
@@ -21,62 +27,136 @@ SMALL = 64  # pixels of the shorter side below which there is no telling
 DOUBTFUL, SURE = 0.9, 0.98
 NOISE_FLOOR = 0.02  # of the predicted log gain
 STAINED = 0.05  # log gain above which a pixel counts as stained
+# What lies around a stain says what may be below it. A place is left where its tint would be further from the usual one
+# than nearly all that is around, or beyond it on the other side.
+AROUND = 0.05  # of the copy's longer side, which a stain's surroundings reach from it
+FEWEST = 50  # pixels of the copy that these must have
+LIGHTEST = 0.98  # of the surroundings are darker than what a stain may become in each channel
+NEARLY, APART = 0.95, 0.03  # of the tints around, and how far beyond these one may be
+NEAR = 3  # pixels of the copy to each side that are judged with a place
+WRONG = 0.3  # of a stain's area, from which it is left as a whole, for then it is none
 
 
-def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = silent) -> tuple[Picture, float]:
+class Unstained(NamedTuple):
+    """A photograph whose stains are lightened.
+
+    Args:
+        picture: itself, if nothing is stained.
+        stained: the part of it that was and has been lightened, in [0, 1].
+        doubtful: the part of it that looked stained and was left, because what it would become is nowhere around it.
+    """
+
+    picture: Picture
+    stained: float = 0.0
+    doubtful: float = 0.0
+
+
+def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = silent) -> Unstained:
     """Lighten the stains of a photograph without colour: sepia, or black and white on old paper.
 
     In colour, what is brown may be anything, and is left. What is below a stain is multiplied by a gain of its own in
     each channel, so all detail stays, and what is neutral as a whole stays so. Where there is no stain not one value
-    changes.
+    changes, and no pixel becomes lighter, or of another tint, than what surrounds the stain.
 
     Args:
         model: a `StainUNet`; runs in float32.
-
-    Returns:
-        The photograph, itself if nothing is stained, and the part of it that was, in [0, 1].
     """
     if min(photo.height, photo.width) < SMALL:
-        return photo, 0.0
-    log_gains = estimate_gains(photo, model)
+        return Unstained(photo)
+    copy, alpha = reduced(photo, model.expect(StainUNet).side)
+    if has_colour(copy, alpha):
+        return Unstained(photo)
+    seen = torch.ones_like(copy[:, :1]) if alpha is None else alpha
+    wanted = estimate_gains(copy, model) * (seen > 0)
+    log_gains, most = kept_within_surroundings(copy, wanted, seen > 0.5)
+    before, after = (float((made.amax(1) > STAINED).float().mean()) for made in (wanted, log_gains))
     if not log_gains.any():
-        return photo, 0.0
+        return Unstained(photo, doubtful=before)
 
     def compute(window: Window, colours: Tensor) -> Tensor:
-        return colours * enlarged(log_gains, window, photo).exp()
+        lifted = colours * enlarged(log_gains, window, photo).clamp(min=0).exp()
+        return torch.minimum(lifted, torch.maximum(enlarged(most, window, photo), colours))
 
-    stained = (log_gains.amax(1) > STAINED).float().mean().item()
-    return map_windows(photo, compute, step="removing stains", progress=progress), stained
+    return Unstained(map_windows(photo, compute, step="removing stains", progress=progress), after, before - after)
 
 
-def estimate_gains(photo: Picture, model: Model) -> Tensor:
-    """Natural logarithms of the gains for a reduced copy, (1, 3, h, w); zeros if it is in colour."""
-    share = min(model.expect(StainUNet).side / max(photo.height, photo.width), 1.0)
+def reduced(photo: Picture, side: int) -> tuple[Tensor, Tensor | None]:
+    """A copy whose longer side is at most `side` (1, 3, h, w), and its alpha."""
+    share = min(side / max(photo.height, photo.width), 1.0)
     height, width = (max(round(length * share), 1) for length in (photo.height, photo.width))
-    copy, _ = read_resized(photo, height, width)
-    if photo.grey:
-        copy = copy[:, :1].expand(-1, 3, -1, -1)
-    if has_colour(copy):
-        return torch.zeros_like(copy)
+    copy, alpha = read_resized(photo, height, width)
+    return (copy[:, :1].expand(-1, 3, -1, -1) if photo.grey else copy), alpha
+
+
+def estimate_gains(copy: Tensor, model: Model) -> Tensor:
+    """Natural logarithms of the gains for a reduced copy (1, 3, h, w), as the network sees them."""
     made = model(copy, border="replicate").cpu()
     sure = (made[:, :1].sigmoid() - DOUBTFUL) / (SURE - DOUBTFUL)
     return (gains(made) * sure.clamp(0, 1) - NOISE_FLOOR).clamp(min=0)
 
 
-def enlarged(log_gains: Tensor, window: Window, photo: Picture) -> Tensor:
-    """A window of log gains (1, 3, h, w) at the size of the photograph."""
-    sizes = {-2: (photo.height, window.top, window.bottom), -1: (photo.width, window.left, window.right)}
-    for dim, (size, start, stop) in sizes.items():
-        small = log_gains.shape[dim]
-        first, last = support(small, size, size / small, start, stop)
-        log_gains = resample_axis(
-            log_gains.narrow(dim, first, last - first),
-            dim,
-            size / small,
-            size=small,
-            out_size=size,
-            start=start,
-            stop=stop,
-            offset=first,
+def kept_within_surroundings(copy: Tensor, log_gains: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    """Gains of those stains alone that become what is around them, and what each channel may become at most.
+
+    Args:
+        copy: (1, 3, h, w) in [0, 1].
+        log_gains: natural logarithms (1, 3, h, w), from 0.
+        visible: (1, 1, h, w), what is not transparent.
+
+    Returns:
+        Logarithms of gains and levels in [0, 1], (1, 3, h, w) each.
+    """
+    import cv2
+
+    stained = log_gains.amax(1, keepdim=True) > STAINED
+    sound = visible & ~stained
+    most, share = torch.ones_like(copy), torch.zeros_like(copy[:, :1])
+    if sound.sum() < FEWEST:
+        return torch.zeros_like(log_gains), most
+    wrong = mean_near((stained & strange(copy, log_gains, sound)).float())
+    reach = math.ceil(AROUND * max(copy.shape[2:]))
+    count, pieces = cv2.connectedComponents(grown(stained, NEAR)[0, 0].numpy().astype(np.uint8))
+    for number in range(1, count):
+        piece = torch.from_numpy(pieces == number)[None, None]
+        ring, inside = grown(piece, reach) & sound, piece & stained
+        if ring.sum() < FEWEST or wrong[inside].mean() > WRONG:
+            continue
+        light = luma(copy)
+        if light[inside].mean() > light[ring].quantile(NEARLY):  # a lamp at night: a stain darkens
+            continue
+        around = copy.permute(0, 2, 3, 1)[ring[:, 0]]  # (n, 3)
+        most = torch.where(piece, around.quantile(LIGHTEST, dim=0).view(1, 3, 1, 1), most)
+        share = torch.where(piece, 1 - (wrong / WRONG).clamp(max=1), share)
+    return log_gains * share, most
+
+
+def strange(copy: Tensor, log_gains: Tensor, sound: Tensor) -> Tensor:
+    """Where a lightened copy would have a tint that what is sound has nowhere: (1, 1, h, w)."""
+    before, after = (unusual(image, sound.to(copy)) for image in (copy, copy * log_gains.exp()))
+    usual = before.abs().amax(1, keepdim=True)[sound].quantile(NEARLY) + APART
+    worse = (after.abs() > before.abs()) | (after * before < 0)
+    return ((after.abs() > usual) & worse).any(1, keepdim=True)
+
+
+def grown(places: Tensor, reach: int) -> Tensor:
+    """Places (1, 1, h, w) and all within `reach` pixels of them to each side."""
+    return F.max_pool2d(places.float(), 2 * reach + 1, stride=1, padding=reach) > 0
+
+
+def mean_near(values: Tensor) -> Tensor:
+    return F.avg_pool2d(values, 2 * NEAR + 1, stride=1, padding=NEAR, count_include_pad=False)
+
+
+def enlarged(small: Tensor, window: Window, photo: Picture) -> Tensor:
+    """A window of what is known of a reduced copy (1, 3, h, w), at the size of the photograph."""
+    for dim, size, start, stop in (
+        (-2, photo.height, window.top, window.bottom),
+        (-1, photo.width, window.left, window.right),
+    ):
+        length = small.shape[dim]
+        first, last = support(length, size, size / length, start, stop)
+        part = small.narrow(dim, first, last - first)
+        small = resample_axis(
+            part, dim, size / length, size=length, out_size=size, start=start, stop=stop, offset=first
         )
-    return log_gains.clamp(min=0)
+    return small

@@ -13,7 +13,7 @@ from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.tiling import Window
 from daguerre.weights import Model
 
-__all__ = ["MODELS", "Translation", "load_restoration", "read_damage"]
+__all__ = ["MODELS", "Translation", "load_restoration", "read_damage", "spread"]
 
 MODELS = ("restore-vae-old", "restore-vae-clean", "restore-translation")
 
@@ -93,23 +93,24 @@ class Translation:
         around = self.model.run(function, image.contiguous(memory_format=torch.channels_last), mask, border="replicate")
         return around[(..., *window.within(self.source(window)).slices)].cpu()
 
-    def samples(self) -> list[Window]:
-        """Windows spread evenly over the photograph, few however large it is."""
-        height, width = (min(PATCH, length) for length in self.size)
-        tops, lefts = (
-            sorted({round((length - side) * k / (SAMPLES - 1)) for k in range(SAMPLES)})
-            for length, side in zip(self.size, (height, width), strict=True)
-        )
-        return [Window(top, left, height, width) for top in tops for left in lefts]
-
     def calm(self, read: Callable[[Window], tuple[Tensor, Tensor]]) -> float | None:
         """The limit that suits a photograph: noise is everywhere, so what is taken from its calmest parts is noise.
 
         Args:
             read: gives the image and the mask of `source(window)`, as a call takes them.
         """
-        measured = torch.cat([self.activity(window, *read(self.source(window))) for window in self.samples()])
+        measured = torch.cat([self.activity(window, *read(self.source(window))) for window in spread(*self.size)])
         return LIMIT * measured.quantile(CALM).item() if len(measured) else None
+
+
+def spread(height: int, width: int) -> list[Window]:
+    """Windows spread evenly over a photograph, few however large it is."""
+    sides = tuple(min(PATCH, length) for length in (height, width))
+    tops, lefts = (
+        sorted({round((length - side) * k / (SAMPLES - 1)) for k in range(SAMPLES)})
+        for length, side in zip((height, width), sides, strict=True)
+    )
+    return [Window(top, left, *sides) for top in tops for left in lefts]
 
 
 def read_damage(mask: Picture, window: Window) -> Tensor:

@@ -1,0 +1,190 @@
+"""Prints on a scanner's bed or a mount, and slides in their frames: found, straightened, and cut out."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from daguerre.images import Picture
+from daguerre.images.pixels import luma
+from daguerre.images.resize import read_resized
+from daguerre.images.vips import pyvips
+from daguerre.tiling import Window
+
+__all__ = ["Print", "find_prints", "straightened"]
+
+SIDE = 640  # pixels of the longer side of the copy in which prints are looked for
+SMALL = 64  # pixels of the shorter side below which there is no telling
+EDGE = 0.008  # of the longer side: how wide a strip along the picture's edge shows the ground
+SAME = 0.07  # in any channel: what differs by less from the ground is ground
+WHITE, BLACK, NEUTRAL = 0.8, 0.15, 0.1  # lightness of a scanner's lid, and how much colour it may have
+BED, MOUNT = 0.4, 0.9  # of that strip must be ground, where that is white or black, and where it is anything else
+LEAST_AREA, LEAST_SIDE = 0.02, 0.08  # of the picture, and of its shorter side
+FULL = 0.9  # of a rectangle must lie within the hull of what is on the ground
+STRAIGHT, NEAR = 0.6, 2.5  # part of a print's side that lies so near, in pixels of the copy, to a straight line
+RIM = 1.5  # pixels of the copy that are cut away all around, because the ground still shows in them
+LEVEL = 0.15  # degrees below which nothing is turned
+
+
+@dataclass(frozen=True)
+class Print:
+    """A rectangle of a picture.
+
+    Args:
+        row, column: its middle, in pixels.
+        height, width: its sides, in pixels.
+        angle: in degrees, by which it is turned clockwise, from -45 to 45.
+    """
+
+    row: float
+    column: float
+    height: float
+    width: float
+    angle: float
+
+    @property
+    def turn(self) -> tuple[float, float]:
+        """Cosine and sine of the angle."""
+        return math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+
+    def box(self, height: int, width: int) -> Window:
+        """The smallest window of a picture of (height, width) that holds it."""
+        cos, sin = (abs(part) for part in self.turn)
+        down, across = (self.height * cos + self.width * sin) / 2, (self.height * sin + self.width * cos) / 2
+        top, left = max(math.floor(self.row - down), 0), max(math.floor(self.column - across), 0)
+        bottom, right = min(math.ceil(self.row + down), height), min(math.ceil(self.column + across), width)
+        return Window(top, left, bottom - top, right - left)
+
+    def inside(self, window: Window) -> Tensor:
+        """Which pixels of a window lie within it: (1, 1, h, w)."""
+        rows = torch.arange(window.top, window.bottom)[:, None] + 0.5 - self.row
+        columns = torch.arange(window.left, window.right) + 0.5 - self.column
+        cos, sin = self.turn
+        across, down = columns * cos + rows * sin, rows * cos - columns * sin
+        return ((across.abs() <= self.width / 2) & (down.abs() <= self.height / 2))[None, None]
+
+
+def find_prints(picture: Picture) -> list[Print]:
+    """Prints on an even ground, from the top to the bottom; none if the picture is one print up to its edges.
+
+    What lies along the edge of the picture is the ground, if it is even; what lies on it is a print if it is a rectangle
+    with straight sides, at least two of which face the ground. A person before a white wall is none, nor is the
+    land below a white sky.
+    """
+    if min(picture.height, picture.width) < SMALL:
+        return []
+    share = min(SIDE / max(picture.height, picture.width), 1.0)
+    size = tuple(max(round(length * share), 1) for length in (picture.height, picture.width))
+    copy, alpha = read_resized(picture, *size)
+    if alpha is not None and (alpha < 0.5).any():  # cut out already
+        return []
+    figure = figure_on_ground(copy)
+    found = [] if figure is None else rectangles(figure)
+    across, down = picture.width / size[1], picture.height / size[0]
+    prints = [
+        Print(one.row * down, one.column * across, one.height * down, one.width * across, one.angle) for one in found
+    ]
+    return sorted(prints, key=lambda one: (one.row, one.column))
+
+
+def figure_on_ground(copy: Tensor) -> NDArray[np.uint8] | None:
+    """What is not ground in a copy (1, 3, h, w): (h, w) of 0 and 1; nothing if it has no even ground."""
+    import cv2
+
+    strip = math.ceil(EDGE * max(copy.shape[2:]))
+    edge = torch.ones_like(copy[0, 0], dtype=torch.bool)
+    edge[strip:-strip, strip:-strip] = False
+    around = copy[0][:, edge]  # (3, n)
+    ground = around.median(1).values
+    even = ((around - ground[:, None]).abs().amax(0) < SAME).float().mean()
+    light, colour = luma(ground.view(1, 3, 1, 1)).item(), (ground.max() - ground.min()).item()
+    scanned = (light > WHITE or light < BLACK) and colour < NEUTRAL
+    if even < (BED if scanned else MOUNT):
+        return None
+    figure = ((copy[0] - ground.view(3, 1, 1)).abs().amax(0) > SAME).numpy().astype(np.uint8)
+    square = np.ones((3, 3), np.uint8)
+    return cv2.morphologyEx(figure, cv2.MORPH_OPEN, square)  # type: ignore[return-value]
+
+
+def rectangles(figure: NDArray[np.uint8]) -> list[Print]:
+    """The pieces of a figure (h, w) that are rectangles, in its pixels."""
+    import cv2
+
+    height, width = figure.shape
+    closed = cv2.morphologyEx(figure, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found: list[Print] = []
+    for outline in sorted(outlines, key=cv2.contourArea, reverse=True):
+        hull = cv2.convexHull(outline)
+        (column, row), (across, down), angle = cv2.minAreaRect(hull)
+        if min(across, down) < LEAST_SIDE * min(height, width) or across * down < LEAST_AREA * height * width:
+            continue
+        if abs(angle) > 45:
+            across, down, angle = down, across, angle - math.copysign(90, angle)
+        one = Print(row + 0.5, column + 0.5, down + 1, across + 1, angle)
+        full = cv2.contourArea(hull) >= FULL * across * down
+        if full and is_framed(closed, one) and not any(bool(other.inside(middle(one)).all()) for other in found):
+            found.append(
+                Print(one.row, one.column, max(one.height - 2 * RIM, 1), max(one.width - 2 * RIM, 1), one.angle)
+            )
+    return found
+
+
+def middle(one: Print) -> Window:
+    return Window(int(one.row), int(one.column), 1, 1)
+
+
+def is_framed(figure: NDArray[np.uint8], one: Print) -> bool:
+    """Whether all sides of a rectangle that face the ground are straight, and at least two do."""
+    import cv2
+
+    height, width = figure.shape
+    far = math.ceil(NEAR) + 1
+    wide, high = round(one.width) + 2 * far, round(one.height) + 2 * far
+    cos, sin = one.turn
+    turn = np.array([[cos, -sin], [sin, cos]])  # from the straightened rectangle to the figure
+    shift = np.array([one.column, one.row]) - 0.5 - turn @ [(wide - 1) / 2, (high - 1) / 2]
+    upright, known = (
+        cv2.warpAffine(
+            image, np.column_stack([turn, shift]), (wide, high), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        )
+        for image in (figure, np.ones_like(figure))
+    )
+    facing = 0
+    for turned, seen in (
+        (upright, known),
+        (upright[::-1], known[::-1]),
+        (upright.T, known.T),
+        (upright.T[::-1], known.T[::-1]),
+    ):
+        if seen[0, far:-far].mean() < 0.5:  # this side is the picture's own
+            continue
+        facing += 1
+        begins = turned[: far + math.ceil(NEAR), far:-far].any(0)
+        if begins.mean() < STRAIGHT:
+            return False
+    return facing >= 2
+
+
+def straightened(picture: Picture, one: Print) -> Picture:
+    """A print on its own, upright; pixels are decoded, and turned if they must be, when they are read."""
+    image = picture.image
+    width, height = max(math.floor(one.width), 1), max(math.floor(one.height), 1)
+    if abs(one.angle) < LEVEL:
+        left = min(max(round(one.column - width / 2), 0), picture.width - width)
+        top = min(max(round(one.row - height / 2), 0), picture.height - height)
+        image = image.crop(left, top, width, height)
+    else:
+        cos, sin = one.turn
+        image = image.affine(
+            [cos, sin, -sin, cos],
+            odx=width / 2 - cos * one.column - sin * one.row,
+            ody=height / 2 + sin * one.column - cos * one.row,
+            oarea=[0, 0, width, height],
+            interpolate=pyvips.Interpolate.new("bicubic"),
+            extend="copy",
+        )
+    return Picture(image, bits=picture.bits, colour=picture.colour, metadata=picture.metadata, path=picture.path)
