@@ -1,17 +1,21 @@
 """Examples that look like scans of damaged prints: real textures over photographs, soft, compressed and enlarged."""
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.degradation.aging import DAMAGES, age
 from daguerre.degradation.aging import paper_damage as paper
-from daguerre.degradation.aging.distractors import bordered, things
+from daguerre.degradation.aging.distractors import add_border, add_distractors
 from daguerre.degradation.aging.noise import colour, places, smooth_noise, white_noise
 from daguerre.degradation.aging.real_textures import (
     PAPERS,
@@ -20,14 +24,16 @@ from daguerre.degradation.aging.real_textures import (
     crack_net,
     flakes,
     lay_damage,
+    read_texture,
     specks,
     take,
 )
 from daguerre.degradation.aging.texture import compress
 from daguerre.images.filters import gaussian
 from daguerre.training.data.lettering import lettering
+from daguerre.training.data.pictures import picture_files
 
-__all__ = ["Example", "damaged_photo"]
+__all__ = ["WRITING", "Example", "damaged_photo", "load_textures"]
 
 T = TypeVar("T")
 
@@ -38,10 +44,10 @@ FINEST, COARSEST = 1.0, 3.0  # times that a scan is enlarged
 
 @dataclass(frozen=True)
 class Example:
-    """A crop (1, 3, H, W) in [0, 1]; where it is damaged and where written upon (1, 2, H, W), 1 = so."""
+    """A crop (1, 3, H, W) in [0, 1]; where it is damaged, and written upon, (1, 2, H, W), 1 = so."""
 
     image: Tensor
-    wanted: Tensor
+    target: Tensor
 
 
 class Dice:
@@ -62,6 +68,22 @@ class Dice:
 
     def pick(self, choices: Sequence[T]) -> T:
         return choices[int(self.number(0, 0.9999) * len(choices))]
+
+
+def load_textures(data: Path, parts: Sequence[str], exclude: Sequence[str] = ()) -> list[Texture]:
+    """The scans of damage in some parts of the data, but for files of certain names and those that cannot be used.
+
+    Raises:
+        DataError: a part is missing.
+    """
+    textures = []
+    for name, read in picture_files(data, parts):
+        if Path(name).name in exclude:
+            continue
+        with Image.open(io.BytesIO(read())) as scan:
+            pixels = np.array(scan.convert("RGBA"))
+        textures.append(read_texture(torch.from_numpy(pixels).permute(2, 0, 1)))
+    return [texture for texture in textures if texture is not None]
 
 
 def damaged_photo(
@@ -118,9 +140,9 @@ def scene(
     side = image.shape[-1]
     if dice.maybe(0.25 if old else 0.5):
         reach = dice.log(0.05, 0.3) * side
-        image = things(image, count=1 + int(5 * dice.number()), size=reach, generator=dice.generator)
+        image = add_distractors(image, count=1 + int(5 * dice.number()), size=reach, generator=dice.generator)
     if dice.maybe(0.2):
-        image = bordered(image, generator=dice.generator)
+        image = add_border(image, generator=dice.generator)
     framed = [texture for texture in textures if texture.form == "frame"]
     if framed and dice.maybe(0.06):
         image = frame(image, dice.pick(framed), dice)
@@ -149,7 +171,7 @@ def frame(image: Tensor, texture: Texture, dice: Dice) -> Tensor:
 
 
 def strip(image: Tensor, dice: Dice) -> Tensor:
-    """A border along one side: a scanner's bed with the shadow of the paper, a mount, a film's rebate with its holes."""
+    """A border along one side: a scanner's bed with the paper's shadow, a mount, a film's rebate with its holes."""
     y, x = places(image)
     side = image.shape[-1]
     tilt = math.tan(dice.number(-0.06, 0.06) * dice.number())
@@ -206,10 +228,12 @@ def harmed(image: Tensor, textures: Sequence[Texture], dice: Dice) -> Tensor:
         cover = flakes(image, size=dice.log(6, 90), share=dice.log(0.003, 0.08), generator=dice.generator)
         style = dice.pick(["peeled", "peeled", "paper", "lighter"])
     else:
-        torn = paper.torn_corner if dice.maybe(0.65) else paper.torn_edge
-        how = {"size": dice.log(0.1, 0.6) * side} if torn is paper.torn_corner else {"depth": dice.log(0.01, 0.06) * side}
-        backing = dice.pick([(1.0, 1.0, 1.0), (0.95, 0.94, 0.9), (0.05, 0.05, 0.05)])
-        return torn(image, rim=dice.log(1.5, 6), backing=backing, generator=dice.generator, **how)[0]  # type: ignore[arg-type]
+        rim, backing = dice.log(1.5, 6), dice.pick([(1.0, 1.0, 1.0), (0.95, 0.94, 0.9), (0.05, 0.05, 0.05)])
+        if dice.maybe(0.65):
+            size = dice.log(0.1, 0.6) * side
+            return paper.torn_corner(image, size=size, rim=rim, backing=backing, generator=dice.generator)[0]
+        depth = dice.log(0.01, 0.06) * side
+        return paper.torn_edge(image, depth=depth, rim=rim, backing=backing, generator=dice.generator)[0]
     return lay_damage(image, cover, style=style, generator=dice.generator)
 
 
