@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from daguerre.degradation.aging.noise import Colour, colour, places, smooth_noise, uniform, white_noise
+from daguerre.degradation.aging.noise import Colour, colour, pixel_coordinates, smooth_noise, uniform, white_noise
 from daguerre.images.filters import gaussian
 
 __all__ = ["STYLES", "Texture", "crack_net", "flakes", "lay_damage", "read_texture", "specks", "take"]
@@ -152,7 +152,7 @@ def specks(like: Tensor, *, share: float, generator: torch.Generator) -> Tensor:
         starts = torch.rand(total.shape, generator=generator) < share * part * cloud
         strength = torch.rand(total.shape, generator=generator) * 0.8 + 0.4
         reach = math.ceil(radius + 1)
-        y, x = places(like.new_zeros(1, 1, 2 * reach + 1, 2 * reach + 1))
+        y, x = pixel_coordinates(like.new_zeros(1, 1, 2 * reach + 1, 2 * reach + 1))
         disc = (radius + 0.5 - torch.hypot(y - reach, x - reach)).clamp(0, 1)
         disc = disc / disc.amax() if radius >= 0.5 else disc
         total = torch.maximum(total, F.conv2d(starts * strength, disc, padding=reach))
@@ -165,7 +165,7 @@ def crack_net(like: Tensor, *, cells: int, width: float, generator: torch.Genera
 
     The borders of Voronoi cells, swayed by noise.
     """
-    y, x = places(like)
+    y, x = pixel_coordinates(like)
     height, longer = like.shape[-2:]
     sway = 0.25 * math.sqrt(height * longer / cells)
     y = y + sway * 0.5 * smooth_noise(like, sway, generator, 3)

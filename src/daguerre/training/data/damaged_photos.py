@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from daguerre.degradation.aging import DAMAGES, age
 from daguerre.degradation.aging import paper_damage as paper
 from daguerre.degradation.aging.distractors import add_border, add_distractors
-from daguerre.degradation.aging.noise import colour, places, smooth_noise, white_noise
+from daguerre.degradation.aging.noise import colour, pixel_coordinates, smooth_noise, white_noise
 from daguerre.degradation.aging.real_textures import (
     PAPERS,
     STYLES,
@@ -172,7 +172,7 @@ def frame(image: Tensor, texture: Texture, dice: Dice) -> Tensor:
 
 def strip(image: Tensor, dice: Dice) -> Tensor:
     """A border along one side: a scanner's bed with the paper's shadow, a mount, a film's rebate with its holes."""
-    y, x = places(image)
+    y, x = pixel_coordinates(image)
     side = image.shape[-1]
     tilt = math.tan(dice.number(-0.06, 0.06) * dice.number())
     away = (x if dice.maybe(0.5) else side - 1 - x) + tilt * (y - side / 2)
