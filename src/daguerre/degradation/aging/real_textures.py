@@ -5,7 +5,6 @@ seen in the picture itself, so a folder of such scans needs no list.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -181,8 +180,3 @@ def flakes(like: Tensor, *, size: float, share: float, generator: torch.Generato
     hills = smooth_noise(like, size, generator, 5)
     level = torch.quantile(hills.flatten()[::5], 1 - share)
     return ((hills - level) * 8 + 0.5).clamp(0, 1)
-
-
-def frames(textures: Iterable[Texture]) -> list[Texture]:
-    """The frames among some textures."""
-    return [texture for texture in textures if texture.form == "frame"]

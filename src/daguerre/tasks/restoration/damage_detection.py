@@ -159,7 +159,8 @@ class ScratchDetector:
 
     def tensor(self, image: Tensor) -> Tensor:
         """How likely each pixel of `image` (1, 3, H, W) in [0, 1] is damaged: (1, 1, H, W) in [0, 1], on the device."""
-        damaged, written = (self.model(image, border="replicate") / SPREAD).sigmoid().split(1, dim=1)
+        likely = (self.model(image, border="replicate") / SPREAD).sigmoid()
+        damaged, written = likely[:, :1], likely[:, 1:]
         if self.options.writing == "remove":
             return torch.maximum(damaged, written)
         near = F.max_pool2d(written, 2 * LETTER + 1, stride=1, padding=LETTER)

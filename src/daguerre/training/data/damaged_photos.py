@@ -40,6 +40,9 @@ T = TypeVar("T")
 SEEN = 0.06  # least change of a channel that counts as damage, after all blur
 WRITING = DAMAGES.index("writing") + 1
 FINEST, COARSEST = 1.0, 3.0  # times that a scan is enlarged
+# Of new pictures, and of old ones, the first part is aged, and that between these bounds has damage laid over it. The rest
+# is undamaged, as most is that looks like damage in a drawer of photographs.
+AGED, LAID = (0.35, 0.25), ((0.25, 0.8), (0.55, 1.0))
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,14 @@ def damaged_photo(
         image = tones(image, dice)
     lost = torch.zeros_like(written)
     harm = dice.number()
-    if harm < (0.25 if old else 0.4):
+    if harm < AGED[old]:
         kind = "damaged" if old or dice.maybe(0.4) else "any"
         aged = age(image, seed=generator, kind=kind, strength=dice.number(0.3, 1.6), unit=dice.log(0.8, 2.0))
         image, lost = aged.image, aged.lost.float()
         written = torch.maximum(written, (aged.kinds == WRITING).float())
         lost = lost * (aged.kinds != WRITING)
     sound = image
-    if harm > (0.5 if old else 0.2):
+    if LAID[old][0] < harm < LAID[old][1]:
         for _ in range(1 + int(2.5 * dice.number() ** 2)):
             image = harmed(image, textures, dice)
     return scanned(image, sound, lost, written, side, dice)

@@ -20,7 +20,7 @@ from daguerre.training.prefetch import Prefetcher
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainers.base import Trainer
 
-__all__ = ["DamageDetectionTrainer", "doubt", "overlay"]
+__all__ = ["CLEAN", "OLD", "WORN", "DamageDetectionTrainer", "doubt", "overlay"]
 
 VALIDATION_PICTURES = 24
 SMALLEST_SIDE = 128  # pixels of a side that a picture needs; smaller pieces than a crop are enlarged to it
