@@ -40,8 +40,8 @@ T = TypeVar("T")
 SEEN = 0.06  # least change of a channel that counts as damage, after all blur
 WRITING = DAMAGES.index("writing") + 1
 FINEST, COARSEST = 1.0, 3.0  # times that a scan is enlarged
-# Of new pictures, and of old ones, the first part is aged, and that between these bounds has damage laid over it. The rest
-# is undamaged, as most is that looks like damage in a drawer of photographs.
+# Of new pictures, and of old ones, the first part is aged, and that between these bounds has damage laid over it.
+# The rest is undamaged, as most is that looks like damage in a drawer of photographs.
 AGED, LAID = (0.35, 0.25), ((0.25, 0.8), (0.55, 1.0))
 
 
