@@ -144,14 +144,14 @@ def scene(
     if dice.maybe(0.25 if old else 0.5):
         reach = dice.log(0.05, 0.3) * side
         image = add_distractors(image, count=1 + int(5 * dice.number()), size=reach, generator=dice.generator)
-    if dice.maybe(0.2):
+    if dice.maybe(0.3):
         image = add_border(image, generator=dice.generator)
     framed = [texture for texture in textures if texture.form == "frame"]
     if framed and dice.maybe(0.06):
         image = frame(image, dice.pick(framed), dice)
-    if dice.maybe(0.18):
-        image = strip(image, dice)
-    if dice.maybe(0.25):
+    for chance in (0.3, 0.1):
+        image = strip(image, dice) if dice.maybe(chance) else image
+    if dice.maybe(0.35):
         for _ in range(1 + int(2 * dice.number())):
             size = dice.log(6, 0.25 * side)
             cover = lettering(side, side, size=size, generator=dice.generator)
