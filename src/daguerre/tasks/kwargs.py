@@ -44,6 +44,7 @@ class RestoreKwargs(TypedDict, total=False):
     sensitivity: float
     min_length: int
     min_area: int
+    writing: Literal["keep", "remove"]
     stains: Literal["auto", "off"]
     blur: str
     fix_fading: Literal["auto", "strong", "off"]
@@ -64,6 +65,7 @@ class ScratchKwargs(TypedDict, total=False):
     sensitivity: float
     min_length: int
     min_area: int
+    writing: Literal["keep", "remove"]
     device: str
     precision: Literal["auto", "float32", "bfloat16"]
 

@@ -90,7 +90,9 @@ class AgingPlan:
         shares: how often each of the data's parts is drawn from; alike unless given.
         half: part of the examples that are cropped from pictures of half the size.
         real: parts with real old photographs; nobody knows what they looked like when new.
-        worn: file names of those of them with damage of their own, of which there is no mask.
+        worn: file names of those of them with damage of their own, of which there is no mask; a part names all in it.
+        textures: parts with scans of damage alone, on black or white or transparent, which are laid over pictures.
+        exclude: names of files that are never used, as those that something is measured with.
         pool: examples made once, for trainers that draw the same ones again and again.
     """
 
@@ -101,6 +103,8 @@ class AgingPlan:
     half: float = 0.3
     real: tuple[str, ...] = ()
     worn: tuple[str, ...] = ()
+    textures: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     pool: int = 4000
 
     def __post_init__(self) -> None:
@@ -109,6 +113,7 @@ class AgingPlan:
             check_range(f"aging.{name}", getattr(self, name), 0, 1)
         check_range("aging.pool", self.pool, 1, 10**9)
         check_parts("aging.real", self.real)
+        check_parts("aging.textures", self.textures)
 
 
 @dataclass(frozen=True, kw_only=True)

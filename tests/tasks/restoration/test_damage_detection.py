@@ -14,6 +14,7 @@ from daguerre.tasks.restoration.damage_detection import (
     ScratchDetector,
     ScratchOptions,
     damaged_part,
+    grow,
     leave_borders,
     read_mask,
 )
@@ -23,17 +24,17 @@ EXACT = {"device": "cpu", "precision": "float32"}
 
 
 def bright_is_lost():
-    """A network that takes white for lost and black for stained, pixel by pixel: 0.5 at 1/2, 0.47 at 0.49."""
+    """A network that takes white for damage and black for writing, pixel by pixel: 0.5 at 1/2, 0.47 at 0.49."""
     network = DamageUNet(features=(4,))
     for parameter in network.parameters():
         parameter.data.zero_()
     network.first.bias.data.fill_(0.5)
-    network.last.bias.data.copy_(torch.tensor([-7.0, 3.0]))
+    network.last.bias.data.copy_(torch.tensor([-14.0, 6.0]))
     for dy in range(2):
         for dx in range(2):
             network.first.weight.data[2 * dy + dx, 0, 2 + dy, 2 + dx] = 1
-            network.last.weight.data[2 * dy + dx, 0, 2 + dy, 2 + dx] = 14
-            network.last.weight.data[2 * dy + dx, 1, 2 + dy, 2 + dx] = -30
+            network.last.weight.data[2 * dy + dx, 0, 2 + dy, 2 + dx] = 28
+            network.last.weight.data[2 * dy + dx, 1, 2 + dy, 2 + dx] = -60
     return network
 
 
@@ -45,12 +46,14 @@ def keep(network, name, features):
 
 
 @pytest.fixture
-def desk(desk):
+def desk(desk, monkeypatch):
+    monkeypatch.setattr(scratches, "GROWN", 0)
     keep(bright_is_lost(), "scratches", (4,))
     torch.manual_seed(0)
     network = DamageUNet(features=(4, 4, 4))
     network.last.bias.data.zero_()
     network.last.weight.data *= 10
+    network.last.weight.data[:, 1], network.last.bias.data[1] = 0, -9  # no writing
     keep(network, "random", (4, 4, 4))
     return desk
 
@@ -73,7 +76,7 @@ def test_white_pixels_are_found_exactly(desk):
 
 def test_faint_damage_counts_where_it_goes_on_from_certain_damage(desk):
     going_on, alone = (3, 9, 1, 6, 0.49), (10, 9, 1, 6, 0.49)
-    mask = ScratchDetector(**EXACT)(drawn((3, 4, 1, 5, 1.0), going_on, alone, ground=0.0))
+    mask = ScratchDetector(**EXACT)(drawn((3, 4, 1, 5, 1.0), going_on, alone))
     assert mask.array()[3].sum() == 11 * 255
     assert mask.array()[10].sum() == 0
 
@@ -140,10 +143,27 @@ def test_masks_too_small_for_borders_pass(shape):
     assert (levels == 255).all()
 
 
-def test_what_is_lost_is_marked_and_not_what_is_only_stained(desk):
-    picture = drawn((3, 4, 2, 8, 1.0), (10, 4, 2, 8, 0.0))
-    found = ScratchDetector(**EXACT)(picture).array()
-    assert found.any(axis=1).nonzero()[0].tolist() == [3, 4]
+def test_writing_and_what_is_close_to_it_is_left_alone_unless_it_is_to_be_removed(desk):
+    picture = drawn((3, 4, 1, 8, 1.0), (5, 4, 2, 8, 0.0), (14, 4, 1, 8, 1.0))
+
+    def rows(**options):
+        return ScratchDetector(**options, **EXACT)(picture).array().any(axis=1).nonzero()[0].tolist()
+
+    assert rows() == [14]
+    assert rows(writing="remove") == [3, 5, 6, 14]
+
+
+@pytest.mark.parametrize("height", [3, 8, 9, 40])
+def test_damage_grows_to_its_soft_rim_however_the_mask_is_read(height, monkeypatch):
+    monkeypatch.setattr(scratches, "SIDE", 8)
+    mask = np.zeros((height, 30), np.uint8)
+    mask[::7, 4] = mask[height // 2, 20] = 255
+    wanted = np.zeros_like(mask)
+    rows, columns = np.mgrid[:height, :30]
+    for row, column in np.argwhere(mask):
+        wanted[np.hypot(rows - row, columns - column) <= 2.3] = 255
+    grow(mask, 2)
+    assert (mask == wanted).all()
 
 
 def test_what_only_shows_at_half_the_size_or_a_quarter_is_found(desk, monkeypatch):

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +7,12 @@ from lightning.fabric import Fabric
 from PIL import Image
 
 from daguerre import weights
-from daguerre.degradation.aging import Aged
 from daguerre.errors import RecipeError
 from daguerre.progress import silent
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.training.trainers import make_trainer
-from daguerre.training.trainers.damage_detection import FINE_WEIGHT, crop_aged, overlay
+from daguerre.training.trainers.damage_detection import CLEAN, OLD, WORN, doubt, overlay
 
 AGING = {"real": ["old"], "strength": [1.5, 1.5], "untouched": 0.0}
 
@@ -54,52 +52,38 @@ def trainer_of(data, **changes):
     return make_trainer(recipe(**changes), data, Fabric(accelerator="cpu"), silent)
 
 
-def test_examples_are_aged_pictures_and_real_ones_with_damage_added(data):
-    worn = [path.name for path in (data / "old").iterdir()]
-    trainer = trainer_of(data, batch=24, aging=AGING | {"worn": worn})
-    image, wanted, weight, real = trainer.draw(1, torch.Generator().manual_seed(0))
+def test_examples_are_new_pictures_and_real_old_ones_worn_or_not(data):
+    worn = [f"{i}.png" for i in range(3)]
+    trainer = trainer_of(data, batch=48, aging=AGING | {"worn": worn})
+    image, target, before = trainer.draw(1, torch.Generator().manual_seed(0))
     again = trainer.draw(1, torch.Generator().manual_seed(0))
     assert torch.equal(image, again[0])
-    assert (image.shape, wanted.shape, real.shape) == ((24, 3, 32, 32), (24, 2, 32, 32), (24, 1, 1, 1))
-    assert 0 < real.sum() < 24
-    assert weight.shape == wanted.shape
-    assert set(weight.unique().tolist()) == {1, FINE_WEIGHT}
-    assert (wanted[:, :1][weight[:, :1] == FINE_WEIGHT] == 1).all(), "what is fine is lost"
-    assert set(wanted.unique().tolist()) == {0, 1}
-    assert (wanted.sum(1) <= 1).all(), "a pixel is lost or stained"
-    sound = (wanted.sum(1, keepdim=True) == 0) & real
-    levels = (image * 255).mean(1, keepdim=True)[sound]
-    assert 130 < levels.median() < 170, "real ones are taken from where they lie"
+    assert (image.shape, target.shape, before.shape) == ((48, 3, 32, 32), (48, 2, 32, 32), (48, 1, 1, 1))
+    assert set(before.unique().tolist()) == {CLEAN, OLD, WORN}
+    assert set(target.unique().tolist()) == {0, 1}
 
 
-def test_shares_say_how_often_real_ones_are_drawn(data):
-    worn = [path.name for path in (data / "old").iterdir()]
-    trainer = trainer_of(data, aging={"real": ["old"], "worn": worn, "shares": {"new": 0.0, "old": 1.0}})
-    assert trainer.draw(1, torch.Generator().manual_seed(0))[3].all()
+def test_shares_say_how_often_real_ones_are_drawn_and_a_part_may_be_worn(data):
+    trainer = trainer_of(data, aging={"real": ["old"], "worn": ["old"], "shares": {"new": 0.0, "old": 1.0}})
+    assert (trainer.draw(1, torch.Generator().manual_seed(0))[2] == WORN).all()
 
 
-def test_only_damage_that_worn_photographs_may_have_is_doubted(data):
-    trainer = trainer_of(data, aging={"real": ["old"], "shares": {"new": 0.0, "old": 1.0}})
-    assert not trainer.draw(1, torch.Generator().manual_seed(0))[3].any()
+def test_files_that_are_excluded_are_never_drawn(data):
+    trainer = trainer_of(data, aging={"real": ["old"], "exclude": [f"{i}.png" for i in range(4)]})
+    assert len(trainer.pictures.real) + len(trainer.pictures.real_held_out) == 2
 
 
-def test_crops_are_centered_on_damage_or_where_there_is_none_on_what_is_taken_for_it(data, monkeypatch):
-    trainer = trainer_of(data)
-    grey = torch.full((1, 3, 53, 61), 0.5)
-    sound = Aged(image=grey, clean=grey, toned=grey, kinds=torch.zeros(1, 1, 53, 61, dtype=torch.uint8), record={})
-    found = torch.zeros(1, 2, 53, 61)
-    found[0, 0, 3, 7] = found[0, 0, 40, 50] = 0.6
-    found[0, 1, 5, 5] = 1.0
-    monkeypatch.setattr(trainer, "detect", lambda image: found[..., : image.shape[-2], : image.shape[-1]])
-    assert trainer.crop_centers(sound).tolist() == [[3, 7], [40, 50]]
-    kinds = sound.kinds.clone()
-    kinds[0, 0, 9, 11] = 1
-    assert trainer.crop_centers(replace(sound, kinds=kinds)).tolist() == [[9, 11]]
-    numbers = torch.arange(53.0 * 61).view(1, 1, 53, 61).expand(1, 3, -1, -1)
-    draws = [torch.Generator().manual_seed(seed) for seed in range(40)]
-    crops = [crop_aged(replace(sound, image=numbers), torch.tensor([[40, 50]]), 16, draw).image for draw in draws]
-    assert all(piece.shape == (1, 3, 16, 16) for piece in crops)
-    assert 15 <= sum((piece == 40 * 61 + 50).any().item() for piece in crops) < 40
+def test_damage_that_an_old_photograph_may_have_of_its_own_is_doubted():
+    found = torch.zeros(1, 2, 64, 64)
+    found[:, 0, 10, 10] = found[:, 0, 32:60] = found[:, 1, 20] = 0.9
+    clean, old, worn = (doubt(found, torch.tensor(before).view(1, 1, 1, 1)) for before in (CLEAN, OLD, WORN))
+    assert (clean[:, 0] == 0).all()
+    assert clean[0, 1, 20].min() == pytest.approx(0.8), "of what may be written only what looks so"
+    assert old[0, 0, 10, 10] == pytest.approx(0.8), "a speck alone"
+    assert (old[0, 0, 40:50] == 0).all(), "what is large was looked at"
+    assert worn[0, 0, 40] == pytest.approx(torch.full((64,), 0.8))
+    assert torch.equal(old[:, 1], torch.ones(1, 64, 64)), "nobody knows"
+    assert torch.equal(worn[:, 1], torch.ones(1, 64, 64))
 
 
 def test_a_step_lowers_the_losses(data):
@@ -114,7 +98,7 @@ def test_the_exported_network_is_folded_and_has_every_score(data, tmp_path):
     loaded = weights.load(train(recipe(), data, tmp_path))
     assert loaded.header.task == "scratches"
     scores = loaded.header.scores
-    assert scores.keys() == {"precision", "recall", "f1", "auc", "stain_f1", "clean_found", "real_found"}
+    assert scores.keys() == {"precision", "recall", "f1", "auc", "writing_f1", "clean_found", "real_found"}
     assert all(0 <= score <= 1 for score in scores.values() if not math.isnan(score))
     assert (tmp_path / "samples" / "step-0000002.png").exists()
     assert not any("norm" in name for name in loaded.network.state_dict())
@@ -136,7 +120,7 @@ def test_a_loss_that_is_not_known_is_refused(data):
         trainer_of(data, losses={"l1": 1.0})
 
 
-def test_an_overlay_shows_what_is_lost_in_red_and_what_is_stained_in_blue():
+def test_an_overlay_shows_damage_in_red_and_writing_in_blue():
     found = torch.zeros(1, 2, 1, 3)
     found[0, 0, 0, 0] = found[0, 1, 0, 1] = 1
     red, blue, sound = overlay(torch.full((1, 3, 1, 3), 0.5), found)[0, :, 0].T

@@ -8,14 +8,14 @@ from daguerre.errors import OptionError
 from daguerre.options import check_range, option
 from daguerre.tasks.faces.refiner import FaceOptions
 from daguerre.tasks.restoration.bringing_old_photos import Filling
-from daguerre.tasks.restoration.damage_detection import ScratchOptions
+from daguerre.tasks.restoration.damage_detection import ScratchOptions, Writing
 from daguerre.tasks.restoration.deblurring import WIDEST
 
 __all__ = ["FixFading", "RestoreOptions"]
 
 FixFading = Literal["auto", "strong", "off"]
 
-FOUND_BY = ("sensitivity", "min_length", "min_area", "device", "precision")
+FOUND_BY = ("sensitivity", "min_length", "min_area", "writing", "device", "precision")
 """Options shared with damage detection."""
 
 
@@ -46,6 +46,9 @@ class RestoreOptions:
     sensitivity: float = option(0.5, "how much counts as damage: 0 hardly anything, 1 anything that might be")
     min_length: int = option(1, "ignore damage shorter than this many pixels")
     min_area: int = option(3, "ignore damage that covers fewer pixels than this")
+    writing: Writing = option(
+        "keep", "writing on the photograph: keep leaves captions, names and notes alone, remove treats them as damage"
+    )
     stains: Literal["auto", "off"] = option(
         "auto",
         "auto: remove stains, water lines and old tape from black-and-white or sepia prints; off: leave them",

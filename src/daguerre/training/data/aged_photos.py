@@ -58,7 +58,7 @@ class AgedPictures:
         for part in recipe.aging.real:
             training, held_out = self.load(data, part, least, progress)
             self.real += training.values()
-            self.worn += [Path(name).name in recipe.aging.worn for name in training]
+            self.worn += [part in recipe.aging.worn or Path(name).name in recipe.aging.worn for name in training]
             self.real_held_out += held_out
         self.part_shares = [recipe.aging.shares.get(part, 1.0) for part in recipe.data.parts]
         self.prefetch = Prefetcher(self.make_batch, recipe, fabric)
@@ -70,6 +70,9 @@ class AgedPictures:
         """Pictures of one part of the data to train on, by name, and those held out."""
         pictures, left_out = load_pictures(data, [part], least=least, progress=progress)
         self.left_out += left_out
+        pictures = {
+            name: picture for name, picture in pictures.items() if Path(name).name not in self.recipe.aging.exclude
+        }
         held_out = hold_out(pictures, self.recipe.validation.fraction)
         training = {name: picture for name, picture in pictures.items() if name not in held_out}
         return training, [pictures[name] for name in sorted(held_out)]
