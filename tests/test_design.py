@@ -16,7 +16,7 @@ ROWS = [re.split(r"\s*\|\s*", line.strip("| ")) for line in TABLE.splitlines()[2
 
 
 def test_the_table_knows_every_task_folder():
-    folders = {path.parent.name for path in (SOURCE / "tasks").glob("*/__init__.py")}
+    folders = {path.parent.name for path in (SOURCE / "tasks").glob("*/__init__.py")} - {"scans"}  # it serves others
     assert {row[2].split("/")[0] for row in ROWS} == folders
 
 

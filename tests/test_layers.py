@@ -32,7 +32,7 @@ FLOORS = [
 TASK_FLOORS = [
     ["kwargs", "provenance"],
     ["result"],
-    ["faces", "upscaling"],
+    ["faces", "scans", "upscaling"],
     ["restoration", "stylization"],
     ["registry"],
 ]

@@ -14,8 +14,8 @@ from daguerre.cli.flags import parse
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.restoration.prints import find_prints, straightened
 from daguerre.tasks.restoration.restorer import STAGES, RestoreOptions, Restorer, RestoreResult
+from daguerre.tasks.scans.prints import find_prints, straightened
 
 __all__ = ["run"]
 

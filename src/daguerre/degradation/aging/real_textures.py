@@ -119,9 +119,11 @@ def lay_damage(image: Tensor, cover: Tensor, *, style: str, generator: torch.Gen
     opacity = 0.35 + 0.65 * drawn[0]
     ink = colour(PAPERS[int(drawn[1] * 0.9999 * len(PAPERS))], image).expand_as(image)
     if style == "darker":
-        return image * (1 - opacity * cover * (0.5 + 0.5 * drawn[2]))
+        darkened: Tensor = image * (1 - opacity * cover * (0.5 + 0.5 * drawn[2]))
+        return darkened
     if style == "lighter":
-        return image + (ink - image).clamp(min=0) * cover * opacity
+        lightened: Tensor = image + (ink - image).clamp(min=0) * cover * opacity
+        return lightened
     if style == "folded":
         soft = gaussian(cover, 0.5 + 2 * drawn[3])
         turn = 2 * math.pi * drawn[4]

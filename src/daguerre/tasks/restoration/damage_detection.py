@@ -22,8 +22,8 @@ from daguerre.networks.bringing_old_photos.scratch_unet import ScratchUNet
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.kwargs import ScratchKwargs
-from daguerre.tasks.restoration.borders import clear_borders, find_borders
 from daguerre.tasks.restoration.bringing_old_photos import PublishedDetector
+from daguerre.tasks.scans.borders import clear_borders, find_borders
 from daguerre.tiling import Window, plan_windows, run_windows
 from daguerre.tiling.components import Components, keep_pieces
 

@@ -26,14 +26,14 @@ from daguerre.tasks.restoration.deblurring import measure_edges
 from daguerre.tasks.restoration.denoising import denoise
 from daguerre.tasks.restoration.guard import HALO, Guard
 from daguerre.tasks.restoration.inpainting import inpaint
-from daguerre.tasks.restoration.negatives import has_orange_mask, shows_faces_inverted
 from daguerre.tasks.restoration.options import RestoreOptions
-from daguerre.tasks.restoration.prints import Print, find_prints
 from daguerre.tasks.restoration.resolution import measure_resolution, upscale_again
 from daguerre.tasks.restoration.stain_removal import remove_stains
 from daguerre.tasks.restoration.tone_correction import ToneCorrection
 from daguerre.tasks.restoration.translation import Translation, read_damage, spread
 from daguerre.tasks.result import StageCallback
+from daguerre.tasks.scans.negatives import has_orange_mask, shows_faces_inverted
+from daguerre.tasks.scans.prints import Print, find_prints
 from daguerre.tiling import Window
 from daguerre.weights import Model
 

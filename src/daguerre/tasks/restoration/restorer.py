@@ -12,11 +12,11 @@ from daguerre.tasks.faces.refiner import RefinedFace
 from daguerre.tasks.kwargs import RestoreKwargs
 from daguerre.tasks.provenance import COMPOSITE, Record
 from daguerre.tasks.restoration.damage_detection import read_mask
-from daguerre.tasks.restoration.negatives import turned
 from daguerre.tasks.restoration.options import RestoreOptions
 from daguerre.tasks.restoration.pipeline import STAGES, Restoration, Stages
-from daguerre.tasks.restoration.prints import find_prints, straightened
 from daguerre.tasks.result import Result, StageCallback, chosen, recorded
+from daguerre.tasks.scans.negatives import turned
+from daguerre.tasks.scans.prints import find_prints, straightened
 
 __all__ = ["STAGES", "RestoreOptions", "RestoreResult", "Restorer", "restore"]
 

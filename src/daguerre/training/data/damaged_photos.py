@@ -33,7 +33,7 @@ from daguerre.images.filters import gaussian
 from daguerre.training.data.lettering import lettering
 from daguerre.training.data.pictures import picture_files
 
-__all__ = ["WRITING", "Example", "damaged_photo", "load_textures"]
+__all__ = ["WRITING", "DamagedExample", "damaged_photo", "load_textures"]
 
 T = TypeVar("T")
 
@@ -46,14 +46,14 @@ AGED, LAID = (0.35, 0.25), ((0.25, 0.8), (0.55, 1.0))
 
 
 @dataclass(frozen=True)
-class Example:
+class DamagedExample:
     """A crop (1, 3, H, W) in [0, 1]; where it is damaged, and written upon, (1, 2, H, W), 1 = so."""
 
     image: Tensor
     target: Tensor
 
 
-class Dice:
+class Draws:
     """Chances, drawn from one generator."""
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -91,14 +91,14 @@ def load_textures(data: Path, parts: Sequence[str], exclude: Sequence[str] = ())
 
 def damaged_photo(
     picture: Tensor, textures: Sequence[Texture], side: int, generator: torch.Generator, *, old: bool
-) -> Example:
+) -> DamagedExample:
     """A crop of a picture (3, H, W), 8 bits, as a scan of a damaged print shows it.
 
     Args:
         side: of the crop in pixels.
         old: a photograph that is old already: its tones stay as they are, and damage is added less often.
     """
-    dice = Dice(generator)
+    dice = Draws(generator)
     enlarged = 1.0 if dice.maybe(0.45) else dice.log(FINEST, COARSEST)
     small = max(math.ceil(side / enlarged), 64)
     image = piece(picture, small, dice, shrink=not old)
@@ -122,7 +122,7 @@ def damaged_photo(
     return scanned(image, sound, lost, written, side, dice)
 
 
-def piece(picture: Tensor, side: int, dice: Dice, *, shrink: bool) -> Tensor:
+def piece(picture: Tensor, side: int, dice: Draws, *, shrink: bool) -> Tensor:
     """A square piece (1, 3, side, side) of a picture, turned upside down never, mirrored half the time."""
     _, height, width = picture.shape
     room = min(height, width) / side
@@ -137,7 +137,7 @@ def piece(picture: Tensor, side: int, dice: Dice, *, shrink: bool) -> Tensor:
 
 
 def scene(
-    image: Tensor, written: Tensor, textures: Sequence[Texture], dice: Dice, *, old: bool
+    image: Tensor, written: Tensor, textures: Sequence[Texture], dice: Draws, *, old: bool
 ) -> tuple[Tensor, Tensor]:
     """Sound things that are easily taken for damage: sticks and plates, borders, film edges, frames, writing."""
     side = image.shape[-1]
@@ -161,7 +161,7 @@ def scene(
     return image, written
 
 
-def frame(image: Tensor, texture: Texture, dice: Dice) -> Tensor:
+def frame(image: Tensor, texture: Texture, dice: Draws) -> Tensor:
     """A corner of a frame around a picture."""
     assert texture.pixels is not None
     stacked = torch.cat([texture.pixels, texture.cover])
@@ -173,7 +173,7 @@ def frame(image: Tensor, texture: Texture, dice: Dice) -> Tensor:
     return torch.lerp(image, corner[:, :3], corner[:, 3:])
 
 
-def strip(image: Tensor, dice: Dice) -> Tensor:
+def strip(image: Tensor, dice: Draws) -> Tensor:
     """A border along one side: a scanner's bed with the paper's shadow, a mount, a film's rebate with its holes."""
     y, x = pixel_coordinates(image)
     side = image.shape[-1]
@@ -199,7 +199,7 @@ def strip(image: Tensor, dice: Dice) -> Tensor:
     return image
 
 
-def tones(image: Tensor, dice: Dice) -> Tensor:
+def tones(image: Tensor, dice: Draws) -> Tensor:
     """Grey, toned, pale or dark, as old prints are."""
     if dice.maybe(0.75):
         weights = torch.tensor([dice.number(0.1, 0.4), dice.number(0.3, 0.7), dice.number(0.05, 0.4)])
@@ -212,7 +212,7 @@ def tones(image: Tensor, dice: Dice) -> Tensor:
     return image
 
 
-def harmed(image: Tensor, textures: Sequence[Texture], dice: Dice) -> Tensor:
+def harmed(image: Tensor, textures: Sequence[Texture], dice: Draws) -> Tensor:
     """An image with one more kind of damage."""
     side = image.shape[-1]
     scans = [texture for texture in textures if texture.form == "damage"]
@@ -240,7 +240,7 @@ def harmed(image: Tensor, textures: Sequence[Texture], dice: Dice) -> Tensor:
     return lay_damage(image, cover, style=style, generator=dice.generator)
 
 
-def scanned(image: Tensor, sound: Tensor, lost: Tensor, written: Tensor, side: int, dice: Dice) -> Example:
+def scanned(image: Tensor, sound: Tensor, lost: Tensor, written: Tensor, side: int, dice: Draws) -> DamagedExample:
     """A crop as a scanner and a web page leave it: soft, enlarged, noisy, compressed; damage is what is still seen."""
     both = torch.cat([image, sound])
     masks = torch.cat([lost, written], 1)
@@ -260,4 +260,4 @@ def scanned(image: Tensor, sound: Tensor, lost: Tensor, written: Tensor, side: i
     if dice.maybe(0.7):
         image = compress(image, quality=round(dice.number(35, 95)))
     written = masks[:, 1:] * (1 - lost)
-    return Example(image.clamp(0, 1), torch.cat([lost, written], 1))
+    return DamagedExample(image.clamp(0, 1), torch.cat([lost, written], 1))

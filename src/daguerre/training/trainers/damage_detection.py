@@ -13,7 +13,7 @@ from daguerre.progress import ProgressCallback
 from daguerre.training.batchnorm_folding import normalize
 from daguerre.training.build import check_losses, initial_network
 from daguerre.training.data.aged_photos import AgedPictures
-from daguerre.training.data.damaged_photos import WRITING, Example, damaged_photo, load_textures
+from daguerre.training.data.damaged_photos import WRITING, DamagedExample, damaged_photo, load_textures
 from daguerre.training.logger import image_grid
 from daguerre.training.losses import Dice
 from daguerre.training.prefetch import Prefetcher
@@ -66,7 +66,7 @@ class DamageDetectionTrainer(Trainer):
     def center(self, picture: Tensor) -> Tensor:
         return self.pictures.center(picture, self.multiple)
 
-    def make_examples(self, generator: torch.Generator) -> list[tuple[Example, int]]:
+    def make_examples(self, generator: torch.Generator) -> list[tuple[DamagedExample, int]]:
         """A batch, on the processor, and how each picture was before."""
         plan = self.recipe.aging
         parts = [*self.recipe.data.parts, *plan.real]
@@ -74,7 +74,7 @@ class DamageDetectionTrainer(Trainer):
         chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator)
         return [self.make_example(part, generator) for part in chosen.tolist()]
 
-    def make_example(self, part: int, generator: torch.Generator) -> tuple[Example, int]:
+    def make_example(self, part: int, generator: torch.Generator) -> tuple[DamagedExample, int]:
         old = part >= len(self.recipe.data.parts)
         pictures = self.pictures.real if old else self.pictures.clean[part]
         number = int(torch.randint(len(pictures), (), generator=generator))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from daguerre.images import Picture
-from daguerre.tasks.restoration.borders import clear_borders, find_borders
+from daguerre.tasks.scans.borders import clear_borders, find_borders
 
 
 def scan(turns=0, size=(160, 240), askew=1):
