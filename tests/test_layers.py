@@ -32,7 +32,8 @@ FLOORS = [
 TASK_FLOORS = [
     ["kwargs", "provenance"],
     ["result"],
-    ["faces", "scans", "upscaling"],
+    ["faces", "upscaling"],
+    ["scans"],
     ["restoration", "stylization"],
     ["registry"],
 ]

@@ -16,7 +16,7 @@ def test_a_generator_writes_the_same_words_again_and_others_other_ones():
 def test_ink_covers_some_of_a_picture_and_never_more_than_wholly():
     covers = [lettering(120, 160, size=14, generator=seeded(seed)) for seed in range(8)]
     assert {tuple(cover.shape) for cover in covers} == {(1, 1, 120, 160)}
-    assert all(0 <= cover.min() and cover.max() <= 1 for cover in covers)
+    assert all(cover.min() >= 0 and cover.max() <= 1 for cover in covers)
     inked = [(cover > 0.5).float().mean().item() for cover in covers]
     assert 0 < sum(inked) / len(inked) < 0.3
 
