@@ -12,13 +12,14 @@ from daguerre.weights.checkpoint import write
 
 
 @pytest.fixture
-def scratches(run):
-    """`daguerre scratches` with a network that takes the lower left of every four pixels for damage."""
+def scratches(run, monkeypatch):
+    """`daguerre scratches` with a network that takes the lower left of every four pixels for damage; none is grown."""
+    monkeypatch.setattr("daguerre.tasks.restoration.damage_detection.GROWN", 0)
     network = DamageUNet(features=(4,))
     for parameter in network.parameters():
         parameter.data.zero_()
     network.first.bias.data[0] = 1
-    network.last.bias.data[0] = -6
+    network.last.bias.data[:] = -6
     network.last.weight.data[0, 0, 3, 2] = 12
     header = weights.WeightsHeader(
         name="scratches", task="scratches", network="DamageUNet", arguments={"features": [4]}

@@ -178,6 +178,24 @@ def test_what_only_shows_at_half_the_size_or_a_quarter_is_found(desk, monkeypatc
     assert detector(drawn((5, 10, 4, 5, 1.0), size=(20, 61))).array().max() == 0, "too small to be halved"
 
 
+def test_a_soft_picture_is_looked_at_further_down_than_a_sharp_one(desk, monkeypatch):
+    monkeypatch.setattr(scratches, "LEAST", 40)
+    monkeypatch.setattr(scratches, "LEAST_SOFT", 20)
+    sizes = []
+
+    def tensor(self, image):
+        sizes.append(tuple(image.shape[-2:]))
+        return torch.zeros_like(image[:, :1])
+
+    monkeypatch.setattr(ScratchDetector, "tensor", tensor)
+    soft = Picture.from_array(photo(60, 70))
+    sharp = Picture.from_array(np.random.default_rng(0).integers(0, 255, (60, 70)).astype(np.uint8))
+    ScratchDetector(**EXACT)(sharp)
+    assert sizes == [(60, 70)]
+    ScratchDetector(**EXACT)(soft)
+    assert sizes == [(60, 70), (60, 70), (30, 35)]
+
+
 @pytest.mark.parametrize("size", [(70, 90), (33, 41), (1, 1)])
 def test_the_mask_does_not_depend_on_windows(desk, size, monkeypatch):
     monkeypatch.setattr(scratches, "LEAST", 12)
