@@ -53,6 +53,7 @@ def run_windows(
     done = 0
     limit = max((max(window.height, window.width) for window in windows), default=1)
     progress(Progress(step=step, done=0, total=total))
+    release_free()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: Future[None] | None = None
         for window, source in read_ahead(windows, read, reader):
