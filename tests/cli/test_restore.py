@@ -152,6 +152,56 @@ def test_what_was_stained_is_said_and_lightened_unless_told_otherwise(restore):
     assert off["lifted.png"] < 0.5 * off["left.png"]
 
 
+def scan(name, *prints):
+    levels = np.full((200, 300, 3), 250, np.uint8)
+    for top, left in prints:
+        levels[top : top + 70, left : left + 110] = 30 + photo(70, 110) // 2
+    return Picture.from_array(levels).save(name)
+
+
+PLAIN = ("--scratches", "off", "--stains", "off", "--faces", "off", "--fix-fading", "off", "--blur", "off")
+
+
+def test_every_print_of_a_scan_becomes_a_file_if_that_is_asked_for(restore):
+    scan("scan.png", (15, 20), (110, 160))
+    ran = restore("scan.png", "--split", "--json", *PLAIN)
+    assert ran.status == 0
+    said = json.loads(ran.out)
+    assert said["output"] == ["scan-restored-1.png", "scan-restored-2.png"]
+    for name in said["output"]:
+        assert Picture.open(name).array().shape[:2] == pytest.approx((68, 108), abs=3)
+    ran = restore("scan.png", "--split", "--overwrite", *PLAIN)
+    assert "scan-restored-1.png 0.0 % was damaged" in " ".join(ran.err.split())
+
+
+def test_a_scan_of_several_prints_says_so_and_one_print_may_be_cut_out(restore):
+    scan("two.png", (15, 20), (110, 160))
+    assert "2 prints on one scan: --split gives each on its own" in " ".join(restore("two.png", *PLAIN).err.split())
+    scan("one.png", (60, 90))
+    assert restore("one.png", "--crop", *PLAIN).status == 0
+    assert Picture.open("one-restored.png").array().shape[:2] == pytest.approx((68, 108), abs=3)
+
+
+def test_a_negative_is_turned_if_asked(restore):
+    draw("film.png", like=lambda levels: 255 - levels)
+    draw("scene.png")
+    assert restore("film.png", "--negative", *PLAIN).status == 0
+    made, scene = (Picture.open(name).read().flatten() for name in ("film-restored.png", "scene.png"))
+    assert np.corrcoef(made, scene)[0, 1] > 0.9
+
+
+def test_what_was_taken_back_is_said(restore):
+    """A lawn beside a wall: its texture is more than the wall's grain."""
+    random = np.random.default_rng(0)
+    levels = 130 + random.normal(0, 3, (200, 200))
+    levels[:, 90:] += random.normal(0, 16, (200, 110))
+    Picture.from_array(levels.clip(0, 255).astype(np.uint8)).save("lawn.png")
+    others = ("--scratches", "off", "--faces", "off", "--fix-fading", "off")
+    said = json.loads(restore("lawn.png", *others, "--json").out)
+    assert said["taken_back_percent"]["texture"] > 5
+    assert "taken back for its harm: texture" in " ".join(restore("lawn.png", *others, "--overwrite").err.split())
+
+
 REFUSED = {
     "a.png b.png --mask-out mask.png": "--mask-out names one file, mask.png, but there are 2 pictures",
     "a.png --mask-out a.png": "a.png is read, or written for something else, too",
@@ -166,6 +216,10 @@ REFUSED = {
     "a.png --fix-fading on": "strong",
     "a.png --blur soft": "blur is 'soft'; write auto, off, or a number of pixels",
     "a.png --blur 5": "blur is 5; it must lie between 0 and 4",
+    "a.png --split --crop": "--split leaves out --crop, --prints off, masks and --stages",
+    "a.png --split": "no prints on a bed, a mount or in a frame were found on a.png; leave out --split",
+    "a.png --crop --prints off": "crop needs to know where the print is",
+    "a.png --crop --scratches mask.png": "a mask fits the picture as it is",
     "missing.png": "missing.png: no such file or folder",
 }
 

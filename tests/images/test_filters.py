@@ -6,7 +6,7 @@ import torch
 from daguerre.degradation.aging import texture
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
-from daguerre.images.filters import reach_of, sharpened
+from daguerre.images.filters import local_range, reach_of, sharpened
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ["astronaut", "coffee"]
@@ -43,3 +43,22 @@ def test_nothing_beyond_its_reach_is_sharpened():
     apart = (sharpened(image, 2.3) - sharpened(changed, 2.3)).abs().amax((0, 1, 3))
     first = int(apart.nonzero()[0])
     assert 80 - reach_of(2.3) <= first < 80
+
+
+def test_lightness_nearby_is_known():
+    image = torch.zeros(1, 1, 9, 9)
+    image[..., 4, 4], image[..., 0, 0] = 1, -1
+    low, high = local_range(image, 2)
+    assert torch.equal(high[0, 0].nonzero().aminmax().min, torch.tensor(2))
+    assert (low < 0).sum() == 9
+    assert (high > 0).sum() == 25
+
+
+def test_a_blur_that_is_taken_for_wider_gives_no_second_contour():
+    """An edge that was hardly blurred, sharpened as if it were very soft."""
+    edge = (0.3 + 0.4 * torch.sigmoid((torch.arange(96.0) - 48) / 0.8)).expand(1, 3, 40, 96)
+    made = sharpened(edge, 3.0)
+    assert made.amin() > 0.3 - 0.21
+    assert made.amax() < 0.7 + 0.21
+    beyond = sharpened(edge, 3.0)[..., 70:]
+    assert (beyond - 0.7).abs().max() < 0.01

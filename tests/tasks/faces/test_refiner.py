@@ -11,6 +11,7 @@ from daguerre.errors import OptionError
 from daguerre.images import Picture
 from daguerre.networks.bringing_old_photos.face_generator import FaceGenerator
 from daguerre.networks.compact_face import CompactFace
+from daguerre.tasks.faces.crops import calmed
 from daguerre.tasks.faces.refiner import FaceOptions, FaceRefiner
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.provenance import steps_of
@@ -186,3 +187,17 @@ def test_clean_faces_come_back_as_they_were():
     error = (made.picture.read(square) - astronaut.read(square)).square().mean()
     assert face.fate == "refined"
     assert -10 * torch.log10(error) > 36
+
+
+def test_a_large_change_at_one_place_is_held_back_and_a_small_one_is_not():
+    """A cigarette redrawn as skin: much at a place, little in the mean."""
+    random = torch.Generator().manual_seed(0)
+    detail = 0.02 * torch.randn(1, 3, 128, 128, generator=random)
+    fine, less = calmed(detail)
+    assert torch.equal(fine, detail)
+    assert not less.any()
+    detail[..., 60:66, 40:80] = -0.55
+    held, less = calmed(detail)
+    assert held[..., 60:66, 40:80].abs().max() < 0.15
+    assert (less > 0).float().mean() < 0.15
+    assert torch.equal(held[..., :40, :], detail[..., :40, :])

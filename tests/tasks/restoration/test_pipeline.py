@@ -9,6 +9,7 @@ from daguerre.images import Picture
 from daguerre.images.resize import read_resized
 from daguerre.tasks.restoration import pipeline
 from daguerre.tasks.restoration.restorer import Restorer
+from daguerre.tasks.restoration.stain_removal import Unstained
 from daguerre.tasks.result import records_of
 
 
@@ -21,7 +22,7 @@ def test_stages_are_shown_to_who_asks(photo, mask_file):
 
 def test_damage_is_looked_for_where_stains_have_been_removed(photo, monkeypatch):
     lighter = Picture.from_tensor(photo.read() ** 0.5)
-    monkeypatch.setattr(pipeline, "remove_stains", lambda *_: (lighter, 0.25))
+    monkeypatch.setattr(pipeline, "remove_stains", lambda *_: Unstained(lighter, 0.25, 0.1))
     restorer, seen = Restorer(), {}
     restored = restorer(photo, on_stage=seen.__setitem__)
     assert list(seen)[:2] == ["stains removed", "damage"]
@@ -29,6 +30,8 @@ def test_damage_is_looked_for_where_stains_have_been_removed(photo, monkeypatch)
     assert np.array_equal(restored.mask.array(), restorer.stages.damage(lighter).array())
     assert restored.stained == 0.25
     assert restored.record.measured["stained_percent"] == 25
+    assert restored.taken_back["stains"] == 0.1
+    assert restored.record.measured["taken_back_stains_percent"] == 10
 
 
 def test_nobody_looks_for_stains_when_told_so():

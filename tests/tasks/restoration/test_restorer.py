@@ -6,11 +6,11 @@ import torch
 from skimage import data
 
 import daguerre
-from daguerre.errors import PictureError, UnreadablePicture
+from daguerre.errors import OptionError, PictureError, UnreadablePicture
 from daguerre.evaluation.metrics import psnr
 from daguerre.images import Picture
 from daguerre.tasks.provenance import steps_of
-from daguerre.tasks.restoration.restorer import Restorer
+from daguerre.tasks.restoration.restorer import RestoreOptions, Restorer
 
 
 def test_a_scratch_and_a_hole_that_a_person_marked_are_filled(photo, mask_file):
@@ -95,3 +95,64 @@ def test_a_clean_picture_comes_back_practically_unchanged():
     clean = Picture.from_array(data.chelsea())
     made = Restorer(scratches="off", fix_fading="off")(clean).picture
     assert psnr(made.read(), clean.read(), channel="rgb").item() > 38
+
+
+def bed(*prints, size=(220, 300)):
+    """Photographs on a scanner's white bed."""
+    levels = np.full((*size, 3), 250, np.uint8)
+    for number, (top, left, height, width) in enumerate(prints):
+        levels[top : top + height, left : left + width] = data.coffee()[60 + 40 * number :, 150:][:height, :width]
+    return Picture.from_array(levels)
+
+
+def test_a_scanners_bed_stays_as_it_is_and_its_prints_are_restored():
+    scan, seen = bed((20, 30, 80, 120), (130, 160, 70, 110)), {}
+    restored = Restorer(faces="off", fix_fading="strong")(scan, on_stage=seen.__setitem__)
+    before, after = scan.array().astype(int), restored.picture.array().astype(int)
+    outside = np.ones((220, 300), bool)
+    outside[20:100, 30:150] = outside[130:200, 160:270] = False
+    assert (after[outside] == before[outside]).all()
+    assert (after != before).any()
+    assert restored.mask.array()[outside].max() == 0
+    assert {picture.array().shape[:2] for picture in seen.values()} == {(220, 300)}
+    assert any("2 prints on one scan" in said for said in restored.warnings)
+
+
+def test_a_print_may_be_taken_without_its_bed_if_it_is_alone():
+    alone = Restorer(faces="off", crop=True)(bed((20, 30, 80, 120)))
+    assert (alone.picture.height, alone.picture.width) == pytest.approx((78, 118), abs=3)
+    assert not alone.warnings
+    with pytest.raises(PictureError, match="2 prints; --split makes a file of each"):
+        Restorer(faces="off", crop=True)(bed((20, 30, 80, 120), (130, 160, 70, 110)))
+    whole = Restorer(faces="off", crop=True)(Picture.from_array(data.coffee()[100:200, 150:300]))
+    assert (whole.picture.height, whole.picture.width) == (100, 150)
+    assert "nothing to crop" in whole.warnings[0]
+
+
+def test_a_negative_is_said_to_be_one_and_turned_if_asked():
+    scene = torch.from_numpy(data.astronaut()[:200, 100:300].copy()).permute(2, 0, 1)[None] / 255
+    densities = [base + 0.65 * light for base, light in zip((0.05, 0.25, 0.45), scene[0], strict=True)]
+    negative = Picture.from_tensor(10 ** -torch.stack(densities)[None])
+    others = {"scratches": "off", "faces": "off", "fix_fading": "off", "blur": "off"}
+    left, made = Restorer(**others)(negative), Restorer(negative=True, **others)(negative)
+    assert "looks like a negative" in left.warnings[0]
+    assert not made.warnings
+    pair = torch.stack([made.picture.read().flatten(), scene.flatten()])
+    assert torch.corrcoef(pair)[0, 1] > 0.9
+
+
+def test_grey_that_a_scanner_stored_in_colour_gets_no_coloured_fringes():
+    random = torch.Generator().manual_seed(0)
+    light = torch.from_numpy(data.camera()[100:260, 150:330].copy())[None, None] / 255
+    grain, tints = (torch.randn(1, channels, 160, 180, generator=random) for channels in (1, 3))
+    image = (light + 0.05 * grain + 0.003 * tints).clamp(0, 1)
+    made = Restorer(scratches="off", faces="off", fix_fading="off")(Picture.from_tensor(image)).picture.read()
+    assert (made.amax(1) - made.amin(1)).max() < 0.06
+
+
+def test_what_cannot_go_together_is_refused():
+    with pytest.raises(OptionError, match="leave out prints off"):
+        RestoreOptions(crop=True, prints="off")
+    for choice in ({"crop": True}, {"negative": True}):
+        with pytest.raises(OptionError, match="a mask fits the picture as it is"):
+            RestoreOptions(scratches="mask.png", **choice)

@@ -36,23 +36,33 @@ class Whole(StainUNet):
         return torch.cat([likely, torch.tensor([0.1, 0.3, 0.5]).view(1, 3, 1, 1).expand_as(image)], 1)
 
 
+class Strong(Whole):
+    """The same, with factors that are much too large."""
+
+    def forward(self, image):
+        made = super().forward(image)
+        return torch.cat([made[:, :1], made[:, 1:] + 0.5], 1)
+
+
 def unstained(photo, network):
     return remove_stains(photo, model_of(network))
 
 
-def drawn(height, width, **how):
-    """A print of one tint."""
+def drawn(height, width, *, stained=False, **how):
+    """A print of one tint, its left third stained as `Whole` says."""
     light = torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0))
-    image = 0.5 * light * torch.tensor([1.0, 0.9, 0.8]).view(3, 1, 1)
+    image = 0.3 + 0.5 * light * torch.tensor([1.0, 0.9, 0.8]).view(3, 1, 1)
+    if stained:
+        image[..., : width // 3] /= torch.tensor([0.1, 0.3, 0.5]).view(3, 1, 1).exp()
     return Picture.from_tensor(image, **how)
 
 
 def test_factors_are_applied_where_they_belong_and_nowhere_else():
-    photo = drawn(80, 128, bits=16)
-    picture, stained = unstained(photo, Whole())
+    photo = drawn(80, 128, stained=True, bits=16)
+    picture, stained, doubtful = unstained(photo, Whole())
     before, after = photo.read(), picture.read()
     assert picture.bits == 16
-    assert stained == pytest.approx(10 / 32)
+    assert (stained, doubtful) == (pytest.approx(10 / 32), 0)
     gains = torch.tensor([0.1, 0.3, 0.5]).view(3, 1, 1) - module.NOISE_FLOOR
     torch.testing.assert_close(after[..., :30], before[..., :30] * gains.exp(), rtol=0, atol=1e-4)
     assert torch.equal(after[..., 60:], before[..., 60:])
@@ -60,7 +70,7 @@ def test_factors_are_applied_where_they_belong_and_nowhere_else():
 
 def test_a_picture_without_stains_is_given_back_itself():
     photo = drawn(64, 70)
-    assert unstained(photo, Spotless()) == (photo, 0)
+    assert unstained(photo, Spotless()) == (photo, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 200), (130, 97)])
@@ -78,13 +88,61 @@ def test_windows_are_lightened_as_the_whole_at_any_size(size, monkeypatch):
 
 
 def test_grey_stays_grey_and_transparency_stays():
-    grey = Picture.from_array(np.random.default_rng(0).integers(0, 100, (80, 70), np.uint8))
-    assert unstained(grey, Whole())[0].grey
-    levels = np.random.default_rng(0).integers(0, 100, (80, 70, 4), np.uint8)
-    levels[..., 1:3] = levels[..., :1]
-    made = unstained(Picture.from_array(levels), Whole())[0].array()
-    assert np.array_equal(made[..., 3], levels[..., 3])
-    assert not np.array_equal(made[..., :3], levels[..., :3])
+    levels = np.random.default_rng(0).integers(60, 250, (80, 70), np.uint8)
+    levels[:, :23] //= 2
+    made = unstained(Picture.from_array(levels), Whole())[0]
+    assert made.grey
+    assert not np.array_equal(made.array(), levels)
+    alpha = np.random.default_rng(1).integers(128, 255, (80, 70, 1), np.uint8)
+    clear = np.concatenate([levels[..., None].repeat(3, 2), alpha], 2)
+    made = unstained(Picture.from_array(clear), Whole())[0].array()
+    assert np.array_equal(made[..., 3], clear[..., 3])
+    assert not np.array_equal(made[..., :3], clear[..., :3])
+
+
+def test_nothing_becomes_lighter_than_what_surrounds_it():
+    photo = drawn(80, 128, stained=True, bits=16)
+    lifted = unstained(photo, Strong())[0].read()
+    around = photo.read()[..., 44:].amax((2, 3), keepdim=True)
+    assert (lifted[..., :40] <= around + 1e-3).all()
+
+
+def test_what_would_get_a_tint_that_is_nowhere_around_is_left():
+    """A burn: nearly black, so that gains which differ give it colours, and red cloth on a grey print."""
+    for colour in ((0.25, 0.03, 0.02), (0.6, 0.1, 0.4)):
+        image = drawn(80, 128, bits=16).read()
+        image[..., :42] = image[..., :42] * torch.tensor(colour).view(3, 1, 1)
+        photo = Picture.from_tensor(image, bits=16)
+        if module.has_colour(image):
+            continue
+        picture, stained, doubtful = unstained(photo, Whole())
+        assert (picture is photo, stained) == (True, 0)
+        assert doubtful > 0.2
+
+
+def test_a_light_in_the_dark_is_no_stain():
+    image = 0.15 + 0.1 * drawn(80, 128).read()
+    image[..., :42] += torch.tensor([0.3, 0.28, 0.25]).view(3, 1, 1)
+    photo = Picture.from_tensor(image)
+    assert unstained(photo, Whole())[0] is photo
+
+
+def test_a_stain_with_nothing_around_it_is_left():
+    class All(Whole):
+        def forward(self, image):
+            made = super().forward(image)
+            return torch.cat([torch.full_like(made[:, :1], 50), made[:, 1:]], 1)
+
+    photo = drawn(80, 96)
+    assert unstained(photo, All())[0] is photo
+
+
+def test_a_logo_in_colour_keeps_it_however_much_is_transparent():
+    levels = np.zeros((120, 160, 4), np.uint8)
+    levels[30:90, 40:120] = (200, 110, 30, 255)
+    levels[50:70, 60:100] = (90, 50, 160, 255)
+    photo = Picture.from_array(levels)
+    assert unstained(photo, Whole())[0] is photo
 
 
 def test_a_picture_in_colour_is_left():

@@ -52,3 +52,29 @@ def test_what_does_not_change_stays_whatever_its_tint():
     sepia = lights(80, 96) * BROWN
     sepia[..., :9, :9] = torch.tensor([0.2, 0.3, 0.8]).view(1, 3, 1, 1)
     assert torch.allclose(Tint.of(sepia).kept(sepia, sepia), sepia, atol=1e-6)
+
+
+def on(ground, photograph):
+    """A photograph on an even ground four times as large."""
+    height, width = photograph.shape[2:]
+    whole = torch.full((1, 3, 2 * height, 2 * width), ground)
+    whole[..., 10 : 10 + height, 20 : 20 + width] = photograph
+    return whole
+
+
+def test_a_white_bed_a_black_frame_or_the_night_hides_no_colour_and_gives_none():
+    warm = lights(60, 80) * torch.tensor([1.0, 0.6, 0.3]).view(1, 3, 1, 1)
+    warm[..., 40:] = lights(60, 80)[..., 40:] * torch.tensor([0.8, 0.7, 0.6]).view(1, 3, 1, 1)
+    warm[:, :, :20] = lights(60, 80)[:, :, :20]
+    for ground in (0.98, 0.02):
+        assert has_colour(on(ground, warm))
+        assert not has_colour(on(ground, lights(60, 80)))
+        assert not has_colour(on(ground, lights(60, 80) * BROWN))
+
+
+def test_what_is_transparent_is_no_part_of_a_print():
+    logo, alpha = torch.full((1, 3, 80, 100), 0.5), torch.zeros(1, 1, 80, 100)
+    logo[..., 20:60, 20:80] = torch.tensor([0.8, 0.4, 0.1]).view(3, 1, 1)
+    logo[..., 30:50, 30:60] = torch.tensor([0.3, 0.2, 0.6]).view(3, 1, 1)
+    alpha[..., 20:60, 20:80] = 1
+    assert has_colour(logo, alpha)

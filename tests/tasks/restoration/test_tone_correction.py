@@ -6,7 +6,7 @@ from daguerre.images import Picture
 from daguerre.images import resize as resized
 from daguerre.images.pixels import luma
 from daguerre.networks.tone_curves import ToneCurves
-from daguerre.tasks.restoration.tone_correction import ToneCorrection, relit
+from daguerre.tasks.restoration.tone_correction import ToneCorrection, has_plainly_changed, relit
 from daguerre.tiling import Window, plan_windows
 
 
@@ -91,3 +91,46 @@ def test_relit_pixels_have_the_lightness_wanted_and_keep_their_hue():
     assert pale[0, 1] == pale[0, 2]
     black = torch.zeros(1, 3, 1, 1)
     assert torch.equal(relit(black, luma(black), torch.full((1, 1, 1, 1), 0.3)), torch.full((1, 3, 1, 1), 0.3))
+
+
+def scene(height=64, width=64):
+    """In colour, with black and white all over."""
+    random = torch.Generator().manual_seed(2)
+    light, tints = torch.rand(1, 1, 16, 16, generator=random), torch.rand(1, 3, 16, 16, generator=random)
+    return torch.nn.functional.interpolate((0.7 * light + 0.5 * tints - 0.1).clamp(0, 1), (height, width))
+
+
+def laid_under(image, black, white):
+    low, high = (torch.tensor(tone).view(1, 3, 1, 1) for tone in (black, white))
+    return low + (high - low) * image
+
+
+def test_a_tinted_black_and_a_tinted_white_all_over_are_a_cast_and_nothing_else_is():
+    yellow, pale = (0.25, 0.18, 0.06), (0.3, 0.3, 0.3)
+    assert has_plainly_changed(laid_under(scene(), yellow, (0.85, 0.8, 0.5)), 0.0)
+    assert not has_plainly_changed(scene(), 0.0)
+    assert not has_plainly_changed(laid_under(scene(), pale, (0.7, 0.7, 0.7)), 0.0)  # may be pale by nature
+    assert not has_plainly_changed(laid_under(scene(), yellow, (0.85, 0.8, 0.5)), 0.2)  # the network knows better
+    sepia = scene().mean(1, keepdim=True) * torch.tensor([1.0, 0.9, 0.7]).view(1, 3, 1, 1)
+    assert not has_plainly_changed(laid_under(sepia, yellow, (0.85, 0.8, 0.5)), 0.0)
+
+
+def test_one_lamp_and_one_dark_corner_are_no_evidence():
+    image = laid_under(0.3 + 0.3 * scene(), (0.25, 0.18, 0.06), (0.85, 0.8, 0.5))
+    image[..., :8, :8] = torch.tensor([0.25, 0.18, 0.06]).view(3, 1, 1)
+    image[..., -8:, -8:] = torch.tensor([0.85, 0.8, 0.5]).view(3, 1, 1)
+    assert not has_plainly_changed(image, 0.0)
+
+
+def test_a_plain_cast_is_undone_without_being_told_and_what_more_could_be_done_is_known():
+    blind = model_of(ToneCurves(side=64))  # changes nothing
+    cast = laid_under(scene(), (0.25, 0.18, 0.06), (0.85, 0.8, 0.5))
+    picture = Picture.from_tensor(cast, bits=16)
+    found = ToneCorrection.estimate(picture, blind)
+    made = found(Window(0, 0, 64, 64), picture.read())
+    assert (made - scene()).abs().mean() < 0.5 * (cast - scene()).abs().mean()
+    assert found.more == pytest.approx(0, abs=1e-6)
+    pale = Picture.from_tensor(laid_under(scene(), (0.3, 0.3, 0.3), (0.7, 0.7, 0.7)), bits=16)
+    left = ToneCorrection.estimate(pale, blind)
+    assert left.change == pytest.approx(0, abs=1e-6)
+    assert left.more > 0.05

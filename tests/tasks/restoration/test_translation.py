@@ -52,9 +52,9 @@ def test_the_limit_follows_the_calmest_parts(network, monkeypatch):
     assert limit == pytest.approx(module.LIMIT * module.CALM * 0.1)
 
 
-def test_samples_lie_in_the_photograph_and_reach_its_corners(network):
+def test_samples_lie_in_the_photograph_and_reach_its_corners():
     for size in ((1, 1), (100, 5000), (3000, 2000)):
-        samples = Translation(model_of(network), size).samples()
+        samples = module.spread(*size)
         assert len(samples) <= module.SAMPLES**2
         assert min(w.top for w in samples) == min(w.left for w in samples) == 0
         assert (max(w.bottom for w in samples), max(w.right for w in samples)) == size

@@ -20,6 +20,9 @@ FORMS, MOVED = 4.0, 0.06  # deviation of the Gaussian in pixels after which ligh
 # calmest places. 12 aged photographs gain 0.01 dB by that, the worst loses 0.1; lawns with noise of 2 and 5 % gain 1.4
 # and 0.5 dB. With K of 1 the first lose 0.14 dB, with K of 2 the lawns gain 1.1 and 0.1.
 K, KEPT, FAINT = 1.5, 0.6, 0.01  # FAINT: what is smaller is nothing that one misses
+LOUD = (
+    0.12  # size of what was taken from which it was the screen of a printed picture; from half of that on less returns
+)
 CALM, AROUND, FINE = 0.1, 8, 4  # part of the places that are calm; pixels around one that count; finer than so many
 TONES = (0.04, 0.96)  # lightness outside which noise does not show
 VISIBLE = 0.02  # change from which it counts as taken back
@@ -98,8 +101,9 @@ class Guard:
         taken, first, last = (
             size_around(fine(one, sound)).square().clamp(min=1e-9) for one in (was - light, was, light)
         )
-        more = 1 - ((K * self.noise) ** 2 + FAINT**2) / taken
-        return mean_around(KEPT * more.clamp(min=0) * ((first - last) / taken).clamp(0, 1), AROUND)
+        more = (1 - ((K * self.noise) ** 2 + FAINT**2) / taken).clamp(min=0)
+        quiet = (2 - 2 * taken.sqrt() / LOUD).clamp(0, 1)
+        return mean_around(KEPT * more * quiet * ((first - last) / taken).clamp(0, 1), AROUND)
 
 
 def calm_sizes(before: Tensor, made: Tensor, damage: Tensor) -> Tensor:
