@@ -4,7 +4,7 @@ from images.drawn import photo
 
 from daguerre.images import Picture
 from daguerre.tasks.faces.detection import Face
-from daguerre.tasks.restoration.negatives import has_orange_mask, shows_faces_inverted, turned
+from daguerre.tasks.scans.negatives import has_orange_mask, shows_faces_inverted, turned
 
 BASE = (0.05, 0.25, 0.45)  # density of film without a picture, in red, green and blue
 

@@ -6,7 +6,7 @@ import torch
 from images.drawn import photo
 
 from daguerre.images import Picture
-from daguerre.tasks.restoration.prints import Print, find_prints, straightened
+from daguerre.tasks.scans.prints import Print, find_prints, straightened
 from daguerre.tiling import Window
 
 
