@@ -69,7 +69,6 @@ def test_a_white_bed_a_black_frame_or_the_night_hides_no_colour_and_gives_none()
     for ground in (0.98, 0.02):
         assert has_colour(on(ground, warm))
         assert not has_colour(on(ground, lights(60, 80)))
-        assert not has_colour(on(ground, lights(60, 80) * BROWN))
 
 
 def test_what_is_transparent_is_no_part_of_a_print():

@@ -31,8 +31,9 @@ STAINED = 0.05  # log gain above which a pixel counts as stained
 # than nearly all that is around, or beyond it on the other side.
 AROUND = 0.05  # of the copy's longer side, which a stain's surroundings reach from it
 FEWEST = 50  # pixels of the copy that these must have
-LIGHTEST = 0.98  # of the surroundings are darker than what a stain may become in each channel
+LIGHTEST = 0.995  # of the surroundings are darker than what a stain may become in each channel
 NEARLY, APART = 0.95, 0.03  # of the tints around, and how far beyond these one may be
+PURER = 0.25  # saturation by which it may exceed nearly all that is around
 NEAR = 3  # pixels of the copy to each side that are judged with a place
 WRONG = 0.3  # of a stain's area, from which it is left as a whole, for then it is none
 
@@ -135,7 +136,16 @@ def strange(copy: Tensor, log_gains: Tensor, sound: Tensor) -> Tensor:
     before, after = (unusual(image, sound.to(copy)) for image in (copy, copy * log_gains.exp()))
     usual = before.abs().amax(1, keepdim=True)[sound].quantile(NEARLY) + APART
     worse = (after.abs() > before.abs()) | (after * before < 0)
-    return ((after.abs() > usual) & worse).any(1, keepdim=True)
+    odd = ((after.abs() > usual) & worse).any(1, keepdim=True)
+    # The usual tint of what is darker than all that is sound is unknown, but not how pale tints are.
+    pure, purest = saturation(copy * log_gains.exp()), saturation(copy)[sound].quantile(NEARLY) + PURER
+    return odd | (pure > purest)
+
+
+def saturation(image: Tensor) -> Tensor:
+    """How pure the colours of an image (1, 3, h, w) are, from 0, grey, to 1; what is nearly black counts as greyer."""
+    most = image.amax(1, keepdim=True)
+    return (most - image.amin(1, keepdim=True)) / most.clamp(min=0.1)
 
 
 def grown(places: Tensor, reach: int) -> Tensor:

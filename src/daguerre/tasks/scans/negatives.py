@@ -19,7 +19,7 @@ __all__ = ["has_orange_mask", "shows_faces_inverted", "turned"]
 SIDE = 256  # pixels of the copy's sides in which tones are measured
 LONGEST = 400  # pixels of the longer side of the copy in which inverted faces are looked for
 # The base of colour negative film is orange: what is lightest, and lets through in green and in blue this part of red.
-GREEN, BLUE = (0.45, 0.85), (0.2, 0.62)
+GREEN, BLUE = (0.45, 0.82), (0.2, 0.55)
 ORDERED = 0.97  # of the pixels are no greener than red, nor bluer than green
 RANGES = 1.8  # factor by which the range of one channel's density may exceed another's
 
