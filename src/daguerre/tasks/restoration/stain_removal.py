@@ -33,7 +33,8 @@ AROUND = 0.05  # of the copy's longer side, which a stain's surroundings reach f
 FEWEST = 50  # pixels of the copy that these must have
 LIGHTEST = 0.995  # of the surroundings are darker than what a stain may become in each channel
 NEARLY, APART = 0.95, 0.03  # of the tints around, and how far beyond these one may be
-PURER = 0.25  # saturation by which it may exceed nearly all that is around
+PURER = 0.25  # saturation by which it may exceed nearly all that is around ...
+PALER = 0.8  # ... unless it falls to so much of what it was
 NEAR = 3  # pixels of the copy to each side that are judged with a place
 WRONG = 0.3  # of a stain's area, from which it is left as a whole, for then it is none
 
@@ -138,8 +139,8 @@ def strange(copy: Tensor, log_gains: Tensor, sound: Tensor) -> Tensor:
     worse = (after.abs() > before.abs()) | (after * before < 0)
     odd = ((after.abs() > usual) & worse).any(1, keepdim=True)
     # The usual tint of what is darker than all that is sound is unknown, but not how pale tints are.
-    pure, purest = saturation(copy * log_gains.exp()), saturation(copy)[sound].quantile(NEARLY) + PURER
-    return odd | (pure > purest)
+    was, pure = saturation(copy), saturation(copy * log_gains.exp())
+    return odd | ((pure > was[sound].quantile(NEARLY) + PURER) & (pure > PALER * was))
 
 
 def saturation(image: Tensor) -> Tensor:
