@@ -51,7 +51,7 @@ def restore(
     $ daguerre restore old.jpg --scratches mask.png    ... and restore with it
     $ daguerre restore scan.jpg --crop                 cut the scanner's bed off
     $ daguerre restore scan.jpg --split                each print: scan-restored-1.jpg
-    $ daguerre restore film.jpg --negative             turn a negative into a positive
+    $ daguerre restore film.jpg --negative             invert a negative
     $ daguerre restore scans/ -o restored/             a whole folder
 
     Fills scratches, dust, folds, tears and holes; removes stains, water lines and old tape; reduces blur, noise and
