@@ -182,11 +182,11 @@ def test_a_saved_vector_paints_like_its_picture(folder, small_style):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--stages", "1,3"], "--stages is about painting step by step; add --method optimize"),
-        (["--losses"], "--losses is about painting step by step; add --method optimize"),
-        (["--plot"], "--plot is about painting step by step; add --method optimize"),
-        (["--film", "gif"], "--film is about painting step by step; add --method optimize"),
-        (["--steps", "10"], "steps is for painting step by step; leave it out, or set method to optimize"),
+        (["--stages", "1,3"], "--stages applies only to optimization; add --method optimize"),
+        (["--losses"], "--losses applies only to optimization; add --method optimize"),
+        (["--plot"], "--plot applies only to optimization; add --method optimize"),
+        (["--film", "gif"], "--film applies only to optimization; add --method optimize"),
+        (["--steps", "10"], "steps applies only to optimization; leave it out, or set method to optimize"),
         (["--model", "vgg19-slim"], "vgg19-slim is a VGG19; painting in one pass needs an AnyStyle"),
         (["--save-vector", "painting.npy"], "painting.npy does not end in .json"),
     ],

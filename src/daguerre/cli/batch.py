@@ -1,4 +1,4 @@
-"""One task over the pictures somebody named: what fails is told and the others go on, and nothing read is written."""
+"""Run one task over many pictures: failures are reported and the others go on, and no input is overwritten."""
 
 import functools
 import json
@@ -24,11 +24,11 @@ __all__ = ["Job", "Output", "attempt", "make_folder", "plan_jobs", "print_json",
 
 
 def refuse_shared(files: Iterable[Path], jobs: Sequence[Job], *options: Any) -> None:
-    """Make sure that what is written besides the results replaces nothing that is read or written, too.
+    """Make sure that additional outputs do not replace anything else that is read or written.
 
     Args:
-        files: what is written besides; none twice.
-        options: what the jobs go by, which may name files that are read; or such files.
+        files: the additional outputs; each only once.
+        options: options that may name input files; or such files.
 
     Raises:
         OptionError: names the first that would.
@@ -52,15 +52,15 @@ def run_jobs(
     describe: Callable[[dict[str, Any]], str],
     *options: Any,
 ) -> int:
-    """Do every job; one that fails is reported and the others go on, whatever it was.
+    """Run every job; failures of any kind are reported and the others go on.
 
     Args:
-        work: does one job and returns what there is to say about it, fit for JSON.
-        describe: the same as a line for people.
-        options: what else the jobs go by; files that these name are no more replaced than the pictures are.
+        work: runs one job and returns its report as JSON values.
+        describe: the report as a line for people.
+        options: further options; files that they name are never replaced either.
 
     Returns:
-        Exit status: 0 if all went well, 1 if any failed.
+        Exit status: 0 if all succeeded, 1 if any failed.
     """
     read = identities(job.source for job in jobs) | identities(read_by(options))
     refused = {job for job in jobs if identity(job.target) in read}
@@ -102,12 +102,12 @@ def run_jobs(
 
 
 def is_done(job: Job, output: Output) -> bool:
-    """Whether an earlier run over the same folder made the result."""
+    """Whether the result exists from an earlier run over the same folder."""
     return not (job.named or job.problem or output.overwrite) and os.path.lexists(job.target)
 
 
 def check_job(job: Job, output: Output, *, refused: bool) -> None:
-    """Make sure that a job can be done, and its folder is there.
+    """Make sure that a job can run, and that its output folder exists.
 
     Raises:
         DaguerreError: why not.
@@ -125,7 +125,7 @@ def check_job(job: Job, output: Output, *, refused: bool) -> None:
 
 
 def attempt(job: Job, output: Output, do: Callable[[], None]) -> bool:
-    """Do something for a job, and say whether it went well; whatever goes wrong is told in a line with its name."""
+    """Run `do` for a job and return whether it succeeded; errors are reported in a line with its name."""
     try:
         with naming(job.origin):
             do()
@@ -143,9 +143,9 @@ def attempt(job: Job, output: Output, do: Callable[[], None]) -> bool:
 
 
 def print_json(said: dict[str, Any]) -> bool:
-    """Print an object as a line for programs; gives False where it is lost, though somebody wants to read it.
+    """Print an object as one line of JSON; returns False if that failed although it is still read.
 
-    What was saved is saved all the same, so the other pictures go on.
+    Results are saved all the same, so the other pictures go on.
     """
     try:
         show(json.dumps(said))
@@ -158,7 +158,7 @@ def print_json(said: dict[str, Any]) -> bool:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for results, unless it is there."""
+    """Create a folder for results, unless it exists."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`daguerre evaluate`: measure how good results are."""
+"""`daguerre evaluate`: measure the quality of results."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,26 +24,26 @@ WIDTH = 112  # characters that the widest table needs
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What to make of the numbers, besides the table."""
+    """Further outputs besides the table."""
 
-    csv: Path | None = option(None, "also write every number to this .csv file")
+    csv: Path | None = option(None, "also write all numbers to this .csv file")
     json: bool = option(False, "print JSON instead of the table, for programs")
-    sheet: Path | None = option(None, "also write a .png with zoomed details of every model side by side")
-    rows: int = option(8, "pictures that the sheet shows, the first of them")
-    overwrite: bool = option(False, "replace reports that exist already")
+    sheet: Path | None = option(None, "also write a .png with zoomed crops of all models side by side")
+    rows: int = option(8, "number of pictures on the sheet, from the first")
+    overwrite: bool = option(False, "replace existing reports")
 
     def __post_init__(self) -> None:
         check_range("rows", self.rows, 1, 1000)
 
 
 def upscale(measuring: EvaluateUpscaleOptions, report: Report) -> int:
-    """Measure upscaling by the protocol that papers share.
+    """Evaluate upscaling by the protocol of the papers.
 
     $ daguerre evaluate upscale --high photos/ --models compact-x4 realesrgan-x4
     $ daguerre evaluate upscale --pairs small/ large/ --csv scores.csv
     $ daguerre evaluate upscale --high photos/ --scale 2 --sheet details.png
 
-    Bicubic enlargement is always measured beside the models. Exit status 1 if any picture could not be measured.
+    Bicubic upscaling is always included as the baseline. Exit status 1 if any picture could not be measured.
     """
     folders = measuring.pairs or filter(None, [measuring.high])
     sheet = start(report, folders)
@@ -53,15 +53,15 @@ def upscale(measuring: EvaluateUpscaleOptions, report: Report) -> int:
 
 
 def restore(measuring: EvaluateRestoreOptions, ageing: AgeOptions, report: Report) -> int:
-    """Measure restoring on photographs that are aged on purpose: the open old-photo benchmark.
+    """Evaluate restoration on synthetically aged photographs.
 
     $ daguerre evaluate restore --high photos/
     $ daguerre evaluate restore --high photos/ --kind studio --strength 1.5 --versions 5
     $ daguerre evaluate restore --high photos/ --models auto microsoft --csv scores.csv --sheet details.png
 
-    Every photograph is aged as `daguerre age` does it, restored as `daguerre restore` does it, and compared with what a
-    perfect restoration would be, before and after, also by kind of photograph and by kind of damage. The same seed
-    measures on the same damage. Exit status 1 if any picture could not be measured.
+    Every photograph is aged as by `daguerre age`, restored as by `daguerre restore`, and compared before and after with
+    the best possible restoration, also by kind of photograph and of damage. The same seed gives the same damage. Exit
+    status 1 if any picture could not be measured.
     """
     sheet = start(report, filter(None, [measuring.high]), zoom=2, baseline="aged", wholes=True)
     with shown_progress(1, quiet=report.json) as (progress,):
@@ -70,7 +70,7 @@ def restore(measuring: EvaluateRestoreOptions, ageing: AgeOptions, report: Repor
 
 
 def start(report: Report, folders: Iterable[Path], **how: Any) -> ContactSheet | None:
-    """See that the reports can be written, before hours are spent; gives the sheet, if there is to be one.
+    """Check that the reports can be written, before hours are spent; returns the contact sheet, if asked for.
 
     Args:
         folders: with the pictures that are measured, in which no other picture is put.
@@ -84,7 +84,7 @@ def start(report: Report, folders: Iterable[Path], **how: Any) -> ContactSheet |
 
 
 def tell(evaluation: Evaluation, report: Report, sheet: ContactSheet | None) -> int:
-    """Print and write what was measured; gives the exit status."""
+    """Print and write the results; returns the exit status."""
     if report.json:
         show(as_json(evaluation))
     elif evaluation.scores:

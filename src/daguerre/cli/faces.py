@@ -1,4 +1,4 @@
-"""`daguerre faces`: find faces and refine them."""
+"""`daguerre faces`: detect and refine faces."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,22 +29,22 @@ def faces(
     saving: SaveOptions,
     list: bool = False,
 ) -> int:
-    """Find faces, and give them back what blur, grain and low resolution took.
+    """Detect faces, and refine the detail lost to blur, grain and low resolution.
 
     $ daguerre faces group.jpg                         group-faces.jpg, beside it
-    $ daguerre faces group.jpg --list                  only where they are
-    $ daguerre faces group.jpg --only 1,3              these alone ...
-    $ daguerre faces group.jpg --skip 2                ... or all but this one
-    $ daguerre faces group.jpg --list > faces.txt      change this list ...
-    $ daguerre faces group.jpg --boxes faces.txt       ... and give it back
-    $ daguerre faces group.jpg --strength 0.5          half as far
+    $ daguerre faces group.jpg --list                  only print where they are
+    $ daguerre faces group.jpg --only 1,3              only these ...
+    $ daguerre faces group.jpg --skip 2                ... or all except this one
+    $ daguerre faces group.jpg --list > faces.txt      save the list, edit it ...
+    $ daguerre faces group.jpg --boxes faces.txt       ... and use it
+    $ daguerre faces group.jpg --strength 0.5          half the change
 
-    Only fine detail is added: forms, tones and all that is sharp already stay. `daguerre restore` does this, too,
-    after everything else.
+    Only fine detail is added; shapes, tones and anything already sharp stay. `daguerre restore` does this too, as its
+    last step.
 
     Args:
         pictures: photographs, or folders of them.
-        list: only print the faces that are found, as --boxes reads them or, with --json, as JSON.
+        list: only print the detected faces, as --boxes reads them or, with --json, as JSON.
     """
     jobs = plan_jobs(pictures, result, "-faces")
     chosen = refining.only or refining.skip or refining.boxes
@@ -68,12 +68,12 @@ def faces(
 
 
 def plain(face: RefinedFace) -> dict[str, Any]:
-    """A refined face as JSON has it."""
+    """A refined face as JSON values."""
     return {"number": face.number, **asdict(face.face), "change_percent": face.change, "fate": face.fate}
 
 
 def list_faces(jobs: Sequence[Job], find: FaceDetector, output: Output) -> int:
-    """Print the faces of all pictures; gives the exit status."""
+    """Print the faces of all pictures; returns the exit status."""
     shown: list[bool] = []
 
     def show_one(job: Job) -> None:
@@ -84,7 +84,7 @@ def list_faces(jobs: Sequence[Job], find: FaceDetector, output: Output) -> int:
 
 
 def show_faces(job: Job, find: FaceDetector, output: Output) -> bool:
-    """Print the faces of a picture; gives False where they are lost, as `print_json` does."""
+    """Print the faces of a picture; returns False if that failed, as `print_json` does."""
     if job.problem:
         raise job.problem
     found = find(output.open(job.source))

@@ -28,7 +28,7 @@ METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
 def flags(options: type, told: Callable[[str], object] | None = None) -> type:
-    """The same dataclass, its fields annotated so that tyro prints them as a person would write them.
+    """The same dataclass with its fields annotated for readable help from tyro.
 
     Instances of the result are instances of `options`.
 
@@ -49,7 +49,7 @@ def flags(options: type, told: Callable[[str], object] | None = None) -> type:
 def flags_of_several(
     tasks: Mapping[str, type], *, taken: Collection[str], left_out: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Annotations for the parameters of a command that has the flags of several tasks, one parameter a task.
+    """Annotations for the parameters of a command with the flags of several tasks, one parameter per task.
 
     A flag that one task alone has is called by its own name, one that several have by the task's, too:
     `--restore.strength`.
@@ -60,7 +60,7 @@ def flags_of_several(
         left_out: fields that get no flags.
 
     Returns:
-        Annotation of every task's parameter; and for every name that is not enough the flags that it may mean.
+        Annotation of every task's parameter; and for every ambiguous name the flags that it may mean.
     """
     owners: dict[str, list[str]] = {}
     for task, options in tasks.items():
@@ -136,7 +136,7 @@ def without_none(hint: Any) -> tuple[Any, bool]:
 
 
 def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapping[str, Any] | None = None) -> T:
-    """Call `command` with what the words say.
+    """Parse the words and call `command`.
 
     Its docstring is the help; parameters whose type is a dataclass become that dataclass' flags, without a prefix.
     Words that cannot be understood end the program with exit status 2.
@@ -186,7 +186,7 @@ def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapp
 
 @contextlib.contextmanager
 def harmless(words: Sequence[str]) -> Iterator[None]:
-    """Spell out characters that would steer the terminal, such as a name can hold, where tyro repeats words."""
+    """Escape control characters, which a file name can hold, where tyro repeats words."""
     if not any(printable(word) != word for word in words):
         yield
         return
@@ -209,7 +209,7 @@ def description(command: Callable[..., object]) -> str:
 
 
 def choose(command: str, choices: Mapping[str, tuple[Callable[..., int], str]], words: Sequence[str]) -> int:
-    """Run one of a command's subcommands, or say which there are.
+    """Run one of a command's subcommands, or list them.
 
     Args:
         choices: what to call, and its one line of help, by subcommand.

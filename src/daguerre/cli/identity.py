@@ -1,4 +1,4 @@
-"""Which files are one and the same, however they are spelled; what is read is never written."""
+"""File identity: recognize the same file under different names, so that no input is overwritten."""
 
 import os
 import unicodedata
@@ -9,7 +9,7 @@ __all__ = ["identity", "name_key", "place"]
 
 
 def identity(path: Path) -> Hashable:
-    """What tells a file from all others, whether it is there yet or not.
+    """A key that identifies a file, whether it exists or not.
 
     Absolute, through links or linked folders, as a hard link, in another case on a disk that ignores it: all that lead
     to one file have one identity.

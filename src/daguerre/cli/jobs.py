@@ -1,4 +1,4 @@
-"""Which pictures somebody named, in files, in folders or at standard input, and what their results are called."""
+"""Plan jobs: find the input pictures, in files, folders or standard input, and name their results."""
 
 import math
 import os
@@ -20,24 +20,26 @@ __all__ = ["Job", "Output", "plan_jobs"]
 
 LONGEST_NAME = 255  # bytes, on nearly every file system
 PASSED_OVER = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"})
-"""Folders of thumbnails, of what was deleted and of what systems keep for themselves."""
+"""Folders for thumbnails, deleted files and system data."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """How files are read and written."""
+    """Input and output files."""
 
     output: Path | None = option(
         None,
-        "file for one result, folder for many, or - for standard output; beside the picture unless said",
+        "file for one result, folder for many, or - for standard output (default: beside the picture)",
         alias="-o",
     )
-    overwrite: bool = option(False, "replace results that exist already")
-    format: str | None = option(None, "of results: jpeg, png, tiff, webp, avif, gif, bmp; the picture's unless said")
-    max_pixels: int | None = option(None, "most pixels of a picture; unless said 4 billion, fewer in a tiny file")
-    page: int | None = option(None, "page of a TIFF file or frame of an animation to take; unless said the first")
+    overwrite: bool = option(False, "replace existing results")
+    format: str | None = option(None, "of results: jpeg, png, tiff, webp, avif, gif, bmp (default: the picture's)")
+    max_pixels: int | None = option(
+        None, "refuse larger pictures, in pixels (default: 4 billion, fewer in a tiny file)"
+    )
+    page: int | None = option(None, "page of a TIFF file, or frame of an animation (default: the first)")
     json: bool = option(False, "print one line of JSON per picture, for programs")
-    quiet: bool = option(False, "print nothing but what went wrong")
+    quiet: bool = option(False, "print only errors")
 
     def __post_init__(self) -> None:
         if self.format is not None and self.ending not in WRITABLE:
@@ -49,7 +51,7 @@ class Output:
 
     @property
     def ending(self) -> str:
-        """Of a result's name; empty where it is the picture's own."""
+        """Suffix of the results' names; empty for the picture's own."""
         return f".{self.format.lower().removeprefix('.')}" if self.format else ""
 
     def open(self, path: Path) -> Picture:
@@ -62,14 +64,14 @@ FORMATS = sorted(suffix[1:] for suffix in WRITABLE)
 
 @dataclass(frozen=True)
 class Job:
-    """One picture, and where its result goes.
+    """One picture and the place for its result.
 
     Args:
-        source, target: files; what passes through standard input and output does so in files, too.
-        inside: the part of the picture's path that results keep in another folder.
-        named: whether somebody named the picture itself, not a folder in which it is.
+        source, target: files; standard input and output go through temporary files.
+        inside: the part of the picture's path that is kept in another output folder.
+        named: whether the picture itself was named, not a folder that contains it.
         problem: why it cannot be read at all.
-        from_stdin, to_stdout: whether the files stand for these.
+        from_stdin, to_stdout: whether the files stand for standard input and output.
     """
 
     source: Path
@@ -82,29 +84,29 @@ class Job:
 
     @property
     def origin(self) -> str:
-        """The picture's name for people."""
+        """The picture's name in messages."""
         return "standard input" if self.from_stdin else str(self.source)
 
     @property
     def destination(self) -> str:
-        """The result's name for people."""
+        """The result's name in messages."""
         return "standard output" if self.to_stdout else str(self.target)
 
     def said(self) -> dict[str, Any]:
-        """Both names for programs."""
+        """Both names, for JSON."""
         return {"input": "-" if self.from_stdin else str(self.source), "output": str(self.target)}
 
 
 def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str = "") -> list[Job]:
-    """Find the pictures and name their results; those that cannot be found come first, so that they are told at once.
+    """Find the pictures and name their results; missing ones come first, so that they are reported at once.
 
     Args:
         inputs: files, and folders, which are searched with everything below them; `-` is standard input.
-        suffix: what a result's name has more than its picture's, such as `-4x`.
-        ending: of every result's name, such as `.png`, unless `output` says one; the picture's own unless given.
+        suffix: appended to the picture's name, such as `-4x`.
+        ending: format suffix such as `.png`, unless `output` has one; by default the picture's own.
 
     Raises:
-        OptionError: no pictures named, or one output file for several pictures, or what cannot be done with `-`.
+        OptionError: no pictures named, one output file for several pictures, or an impossible use of `-`.
     """
     if not inputs:
         raise OptionError("name at least one picture or folder, for example: photo.jpg")
@@ -118,17 +120,17 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str =
     if alone := target_alone(list(found.values()), output, ending):
         return [alone]
     jobs = told_apart([with_target(job, output.output, suffix, ending) for job in found.values()], output)
-    # Results that an earlier run left in a folder are no pictures to enlarge once more, unless named themselves.
+    # Results of an earlier run in the same folder are not processed again, unless they are named themselves.
     results = {place(job.target) for job in jobs}
     jobs = [job for job in jobs if job.named or place(job.source) not in results]
     return sorted(jobs, key=lambda job: job.problem is None)
 
 
 def target_alone(found: Sequence[Job], output: Output, ending: str) -> Job | None:
-    """The only job, with the file that was named for its result; None if a folder was named, or nothing.
+    """The only job, with the named output file; None if a folder or nothing was named.
 
     Raises:
-        OptionError: one file for several pictures, or in another format than asked for.
+        OptionError: one file for several pictures, or a suffix that contradicts the format.
     """
     target = output.output
     if target is None:
@@ -147,7 +149,7 @@ def target_alone(found: Sequence[Job], output: Output, ending: str) -> Job | Non
 
 
 def find_pictures(path: Path) -> Iterator[Job]:
-    """Pictures under a name, their results not named yet."""
+    """Pictures for one input name, without targets yet."""
     if path == STANDARD:
         file = receive()
         yield Job(file, file, Path(f"stdin{file.suffix}"), from_stdin=True)
@@ -171,7 +173,7 @@ def find_pictures(path: Path) -> Iterator[Job]:
 
 
 def walk(top: Path) -> Iterator[Job]:
-    """Pictures in a folder and below, in order; folders that cannot be looked into are told as pictures would be."""
+    """Pictures in a folder and below, in order; unreadable folders are reported as pictures would be."""
     closed: list[OSError] = []
     for folder, folders, files in os.walk(top, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in PASSED_OVER)
@@ -185,7 +187,7 @@ def walk(top: Path) -> Iterator[Job]:
 
 
 def missing(path: Path, error: Exception) -> UnreadablePicture:
-    """What to tell about a name behind which there is nothing to be read."""
+    """The error for an input that cannot be read."""
     if re.match(r"[a-z][a-z0-9+]+:/", str(path)):
         return UnreadablePicture(f"{path}: addresses are not fetched; download the picture and name its file")
     if isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -204,14 +206,14 @@ def ending_of(source: Path, ending: str) -> str:
 
 
 def fitting(stem: str, rest: str) -> str:
-    """A name, its stem cut where the file system would not take the whole."""
+    """A name, with its stem truncated if it is too long for the file system."""
     while len(os.fsencode(stem + rest)) > LONGEST_NAME and stem:
         stem = stem[:-1]
     return stem + rest
 
 
 def told_apart(jobs: Sequence[Job], output: Output) -> list[Job]:
-    """The same jobs, each with a result's name of its own: what would be a second `sky-4x.png` is `sky-4x-2.png`."""
+    """The same jobs with unique result names: a second `sky-4x.png` becomes `sky-4x-2.png`."""
     first: dict[Hashable, Job] = {}
     for job in jobs:
         first.setdefault(name_key(job.target), job)

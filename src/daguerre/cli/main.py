@@ -1,6 +1,6 @@
-"""The command `daguerre`: finds the command asked for and turns what goes wrong into one line and an exit status.
+"""The command `daguerre`: dispatches to its commands, and turns errors into one line and an exit status.
 
-Exit status: 0 all went well; 1 something failed, and a line says what; 2 the command was not understood; 130 stopped
+Exit status: 0 success; 1 something failed, and a line says what; 2 the command was not understood; 130 stopped
 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. A command's module is imported when it is called, so that `daguerre --help`
 answers at once.
 """
@@ -22,21 +22,21 @@ from daguerre.signals import Ended, ending, heard, stop_listening
 __all__ = ["main"]
 
 COMMANDS = {
-    "restore": "give back old photographs, clean",
-    "upscale": "make pictures larger",
-    "stylize": "paint photographs in the style of other pictures",
-    "faces": "find faces and give them back their detail",
-    "scratches": "find scratches and other damage: a mask to look at and change",
-    "run": "do several of these one after the other",
-    "age": "make old photographs from new ones, to try restoration on",
-    "models": "see, fetch, import and check the networks",
+    "restore": "restore old photographs",
+    "upscale": "upscale pictures",
+    "stylize": "transfer the style of other pictures to photographs",
+    "faces": "detect faces and refine their detail",
+    "scratches": "detect scratches and other damage, as a mask to view and edit",
+    "run": "run several of these as a pipeline",
+    "age": "age new photographs, to try restoration on",
+    "models": "list, fetch, import and verify networks",
     "train": "train a network from a recipe",
-    "evaluate": "measure how good results are",
+    "evaluate": "measure the quality of results",
 }
 
 HELP = f"""\
-Daguerre {__version__}: restore old photographs, upscale pictures and stylise them,
-on any computer, at any size.
+Daguerre {__version__}: restore old photographs, upscale pictures, transfer styles,
+singly or as a pipeline, on any computer, at any size.
 
 usage: daguerre COMMAND ...
 
@@ -51,23 +51,23 @@ examples:
   daguerre stylize photo.jpg --style painting.jpg
   daguerre run old.jpg --steps restore,upscale --scale 2
 
-`daguerre COMMAND --help` explains a command, `daguerre --version` tells which
-version this is. With --debug, any command that fails shows where it did.
+`daguerre COMMAND --help` explains a command; `daguerre --version` prints the
+version. With --debug, a failing command shows a traceback.
 """
 
 
 NARROWEST = 40
-"""Columns for which help is made at least; a narrower terminal breaks the lines. In one column rich would never end."""
+"""Minimum width of the help in columns; a narrower terminal wraps the lines. In one column rich would never end."""
 
 LEAST_MEMORY = 700 << 20
-"""Address space without which libraries end the program while they are loaded, where nobody can catch it; measured."""
+"""Address space below which libraries crash the process while loading, which cannot be caught; measured."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     Args:
-        arguments: the words after `daguerre`; unless given, those that the program was started with.
+        arguments: the words after `daguerre`; by default those of the process.
     """
     open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -75,12 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ending():
         status = attempt([word for word in words if word != "--debug"])
     if arguments is None:
-        stop_listening()  # all is done or given up, and what Python tidies at its end is not to be disturbed
+        stop_listening()  # the work is over; Python's cleanup must not be interrupted
     return status
 
 
 def attempt(words: Sequence[str]) -> int:
-    """Run one command; what goes wrong is told in a line."""
+    """Run one command; errors are reported in one line."""
     try:
         status = dispatch(words)
         sys.stdout.flush()
@@ -88,7 +88,7 @@ def attempt(words: Sequence[str]) -> int:
     except KeyboardInterrupt as stopped:
         return stopped_by(stopped.signal if isinstance(stopped, Ended) else signal.SIGINT)
     except BrokenPipeError:
-        # The reader of our output went away (`daguerre models | head`): nothing is wrong, nothing is left to say.
+        # The reader of our output has closed it (`daguerre models | head`), which is not an error.
         give_up(sys.stdout)
         return 0
     except Exception as error:
@@ -99,7 +99,7 @@ def attempt(words: Sequence[str]) -> int:
 
 
 def stopped_by(number: int) -> int:
-    """Say that a signal was heard; gives the exit status."""
+    """Report that a signal stopped the command; returns the exit status."""
     complain_plainly("stopped; nothing half-made was left behind")
     return 128 + number
 
@@ -125,7 +125,7 @@ def dispatch(words: Sequence[str]) -> int:
 
 
 def lost_output() -> str:
-    """What to tell if standard output takes nothing; empty if it does."""
+    """Message if standard output cannot be written; empty if it can."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -135,11 +135,10 @@ def lost_output() -> str:
 
 
 def prepare() -> None:
-    """Settle what all commands need: where temporary files go, how wide help is, and how warnings are shown.
+    """Set up what all commands need: the folder for temporary files, the width of the help, logging of warnings.
 
     Raises:
-        DaguerreError: the environment names a folder for temporary files that cannot be used, or the memory that may be
-            used is less than what the libraries take.
+        DaguerreError: TMPDIR is unusable, or the memory limit is below what the libraries need.
     """
     if (allowed := memory_allowed()) < LEAST_MEMORY:
         told = f"only {allowed >> 20} MiB of memory may be used (`ulimit -v`), but {LEAST_MEMORY >> 20} are needed"

@@ -1,4 +1,4 @@
-"""`daguerre models`: see, fetch, import and check the networks."""
+"""`daguerre models`: list, fetch, import and verify networks."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
 
 
 def show_all(*, json: bool = False) -> int:
-    """Show every model: what is on this computer, and what can be fetched.
+    """List all models: those on this computer, and those that can be fetched.
 
     Args:
         json: print JSON, for programs.
@@ -48,7 +48,7 @@ def show_all(*, json: bool = False) -> int:
 
 
 def show_one(name: Name) -> int:
-    """Show everything a model's weights say about themselves, as JSON.
+    """Print the header of a model's weights, as JSON.
 
     Args:
         name: a name from `daguerre models list`, or a weights file.
@@ -63,11 +63,11 @@ def fetch(
     *,
     accept_licence: bool = False,
 ) -> int:
-    """Fetch published weights, check and convert them, and keep them.
+    """Fetch published weights, verify, convert and store them.
 
     Args:
         names: one or more names from `daguerre models list`.
-        accept_licence: fetch also weights that may not be used commercially.
+        accept_licence: also fetch weights that may not be used commercially.
     """
     if not names:
         raise OptionError("name what to fetch, for example: daguerre models fetch realesrgan-x4")
@@ -85,15 +85,15 @@ def import_weights(
     overwrite: bool = False,
     labels: Annotated[Path | None, tyro.conf.arg(metavar="TXT")] = None,
 ) -> int:
-    """Keep weights of your own (.pth, .npz, .h5, .safetensors, …) under a name, or those in a published archive (.zip).
+    """Import your own weights (.pth, .npz, .h5, .safetensors, …) under a name, or those in a published archive (.zip).
 
-    Which network they belong to is found from their contents. Nothing in them is run.
+    Their network is detected from their contents. Nothing in them is executed.
 
     Args:
-        file: the weights file, or the archive, of which only what is needed is unpacked.
-        name: what to call it; made from the file's name unless said.
-        overwrite: replace weights of that name.
-        labels: a text file that names what the network tells apart, one line each, in the order of its outputs.
+        file: the weights file, or the archive, of which only the weights are unpacked.
+        name: name for the weights; by default made from the file's name.
+        overwrite: replace existing weights of that name.
+        labels: text file with a classifier's labels, one per line, in the order of its outputs.
     """
     if file.suffix.lower() != ".zip":
         words = read_lines(labels) if labels is not None else []
@@ -122,10 +122,10 @@ def read_lines(path: Path) -> list[str]:
 
 
 def verify(name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None) -> int:
-    """Check weights on this computer, to the last byte, against their checksums.
+    """Verify weights on this computer completely against their checksums.
 
     Args:
-        name: one model; all unless said.
+        name: one model; by default all.
     """
     found = weights.verify(name)
     for model, problem in found.items():

@@ -1,4 +1,4 @@
-"""`daguerre restore`: give back old photographs, clean."""
+"""`daguerre restore`: restore old photographs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,31 +39,30 @@ def restore(
     """Restore old photographs.
 
     $ daguerre restore old.jpg                         old-restored.jpg, beside it
-    $ daguerre restore old.jpg --strength 0.6          nearer to what it is
-    $ daguerre restore old.jpg --fix-fading strong     what you know has faded
-    $ daguerre restore old.jpg --fix-fading off        the tones stay
-    $ daguerre restore old.jpg --scratches off         nothing is filled
-    $ daguerre restore old.jpg --stains off            spots and water lines stay
-    $ daguerre restore old.jpg --blur off              what is soft stays soft
-    $ daguerre restore old.jpg --blur 1.5              blurred, but with sharp dust
-    $ daguerre restore old.jpg --faces off             faces as the rest
-    $ daguerre restore old.jpg --mask-out mask.png     and what was filled ...
-    $ daguerre restore old.jpg --scratches mask.png    ... or should be
-    $ daguerre restore scan.jpg --crop                 the print without the scanner's bed
-    $ daguerre restore scan.jpg --split                each of its prints: scan-restored-1.jpg, ...
-    $ daguerre restore film.jpg --negative             a negative, turned
+    $ daguerre restore old.jpg --strength 0.6          closer to the original
+    $ daguerre restore old.jpg --fix-fading strong     it really has faded
+    $ daguerre restore old.jpg --fix-fading off        keep the tones
+    $ daguerre restore old.jpg --scratches off         fill nothing
+    $ daguerre restore old.jpg --stains off            keep stains and water lines
+    $ daguerre restore old.jpg --blur off              do not deblur
+    $ daguerre restore old.jpg --blur 1.5              deblur by this sigma
+    $ daguerre restore old.jpg --faces off             do not refine faces
+    $ daguerre restore old.jpg --mask-out mask.png     save the mask, edit it ...
+    $ daguerre restore old.jpg --scratches mask.png    ... and restore with it
+    $ daguerre restore scan.jpg --crop                 cut the scanner's bed off
+    $ daguerre restore scan.jpg --split                each print: scan-restored-1.jpg
+    $ daguerre restore film.jpg --negative             invert a negative
     $ daguerre restore scans/ -o restored/             a whole folder
 
-    Scratches, dust, folds, tears and holes are found and filled; stains, water lines and old tape are lightened; blur,
-    noise, grain and low resolution are undone; fading, yellowing and casts are set right; faces get back some of their
-    detail. Size, colour profile, bit depth and metadata stay, black and white stays black and white, and sepia stays
-    sepia.
+    Fills scratches, dust, folds, tears and holes; removes stains, water lines and old tape; reduces blur, noise and
+    grain, and upscales again what was enlarged; corrects fading, yellowing and color casts; refines faces. Size, color
+    profile, bit depth and metadata are kept; black and white stays black and white, and sepia stays sepia.
 
     Args:
         pictures: photographs, or folders of them.
-        split: give each print of a scan, straightened, a file of its own.
-        mask_out: also write where damage was found: white on black.
-        stages: folder to which the photograph is also written as it is after each stage.
+        split: save each print of a scan, straightened, as its own file.
+        mask_out: also write the mask of the detected damage, white on black.
+        stages: also write the photograph after each stage to this folder.
     """
     jobs = plan_jobs(pictures, result, "-restored")
     if mask_out and len(jobs) > 1:
@@ -138,7 +137,7 @@ def findings(restored: RestoreResult, restoring: RestoreOptions) -> dict[str, An
 
 
 def stage_files(job: Job, folder: Path) -> dict[str, Path]:
-    """Where the photograph is written as it is after each stage, by the stage's name: `FOLDER/old-2-damage.png`."""
+    """File for the photograph after each stage, by the stage's name: `FOLDER/old-2-damage.png`."""
     names = {name: f"{job.inside.stem}-{number}-{name.replace(' ', '-')}.png" for number, name in enumerate(STAGES, 1)}
     return {name: folder / job.inside.parent / file for name, file in names.items()}
 

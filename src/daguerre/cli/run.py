@@ -1,4 +1,4 @@
-"""`daguerre run`: several tasks one after the other."""
+"""`daguerre run`: several tasks as a pipeline."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -28,18 +28,20 @@ WHERE = ("device", "precision")  # options of all tasks, said once
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """What to do, in which order."""
+    """Tasks and their order."""
 
-    steps: str = option("", "tasks with commas between, in order: restore,upscale,stylize", metavar="TASK,TASK,...")
-    recipe: Path | None = option(None, "TOML file with the steps and their options, instead", metavar="FILE.toml")
+    steps: str = option("", "tasks in order, separated by commas: restore,upscale,stylize", metavar="TASK,TASK,...")
+    recipe: Path | None = option(
+        None, "TOML file with the steps and their options, instead of --steps", metavar="FILE.toml"
+    )
     write_recipe: Path | None = option(
         None, "also write the steps and their options as such a file; no picture needs to be named", metavar="FILE.toml"
     )
     stages: Path | None = option(
         None, "folder to which the picture is also written as it is after each step but the last", metavar="FOLDER"
     )
-    device: str | None = option(None, "where to compute all steps: auto, cpu, cuda, cuda:1, mps")
-    precision: Precision | None = option(None, "number format to compute all steps in")
+    device: str | None = option(None, "compute device of all steps: auto, cpu, cuda, cuda:1, mps")
+    precision: Precision | None = option(None, "floating-point precision of all steps")
 
     def __post_init__(self) -> None:
         if bool(self.steps) == bool(self.recipe):
@@ -55,20 +57,20 @@ def chain(
     saving: SaveOptions,
     **chosen: TaskOptions,
 ) -> int:
-    """Do several tasks one after the other.
+    """Run several tasks as a pipeline.
 
     $ daguerre run old.jpg --steps restore,upscale --scale 2
     $ daguerre run photo.jpg --steps upscale,stylize --style painting.jpg
     $ daguerre run photo.jpg --steps upscale,stylize --style painting.jpg
           --upscale.model compact-x2 --stylize.steps 100 --stages between/
     $ daguerre run album/ -o done/ --recipe family.toml
-    $ daguerre run --steps upscale,stylize --help     the flags of these tasks
+    $ daguerre run --steps upscale,stylize --help     list the flags of these tasks
 
-    The flags of all tasks that --steps names can be given. One that several of them have, or that this command has
-    itself, must begin with the task's name, and others may: --restore.strength, --stylize.steps. Between two steps a
-    picture has 16 bits and is in no file, so nothing is lost; only --stages writes it to files, which are PNG.
+    Accepts the flags of all tasks in --steps. A flag that several of them have, or that this command has itself, needs
+    the task's name as a prefix; others may have it: --restore.strength, --stylize.steps. Between steps a picture is
+    kept at 16 bits, without a file; --stages also writes it to PNG files.
 
-    A recipe is a TOML file with a table for each step, in order, whose paths are relative to the file:
+    A recipe is a TOML file with a table for each step, in order; paths in it are relative to the file:
 
     $ [[step]]
       task = "upscale"
@@ -126,13 +128,13 @@ def chain(
 
 
 def told(options: TaskOptions, **changes: object) -> TaskOptions:
-    """The same options, changed where something is said."""
+    """The same options with the given changes."""
     changed: TaskOptions = replace(options, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[type-var]
     return changed
 
 
 def plan_stages(jobs: Sequence[Job], folder: Path | None, tasks: Sequence[str]) -> dict[Job, list[Path]]:
-    """Where the picture is written after each step but the last, if anywhere: `FOLDER/old-1-restore.png`."""
+    """File for the picture after each step except the last, if any: `FOLDER/old-1-restore.png`."""
     if folder is None:
         return {job: [] for job in jobs}
     return {
@@ -153,7 +155,7 @@ def describe(said: dict[str, Any]) -> str:
 
 
 def names_in(steps: str) -> list[str]:
-    """Names of tasks with commas between.
+    """Names of tasks, separated by commas.
 
     Raises:
         OptionError: one of them twice.
@@ -165,7 +167,7 @@ def names_in(steps: str) -> list[str]:
 
 
 def said_as(flag: str, words: Sequence[str]) -> str:
-    """What follows a flag among words that are not understood yet; empty if nothing.
+    """The value of a flag among unparsed words; empty if it is absent.
 
     Raises:
         OptionError: it is there twice.
@@ -183,10 +185,10 @@ def said_as(flag: str, words: Sequence[str]) -> str:
 def settle_flags(
     words: Sequence[str], tasks: Collection[str], shared: Mapping[str, Sequence[str]], own: Collection[str]
 ) -> list[str]:
-    """The words, every flag of a task called as it is understood: with the task's name only where it is needed.
+    """The words with every flag in its canonical form: with the task's name only where it is needed.
 
     Raises:
-        OptionError: a flag that several tasks have, or of a task that is no step; says what to write instead.
+        OptionError: an ambiguous flag, or one of a task that is not a step; says what to write instead.
     """
     settled = []
     for word in words:

@@ -1,4 +1,4 @@
-"""`daguerre scratches`: find damage."""
+"""`daguerre scratches`: detect damage."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,15 +29,14 @@ def scratches(
     result: Output,
     overlay: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
 ) -> int:
-    """Find scratches, dust, folds, tears and writing in photographs.
+    """Detect scratches, dust, folds, tears and writing in photographs.
 
     $ daguerre scratches photo.jpg                     photo-scratches.png
-    $ daguerre scratches photo.jpg --sensitivity 0.8   more that could be damage
-    $ daguerre scratches photo.jpg --overlay look.png  and shown on the photograph
+    $ daguerre scratches photo.jpg --sensitivity 0.8   mark more
+    $ daguerre scratches photo.jpg --overlay look.png  draw it on the photo
     $ daguerre scratches scans/ -o masks/              a whole folder
 
-    The mask is white where the photograph is damaged and as large as the photograph. Any program that paints can
-    change it.
+    The mask has the size of the photograph and is white where it is damaged. Edit it in any paint program.
 
     Args:
         pictures: pictures, or folders of them.
@@ -64,7 +63,7 @@ def scratches(
 
 
 def reddened(picture: Picture, mask: Picture) -> Picture:
-    """The picture, grey, with its damage in red."""
+    """The picture, gray, with its damage in red."""
     canvas = Canvas(picture.height, picture.width)
     red = torch.tensor(RED).view(1, 3, 1, 1)
     for window in plan_windows(picture.height, picture.width, SIDE):

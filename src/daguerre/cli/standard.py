@@ -1,4 +1,4 @@
-"""Standard input and output as pictures, as `-` names them.
+"""Pictures from standard input and to standard output (`-`).
 
 Both go through files in a folder that only their owner can enter and that is gone when the program ends: pictures are
 read here and there, not from front to back, and need not fit in memory.
@@ -37,7 +37,7 @@ def passing() -> Path:
 
 
 def sweep() -> None:
-    """Remove the folders of processes that live no more."""
+    """Remove the folders of processes that no longer run."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PASSING}*") if sys.platform != "win32" else ():
         with contextlib.suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
@@ -52,8 +52,8 @@ def receive() -> Path:
     """Standard input as a file, whose ending is that of its format.
 
     Raises:
-        OptionError: somebody would have to type the picture.
-        UnreadablePicture: nothing comes, or there is no room to keep it.
+        OptionError: standard input is a terminal.
+        UnreadablePicture: it cannot be read, or the disk is full.
     """
     if sys.stdin.isatty():
         raise OptionError("- reads the picture from standard input, which is a terminal; give it one: - < photo.jpg")
@@ -85,7 +85,7 @@ def deliver(path: Path) -> None:
     """Send a file to standard output.
 
     Raises:
-        UnwritablePicture: whoever reads it went away, or the disk is full.
+        UnwritablePicture: its reader has closed it, or the disk is full.
     """
     try:
         with path.open("rb") as file:

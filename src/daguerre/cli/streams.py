@@ -1,4 +1,4 @@
-"""What every command prints through, even before rich is loaded: streams that are there, texts that do no harm.
+"""Safe printing for every command, even before rich is loaded.
 
 Names of files come from anywhere. Whatever is printed is escaped, so that no name can steer the terminal or begin a
 line of its own; and a terminal that is full or gone away stops no work.
@@ -19,7 +19,7 @@ __all__ = ["complain_plainly", "give_up", "open_streams", "printable", "problem_
 log = logging.getLogger(__name__)
 
 STEERING = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""Characters that move the cursor, colour, ring, begin lines or turn the direction of writing."""
+"""Characters that move the cursor, color, ring, begin lines or turn the direction of writing."""
 
 ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in STEERING}
 ESCAPES |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
@@ -50,7 +50,7 @@ def open_streams() -> None:
 
 
 def give_up(stream: IO[Any]) -> None:
-    """Send to nowhere what a stream still holds and what it is told from now on."""
+    """Discard what a stream has buffered and anything written to it later."""
     with contextlib.suppress(OSError, ValueError):  # as in tests, where it is no file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -61,8 +61,8 @@ def show(text: str) -> None:
     """Print on standard output.
 
     Raises:
-        DaguerreError: it takes nothing, such as a full disk.
-        BrokenPipeError: nobody reads it any more.
+        DaguerreError: it cannot be written, for example on a full disk.
+        BrokenPipeError: its reader has closed it.
     """
     try:
         print(text, flush=True)
@@ -74,7 +74,7 @@ def show(text: str) -> None:
 
 
 def complain_plainly(problem: str) -> None:
-    """Print what went wrong, if standard error takes it."""
+    """Print an error message, if standard error can be written."""
     try:
         print(f"daguerre: {printable(problem)}", file=sys.stderr, flush=True)
     except OSError:
@@ -82,7 +82,7 @@ def complain_plainly(problem: str) -> None:
 
 
 def problem_in(error: Exception) -> str:
-    """What went wrong, as one line; where it did is logged for `--debug`."""
+    """An error as one line; its traceback is logged for `--debug`."""
     log.debug("this is where:", exc_info=error)
     if isinstance(error, DaguerreError):
         return str(error)
@@ -105,7 +105,7 @@ LACKING = (
 
 
 def lacks_memory(error: Exception) -> bool:
-    """Whether memory is lacking."""
+    """Whether the error is a lack of memory."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     return any(words in str(error).lower() for words in LACKING)

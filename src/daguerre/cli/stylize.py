@@ -1,4 +1,4 @@
-"""`daguerre stylize`: paint photographs in the style of other pictures."""
+"""`daguerre stylize`: transfer the style of other pictures to photographs."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -33,24 +33,24 @@ FRAMES = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Working:
-    """What to show of the work besides the result, in files named after the result."""
+    """Further outputs, in files named after the result."""
 
-    stages: str = option("", "also save the picture after these steps, such as 1,10,50, and a sheet of them")
-    losses: bool = option(False, "also save the losses of every step as a table (.csv)")
-    plot: bool = option(False, "also draw the losses of every step (.png)")
-    film: Literal["none", "webp", "gif"] = option("none", "also save a film of how it was painted")
-    save_vector: Path | None = option(None, "also save the style as numbers (.json), to be given as --style later")
-    labels: bool = option(False, "first say what the network of --features takes the photograph for")
+    stages: str = option("", "also save the picture after these iterations, such as 1,10,50, and a contact sheet")
+    losses: bool = option(False, "also save the losses of all iterations (.csv)")
+    plot: bool = option(False, "also plot the losses (.png)")
+    film: Literal["none", "webp", "gif"] = option("none", "also save an animation of the optimization")
+    save_vector: Path | None = option(None, "also save the style vector (.json), for a later --style")
+    labels: bool = option(False, "first print how the network of --features classifies the photograph")
 
     def refuse_steps(self) -> None:
-        """Refuse what is about painting step by step, when one pass is wanted.
+        """Refuse options of the optimize method with the fast method.
 
         Raises:
             OptionError: names the option.
         """
         for name in ("stages", "losses", "plot", "film", "labels"):
             if getattr(self, name) not in ("", False, "none"):
-                raise OptionError(f"--{name} is about painting step by step; add --method optimize")
+                raise OptionError(f"--{name} applies only to optimization; add --method optimize")
 
 
 def stylize(
@@ -62,17 +62,17 @@ def stylize(
     result: Output,
     saving: SaveOptions,
 ) -> int:
-    """Paint photographs in the style of other pictures.
+    """Transfer the style of other pictures to photographs.
 
     $ daguerre stylize photo.jpg --style painting.jpg
     $ daguerre stylize photo.jpg --style painting.jpg --strength 0.6
     $ daguerre stylize photo.jpg --style wave.jpg mosaic.jpg --share 2 1
-    $ daguerre stylize photo.jpg --style wave.jpg --colours luminance
+    $ daguerre stylize photo.jpg --style wave.jpg --colors luminance
     $ daguerre stylize photo.jpg --style wave.jpg --save-vector wave.json
     $ daguerre stylize photo.jpg --style wave.jpg --method optimize --losses
 
-    The result is photo-stylized.jpg, beside the photograph. While it is painted step by step (--method optimize),
-    Ctrl-C ends that picture early, keeps the best so far and goes on with the next; a second Ctrl-C stops at once.
+    The result is photo-stylized.jpg, beside the photograph. With --method optimize, Ctrl-C ends the current picture
+    early, keeps the best result so far and goes on with the next picture; a second Ctrl-C stops at once.
 
     Args:
         pictures: pictures, or folders of them.
@@ -115,7 +115,7 @@ def stylize(
 
 
 class Files:
-    """The files that show the working of one result."""
+    """The further output files of one result."""
 
     def __init__(self, target: Path, stages: Sequence[int], working: Working) -> None:
         def beside(ending: str) -> Path:
@@ -161,7 +161,7 @@ class Files:
 
 
 def parse_stages(words: str) -> list[int]:
-    """Steps in order from words such as `1,10,50`."""
+    """Iterations in order, from text such as `1,10,50`."""
     steps = words.replace(",", " ").split()
     if (words and not steps) or not all(step.isascii() and step.isdigit() and len(step) < 10 for step in steps):
         raise OptionError(f"--stages is {words!r}; it must be steps such as 1,10,50")

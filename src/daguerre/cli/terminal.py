@@ -1,4 +1,4 @@
-"""What a command shows while it works: lines and one progress bar, on standard error."""
+"""Messages and a progress bar on standard error."""
 
 import logging
 import sys
@@ -74,7 +74,7 @@ class Lines(logging.Handler):
 
 @contextmanager
 def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[ProgressCallback]]:
-    """A bar over `total` pictures, or over each step in turn of a single one.
+    """A progress bar over `total` pictures, or over each step of a single one.
 
     How many steps a picture takes is not known beforehand: it counts in its first, and the bar waits for the others.
 
@@ -113,7 +113,7 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
 
 @contextmanager
 def naming(source: str) -> Iterator[None]:
-    """Let warnings begin with the name of the picture that they are about, unless they have it."""
+    """Prefix warnings with the name of the current picture, unless they contain it."""
 
     def name(record: logging.LogRecord) -> bool:
         message = record.getMessage()

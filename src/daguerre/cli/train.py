@@ -27,15 +27,15 @@ def train(
     $ daguerre train recipes/compact-x4.toml --data pictures/ --out run
     $ daguerre train recipes/compact-x4.toml --data pictures/ --out run --resume
 
-    The folder of the run fills with a table and a plot of the losses and scores (log.csv, log.png), sample pictures, a
-    checkpoint, and in the end the weights. Ctrl-C keeps a checkpoint, from which --resume goes on exactly as if the run
-    had never stopped. `torchrun` starts it on several processes.
+    Writes to the run's folder a table and a plot of losses and scores (log.csv, log.png), sample pictures, a checkpoint
+    and finally the weights. Ctrl-C saves a checkpoint, from which --resume continues exactly as if the run had never
+    stopped. Use `torchrun` for several processes.
 
     Args:
-        recipe: what to train and how; recipes/ in the source has those of all weights that ship.
-        data: folder with the pictures, in the parts that the recipe names.
+        recipe: what to train and how; the source's recipes/ has those of all shipped weights.
+        data: folder of the training pictures, with the parts that the recipe names.
         out: folder of the run.
-        resume: go on from the checkpoint in it.
+        resume: continue from its checkpoint.
     """
     try:
         from daguerre.training.loop import train as follow

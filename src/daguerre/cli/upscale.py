@@ -1,4 +1,4 @@
-"""`daguerre upscale`: make pictures larger."""
+"""`daguerre upscale`: upscale pictures."""
 
 import math
 from collections.abc import Sequence
@@ -26,23 +26,22 @@ def upscale(
     saving: SaveOptions,
     invented: Path | None = None,
 ) -> int:
-    """Make pictures larger.
+    """Upscale pictures.
 
     $ daguerre upscale photo.jpg                     photo-4x.jpg, beside it
-    $ daguerre upscale photo.jpg --clean             without JPEG traces and noise
-    $ daguerre upscale photo.jpg --clean --vivid 1   and likely detail painted in
+    $ daguerre upscale photo.jpg --clean             remove JPEG artifacts, too
+    $ daguerre upscale photo.jpg --clean --vivid 1   ... and add likely detail
     $ daguerre upscale photo.jpg --scale 1.5
     $ daguerre upscale photo.jpg --long-side 6000 -o print.tif
     $ daguerre upscale scans/ -o large/ --scale 2    a whole folder
-    $ daguerre upscale photo.jpg --invented map.png  and a map of what was invented
+    $ daguerre upscale photo.jpg --invented map.png  map hallucinated detail
 
-    The result, shrunk again, agrees with the original; how well is printed in decibels (40 is very good), before a
-    format such as JPEG takes its share. Size apart, the picture is left alone: colour profile, bit depth, grey,
-    transparency and metadata stay.
+    The result, downscaled again, matches the original; how closely is printed in decibels (40 is very good), before
+    any loss in a format such as JPEG. Color profile, bit depth, gray, transparency and metadata are kept.
 
     Args:
         pictures: pictures, or folders of them.
-        invented: also write a map: white where detail was added that the original does not determine.
+        invented: also write a map, white where detail was added that the original does not determine.
     """
     jobs = plan_jobs(pictures, result, name_suffix(upscaling))
     if invented and len(jobs) > 1:
@@ -79,7 +78,7 @@ def describe(said: dict[str, Any]) -> str:
 
 
 def name_suffix(options: UpscaleOptions) -> str:
-    """What a result's name gains: `-4x`, or the size asked for."""
+    """Suffix of a result's name: `-4x`, or the requested size."""
     for letter, length in (("w", options.width), ("h", options.height), ("l", options.long_side)):
         if length:
             return f"-{letter}{length}"

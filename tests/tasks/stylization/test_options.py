@@ -24,7 +24,7 @@ from daguerre.tasks.stylization.options import StylizeOptions, composite, layer_
         ({"style_layers": ("relu1_1=nan",)}, "the weight of relu1_1 is nan"),
         ({"style_layers": ("relu1_1=much",)}, "the weight of relu1_1 is 'much', which is no number"),
         ({"style_layers": ("relu1_1=0",)}, "names no layer that counts"),
-        ({"model": "compact-x4"}, "model is for painting in one pass; leave it out"),
+        ({"model": "compact-x4"}, "model applies only to the fast method; leave it out"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(changes, message):
@@ -35,7 +35,7 @@ def test_options_that_make_no_sense_are_refused(changes, message):
 @pytest.mark.parametrize("change", [{"steps": 10}, {"start": "noise"}, {"style_layers": ("relu1_1",)}, {"seed": 3}])
 def test_what_only_optimisation_does_is_refused_in_one_pass(change):
     (name,) = change
-    with pytest.raises(OptionError, match=f"{name} is for painting step by step"):
+    with pytest.raises(OptionError, match=f"{name} applies only to optimization"):
         StylizeOptions(**change)
 
 

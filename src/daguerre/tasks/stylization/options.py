@@ -115,9 +115,9 @@ def refuse_others(options: StylizeOptions) -> None:
         if getattr(options, field.name) == field.default:
             continue
         if options.method == "fast" and field.name in STEP_BY_STEP:
-            raise OptionError(f"{field.name} is for painting step by step; leave it out, or set method to optimize")
+            raise OptionError(f"{field.name} applies only to optimization; leave it out, or set method to optimize")
         if options.method == "optimize" and field.name == "model" and options.start != "fast":
-            raise OptionError("model is for painting in one pass; leave it out, or set method or start to fast")
+            raise OptionError("model applies only to the fast method; leave it out, or set method or start to fast")
 
 
 def without_colours(image: Tensor, options: StylizeOptions) -> Tensor:
