@@ -50,7 +50,7 @@ def restore(
     $ daguerre restore old.jpg --mask-out mask.png     save the mask, edit it ...
     $ daguerre restore old.jpg --scratches mask.png    ... and restore with it
     $ daguerre restore scan.jpg --crop                 cut the scanner's bed off
-    $ daguerre restore scan.jpg --split                each print: scan-restored-1.jpg
+    $ daguerre restore scan.jpg --split                each print as its own file
     $ daguerre restore film.jpg --negative             invert a negative
     $ daguerre restore scans/ -o restored/             a whole folder
 
