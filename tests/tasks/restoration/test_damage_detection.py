@@ -181,6 +181,7 @@ def test_what_only_shows_at_half_the_size_or_a_quarter_is_found(desk, monkeypatc
 def test_a_soft_picture_is_looked_at_further_down_than_a_sharp_one(desk, monkeypatch):
     monkeypatch.setattr(scratches, "LEAST", 40)
     monkeypatch.setattr(scratches, "LEAST_SOFT", 20)
+    monkeypatch.setattr(scratches, "SOFT", 0.7)
     sizes = []
 
     def tensor(self, image):

@@ -40,13 +40,13 @@ AUTO = "scratches"
 USUAL = 0.5
 WEAK = 0.8  # of that is enough for it to go on
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
-# edges are wider than SOFT pixels (sharp ones have at most 0.65), further down. Of photographs enlarged by three as
-# much is found so as before; at half the size of sharp ones 5 % more is found, and a third more that is sound.
-LEAST, LEAST_SOFT, SOFT = 450, 150, 0.7
-SPREAD = 2.0  # the network's log-odds are divided by, as it is surer than it is right
+# edges are wider than SOFT pixels, further down. From 0.7 pixels on, eyes were marked beside a fold. At half the size of
+# sharp ones 5 % more is found, and a third more that is sound.
+LEAST, LEAST_SOFT, SOFT = 450, 150, 1.6
+SPREAD = 1.0  # the log-odds are divided by; by 2, damage reached into what is sound beside it
 LEGIBLE = 0.5  # how likely written upon, and more likely than damaged, a pixel must be for what is near to be kept
 LETTER = 5  # pixels that are near, so that no letter is half erased
-GROWN = 2  # pixels that damage reaches beyond what is marked: the soft rim, of which rings and double lines are left
+GROWN = 1  # pixels that damage reaches beyond what is marked: the soft rim, of which double lines are left
 # What is marked evenly along a side is a border. Of 274 real old photographs 13 have some, a third of all that was
 # marked; of 92 aged ones, torn edges among them, none has.
 ALONG = 0.4  # of a side must be marked for a border to be there
