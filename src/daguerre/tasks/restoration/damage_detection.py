@@ -40,8 +40,8 @@ AUTO = "scratches"
 USUAL = 0.5
 WEAK = 0.8  # of that is enough for it to go on
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
-# edges are wider than SOFT pixels, further down. From 0.7 pixels on, eyes were marked beside a fold. At half the size of
-# sharp ones 5 % more is found, and a third more that is sound.
+# edges are wider than SOFT pixels, further down. From 0.7 pixels on, eyes were marked beside a fold; of sharp ones 5 %
+# more is found at half the size, and a third more that is sound.
 LEAST, LEAST_SOFT, SOFT = 450, 150, 1.6
 SPREAD = 1.0  # the log-odds are divided by; by 2, damage reached into what is sound beside it
 LEGIBLE = 0.5  # how likely written upon, and more likely than damaged, a pixel must be for what is near to be kept
