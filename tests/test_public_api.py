@@ -30,7 +30,8 @@ def defined(tree):
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.name
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            yield from (t.id for t in getattr(node, "targets", [getattr(node, "target", None)]) if hasattr(t, "id"))
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
