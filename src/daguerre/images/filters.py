@@ -17,14 +17,16 @@ __all__ = ["BLURRED", "excess", "gaussian", "local_range", "reach_of", "sharpene
 ROUNDS = 3
 # The residual that three rounds leave, relative to the first, measures how fine a detail is. In 95 % of four
 # photographs blurred by 1, 1.2, 1.6, 2 pixels it is below 0.24, 0.33, 0.39 and 0.41, compressed below 0.35 to 0.47; in
-# 95 % of scratches 1.5 pixels wide across them above 0.34, 0.52, 0.68 and 0.76. Sharpening fades out above TOO_FINE +
-# PER_PIXEL * blur.
-TOO_FINE, PER_PIXEL = 0.25, 0.15  # ratio of the residuals without blur, and its rise per pixel of blur
-FADE = 0.17  # of that ratio, until nothing is sharpened
-AROUND = 1.5  # pixels; sigma of the Gaussian that the residuals are averaged over
-# Pixels, for each of the blur's, within which lightness must occur, but for a part of the range found there. Blurred by
+# 95 % of scratches 1.5 pixels wide across them above 0.34, 0.52, 0.68 and 0.76. Sharpening fades out above that
+# without blur, and what blur adds.
+MAX_RESIDUAL_RATIO = 0.25  # ratio of the residuals without blur
+RATIO_PER_PIXEL = 0.15  # its rise per pixel of blur
+FADE_OUT = 0.17  # of that ratio, until nothing is sharpened
+RESIDUAL_SIGMA = 1.5  # pixels; sigma of the Gaussian that the residuals are averaged over
+# What is sharpened must occur nearby, but for a part of the range found there. Blurred by
 # 2 pixels, four photographs gain a tenth of a decibel less; a picture of another blur gets no second contour.
-WITHIN, BEYOND = 1.5, 0.5
+RANGE_RADIUS = 1.5  # pixels for each of the blur's
+OVERSHOOT_OF_RANGE = 0.5
 
 # Lenses and scanners leave some blur in all photographs, and only the blur beyond that is undone. 29 of 365 new
 # photographs measure 0.88 to 1.3 pixels: 14 of these keep 41.2 dB if all blur is undone, 41.7, 42.6 and 46.0 dB if blur
@@ -59,12 +61,12 @@ def sharpened(image: Tensor, blur: float) -> Tensor:
     for _ in range(ROUNDS):
         missing.append(image - gaussian(made, blur))
         made = made + missing[-1]
-    first, last = (gaussian(luma(part).abs(), AROUND) for part in (missing[0], missing[-1]))
+    first, last = (gaussian(luma(part).abs(), RESIDUAL_SIGMA) for part in (missing[0], missing[-1]))
     fine = last / first.clamp(min=1e-4)
-    end = TOO_FINE + PER_PIXEL * blur + FADE
-    low, high = local_range(image, max(round(WITHIN * blur), 2))
-    room = BEYOND * (high - low)
-    return torch.lerp(image, made.clamp(low - room, high + room), ((end - fine) / FADE).clamp(0, 1))
+    end = MAX_RESIDUAL_RATIO + RATIO_PER_PIXEL * blur + FADE_OUT
+    low, high = local_range(image, max(round(RANGE_RADIUS * blur), 2))
+    room = OVERSHOOT_OF_RANGE * (high - low)
+    return torch.lerp(image, made.clamp(low - room, high + room), ((end - fine) / FADE_OUT).clamp(0, 1))
 
 
 def local_range(image: Tensor, reach: int) -> tuple[Tensor, Tensor]:
@@ -80,7 +82,7 @@ def local_range(image: Tensor, reach: int) -> tuple[Tensor, Tensor]:
 
 def reach_of(blur: float) -> int:
     """Halo of `sharpened` in pixels."""
-    return ROUNDS * math.ceil(3 * blur) + math.ceil(3 * AROUND)
+    return ROUNDS * math.ceil(3 * blur) + math.ceil(3 * RESIDUAL_SIGMA)
 
 
 def gaussian(image: Tensor, sigma: float) -> Tensor:

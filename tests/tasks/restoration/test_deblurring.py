@@ -39,7 +39,7 @@ def test_what_is_out_of_focus_does_not_make_a_photograph_blurred(name):
 def test_the_answer_does_not_depend_on_the_windows(monkeypatch):
     picture = Picture.from_tensor(blurred("coffee", 1.5), bits=16)
     whole = measure_edges(picture)
-    monkeypatch.setattr(module, "SIDE", 64)
+    monkeypatch.setattr(module, "WINDOW_SIDE", 64)
     assert measure_edges(picture) == whole > 0
 
 

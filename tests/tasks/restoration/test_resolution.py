@@ -61,7 +61,7 @@ def test_the_smaller_picture_comes_back_exactly_and_shrinking_alone_does_not_giv
 def test_the_answer_does_not_depend_on_the_windows(monkeypatch):
     picture = Picture.from_tensor(texture.low_resolution(example("coffee")[..., :203, :301], factor=2), bits=16)
     whole, copy = emptiness(picture, 2), smaller(picture, 2).array()
-    monkeypatch.setattr(module, "SIDE", 50)
+    monkeypatch.setattr(module, "WINDOW_SIDE", 50)
     assert emptiness(picture, 2) == pytest.approx(whole, abs=0.01)
     assert np.abs(smaller(picture, 2).array().astype(int) - copy).max() <= 1
 

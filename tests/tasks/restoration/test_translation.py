@@ -49,13 +49,13 @@ def test_the_limit_follows_the_calmest_parts(network, monkeypatch):
     image, mask = example(200, 300, damaged=0)
     monkeypatch.setattr(Translation, "activity", lambda *_: torch.linspace(0, 0.1, 101))
     limit = Translation(model_of(network), (200, 300)).calm(lambda source: (image, mask))
-    assert limit == pytest.approx(module.LIMIT * module.CALM * 0.1)
+    assert limit == pytest.approx(module.CHANGE_LIMIT * module.CALM_SHARE * 0.1)
 
 
 def test_samples_lie_in_the_photograph_and_reach_its_corners():
     for size in ((1, 1), (100, 5000), (3000, 2000)):
         samples = module.spread(*size)
-        assert len(samples) <= module.SAMPLES**2
+        assert len(samples) <= module.SAMPLES_PER_AXIS**2
         assert min(w.top for w in samples) == min(w.left for w in samples) == 0
         assert (max(w.bottom for w in samples), max(w.right for w in samples)) == size
 

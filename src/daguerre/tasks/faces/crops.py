@@ -16,14 +16,15 @@ from daguerre.tiling import Window
 
 __all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "missing_grain"]
 
-FULL = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
-NOISE = 256  # pixels of a square of grain, which is repeated
-GRAIN = 0.04  # most grain that is put back
+FULL_EFFECT_RADIUS = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
+GRAIN_SIDE = 256  # pixels of a square of grain, which is repeated
+MAX_GRAIN = 0.04  # most grain that is put back
 GRAIN_SEED = 1839
-# How large the change around a place may be, in the mean of its absolute values within NEAR pixels of the network's.
+# How large the change around a place may be, in the mean of its absolute values near it.
 # Of 22 faces on 9 real photographs 16 stay at or below 0.05 everywhere, and so does one blurred by 1 to 4 pixels; the
 # others, whose outlines were redrawn, come to 0.08 to 0.24.
-NEAR, LOCAL = 4, 0.06
+MAX_LOCAL_CHANGE = 0.06
+CHANGE_RADIUS = 4  # pixels of the network's
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Frame:
     def weight(self, window: Window) -> Tensor:
         """How far each pixel of a window belongs to the face: an ellipse with a soft border, (1, 1, h, w) in [0, 1]."""
         half = self.side / 2
-        return soft_ellipse(window, (self.top + half, self.left + half), (half, half), FULL)
+        return soft_ellipse(window, (self.top + half, self.left + half), (half, half), FULL_EFFECT_RADIUS)
 
     def change(self, window: Window) -> Tensor:
         """What is added in a window within `inside`: (1, 3, h, w)."""
@@ -137,9 +138,13 @@ def calmed(detail: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The detail, and by how much of itself each place was made smaller: (1, 1, h, w) in [0, 1].
     """
-    side = 2 * NEAR + 1
-    around = F.avg_pool2d(detail.abs().mean(1, keepdim=True), side, stride=1, padding=NEAR, count_include_pad=False)
-    share = (LOCAL / F.max_pool2d(around, side, stride=1, padding=NEAR).clamp(min=1e-6)).clamp(max=1)
+    side = 2 * CHANGE_RADIUS + 1
+    around = F.avg_pool2d(
+        detail.abs().mean(1, keepdim=True), side, stride=1, padding=CHANGE_RADIUS, count_include_pad=False
+    )
+    share = (MAX_LOCAL_CHANGE / F.max_pool2d(around, side, stride=1, padding=CHANGE_RADIUS).clamp(min=1e-6)).clamp(
+        max=1
+    )
     return detail * share, 1 - share
 
 
@@ -153,7 +158,7 @@ def missing_grain(photo: Picture, inside: Window, detail: Tensor) -> float:
     face = luma(photo.read(inside))
     before, after, beside = roughness(face), roughness(face + luma(frame.change(inside))), roughness(image)
     goal = min(before, beside)
-    return min(math.sqrt(max(goal**2 - after**2, 0.0)), GRAIN)
+    return min(math.sqrt(max(goal**2 - after**2, 0.0)), MAX_GRAIN)
 
 
 def roughness(image: Tensor) -> float:
@@ -168,6 +173,9 @@ def roughness(image: Tensor) -> float:
 def noise(window: Window) -> Tensor:
     """Grain (1, 1, h, w) of deviation 1 that hangs on the place in the picture alone, the same in all channels."""
     generator = torch.Generator().manual_seed(GRAIN_SEED)
-    square = torch.randn(NOISE, NOISE, generator=generator)
-    rows, columns = torch.arange(window.top, window.bottom) % NOISE, torch.arange(window.left, window.right) % NOISE
+    square = torch.randn(GRAIN_SIDE, GRAIN_SIDE, generator=generator)
+    rows, columns = (
+        torch.arange(window.top, window.bottom) % GRAIN_SIDE,
+        torch.arange(window.left, window.right) % GRAIN_SIDE,
+    )
     return square[rows[:, None], columns][None, None]

@@ -10,20 +10,21 @@ from daguerre.images.pixels import luma
 from daguerre.images.visible import read_colours
 from daguerre.tiling import Window, plan_windows
 
-__all__ = ["WIDEST", "measure_edges"]
+__all__ = ["MAX_SIGMA", "measure_edges"]
 
-SIDE = 1024  # pixels of a window
-AGAIN = 1.0  # pixels: deviation of the Gaussian that it is blurred with once more
-REACH = 5  # pixels on each side that a ratio depends on
-PLAIN = 0.02  # slope of an edge then, in lightness per pixel, from which it counts
-SHARPEST = 0.9  # of the edges are less sharp than those that tell
-FEWEST = 100  # edges that there must be
-STEPS, MOST = 600, 6.0  # of the histogram
+WINDOW_SIDE = 1024  # pixels of a window
+REBLUR_SIGMA = 1.0  # pixels: deviation of the Gaussian that it is blurred with once more
+RATIO_HALO = 5  # pixels on each side that a ratio depends on
+MIN_SLOPE = 0.02  # slope of an edge then, in lightness per pixel, from which it counts
+SHARPNESS_QUANTILE = 0.9  # of the edges are less sharp than those that tell
+MIN_EDGES = 100  # edges that there must be
+HISTOGRAM_BINS = 600
+HISTOGRAM_MAX = 6.0
 # What is found is three quarters of a Gaussian's deviation (21 photographs, blurred by 0.8 to 2.5 pixels: 0.63, 0.75,
 # 0.88, 1.18, 1.49, 1.91 in the middle, with grain, noise or compression cleaned before it little less), for a line is
 # steeper than an edge. Sharp ones come to 0.29 to 0.65, blurred by 1.2 pixels to 0.76 to 1.20.
-SEEN = 0.75
-WIDEST = 4.0  # pixels: the widest blur that is undone
+SEEN_OF_SIGMA = 0.75
+MAX_SIGMA = 4.0  # pixels: the widest blur that is undone
 
 
 def measure_edges(photo: Picture) -> float:
@@ -42,17 +43,17 @@ def measure_edges(photo: Picture) -> float:
     Raises:
         UnreadablePicture: the file is damaged.
     """
-    counts = torch.zeros(STEPS, dtype=torch.float64)
-    for window in plan_windows(photo.height, photo.width, SIDE):
-        source = window.grown(REACH, photo.height, photo.width)
+    counts = torch.zeros(HISTOGRAM_BINS, dtype=torch.float64)
+    for window in plan_windows(photo.height, photo.width, WINDOW_SIDE):
+        source = window.grown(RATIO_HALO, photo.height, photo.width)
         ratios = edge_ratios(luma(read_colours(photo, source)[0]), window.within(source))
-        counts += torch.histc(ratios, bins=STEPS, min=0, max=MOST).double()
-    if counts.sum() < FEWEST:
+        counts += torch.histc(ratios, bins=HISTOGRAM_BINS, min=0, max=HISTOGRAM_MAX).double()
+    if counts.sum() < MIN_EDGES:
         return 0.0
-    place = int((counts.cumsum(0) < SHARPEST * counts.sum()).sum())
-    ratio = (place + 0.5) * MOST / STEPS
-    measured = AGAIN / max(ratio**2 - 1, 1e-3) ** 0.5
-    return min(round(float(measured) / SEEN, 2), WIDEST)
+    place = int((counts.cumsum(0) < SHARPNESS_QUANTILE * counts.sum()).sum())
+    ratio = (place + 0.5) * HISTOGRAM_MAX / HISTOGRAM_BINS
+    measured = REBLUR_SIGMA / max(ratio**2 - 1, 1e-3) ** 0.5
+    return min(round(float(measured) / SEEN_OF_SIGMA, 2), MAX_SIGMA)
 
 
 def edge_ratios(light: Tensor, window: Window) -> Tensor:
@@ -62,16 +63,16 @@ def edge_ratios(light: Tensor, window: Window) -> Tensor:
         light: (1, 1, h, w) in [0, 1].
         window: where in it edges count.
     """
-    soft = gaussian(light, AGAIN)
+    soft = gaussian(light, REBLUR_SIGMA)
     (down, across), (soft_down, soft_across) = slopes(light), slopes(soft)
     steep = torch.hypot(soft_down, soft_across)
     around = F.pad(steep, (1, 1, 1, 1))
     upright = steep >= torch.maximum(around[..., 1:-1, :-2], around[..., 1:-1, 2:])
     level = steep >= torch.maximum(around[..., :-2, 1:-1], around[..., 2:, 1:-1])
-    edge = torch.where(soft_across.abs() >= soft_down.abs(), upright, level) & (steep > PLAIN)
+    edge = torch.where(soft_across.abs() >= soft_down.abs(), upright, level) & (steep > MIN_SLOPE)
     along = (down * soft_down + across * soft_across) / steep.square().clamp(min=1e-12)
     rows, columns = window.slices
-    return along[..., rows, columns][edge[..., rows, columns]].clamp(0, MOST - 1e-3)
+    return along[..., rows, columns][edge[..., rows, columns]].clamp(0, HISTOGRAM_MAX - 1e-3)
 
 
 def slopes(light: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,23 +12,32 @@ from daguerre.images.pixels import luma
 
 __all__ = ["HALO", "Guard", "Held"]
 
-RIM = 3  # pixels around damage that are filled with it
-COLOURS, TINTED = 4, 0.012  # pixels around one within which its tint must occur, and how far beyond it may be
-RINGS, BEYOND, SLIGHT = 2, 0.35, 0.04  # the same for lightness: pixels, part of the range found there, and more
-FORMS, MOVED = 4.0, 0.06  # deviation of the Gaussian in pixels after which lightness may differ by so much
-# Of what was taken away from a place so much is given back as it is more than noise is: K times what is taken from the
-# calmest places. 12 aged photographs gain 0.01 dB by that, the worst loses 0.1; lawns with noise of 2 and 5 % gain 1.4
-# and 0.5 dB. With K of 1 the first lose 0.14 dB, with K of 2 the lawns gain 1.1 and 0.1.
-K, KEPT, FAINT = 1.5, 0.6, 0.01  # FAINT: what is smaller is nothing that one misses
-LOUD = (
-    0.12  # size of what was taken from which it was the screen of a printed picture; from half of that on less returns
-)
-CALM, AROUND, FINE = 0.1, 8, 4  # part of the places that are calm; pixels around one that count; finer than so many
-TONES = (0.04, 0.96)  # lightness outside which noise does not show
-VISIBLE = 0.02  # change from which it counts as taken back
-GIVEN = 0.1  # part of what was taken away from which its return counts
+MASK_RIM = 3  # pixels around damage that are filled with it
+TINT_RADIUS = 4  # pixels around one within which its tint must occur
+TINT_TOLERANCE = 0.012  # by which it may lie beyond
+LIGHTNESS_RADIUS = 2  # pixels around one within which its lightness must occur
+OVERSHOOT_OF_RANGE = 0.35  # of the range found there by which it may lie beyond
+OVERSHOOT = 0.04  # lightness by which it may in any case
+FORM_SIGMA = 4.0  # pixels: deviation of the Gaussian after which only forms are left
+FORM_TOLERANCE = 0.06  # lightness by which they may then differ
+# Of what was taken away from a place, what exceeds noise is given back: so many times what is taken from the calmest
+# places. 12 aged photographs gain 0.01 dB by that, the worst loses 0.1; lawns with noise of 2 and 5 % gain
+# 1.4 and 0.5 dB. With a factor of 1 the first lose 0.14 dB, with 2 the lawns gain 1.1 and 0.1.
+NOISE_FACTOR = 1.5
+MAX_RETURNED = 0.6  # of it
+IMPERCEPTIBLE = 0.01  # what is smaller is nothing that one misses
+# Size of what was taken from which it was the screen of a printed picture; from half of that on less returns.
+SCREEN_AMPLITUDE = 0.12
+CALM_SHARE = 0.1  # of the places
+ENERGY_RADIUS = 8  # pixels around a place that count
+DETAIL_RADIUS = 4  # pixels; what is coarser is no texture
+NOISE_TONES = (0.04, 0.96)  # lightness outside which noise does not show
+VISIBLE_CHANGE = 0.02  # change from which it counts as taken back
+VISIBLE_RETURN = 0.1  # part of what was taken away from which its return counts
 
-HALO = 2 * AROUND + FINE + RIM + 1  # pixels on each side that a result depends on, but for the blur
+HALO = (
+    2 * ENERGY_RADIUS + DETAIL_RADIUS + MASK_RIM + 1
+)  # pixels on each side that a result depends on, but for the blur
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Guard:
     def of(cls, seen: Iterable[tuple[Tensor, Tensor, Tensor]], blur: float) -> "Guard":
         """That of a photograph, from some windows of it as a call takes them."""
         some = torch.cat([calm_sizes(*window) for window in seen])
-        return cls(some.quantile(CALM).item() if len(some) else 1.0, blur)
+        return cls(some.quantile(CALM_SHARE).item() if len(some) else 1.0, blur)
 
     @property
     def halo(self) -> int:
@@ -75,24 +84,24 @@ class Guard:
             made: the same, restored, its tones untouched.
             damage: (1, 1, h, w), 1 where damaged, else 0.
         """
-        sound = F.max_pool2d(damage, 2 * RIM + 1, stride=1, padding=RIM) == 0
+        sound = F.max_pool2d(damage, 2 * MASK_RIM + 1, stride=1, padding=MASK_RIM) == 0
         light, was = luma(made), luma(before)
         tint, own = made - light, before - was
-        low, high = local_range(own, COLOURS)
-        kept_tint = tint.clamp(low - TINTED, high + TINTED)
-        low, high = local_range(was, RINGS + round(1.5 * self.blur))
-        room = BEYOND * (high - low) + SLIGHT
+        low, high = local_range(own, TINT_RADIUS)
+        kept_tint = tint.clamp(low - TINT_TOLERANCE, high + TINT_TOLERANCE)
+        low, high = local_range(was, LIGHTNESS_RADIUS + round(1.5 * self.blur))
+        room = OVERSHOOT_OF_RANGE * (high - low) + OVERSHOOT
         kept = light.clamp(low - room, high + room)
-        moved = gaussian((kept - was) * sound, FORMS)
-        calmed = kept - (moved - moved.clamp(-MOVED, MOVED))
+        moved = gaussian((kept - was) * sound, FORM_SIGMA)
+        calmed = kept - (moved - moved.clamp(-FORM_TOLERANCE, FORM_TOLERANCE))
         given = self.share(was, calmed, sound)
         textured = calmed + given * fine(was - calmed, sound)
         image = torch.where(sound, (textured + kept_tint).clamp(0, 1), made)
         places = {
-            "colours": (kept_tint - tint).abs().amax(1, keepdim=True) > VISIBLE,
-            "rings": (kept - light).abs() > VISIBLE,
-            "forms": (calmed - kept).abs() > VISIBLE,
-            "texture": given > GIVEN,
+            "colours": (kept_tint - tint).abs().amax(1, keepdim=True) > VISIBLE_CHANGE,
+            "rings": (kept - light).abs() > VISIBLE_CHANGE,
+            "forms": (calmed - kept).abs() > VISIBLE_CHANGE,
+            "texture": given > VISIBLE_RETURN,
         }
         return Held(image, {name: found & sound for name, found in places.items()})
 
@@ -101,22 +110,22 @@ class Guard:
         taken, first, last = (
             size_around(fine(one, sound)).square().clamp(min=1e-9) for one in (was - light, was, light)
         )
-        more = (1 - ((K * self.noise) ** 2 + FAINT**2) / taken).clamp(min=0)
-        quiet = (2 - 2 * taken.sqrt() / LOUD).clamp(0, 1)
-        return mean_around(KEPT * more * quiet * ((first - last) / taken).clamp(0, 1), AROUND)
+        more = (1 - ((NOISE_FACTOR * self.noise) ** 2 + IMPERCEPTIBLE**2) / taken).clamp(min=0)
+        quiet = (2 - 2 * taken.sqrt() / SCREEN_AMPLITUDE).clamp(0, 1)
+        return mean_around(MAX_RETURNED * more * quiet * ((first - last) / taken).clamp(0, 1), ENERGY_RADIUS)
 
 
 def calm_sizes(before: Tensor, made: Tensor, damage: Tensor) -> Tensor:
     """Sizes of what was taken away around the sound places of a window that are neither black nor white: (n,)."""
     sound, light = damage == 0, luma(before)
     size = size_around(fine(light - luma(made), sound))
-    return size[sound & (light > TONES[0]) & (light < TONES[1])][::AROUND]
+    return size[sound & (light > NOISE_TONES[0]) & (light < NOISE_TONES[1])][::ENERGY_RADIUS]
 
 
 def fine(difference: Tensor, sound: Tensor) -> Tensor:
     """What is fine of a difference of lightness (1, 1, h, w), and sound."""
     there = difference * sound
-    return (there - mean_around(there, FINE)) * sound
+    return (there - mean_around(there, DETAIL_RADIUS)) * sound
 
 
 def size_around(values: Tensor) -> Tensor:
@@ -124,7 +133,7 @@ def size_around(values: Tensor) -> Tensor:
 
     The square of the mean of their roots; 0.676 is what that comes to for normal noise of deviation 1.
     """
-    return mean_around(values.abs().sqrt(), AROUND).square() / 0.676
+    return mean_around(values.abs().sqrt(), ENERGY_RADIUS).square() / 0.676
 
 
 def mean_around(values: Tensor, reach: int) -> Tensor:

@@ -9,7 +9,7 @@ from daguerre.options import check_range, option
 from daguerre.tasks.faces.refiner import FaceOptions
 from daguerre.tasks.restoration.bringing_old_photos import Filling
 from daguerre.tasks.restoration.damage_detection import ScratchOptions, Writing
-from daguerre.tasks.restoration.deblurring import WIDEST
+from daguerre.tasks.restoration.deblurring import MAX_SIGMA
 
 __all__ = ["FixFading", "RestoreOptions"]
 
@@ -109,7 +109,7 @@ class RestoreOptions:
             pixels = float(self.blur.replace("off", "0"))
         except ValueError:
             raise OptionError(f"blur is {self.blur!r}; write auto, off, or a number of pixels such as 1.5") from None
-        check_range("blur", pixels, 0, WIDEST)
+        check_range("blur", pixels, 0, MAX_SIGMA)
         return pixels
 
     @property

@@ -20,15 +20,16 @@ __all__ = ["MODELS", "Resolution", "measure_resolution", "smaller", "upscale_aga
 MODELS = {2: "compact-x2", 3: "compact-x4", 4: "compact-x4"}
 """What enlarges a smaller picture again, by how many times; faithful ones, which invent nothing."""
 
-SIDE = 1024  # pixels of a window in which almost nothing is computed
+WINDOW_SIDE = 1024  # pixels of a window in which almost nothing is computed
 
 # Of photographs with a shorter side of 384 pixels a blur of s pixels leaves about 20 s / k dB of `emptiness` at k, at
 # most 5.2 more; an enlargement by k leaves 16 more and up, with JPEG of quality 80 nearly always 7 and up. Of 390 real
 # ones none comes to more than 5.1.
-PER_PIXEL, CUT = 20.0, 6.0
+BLUR_EMPTINESS = 20.0  # dB for each pixel of blur
+ENLARGED_EMPTINESS = 6.0  # dB beyond that
 # What has this emptiness at 2 profits. Sharp photographs come to 0 to 6 dB, of 116 new ones none to more than 10.0, of
 # 274 old ones one in 23.
-SOFT = 10.5
+SOFT_EMPTINESS = 10.5
 
 
 class Resolution(NamedTuple):
@@ -56,12 +57,12 @@ def measure_resolution(photo: Picture, edges: float) -> Resolution:
         UnreadablePicture: the file is damaged.
     """
     half = emptiness(photo, 2)
-    if half < SOFT:  # anything enlarged is soft, and most photographs are not
+    if half < SOFT_EMPTINESS:  # anything enlarged is soft, and most photographs are not
         return Resolution(1, enlarged=False)
     empty = {2: half, 3: emptiness(photo, 3), 4: emptiness(photo, 4)}
-    beyond = {factor: empty[factor] - PER_PIXEL * edges / factor for factor in empty}
+    beyond = {factor: empty[factor] - BLUR_EMPTINESS * edges / factor for factor in empty}
     finest = max(beyond, key=lambda factor: beyond[factor])
-    enlarged = beyond[finest] >= CUT
+    enlarged = beyond[finest] >= ENLARGED_EMPTINESS
     return Resolution(finest if enlarged else 2, enlarged)
 
 
@@ -107,7 +108,7 @@ def smaller(photo: Picture, factor: int, *, exact: bool = True, light: bool = Fa
 
     grey = photo.grey or light
     return map_windows(
-        photo, shrink, side=SIDE // factor, source=source, size=(height, width), bits=16, grey=grey, opaque=True
+        photo, shrink, side=WINDOW_SIDE // factor, source=source, size=(height, width), bits=16, grey=grey, opaque=True
     )
 
 
@@ -115,7 +116,7 @@ def unexplained(photo: Picture, copy: Picture) -> float:
     """Mean square of what bicubic enlargement of a smaller copy lacks of a photograph, in lightness."""
     axes = [Axis(a, b, 1) for a, b in ((copy.height, photo.height), (copy.width, photo.width))]
     total = 0.0
-    for window in plan_windows(photo.height, photo.width, SIDE):
+    for window in plan_windows(photo.height, photo.width, WINDOW_SIDE):
         wanted = Span(window.top, window.bottom), Span(window.left, window.right)
         held = [axis.enlarged_from(span) for axis, span in zip(axes, wanted, strict=True)]
         made = luma(copy.read(box(*held)))

@@ -22,21 +22,22 @@ from daguerre.weights import Model
 __all__ = ["MODEL", "Unstained", "remove_stains"]
 
 MODEL = "stains"
-SMALL = 64  # pixels of the shorter side below which there is no telling
-# From where to where it must be likely that a place is stained before it is lightened, and wholly.
-DOUBTFUL, SURE = 0.9, 0.98
+MIN_SIDE = 64  # pixels of the shorter side below which there is no telling
+MIN_PROBABILITY = 0.9  # that a place is stained, for it to be lightened at all
+FULL_PROBABILITY = 0.98  # ... and wholly
 NOISE_FLOOR = 0.02  # of the predicted log gain
-STAINED = 0.05  # log gain above which a pixel counts as stained
+STAINED_GAIN = 0.05  # log gain above which a pixel counts as stained
 # What lies around a stain says what may be below it. A place is left where its tint would be further from the usual one
 # than nearly all that is around, or beyond it on the other side.
-AROUND = 0.05  # of the copy's longer side, which a stain's surroundings reach from it
-FEWEST = 50  # pixels of the copy that these must have
-LIGHTEST = 0.995  # of the surroundings are darker than what a stain may become in each channel
-NEARLY, APART = 0.95, 0.03  # of the tints around, and how far beyond these one may be
-PURER = 0.25  # saturation by which it may exceed nearly all that is around ...
-PALER = 0.8  # ... unless it falls to so much of what it was
-NEAR = 3  # pixels of the copy to each side that are judged with a place
-WRONG = 0.3  # of a stain's area, from which it is left as a whole, for then it is none
+SURROUNDINGS_REACH = 0.05  # of the copy's longer side, which a stain's surroundings reach from it
+MIN_SURROUNDINGS = 50  # pixels of the copy that these must have
+LIGHTEST_QUANTILE = 0.995  # of the surroundings are darker than what a stain may become in each channel
+TINT_QUANTILE = 0.95  # of the tints around
+TINT_MARGIN = 0.03  # by which one may lie beyond these
+SATURATION_MARGIN = 0.25  # saturation by which it may exceed nearly all that is around ...
+PALER_SHARE = 0.8  # ... unless it falls to so much of what it was
+JUDGED_RADIUS = 3  # pixels of the copy to each side that are judged with a place
+MAX_DOUBTFUL_SHARE = 0.3  # of a stain's area, from which it is left as a whole, for then it is none
 
 
 class Unstained(NamedTuple):
@@ -63,7 +64,7 @@ def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = sil
     Args:
         model: a `StainUNet`; runs in float32.
     """
-    if min(photo.height, photo.width) < SMALL:
+    if min(photo.height, photo.width) < MIN_SIDE:
         return Unstained(photo)
     copy, alpha = reduced(photo, model.expect(StainUNet).side)
     if has_colour(copy, alpha):
@@ -71,7 +72,7 @@ def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = sil
     seen = torch.ones_like(copy[:, :1]) if alpha is None else alpha
     wanted = estimate_gains(copy, model) * (seen > 0)
     log_gains, most = kept_within_surroundings(copy, wanted, seen > 0.5)
-    before, after = (float((made.amax(1) > STAINED).float().mean()) for made in (wanted, log_gains))
+    before, after = (float((made.amax(1) > STAINED_GAIN).float().mean()) for made in (wanted, log_gains))
     if not log_gains.any():
         return Unstained(photo, doubtful=before)
 
@@ -93,7 +94,7 @@ def reduced(photo: Picture, side: int) -> tuple[Tensor, Tensor | None]:
 def estimate_gains(copy: Tensor, model: Model) -> Tensor:
     """Natural logarithms of the gains for a reduced copy (1, 3, h, w), as the network sees them."""
     made = model(copy, border="replicate").cpu()
-    sure = (made[:, :1].sigmoid() - DOUBTFUL) / (SURE - DOUBTFUL)
+    sure = (made[:, :1].sigmoid() - MIN_PROBABILITY) / (FULL_PROBABILITY - MIN_PROBABILITY)
     return (gains(made) * sure.clamp(0, 1) - NOISE_FLOOR).clamp(min=0)
 
 
@@ -110,37 +111,37 @@ def kept_within_surroundings(copy: Tensor, log_gains: Tensor, visible: Tensor) -
     """
     import cv2
 
-    stained = log_gains.amax(1, keepdim=True) > STAINED
+    stained = log_gains.amax(1, keepdim=True) > STAINED_GAIN
     sound = visible & ~stained
     most, share = torch.ones_like(copy), torch.zeros_like(copy[:, :1])
-    if sound.sum() < FEWEST:
+    if sound.sum() < MIN_SURROUNDINGS:
         return torch.zeros_like(log_gains), most
     wrong = mean_near((stained & strange(copy, log_gains, sound)).float())
-    reach = math.ceil(AROUND * max(copy.shape[2:]))
-    count, pieces = cv2.connectedComponents(grown(stained, NEAR)[0, 0].numpy().astype(np.uint8))
+    reach = math.ceil(SURROUNDINGS_REACH * max(copy.shape[2:]))
+    count, pieces = cv2.connectedComponents(grown(stained, JUDGED_RADIUS)[0, 0].numpy().astype(np.uint8))
     for number in range(1, count):
         piece = torch.from_numpy(pieces == number)[None, None]
         ring, inside = grown(piece, reach) & sound, piece & stained
-        if ring.sum() < FEWEST or wrong[inside].mean() > WRONG:
+        if ring.sum() < MIN_SURROUNDINGS or wrong[inside].mean() > MAX_DOUBTFUL_SHARE:
             continue
         light = luma(copy)
-        if light[inside].mean() > light[ring].quantile(NEARLY):  # a lamp at night: a stain darkens
+        if light[inside].mean() > light[ring].quantile(TINT_QUANTILE):  # a lamp at night: a stain darkens
             continue
         around = copy.permute(0, 2, 3, 1)[ring[:, 0]]  # (n, 3)
-        most = torch.where(piece, around.quantile(LIGHTEST, dim=0).view(1, 3, 1, 1), most)
-        share = torch.where(piece, 1 - (wrong / WRONG).clamp(max=1), share)
+        most = torch.where(piece, around.quantile(LIGHTEST_QUANTILE, dim=0).view(1, 3, 1, 1), most)
+        share = torch.where(piece, 1 - (wrong / MAX_DOUBTFUL_SHARE).clamp(max=1), share)
     return log_gains * share, most
 
 
 def strange(copy: Tensor, log_gains: Tensor, sound: Tensor) -> Tensor:
     """Where a lightened copy would have a tint that what is sound has nowhere: (1, 1, h, w)."""
     before, after = (unusual(image, sound.to(copy)) for image in (copy, copy * log_gains.exp()))
-    usual = before.abs().amax(1, keepdim=True)[sound].quantile(NEARLY) + APART
+    usual = before.abs().amax(1, keepdim=True)[sound].quantile(TINT_QUANTILE) + TINT_MARGIN
     worse = (after.abs() > before.abs()) | (after * before < 0)
     odd = ((after.abs() > usual) & worse).any(1, keepdim=True)
     # The usual tint of what is darker than all that is sound is unknown, but not how pale tints are.
     was, pure = saturation(copy), saturation(copy * log_gains.exp())
-    return odd | ((pure > was[sound].quantile(NEARLY) + PURER) & (pure > PALER * was))
+    return odd | ((pure > was[sound].quantile(TINT_QUANTILE) + SATURATION_MARGIN) & (pure > PALER_SHARE * was))
 
 
 def saturation(image: Tensor) -> Tensor:
@@ -155,7 +156,7 @@ def grown(places: Tensor, reach: int) -> Tensor:
 
 
 def mean_near(values: Tensor) -> Tensor:
-    return F.avg_pool2d(values, 2 * NEAR + 1, stride=1, padding=NEAR, count_include_pad=False)
+    return F.avg_pool2d(values, 2 * JUDGED_RADIUS + 1, stride=1, padding=JUDGED_RADIUS, count_include_pad=False)
 
 
 def enlarged(small: Tensor, window: Window, photo: Picture) -> Tensor:

@@ -11,18 +11,21 @@ from daguerre.networks.stain_unet import unusual
 
 __all__ = ["Tint", "has_colour"]
 
-# A print without colour has one usual tint for each lightness; half of its pixels are no further from it than COLOURED,
-# and it may have brown spots, but hardly any green or blue ones: nearly all pixels are no colder than COLD. Of 21 new
-# photographs one has so little colour, of 62 real old ones, half of them stained on purpose, 57.
-COLOURED, COLD, HARDLY = 0.01, 0.045, 0.97
+# A print without colour has one usual tint for each lightness; half of its pixels are near it, and it may have brown
+# spots, but hardly any green or blue ones. Of 21 new photographs one has so little colour, of 62 real old ones, half of
+# them stained on purpose, 57.
+MAX_TINT_SPREAD = 0.01  # of half of the pixels
+COLD_TINT = 0.045
+NOT_COLD_SHARE = 0.97  # of the pixels are no colder
 # Lightness within which a pixel can show a tint. A scanner's white bed, a slide's black frame and the night around a
 # lamp show none and are often the larger part: of 84 colour photographs on a bed, or in a frame twice as large as they
 # are, 72 % were still seen to be in colour with these counted, all without; of 432 real old ones 8
 # are judged otherwise.
-TELLING, FEWEST = (0.1, 0.94), 0.01  # FEWEST: part of the pixels below which all of them count
-TINTS = 96  # pixels of the copy's sides in which that is measured
-TRIMS = 6  # times that the usual tints are found anew
-FAINT = 0.05  # tint of a pixel, in [0, 1], below which that of the whole counts for more than its own
+TINTED_TONES = (0.1, 0.94)
+MIN_TINTED_SHARE = 0.01  # of the pixels; where fewer can show a tint all of them count
+COPY_SIDE = 96  # pixels of the copy's sides in which that is measured
+TRIM_ROUNDS = 6  # times that the usual tints are found anew
+FAINT_TINT = 0.05  # tint of a pixel, in [0, 1], below which that of the whole counts for more than its own
 
 
 def has_colour(image: Tensor, alpha: Tensor | None = None) -> bool:
@@ -35,18 +38,18 @@ def has_colour(image: Tensor, alpha: Tensor | None = None) -> bool:
         alpha: (1, 1, H, W); what is transparent does not count.
     """
     small, visible = (
-        F.interpolate(part, size=(TINTS, TINTS), mode="bilinear", antialias=True)
+        F.interpolate(part, size=(COPY_SIDE, COPY_SIDE), mode="bilinear", antialias=True)
         for part in (image, torch.ones_like(image[:, :1]) if alpha is None else alpha)
     )
     light = luma(small)
-    counts = (light > TELLING[0]) & (light < TELLING[1]) & (visible > 0.5)
-    counts = counts if counts.float().mean() >= FEWEST else torch.ones_like(counts)
+    counts = (light > TINTED_TONES[0]) & (light < TINTED_TONES[1]) & (visible > 0.5)
+    counts = counts if counts.float().mean() >= MIN_TINTED_SHARE else torch.ones_like(counts)
     odd = unusual(small, counts.to(small))
-    for _ in range(TRIMS):
+    for _ in range(TRIM_ROUNDS):
         apart = odd.abs().amax(1, keepdim=True)
         odd = unusual(small, (counts & (apart <= apart[counts].median())).to(small))
     apart, cold = odd.abs().amax(1, keepdim=True), torch.maximum(odd[:, 1:], -odd[:, :1])  # bluer, or less red
-    return bool(apart[counts].median() > COLOURED or cold[counts].quantile(HARDLY) > COLD)
+    return bool(apart[counts].median() > MAX_TINT_SPREAD or cold[counts].quantile(NOT_COLD_SHARE) > COLD_TINT)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Tint:
         """
         light = luma(after)
         own, new = before - luma(before), after - light
-        axis = F.normalize(own + FAINT * self.direction.to(own), dim=1)
+        axis = F.normalize(own + FAINT_TINT * self.direction.to(own), dim=1)
 
         def along(tint: Tensor) -> Tensor:
             amount: Tensor = (tint * axis).sum(1, keepdim=True).clamp(min=0)

@@ -21,12 +21,17 @@ MODEL = "tone"
 # A colour photograph has plainly changed where its deepest black and its lightest white, each seen in several of 16
 # regions, lie far from black and white and are tinted, both. Of 60 new photographs one is taken for changed so; under
 # casts of yellow and blue that the network does not see they come from 18.9 and 18.1 to 20.1 and 21.1 dB.
-RIM = 16  # a part so thin all around does not count: a plate's black border is no black of the picture
-REGIONS, NEAR_END = 4, 0.05  # along each axis; how near to an end of lightness a region's own end must be
-SEVERAL = 0.18  # of the regions
-TAIL = 0.02  # of a region's pixels are darker than what counts as its darkest tone, and as many lighter
-LIFTED, FAR, TINTED = 0.025, 0.5, 0.1
-TRUSTED = 0.04  # change from which the network knows better: of 11 aged photographs of which it sees more 10 lose else
+IGNORED_RIM = 16  # a part so thin all around does not count: a plate's black border is no black of the picture
+REGIONS_PER_AXIS = 4
+END_TOLERANCE = 0.05  # lightness between an end of all tones and a region's own for it to be seen there
+MIN_REGION_SHARE = 0.18  # of the regions are several
+TAIL_QUANTILE = 0.02  # of a region's pixels are darker than what counts as its darkest tone, and as many lighter
+MIN_LIFT = 0.025  # of the deepest black
+MIN_LIGHTNESS_GAP = 0.5
+MIN_TINT = 0.1
+NETWORK_TRUSTED_CHANGE = (
+    0.04  # change from which the network knows better: of 11 aged photographs of which it sees more 10 lose else
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ class ToneCorrection:
 
 def within(image: Tensor) -> Tensor:
     """A photograph (1, 3, H, W) without its rim."""
-    height, width = (length // RIM for length in image.shape[2:])
+    height, width = (length // IGNORED_RIM for length in image.shape[2:])
     return image[..., height : image.shape[2] - height, width : image.shape[3] - width]
 
 
@@ -159,20 +164,20 @@ def has_plainly_changed(image: Tensor, seen: float) -> bool:
     Args:
         seen: mean change that the network would make, in [0, 1].
     """
-    if seen > TRUSTED:
+    if seen > NETWORK_TRUSTED_CHANGE:
         return False
     low, high = (ends.flatten() for ends in extremes(image))
-    lifted, far = low.min() > LIFTED, low.max() + 1 - high.min() > FAR
-    tinted = low.max() - low.min() > TINTED and high.max() - high.min() > TINTED
+    lifted, far = low.min() > MIN_LIFT, low.max() + 1 - high.min() > MIN_LIGHTNESS_GAP
+    tinted = low.max() - low.min() > MIN_TINT and high.max() - high.min() > MIN_TINT
     if not (lifted and far and tinted and has_colour(image)):
         return False
     light = luma(image)
-    side = max(min(image.shape[2:]) // REGIONS, 1)
+    side = max(min(image.shape[2:]) // REGIONS_PER_AXIS, 1)
     regions = F.unfold(light, side, stride=side)[0]
     darkest, lightest = (end.flatten() for end in extremes(light))
-    black = (regions.quantile(TAIL, dim=0) - darkest < NEAR_END).float().mean()
-    white = (lightest - regions.quantile(1 - TAIL, dim=0) < NEAR_END).float().mean()
-    return bool(black > SEVERAL and white > SEVERAL)
+    black = (regions.quantile(TAIL_QUANTILE, dim=0) - darkest < END_TOLERANCE).float().mean()
+    white = (lightest - regions.quantile(1 - TAIL_QUANTILE, dim=0) < END_TOLERANCE).float().mean()
+    return bool(black > MIN_REGION_SHARE and white > MIN_REGION_SHARE)
 
 
 def relit(image: Tensor, light: Tensor, wanted: Tensor) -> Tensor:

@@ -17,13 +17,14 @@ __all__ = ["MODELS", "Translation", "load_restoration", "read_damage", "spread"]
 
 MODELS = ("restore-vae-old", "restore-vae-clean", "restore-translation")
 
-CELLS = 5  # cells along a window's side: 16 megapixels take 1354 MiB above torch's import, with 8 cells 1681
-# Limit of the local change, in sizes of that in the calmest tenth of the photograph. 12 aged photographs come to 30.09
+WINDOW_CELLS = 5  # cells along a window's side: 16 megapixels take 1354 MiB above torch's import, with 8 cells 1681
+# Limit of the local change, in sizes of that in the calmest part of the photograph. 12 aged photographs come to 30.09
 # dB against their aged tones, with 4 or 9 to 30.10; 7 clean ones, only mended, come back at 49.8 dB, with 4 at 49.4.
-CALM, LIMIT = 0.1, 2.0
-TONES = (0.04, 0.96)  # lightness outside which noise does not show, as in black and white borders
-SAMPLES = 3  # windows down and across in which that is measured, of PATCH pixels
-PATCH = 192
+CHANGE_LIMIT = 2.0
+CALM_SHARE = 0.1  # of the photograph
+NOISE_TONES = (0.04, 0.96)  # lightness outside which noise does not show, as in black and white borders
+SAMPLES_PER_AXIS = 3  # windows down and across in which that is measured
+SAMPLE_SIDE = 192  # pixels of one
 
 
 def load_restoration(device: Device) -> Model:
@@ -51,7 +52,7 @@ class Translation:
     def __init__(self, model: Model, size: tuple[int, int], limit: float | None = None) -> None:
         self.model, self.size, self.limit = model, size, limit
         self.network = model.expect(LatentRestoration)
-        self.side = CELLS * self.network.cell  # pixels of a window
+        self.side = WINDOW_CELLS * self.network.cell  # pixels of a window
 
     def source(self, window: Window) -> Window:
         """The window that a window of the result depends on; it begins with a cell."""
@@ -83,7 +84,7 @@ class Translation:
         around = self.compute(window, image, mask, self.network.activity)
         rows, columns = window.within(self.source(window)).slices
         light = image[..., rows, columns].mean(1, keepdim=True)
-        sound = (mask[..., rows, columns] == 0) & (light > TONES[0]) & (light < TONES[1])
+        sound = (mask[..., rows, columns] == 0) & (light > NOISE_TONES[0]) & (light < NOISE_TONES[1])
         some = (..., slice(NEAR, None, NEAR), slice(NEAR, None, NEAR))
         return around[some][sound[some]]
 
@@ -100,14 +101,14 @@ class Translation:
             read: gives the image and the mask of `source(window)`, as a call takes them.
         """
         measured = torch.cat([self.activity(window, *read(self.source(window))) for window in spread(*self.size)])
-        return LIMIT * measured.quantile(CALM).item() if len(measured) else None
+        return CHANGE_LIMIT * measured.quantile(CALM_SHARE).item() if len(measured) else None
 
 
 def spread(height: int, width: int) -> list[Window]:
     """Windows spread evenly over a photograph, few however large it is."""
-    sides = tuple(min(PATCH, length) for length in (height, width))
+    sides = tuple(min(SAMPLE_SIDE, length) for length in (height, width))
     tops, lefts = (
-        sorted({round((length - side) * k / (SAMPLES - 1)) for k in range(SAMPLES)})
+        sorted({round((length - side) * k / (SAMPLES_PER_AXIS - 1)) for k in range(SAMPLES_PER_AXIS)})
         for length, side in zip((height, width), sides, strict=True)
     )
     return [Window(top, left, *sides) for top in tops for left in lefts]

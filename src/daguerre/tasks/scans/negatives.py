@@ -16,12 +16,13 @@ from daguerre.tiling import Window
 
 __all__ = ["has_orange_mask", "shows_faces_inverted", "turned"]
 
-SIDE = 256  # pixels of the copy's sides in which tones are measured
-LONGEST = 400  # pixels of the longer side of the copy in which inverted faces are looked for
+COPY_SIDE = 256  # pixels of the copy's sides in which tones are measured
+FACES_SIDE = 400  # pixels of the longer side of the copy in which inverted faces are looked for
 # The base of colour negative film is orange: what is lightest, and lets through in green and in blue this part of red.
-GREEN, BLUE = (0.45, 0.82), (0.2, 0.55)
-ORDERED = 0.97  # of the pixels are no greener than red, nor bluer than green
-RANGES = 1.8  # factor by which the range of one channel's density may exceed another's
+BASE_GREEN = (0.45, 0.82)
+BASE_BLUE = (0.2, 0.55)
+MIN_ORDERED_SHARE = 0.97  # of the pixels are no greener than red, nor bluer than green
+MAX_RANGE_RATIO = 1.8  # factor by which the range of one channel's density may exceed another's
 
 
 class Ends(NamedTuple):
@@ -33,7 +34,7 @@ class Ends(NamedTuple):
 
 def ends(picture: Picture) -> tuple[Tensor, Ends]:
     """A small copy (1, 3, SIDE, SIDE) and the ends of its tones."""
-    copy, _ = read_resized(picture, SIDE, SIDE)
+    copy, _ = read_resized(picture, COPY_SIDE, COPY_SIDE)
     low, high = (tones[..., None] for tones in extremes(copy))
     return copy, Ends(low, high)
 
@@ -47,16 +48,16 @@ def has_orange_mask(picture: Picture) -> bool:
         return False
     copy, (low, high) = ends(picture)
     red, green, blue = high.flatten().tolist()
-    masked = GREEN[0] < green / red < GREEN[1] and BLUE[0] < blue / red < BLUE[1] and blue < green
+    masked = BASE_GREEN[0] < green / red < BASE_GREEN[1] and BASE_BLUE[0] < blue / red < BASE_BLUE[1] and blue < green
     ordered = (copy[:, 0] >= copy[:, 1] - 0.01) & (copy[:, 1] >= copy[:, 2] - 0.01)
     density = (high / low.clamp(min=1 / 255)).log().flatten()
-    even = density.max() < RANGES * density.min()
-    return bool(masked and ordered.float().mean() > ORDERED and even)
+    even = density.max() < MAX_RANGE_RATIO * density.min()
+    return bool(masked and ordered.float().mean() > MIN_ORDERED_SHARE and even)
 
 
 def shows_faces_inverted(picture: Picture, find: FaceDetector) -> bool:
     """Whether faces are seen once light and dark are exchanged."""
-    share = min(LONGEST / max(picture.height, picture.width), 1.0)
+    share = min(FACES_SIDE / max(picture.height, picture.width), 1.0)
     height, width = (max(round(length * share), 1) for length in (picture.height, picture.width))
     copy, _ = read_resized(picture, height, width)
     return bool(find(Picture.from_tensor(1 - luma(copy).expand(-1, 3, -1, -1))))

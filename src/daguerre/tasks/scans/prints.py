@@ -16,17 +16,22 @@ from daguerre.tiling import Window
 
 __all__ = ["Print", "find_prints", "straightened"]
 
-SIDE = 640  # pixels of the longer side of the copy in which prints are looked for
-SMALL = 64  # pixels of the shorter side below which there is no telling
-EDGE = 0.008  # of the longer side: how wide a strip along the picture's edge shows the ground
-SAME = 0.07  # in any channel: what differs by less from the ground is ground
-WHITE, BLACK, NEUTRAL = 0.8, 0.15, 0.1  # lightness of a scanner's lid, and how much colour it may have
-BED, MOUNT = 0.4, 0.9  # of that strip must be ground, where that is white or black, and where it is anything else
-LEAST_AREA, LEAST_SIDE = 0.02, 0.08  # of the picture, and of its shorter side
-FULL = 0.9  # of a rectangle must lie within the hull of what is on the ground
-STRAIGHT, NEAR = 0.6, 2.5  # part of a print's side that lies so near, in pixels of the copy, to a straight line
-RIM = 1.5  # pixels of the copy that are cut away all around, because the ground still shows in them
-LEVEL = 0.15  # degrees below which nothing is turned
+COPY_SIDE = 640  # pixels of the longer side of the copy in which prints are looked for
+MIN_SIDE = 64  # pixels of the shorter side below which there is no telling
+EDGE_STRIP = 0.008  # of the longer side: how wide a strip along the picture's edge shows the ground
+GROUND_TOLERANCE = 0.07  # in any channel: what differs by less from the ground is ground
+WHITE_LID = 0.8  # lightness of a scanner's lid, at least ...
+BLACK_LID = 0.15  # ... or at most
+MAX_LID_COLOUR = 0.1
+MIN_BED_SHARE = 0.4  # of that strip must be ground where that is white or black
+MIN_MOUNT_SHARE = 0.9  # ... and where it is anything else
+MIN_PRINT_AREA = 0.02  # of the picture
+MIN_PRINT_SIDE = 0.08  # of its shorter side
+MIN_RECTANGLE_SHARE = 0.9  # of a rectangle must lie within the hull of what is on the ground
+MIN_STRAIGHT_SHARE = 0.6  # of a print's side lies near a straight line
+LINE_TOLERANCE = 2.5  # pixels of the copy: how near
+CUT_RIM = 1.5  # pixels of the copy that are cut away all around, because the ground still shows in them
+MIN_ANGLE = 0.15  # degrees below which nothing is turned
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ def find_prints(picture: Picture) -> list[Print]:
     rectangle with straight sides, at least two of which face the ground. A person before a white wall is none, nor is
     the land below a white sky.
     """
-    if min(picture.height, picture.width) < SMALL:
+    if min(picture.height, picture.width) < MIN_SIDE:
         return []
-    share = min(SIDE / max(picture.height, picture.width), 1.0)
+    share = min(COPY_SIDE / max(picture.height, picture.width), 1.0)
     size = tuple(max(round(length * share), 1) for length in (picture.height, picture.width))
     copy, alpha = read_resized(picture, *size)
     if alpha is not None and (alpha < 0.5).any():  # cut out already
@@ -94,17 +99,17 @@ def figure_on_ground(copy: Tensor) -> NDArray[np.uint8] | None:
     """What is not ground in a copy (1, 3, h, w): (h, w) of 0 and 1; nothing if it has no even ground."""
     import cv2
 
-    strip = math.ceil(EDGE * max(copy.shape[2:]))
+    strip = math.ceil(EDGE_STRIP * max(copy.shape[2:]))
     edge = torch.ones_like(copy[0, 0], dtype=torch.bool)
     edge[strip:-strip, strip:-strip] = False
     around = copy[0][:, edge]  # (3, n)
     ground = around.median(1).values
-    even = ((around - ground[:, None]).abs().amax(0) < SAME).float().mean()
+    even = ((around - ground[:, None]).abs().amax(0) < GROUND_TOLERANCE).float().mean()
     light, colour = luma(ground.view(1, 3, 1, 1)).item(), (ground.max() - ground.min()).item()
-    scanned = (light > WHITE or light < BLACK) and colour < NEUTRAL
-    if even < (BED if scanned else MOUNT):
+    scanned = (light > WHITE_LID or light < BLACK_LID) and colour < MAX_LID_COLOUR
+    if even < (MIN_BED_SHARE if scanned else MIN_MOUNT_SHARE):
         return None
-    figure = ((copy[0] - ground.view(3, 1, 1)).abs().amax(0) > SAME).numpy().astype(np.uint8)
+    figure = ((copy[0] - ground.view(3, 1, 1)).abs().amax(0) > GROUND_TOLERANCE).numpy().astype(np.uint8)
     square = np.ones((3, 3), np.uint8)
     return cv2.morphologyEx(figure, cv2.MORPH_OPEN, square).astype(np.uint8)
 
@@ -120,15 +125,15 @@ def rectangles(figure: NDArray[np.uint8]) -> list[Print]:
     for outline in sorted(outlines, key=cv2.contourArea, reverse=True):
         hull = cv2.convexHull(outline)
         (column, row), (across, down), angle = cv2.minAreaRect(hull)
-        if min(across, down) < LEAST_SIDE * min(height, width) or across * down < LEAST_AREA * height * width:
+        if min(across, down) < MIN_PRINT_SIDE * min(height, width) or across * down < MIN_PRINT_AREA * height * width:
             continue
         if abs(angle) > 45:
             across, down, angle = down, across, angle - math.copysign(90, angle)
         one = Print(row + 0.5, column + 0.5, down + 1, across + 1, angle)
-        full = cv2.contourArea(hull) >= FULL * across * down
+        full = cv2.contourArea(hull) >= MIN_RECTANGLE_SHARE * across * down
         if full and is_framed(closed, one) and not any(bool(other.inside(middle(one)).all()) for other in found):
             found.append(
-                Print(one.row, one.column, max(one.height - 2 * RIM, 1), max(one.width - 2 * RIM, 1), one.angle)
+                Print(one.row, one.column, max(one.height - 2 * CUT_RIM, 1), max(one.width - 2 * CUT_RIM, 1), one.angle)
             )
     return found
 
@@ -141,7 +146,7 @@ def is_framed(figure: NDArray[np.uint8], one: Print) -> bool:
     """Whether all sides of a rectangle that face the ground are straight, and at least two do."""
     import cv2
 
-    far = math.ceil(NEAR) + 1
+    far = math.ceil(LINE_TOLERANCE) + 1
     wide, high = round(one.width) + 2 * far, round(one.height) + 2 * far
     cos, sin = one.turn
     turn = np.array([[cos, -sin], [sin, cos]])  # from the straightened rectangle to the figure
@@ -162,8 +167,8 @@ def is_framed(figure: NDArray[np.uint8], one: Print) -> bool:
         if seen[0, far:-far].mean() < 0.5:  # this side is the picture's own
             continue
         facing += 1
-        begins = turned[: far + math.ceil(NEAR), far:-far].any(0)
-        if begins.mean() < STRAIGHT:
+        begins = turned[: far + math.ceil(LINE_TOLERANCE), far:-far].any(0)
+        if begins.mean() < MIN_STRAIGHT_SHARE:
             return False
     return facing >= 2
 
@@ -172,7 +177,7 @@ def straightened(picture: Picture, one: Print) -> Picture:
     """A print on its own, upright; pixels are decoded, and turned if they must be, when they are read."""
     image = picture.image
     width, height = max(math.floor(one.width), 1), max(math.floor(one.height), 1)
-    if abs(one.angle) < LEVEL:
+    if abs(one.angle) < MIN_ANGLE:
         left = min(max(round(one.column - width / 2), 0), picture.width - width)
         top = min(max(round(one.row - height / 2), 0), picture.height - height)
         image = image.crop(left, top, width, height)
