@@ -25,6 +25,7 @@ FLOORS = [
     ["tasks"],
     ["evaluation"],
     ["training"],
+    ["archive"],
     ["cli"],
     ["__main__"],
 ]

@@ -14,6 +14,7 @@ from daguerre._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from daguerre.degradation.aging import AgeOptions as AgeOptions
+    from daguerre.errors import ArchiveError as ArchiveError
     from daguerre.errors import Cancelled as Cancelled
     from daguerre.errors import DaguerreError as DaguerreError
     from daguerre.errors import DataError as DataError

@@ -12,6 +12,7 @@
     ├── OptionError               a choice that makes no sense, or not together with another
     ├── RecipeError               a training recipe or pipeline file that cannot be followed
     ├── DataError                 training or evaluation pictures that cannot be used
+    ├── ArchiveError              a folder of results that cannot be used, or that another run works on
     ├── DeviceError               a device that is not there, or has no room left
     ├── MissingExtra              an optional part of daguerre that is not installed
     └── Cancelled                 stopped on request; nothing half-made is left behind
@@ -20,6 +21,7 @@ The command line prints the message alone and exits with a non-zero status; a ca
 """
 
 __all__ = [
+    "ArchiveError",
     "Cancelled",
     "DaguerreError",
     "DataError",
@@ -84,6 +86,10 @@ class RecipeError(DaguerreError):
 
 class DataError(DaguerreError):
     """Training or evaluation pictures that cannot be used."""
+
+
+class ArchiveError(DaguerreError):
+    """A folder of results that cannot be used, or that another run works on."""
 
 
 class DeviceError(DaguerreError):

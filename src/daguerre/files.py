@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from daguerre.errors import OutputExists, UnwritablePicture
 from daguerre.signals import Undisturbed
@@ -43,7 +43,7 @@ def check_regular(path: Path) -> None:
     open_regular(path).close()
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading, as `check_regular` has it; whoever reads a pipe may wait for ever.
 
     Raises:

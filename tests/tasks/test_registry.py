@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from daguerre.degradation.aging import AgeOptions
 from daguerre.errors import OptionError
-from daguerre.tasks.registry import TASKS, Task, TaskOptions, make_task, options_of
+from daguerre.images import SaveOptions
+from daguerre.tasks.registry import ALONE, TASKS, Task, TaskOptions, make_task, options_of
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
 
 
@@ -20,6 +20,15 @@ def test_a_tasks_options_know_their_task(task):
     assert options_of(task).__name__ == TASKS[task][1]
 
 
+@pytest.mark.parametrize("task", ALONE)
+def test_tasks_that_stand_alone_are_found_only_if_that_is_asked_for(task):
+    options = options_of(task, alone=True)()
+    assert options.task == task
+    assert make_task(options).options == options
+    with pytest.raises(OptionError, match=f"no step is called '{task}'"):
+        options_of(task)
+
+
 def test_options_make_the_task_that_they_are_of(desk):
     options = UpscaleOptions(model="small-x2", device="cpu")
     task = make_task(options)
@@ -32,7 +41,7 @@ def test_only_a_tasks_options_are_taken_for_some(name):
     options = options_of(name)()
     assert isinstance(options, TaskOptions)
     assert not isinstance(options, Task)
-    assert not isinstance(AgeOptions(), TaskOptions)
+    assert not isinstance(SaveOptions(), TaskOptions)
 
 
 def test_no_task_is_imported_before_it_is_used():

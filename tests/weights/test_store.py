@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import logging
 import os
@@ -315,3 +316,13 @@ def test_weights_are_not_replaced_by_themselves(folder):
     with pytest.raises(WeightsError, match=r"is the file of 'mine' itself, which is never replaced; choose another"):
         store.import_file(path, "mine", overwrite=True)
     assert path.read_bytes() == before
+
+
+def test_whoever_wants_to_know_which_weights_were_asked_for_is_told(desk):
+    names = set()
+    with weights.noting(names):
+        weights.load("small-x2")
+        with contextlib.suppress(WeightsNotFound):
+            weights.find("nobody")
+    weights.load("compact-x4")
+    assert names == {"small-x2", "nobody"}

@@ -10,12 +10,13 @@ from daguerre.degradation.aging import AgeOptions
 from daguerre.errors import PictureError
 from daguerre.images import Canvas, Picture, PictureLike, as_picture
 from daguerre.images.visible import read_colours
+from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.kwargs import AgeKwargs
 from daguerre.tasks.provenance import Record
-from daguerre.tasks.result import Result, recorded
+from daguerre.tasks.result import Result, StageCallback, recorded
 from daguerre.tiling import Window
 
-__all__ = ["AgeResult", "age"]
+__all__ = ["AgeResult", "Ager", "age"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,21 @@ class AgeResult(Result):
     clean: Picture
     damaged: float
     story: dict[str, Any]
+
+    def findings(self) -> dict[str, Any]:
+        return {"kind": self.story["kind"], "damaged_percent": round(100 * self.damaged, 2)}
+
+
+class Ager:
+    """Makes old photographs of new ones, each with the options' seed."""
+
+    def __init__(self, options: AgeOptions | None = None) -> None:
+        self.options = options or AgeOptions()
+
+    def __call__(
+        self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent
+    ) -> AgeResult:
+        return age(source, self.options)
 
 
 def age(source: PictureLike, options: AgeOptions | None = None, **changes: Unpack[AgeKwargs]) -> AgeResult:

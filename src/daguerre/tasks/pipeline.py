@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from daguerre.errors import OptionError
 from daguerre.images import PictureLike, as_picture
@@ -21,9 +22,14 @@ class PipelineResult(Result):
     Args:
         record: what the last step did.
         records: what each did, in order.
+        found: the findings of each.
     """
 
     records: tuple[Record, ...]
+    found: tuple[dict[str, Any], ...]
+
+    def findings(self) -> dict[str, Any]:
+        return {"steps": list(self.found)}
 
 
 class Pipeline:
@@ -78,15 +84,17 @@ class Pipeline:
         picture = as_picture(source)
         bits = picture.bits
         records: list[Record] = []
+        found: list[dict[str, Any]] = []
         for number, task in enumerate(self.tasks, start=1):
             last = number == len(self.tasks)
             # The last step gets the bits of the result, so that what it measures is true of what is saved.
-            made = task(picture.saved_with(bits=bits if last else 16), progress=self.counted(number, progress))
-            picture = made.picture
-            records.append(made.record)
+            result = task(picture.saved_with(bits=bits if last else 16), progress=self.counted(number, progress))
+            picture = result.picture
+            records.append(result.record)
+            found.append(result.findings())
             if on_stage and not last:
                 on_stage(task.options.task, picture)
-        return PipelineResult(picture=picture, record=records[-1], records=tuple(records))
+        return PipelineResult(picture=picture, record=records[-1], records=tuple(records), found=tuple(found))
 
     def counted(self, number: int, progress: ProgressCallback) -> ProgressCallback:
         """The progress of one step, told as part of the chain's."""

@@ -1,7 +1,7 @@
-"""The tasks that can be steps of a chain, by name. One is imported when it is first used."""
+"""The tasks by name, steps of a chain and others. One is imported when it is first used."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from daguerre.errors import OptionError
@@ -10,7 +10,7 @@ from daguerre.options import nearest
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.result import Result, StageCallback
 
-__all__ = ["TASKS", "Task", "TaskOptions", "make_task", "options_of"]
+__all__ = ["ALONE", "TASKS", "Task", "TaskOptions", "make_task", "options_of"]
 
 TASKS = {
     "restore": ("daguerre.tasks.restoration.restorer", "RestoreOptions", "Restorer"),
@@ -18,7 +18,13 @@ TASKS = {
     "upscale": ("daguerre.tasks.upscaling.upscaler", "UpscaleOptions", "Upscaler"),
     "stylize": ("daguerre.tasks.stylization.stylizer", "StylizeOptions", "Stylizer"),
 }
-"""Module, options and class of every task."""
+"""Module, options and class of every task that can be a step of a chain."""
+
+ALONE = {
+    "age": ("daguerre.tasks.aging", "AgeOptions", "Ager"),
+    "scratches": ("daguerre.tasks.restoration.damage_detection", "ScratchOptions", "ScratchFinder"),
+}
+"""The same of tasks that stand alone."""
 
 
 @runtime_checkable
@@ -42,23 +48,26 @@ class Task(Protocol):
     ) -> Result: ...
 
 
-def options_of(task: str) -> type[Any]:
+def options_of(task: str, *, alone: bool = False) -> type[Any]:
     """The options dataclass of a task.
+
+    Args:
+        alone: whether it may be one that cannot be a step.
 
     Raises:
         OptionError: there is no such task.
     """
-    module, options, _ = place_of(task)
+    module, options, _ = place_of(task, TASKS | ALONE if alone else TASKS)
     return getattr(importlib.import_module(module), options)  # type: ignore[no-any-return]
 
 
 def make_task(options: TaskOptions) -> Task:
     """The task that these are the options of, its networks loaded."""
-    module, _, task = place_of(options.task)
+    module, _, task = place_of(options.task, TASKS | ALONE)
     return getattr(importlib.import_module(module), task)(options)  # type: ignore[no-any-return]
 
 
-def place_of(task: str) -> Sequence[str]:
-    if task not in TASKS:
-        raise OptionError(f"no step is called {task!r}{nearest(task, TASKS)}")
-    return TASKS[task]
+def place_of(task: str, places: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    if task not in places:
+        raise OptionError(f"no step is called {task!r}{nearest(task, places)}")
+    return places[task]

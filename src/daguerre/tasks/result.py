@@ -32,6 +32,10 @@ class Result:
     picture: Picture
     record: Record
 
+    def findings(self) -> dict[str, Any]:
+        """What there is to say about it, as JSON values; numbers have their unit in their names."""
+        return dict(self.record.measured)
+
     def save(
         self,
         path: Path | str,

@@ -18,6 +18,7 @@ from daguerre.weights.store import (
     import_file,
     interpolate,
     load,
+    noting,
     verify,
     weights_folder,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "interpolate",
     "load",
     "load_model",
+    "noting",
     "verify",
     "weights_folder",
 ]

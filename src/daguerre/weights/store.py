@@ -11,6 +11,8 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +39,7 @@ __all__ = [
     "interpolate",
     "load",
     "matches",
+    "noting",
     "verify",
     "weights_folder",
 ]
@@ -46,6 +49,8 @@ SUFFIX = ".safetensors"
 FOREIGN = (".pth", ".pt", ".ckpt", ".npz", ".onnx", ".param", ".bin")
 UNPACKED = ".unpacked-"  # prefix of the temporary folders for unpacking archives
 ABANDONED = 3600  # seconds after which such a folder counts as abandoned
+
+asked_for: ContextVar[set[str] | None] = ContextVar("asked_for", default=None)
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +69,8 @@ def find(name: str | Path) -> Path:
         WeightsNotFound: says what to do about it.
         WeightsDamaged: the published file in the folder is not what its authors published.
     """
+    if (names := asked_for.get()) is not None:
+        names.add(str(name))
     if os.path.isfile(name):
         return Path(name)
     if looks_like_a_path(str(name)) or Path(name).is_dir():
@@ -79,6 +86,16 @@ def find(name: str | Path) -> Path:
     if os.path.isfile(published := weights_folder() / entry.filename):
         return adopt(entry, published)
     raise WeightsNotFound(f"{name} is not in {weights_folder()}; fetch it with `daguerre models fetch {name}`")
+
+
+@contextmanager
+def noting(names: set[str]) -> Iterator[None]:
+    """Add to `names` all weights that are asked for meanwhile, in this thread."""
+    token = asked_for.set(names)
+    try:
+        yield
+    finally:
+        asked_for.reset(token)
 
 
 def load(name: str | Path) -> Model:

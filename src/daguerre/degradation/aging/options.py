@@ -2,7 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from daguerre.options import check_range, option
 
@@ -15,6 +15,8 @@ LARGEST = 30_000_000  # pixels; aging holds the whole picture in memory, some 20
 @dataclass(frozen=True, kw_only=True)
 class AgeOptions:
     """How a photograph ages; the same seed gives the same damage."""
+
+    task: ClassVar[str] = "age"
 
     kind: Literal["any", "studio", "snapshot", "colour-print", "newspaper", "ruin", "damaged"] = option(
         "any", "kind of old photograph; any: random; damaged: only damage, tones and texture unchanged"

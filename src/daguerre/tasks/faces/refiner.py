@@ -1,6 +1,6 @@
 """Refine the faces of a photograph: add the detail lost to blur, grain and low resolution, and nothing else."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
@@ -92,6 +92,10 @@ class RefinedFace:
     fate: str = "left out"
     held_back: float = 0.0
 
+    def findings(self) -> dict[str, Any]:
+        """It as JSON values."""
+        return {"number": self.number, **asdict(self.face), "change_percent": self.change, "fate": self.fate}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FaceResult(Result):
@@ -102,6 +106,9 @@ class FaceResult(Result):
     """
 
     faces: tuple[RefinedFace, ...]
+
+    def findings(self) -> dict[str, Any]:
+        return {"faces": [face.findings() for face in self.faces]}
 
     @property
     def refined(self) -> int:

@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, Unpack
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Unpack
 
 import cv2
 import numpy as np
@@ -22,13 +23,24 @@ from daguerre.networks.bringing_old_photos.scratch_unet import ScratchUNet
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.kwargs import ScratchKwargs
+from daguerre.tasks.provenance import Record
 from daguerre.tasks.restoration.bringing_old_photos import PublishedDetector
 from daguerre.tasks.restoration.deblurring import measure_edges
+from daguerre.tasks.result import Result, StageCallback, chosen
 from daguerre.tasks.scans.borders import clear_borders, find_borders
 from daguerre.tiling import Window, plan_windows, run_windows
 from daguerre.tiling.components import Components, keep_pieces
 
-__all__ = ["ScratchDetector", "ScratchOptions", "Writing", "damaged_part", "detect_damage", "read_mask"]
+__all__ = [
+    "FoundDamage",
+    "ScratchDetector",
+    "ScratchFinder",
+    "ScratchOptions",
+    "Writing",
+    "damaged_part",
+    "detect_damage",
+    "read_mask",
+]
 
 Writing = Literal["keep", "remove"]
 """What becomes of writing on a photograph."""
@@ -61,6 +73,8 @@ LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goe
 @dataclass(frozen=True, kw_only=True)
 class ScratchOptions:
     """What counts as damage."""
+
+    task: ClassVar[str] = "scratches"
 
     model: str = option("auto", "damage detector: a name from `daguerre models`, or a weights file")
     sensitivity: float = option(0.5, "how much counts as damage: 0 hardly anything, 1 anything that might be")
@@ -106,7 +120,8 @@ class ScratchDetector:
     def __init__(self, options: ScratchOptions | None = None, **changes: Unpack[ScratchKwargs]) -> None:
         self.options = replace(options or ScratchOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
-        self.model = weights.load(AUTO if self.options.model == "auto" else self.options.model).on(self.device)
+        self.name = AUTO if self.options.model == "auto" else self.options.model
+        self.model = weights.load(self.name).on(self.device)
         if self.model.header.task != "scratches":
             raise OptionError(f"{self.options.model} is for {self.model.header.task}, not for finding scratches")
         published = isinstance(self.model.network, ScratchUNet)
@@ -170,6 +185,42 @@ class ScratchDetector:
         letters = ((written >= LEGIBLE) & (written > damaged)).to(damaged)
         near = F.max_pool2d(letters, 2 * LETTER + 1, stride=1, padding=LETTER)
         return damaged * (1 - near)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundDamage(Result):
+    """A mask of the damage in a photograph.
+
+    Args:
+        damaged: part of it that is damaged, in [0, 1].
+    """
+
+    damaged: float
+
+    def findings(self) -> dict[str, Any]:
+        return {"damaged_percent": round(100 * self.damaged, 2)}
+
+
+class ScratchFinder:
+    """Finds damage as a task whose result is the mask.
+
+    Args and errors: as `ScratchDetector`.
+    """
+
+    def __init__(self, options: ScratchOptions | None = None) -> None:
+        self.detector = ScratchDetector(options)
+        self.options = self.detector.options
+
+    def __call__(
+        self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent
+    ) -> FoundDamage:
+        mask = self.detector(source, progress=progress)
+        record = Record(
+            task=self.options.task,
+            options=chosen(self.options),
+            models={Path(self.detector.name).name: weights.checksum(self.detector.name)},
+        )
+        return FoundDamage(picture=mask, record=record, damaged=damaged_part(mask))
 
 
 def grow(mask: NDArray[np.uint8], pixels: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Unpack
+from typing import Any, Unpack
 
 from daguerre import weights
 from daguerre.errors import PictureError
@@ -54,6 +54,20 @@ class RestoreResult(Result):
     faces: tuple[RefinedFace, ...] = ()
     taken_back: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def findings(self) -> dict[str, Any]:
+        return {
+            "damaged_percent": round(100 * self.damaged, 2),
+            "stained_percent": round(100 * self.stained, 1),
+            "blur_pixels": self.blur,
+            "finest_pixels": self.finest,
+            "tone_change_percent": round(100 * self.tone_change, 1),
+            "more_tone_change_percent": round(100 * self.more_tone_change, 1),
+            "pale_percent": round(100 * self.pale, 1),
+            "taken_back_percent": {name: round(100 * part, 1) for name, part in self.taken_back.items()},
+            "warnings": list(self.warnings),
+            "faces": [face.findings() for face in self.faces],
+        }
 
 
 class Restorer:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 from torch import Tensor
 
@@ -114,6 +114,10 @@ class UpscaleResult(Result):
 
     agreement: float
     models: tuple[str, ...]
+
+    def findings(self) -> dict[str, Any]:
+        agreement = None if math.isinf(self.agreement) else round(self.agreement, 2)
+        return {"agreement_db": agreement, "models": list(self.models)}
 
 
 class Upscaler:
