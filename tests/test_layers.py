@@ -150,6 +150,7 @@ def without_tests(path: Path) -> bool:
         "import daguerre; dir(daguerre)",
         "from daguerre.cli.main import main; main(['--help'])",
         "from daguerre.cli.main import main; main(['upscal'])",
+        "import daguerre.archive.manifest",
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(code):

@@ -18,13 +18,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from daguerre._version import __version__
-from daguerre.archive.work import Work
 from daguerre.errors import ArchiveError
+
+if TYPE_CHECKING:  # the page's own process reads manifests, and imports no networks
+    from daguerre.archive.work import Work
 
 __all__ = ["FOLDER", "Manifest", "Outcome", "Row", "Shard", "Stamp", "State"]
 
@@ -156,7 +158,7 @@ class Row:
     result: Stamp | None = None
 
     @property
-    def work(self) -> Work:
+    def work(self) -> "Work":
         """What is to be done.
 
         Raises:
@@ -166,7 +168,9 @@ class Row:
 
 
 @functools.lru_cache(maxsize=256)
-def work_of(options: str) -> Work:
+def work_of(options: str) -> "Work":
+    from daguerre.archive.work import Work
+
     return Work.loads(options)
 
 
@@ -251,12 +255,13 @@ class Manifest:
 
     # What a run or a page writes.
 
-    def add(self, source: str | Path, target: str | Path, work: Work) -> int:
+    def add(self, source: str | Path, target: str | Path, work: "Work | str") -> int:
         """Add a row, last in the order, or let the row of that target wait again, with this source and work.
 
         Args:
             source: a file, made absolute, or an address.
             target: path in the folder.
+            work: what to do, or it as `Work.dumps` writes it.
 
         Returns:
             Its id.
@@ -264,15 +269,15 @@ class Manifest:
         (number,) = self.add_all([(source, target, work)])
         return number
 
-    def add_all(self, rows: Iterable[tuple[str | Path, str | Path, Work]]) -> list[int]:
+    def add_all(self, rows: "Iterable[tuple[str | Path, str | Path, Work | str]]") -> list[int]:
         """As `add`, for many at once."""
         numbers = []
         with self.writing() as database:
             (last,) = database.execute("SELECT coalesce(max(place), 0) FROM results").fetchone()
-            known: dict[Work, int] = {}
+            known: dict[Work | str, int] = {}
             for number, (source, target, work) in enumerate(rows, start=1):
                 if work not in known:
-                    known[work] = interned(database, "works", "options", work.dumps())
+                    known[work] = interned(database, "works", "options", work if isinstance(work, str) else work.dumps())
                 (row,) = database.execute(
                     "INSERT INTO results (place, source, target, work, state, changed) VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT (target) DO UPDATE SET source = excluded.source, work = excluded.work, "
