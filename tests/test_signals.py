@@ -1,12 +1,34 @@
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 
 import pytest
 
-from daguerre.signals import END, INTERRUPT, Ended, Undisturbed, check_ended, ending, interruptible, stop_listening
+from daguerre.signals import (
+    END,
+    INTERRUPT,
+    Ended,
+    Undisturbed,
+    check_ended,
+    ending,
+    ending_at_once,
+    interruptible,
+    stop_listening,
+)
+
+AT_ONCE = """
+import signal, sys
+from daguerre.signals import ending, ending_at_once
+with ending():
+    try:
+        with ending_at_once(lambda number: print("told", number, flush=True)):
+            signal.raise_signal(int(sys.argv[1]))
+    finally:
+        print("no exception is to be met by anybody", flush=True)
+"""
 
 
 def test_the_first_ctrl_c_asks_and_the_second_stops():
@@ -138,3 +160,17 @@ def test_a_system_s_own_way_is_not_put_off():
     signals.begin()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     signals.end()
+
+
+@pytest.mark.parametrize("number", [*INTERRUPT, *END])
+def test_while_nothing_is_half_made_the_process_ends_at_once(number):
+    ran = subprocess.run([sys.executable, "-c", AT_ONCE, str(int(number))], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (128 + number, f"told {int(number)}\n", "")
+
+
+def test_afterwards_signals_are_heard_as_before():
+    with ending():
+        handler = signal.getsignal(signal.SIGTERM)
+        with ending_at_once(lambda _: None):
+            assert signal.getsignal(signal.SIGTERM) is not handler
+        assert signal.getsignal(signal.SIGTERM) is handler

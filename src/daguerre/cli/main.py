@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from daguerre._version import __version__
 from daguerre.cli.streams import complain_plainly, give_up, open_streams, problem_in, show
 from daguerre.errors import Cancelled, DaguerreError
-from daguerre.signals import Ended, ending, heard, stop_listening
+from daguerre.signals import Ended, ending, ending_at_once, heard, stop_listening
 
 __all__ = ["main"]
 
@@ -116,7 +116,9 @@ def dispatch(words: Sequence[str]) -> int:
         raise DaguerreError("no name or value can hold a zero byte")
     if words[0] in COMMANDS:
         prepare()
-        return int(importlib.import_module(f"daguerre.cli.{words[0]}").run(words[1:]))
+        with ending_at_once(stopped_by):
+            module = importlib.import_module(f"daguerre.cli.{words[0]}")
+        return int(module.run(words[1:]))
     close = difflib.get_close_matches(words[0], COMMANDS, n=1)
     meant = close[0] if close else f"upscale {words[0]}" if os.path.exists(words[0]) else None
     hint = f"; did you mean `daguerre {meant}`?" if meant else "; `daguerre --help` lists the commands"
