@@ -16,6 +16,8 @@ from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
 
 __all__ = ["run"]
 
+TAKEN_FOR = {"photo": "", "drawing": ", as a drawing", "pixels": ", as pixel art"}
+
 
 def upscale(
     pictures: Annotated[
@@ -38,6 +40,9 @@ def upscale(
 
     The result, downscaled again, matches the original; how closely is printed in decibels (40 is very good), before
     any loss in a format such as JPEG. Color profile, bit depth, gray, transparency and metadata are kept.
+
+    Letters, line art and pixel art are recognized and enlarged otherwise, which the result's line says; with
+    --content photo they are not.
 
     Args:
         pictures: pictures, or folders of them.
@@ -66,6 +71,7 @@ def upscale(
             "height": size[0],
             "agreement_db": None if math.isinf(upscaled.agreement) else round(upscaled.agreement, 2),
             "models": upscaled.models,
+            "content": upscaled.content,
         }
 
     return run_jobs(jobs, result, work, describe, upscaling)
@@ -74,7 +80,7 @@ def upscale(
 def describe(said: dict[str, Any]) -> str:
     agreement = said["agreement_db"]
     agrees = "agrees exactly with the original" if agreement is None else f"agrees with the original to {agreement} dB"
-    return f"{said['width']} x {said['height']} pixels, {agrees}"
+    return f"{said['width']} x {said['height']} pixels{TAKEN_FOR[said['content']]}, {agrees}"
 
 
 def name_suffix(options: UpscaleOptions) -> str:

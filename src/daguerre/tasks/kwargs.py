@@ -110,6 +110,7 @@ class UpscaleKwargs(TypedDict, total=False):
     height: int | None
     long_side: int | None
     agree: Literal["auto", "on", "off"]
+    content: Literal["auto", "photo", "drawing", "pixels"]
     ensemble: bool
     towards: str | None
     amount: float

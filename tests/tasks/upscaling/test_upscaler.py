@@ -275,3 +275,48 @@ def test_what_was_done_is_saved_in_the_file():
     path = Upscaler(scale=2, **EXACT)(photo()).save("large.png")
     assert path == Path("large.png")
     assert b"algorithmicallyEnhanced" in Picture.open(path).xmp
+
+
+def rings():
+    """One-bit rings, as letters are."""
+    down, across = np.mgrid[0:60, 0:80]
+    lines = np.abs(np.hypot(down % 40 - 20, across % 40 - 20) - 12) > 1.5
+    return np.repeat(lines[..., None], 3, axis=2).astype(np.uint8) * 205 + 25
+
+
+def test_a_drawing_does_not_ring_beside_its_edges():
+    array = rings()
+    made = Upscaler(**EXACT, scale=4)(array)
+    assert (made.content, made.models) == ("drawing", ("compact-x4-clean",))
+    assert made.record.options["content"] == "drawing"
+    result, far = made.picture.array(), array.repeat(4, 0).repeat(4, 1)
+    assert result.min() >= 25
+    assert result.max() <= 230
+    flat = np.ones(array.shape[:2], bool)
+    flat[1:-1, 1:-1] = [[np.ptp(array[y - 1 : y + 2, x - 1 : x + 2]) == 0 for x in range(1, 79)] for y in range(1, 59)]
+    flat = flat.repeat(4, 0).repeat(4, 1)[4:-4, 4:-4]
+    assert (result[4:-4, 4:-4][flat] == far[4:-4, 4:-4][flat]).all()
+    rung = Upscaler(**EXACT, scale=4, content="photo")(array).picture.array()
+    assert (rung[4:-4, 4:-4][flat] != far[4:-4, 4:-4][flat]).any()
+
+
+def test_the_windows_of_a_drawing_do_not_show(monkeypatch):
+    whole = levels(rings(), scale=3)
+    monkeypatch.setattr(weights.Model, "window_side", lambda *_, **__: 16)
+    assert np.abs(levels(rings(), scale=3) - whole).max() <= 1
+
+
+def test_pixel_art_stays_squares_without_any_network():
+    array = np.kron(np.random.default_rng(0).integers(0, 3, (12, 14, 1)) * 120, np.ones((4, 4, 1))).astype(np.uint8)
+    stages = {}
+    made = Upscaler(**EXACT, scale=2)(array, on_stage=stages.__setitem__)
+    assert (made.picture.array().squeeze() == array.squeeze().repeat(2, 0).repeat(2, 1)).all()
+    assert (made.content, made.models, made.agreement) == ("pixels", (), float("inf"))
+    assert not stages["invented"].array().any()
+
+
+@pytest.mark.parametrize("options", [{"model": "compact-x4"}, {"clean": True}])
+def test_whoever_names_the_networks_gets_them_for_any_content(options):
+    assert Upscaler(**EXACT, **options)(rings()).content == "photo"
+    with pytest.raises(OptionError, match="--content drawing chooses the model"):
+        Upscaler(content="drawing", **options)

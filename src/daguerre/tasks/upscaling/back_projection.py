@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from daguerre.images.filters import local_range
 from daguerre.images.resample import resample_axis, support
 from daguerre.tiling import Window
 from daguerre.weights import Model
@@ -114,6 +115,7 @@ class Enlargement:
         size, out_size: (height, width) of the input and of the result, in pixels.
         project: make the result agree with the input.
         ensemble: average the network over the eight flips and turns of its input.
+        within_range: keep every channel within what the input has around the place, so that no edge rings.
     """
 
     def __init__(
@@ -124,10 +126,11 @@ class Enlargement:
         out_size: tuple[int, int],
         project: bool = True,
         ensemble: bool = False,
+        within_range: bool = False,
     ) -> None:
         self.model = model
         self.axes = tuple(Axis(a, b, model.scale) for a, b in zip(size, out_size, strict=True))
-        self.project, self.ensemble = project, ensemble
+        self.project, self.ensemble, self.within_range = project, ensemble, within_range
 
     def reaches(self, window: Window) -> tuple[Reach, Reach]:
         """What a window of the result depends on, along its rows and along its columns."""
@@ -162,7 +165,25 @@ class Enlargement:
             seen = self.apply(Axis.shrink, draft, [(r.draft, r.residual) for r in (rows, columns)])
             given = cut(low, rows.source, columns.source, rows.residual, columns.residual)
             result = result + self.determined(given - seen, rows, columns)
+        if self.within_range:
+            darkest, lightest = self.range_around(window, low, rows, columns)
+            result = result.clamp(darkest, lightest)
         return result.clamp(0, 1)
+
+    def range_around(self, window: Window, low: Tensor, rows: Reach, columns: Reach) -> tuple[Tensor, Tensor]:
+        """The least and the most that the input has within a pixel of what each pixel of the result comes from."""
+        places = (
+            torch.arange(start, stop, device=low.device) * axis.size // axis.out_size - reach.source.start
+            for axis, reach, (start, stop) in zip(
+                self.axes,
+                (rows, columns),
+                ((window.top, window.bottom), (window.left, window.right)),
+                strict=True,
+            )
+        )
+        down, across = places
+        darkest, lightest = (part[..., down[:, None], across] for part in local_range(low, 1))
+        return darkest, lightest
 
     @torch.inference_mode()
     def invented(self, window: Window, low: Tensor, result: Tensor) -> Tensor:

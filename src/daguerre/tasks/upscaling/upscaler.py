@@ -20,6 +20,8 @@ from daguerre.tasks.provenance import Record
 from daguerre.tasks.result import Result, StageCallback, chosen, recorded
 from daguerre.tasks.upscaling.back_projection import Enlargement
 from daguerre.tasks.upscaling.consistency import measure_agreement
+from daguerre.tasks.upscaling.content import Content, recognize
+from daguerre.tasks.upscaling.pixels import enlarge_pixels
 from daguerre.tiling import Window
 from daguerre.weights import Model
 
@@ -48,6 +50,9 @@ class UpscaleOptions:
     agree: Literal["auto", "on", "off"] = option(
         "auto", "make the result, downscaled again, match the original; auto: unless the model denoises"
     )
+    content: Literal["auto", "photo", "drawing", "pixels"] = option(
+        "auto", "what it shows: a drawing (or letters) gets clean edges, pixels (pixel art) stay squares"
+    )
     ensemble: bool = option(False, "self-ensemble of eight flips and rotations: slightly better, eight times slower")
     towards: str | None = option(
         None, "network interpolation: blend with this model of the same architecture", file=True
@@ -61,6 +66,10 @@ class UpscaleOptions:
             raise OptionError("--clean chooses the model; leave --model out, or --clean")
         if self.vivid and (self.model != "auto" or self.towards):
             raise OptionError("--vivid chooses the models; leave --model and --towards out, or --vivid")
+        if self.content != "auto" and not self.chooses_models:
+            raise OptionError(
+                f"--content {self.content} chooses the model; leave it out, or --model, --clean and --vivid"
+            )
         given = [name for name in ("scale", "width", "height", "long_side") if getattr(self, name) is not None]
         if len(given) > 1:
             flags = " and ".join("--" + name.replace("_", "-") for name in given)
@@ -72,6 +81,11 @@ class UpscaleOptions:
             raise OptionError(f"amount {self.amount:g} of what? name the other model with --towards")
         for name in ("width", "height", "long_side"):
             check_range(name, getattr(self, name), 1, 1_000_000)
+
+    @property
+    def chooses_models(self) -> bool:
+        """Whether nothing says which networks to take."""
+        return self.model == "auto" and not (self.clean or self.vivid or self.towards)
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Size (height, width) of the result for a picture of the given size.
@@ -110,10 +124,12 @@ class UpscaleResult(Result):
     Args:
         agreement: how well it agrees with the original when shrunk again, in dB; infinite if exactly.
         models: names of the networks used, in order.
+        content: what the picture was taken for.
     """
 
     agreement: float
     models: tuple[str, ...]
+    content: Content
 
     def findings(self) -> dict[str, Any]:
         agreement = None if math.isinf(self.agreement) else round(self.agreement, 2)
@@ -152,44 +168,75 @@ class Upscaler:
                 not determine; black none, white 64 levels of 255.
         """
         original = as_picture(source)
-        stages = self.plan(original.height, original.width)
+        content = self.content_of(original)
+        if content == "pixels":
+            return self.enlarge_pixels(original, on_stage, progress)
+        stages = self.plan(original.height, original.width, content)
         picture, invention = original, None
         for number, stage in enumerate(stages, start=1):
             last = number == len(stages)
             step = "upscaling" if len(stages) == 1 else f"upscaling, pass {number} of {len(stages)}"
             mapped = last and on_stage is not None
-            picture, invention = self.enlarge(picture, original, stage, last, mapped, step, progress)
+            picture, invention = self.enlarge(picture, original, stage, content, last, mapped, step, progress)
         if on_stage and invention:
             on_stage("invented", invention)
-        agreement = measure_agreement(picture, original, progress=progress)
-        models = tuple(stage.model for stage in stages)
-        record = self.record(models, agreement)
+        return self.result(picture, original, content, tuple(stage.model for stage in stages), progress)
+
+    def enlarge_pixels(
+        self, original: Picture, on_stage: StageCallback | None, progress: ProgressCallback
+    ) -> UpscaleResult:
+        """Enlarge pixel art, which takes no network and invents nothing."""
+        size = self.options.out_size(original.height, original.width)
+        picture = enlarge_pixels(original, size, progress)
+        if on_stage:
+            on_stage("invented", Canvas(*size, grey=True).picture())
+        return self.result(picture, original, "pixels", (), progress)
+
+    def result(
+        self,
+        picture: Picture,
+        original: Picture,
+        content: Content,
+        models: tuple[str, ...],
+        progress: ProgressCallback,
+    ) -> UpscaleResult:
+        exact = content == "pixels" and not (picture.height % original.height or picture.width % original.width)
+        agreement = math.inf if exact else measure_agreement(picture, original, progress=progress)
+        record = self.record(models, agreement, content)
         picture = recorded(picture, record, original)
-        return UpscaleResult(picture=picture, record=record, agreement=agreement, models=models)
+        return UpscaleResult(picture=picture, record=record, agreement=agreement, models=models, content=content)
+
+    def content_of(self, picture: Picture) -> Content:
+        """What a picture is taken for: what it is told to be, or looks like; a photo if networks are named."""
+        if self.options.content != "auto":
+            return self.options.content
+        return recognize(picture) if self.options.chooses_models else "photo"
 
     def tensor(self, low: Tensor) -> Tensor:
-        """Enlarge (1, 3, H, W) in [0, 1] held in memory, whole, in one pass per network."""
-        for stage in self.plan(*low.shape[-2:]):
+        """Enlarge (1, 3, H, W) in [0, 1] held in memory, whole; as a photograph, unless told."""
+        content: Content = "drawing" if self.options.content == "drawing" else "photo"
+        height, width = low.shape[-2:]
+        for stage in self.plan(height, width, content):
             height, width = low.shape[-2:]
-            enlargement = self.enlargement(stage, (height, width))
+            enlargement = self.enlargement(stage, (height, width), content)
             whole = Window(0, 0, *stage.out_size)
             low = enlargement(whole, low).cpu()
         return low
 
-    def record(self, models: tuple[str, ...], agreement: float) -> Record:
+    def record(self, models: tuple[str, ...], agreement: float, content: Content) -> Record:
         """What to record of a result."""
         used = {*models, *([self.towards] if self.towards else [])}
         return Record(
             task=self.options.task,
-            options=chosen(self.options),
+            options=chosen(self.options) | ({} if content == "photo" else {"content": content}),
             models={Path(name).name: weights.checksum(name) for name in sorted(used)},
             measured={} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)},
         )
 
-    def plan(self, height: int, width: int) -> list[Pass]:
+    def plan(self, height: int, width: int, content: Content = "photo") -> list[Pass]:
         """The passes that lead from (height, width) to the size asked for: whole steps of a network, and a rest."""
         out_size = self.options.out_size(height, width)
-        scales = self.scales()
+        scales = CLEANING if content == "drawing" else self.scales()
         factor = max(out_size[0] / height, out_size[1] / width)
         if max(scales) == 1 and factor > 1:
             raise OptionError(f"{self.options.model} does not enlarge; give --scale 1, or another --model")
@@ -220,7 +267,7 @@ class Upscaler:
             self.models[name] = model.on(self.device)
         return self.models[name]
 
-    def enlargement(self, stage: Pass, size: tuple[int, int]) -> Enlargement:
+    def enlargement(self, stage: Pass, size: tuple[int, int], content: Content) -> Enlargement:
         model = self.model(stage.model)
         return Enlargement(
             model,
@@ -229,6 +276,7 @@ class Upscaler:
             # What a network takes away on purpose, agreement would bring back.
             project=self.options.agree == "on" or (self.options.agree == "auto" and not model.header.cleans),
             ensemble=self.options.ensemble,
+            within_range=content == "drawing",
         )
 
     def enlarge(
@@ -236,13 +284,14 @@ class Upscaler:
         low: Picture,
         original: Picture,
         stage: Pass,
+        content: Content,
         last: bool,
         invented: bool,
         step: str,
         progress: ProgressCallback,
     ) -> tuple[Picture, Picture | None]:
         """One pass over one picture, window by window."""
-        enlargement = self.enlargement(stage, (low.height, low.width))
+        enlargement = self.enlargement(stage, (low.height, low.width), content)
         map_of_invented = Canvas(*stage.out_size, grey=True) if invented else None
 
         def enlarge(window: Window, colours: Tensor) -> Tensor:
