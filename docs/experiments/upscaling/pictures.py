@@ -165,6 +165,22 @@ def ideas(runs: Path, out: Path, astronaut: Tensor) -> None:
         sheet(out / f"{sheet_name}.jpg", [[*cells, cut(astronaut, FACE)]], [*files, "original"], 1)
 
 
+def drawings(out: Path) -> None:
+    """Letters of one bit and squares of four pixels, enlarged as photographs and as what they are."""
+    page = Image.new("1", (72, 44), 1)
+    for top, size in ((2, 15), (22, 12)):
+        ImageDraw.Draw(page).text((3, top), "Atelier", 0, ImageFont.truetype(FONT, size))
+    colours = np.array([[20, 18, 16], [240, 236, 226], [196, 60, 44], [48, 96, 168], [236, 184, 72]], np.uint8)
+    half = np.random.default_rng(4).integers(0, len(colours), (11, 9))
+    squares = colours[np.concatenate([half, half[:, ::-1]], axis=1)].repeat(4, 0).repeat(4, 1)
+    rows = [
+        [tensor(pixels).repeat_interleave(4, 2).repeat_interleave(4, 3)]
+        + [Upscaler(scale=4, content=content)(pixels).picture.read() for content in ("photo", "auto")]
+        for pixels in (np.asarray(page.convert("RGB")), squares)
+    ]
+    sheet(out / "drawings.png", rows, ["pixels", "as a photograph", "recognized"], 1)
+
+
 def main(runs: Path, out: Path) -> None:
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
@@ -173,6 +189,7 @@ def main(runs: Path, out: Path) -> None:
     dial(out, astronaut)
     photographs(out)
     ideas(runs, out, astronaut)
+    drawings(out)
 
 
 if __name__ == "__main__":
