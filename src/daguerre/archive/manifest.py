@@ -277,7 +277,9 @@ class Manifest:
             known: dict[Work | str, int] = {}
             for number, (source, target, work) in enumerate(rows, start=1):
                 if work not in known:
-                    known[work] = interned(database, "works", "options", work if isinstance(work, str) else work.dumps())
+                    known[work] = interned(
+                        database, "works", "options", work if isinstance(work, str) else work.dumps()
+                    )
                 (row,) = database.execute(
                     "INSERT INTO results (place, source, target, work, state, changed) VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT (target) DO UPDATE SET source = excluded.source, work = excluded.work, "

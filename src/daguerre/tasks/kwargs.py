@@ -45,6 +45,7 @@ class RestoreKwargs(TypedDict, total=False):
     min_length: int
     min_area: int
     writing: Literal["keep", "remove"]
+    large_holes: Literal["fill", "leave"]
     stains: Literal["auto", "off"]
     blur: str
     fix_fading: Literal["auto", "strong", "off"]

@@ -49,6 +49,9 @@ class RestoreOptions:
     writing: Writing = option(
         "keep", "writing on the photograph: keep leaves captions, names and notes alone, remove treats them as damage"
     )
+    large_holes: Literal["fill", "leave"] = option(
+        "fill", "large holes and torn-off corners: fill them with patches of the photograph, or leave them as they are"
+    )
     stains: Literal["auto", "off"] = option(
         "auto",
         "auto: remove stains, water lines and old tape from black-and-white or sepia prints; off: leave them",

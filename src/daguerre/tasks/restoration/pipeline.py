@@ -25,7 +25,7 @@ from daguerre.tasks.restoration.damage_detection import ScratchDetector, damaged
 from daguerre.tasks.restoration.deblurring import measure_edges
 from daguerre.tasks.restoration.denoising import denoise
 from daguerre.tasks.restoration.guard import HALO, Guard
-from daguerre.tasks.restoration.inpainting import inpaint
+from daguerre.tasks.restoration.inpainting import inpaint, without_large_holes
 from daguerre.tasks.restoration.options import RestoreOptions
 from daguerre.tasks.restoration.resolution import measure_resolution, upscale_again
 from daguerre.tasks.restoration.stain_removal import remove_stains
@@ -55,7 +55,9 @@ class Restoration:
     on_stage: StageCallback | None
     progress: ProgressCallback
     mask: Picture | None = None
+    unfinished: Picture | None = None
     damaged: float = 0.0
+    patched: float = 0.0
     stained: float = 0.0
     tone_change: float = 0.0
     pale: float = 0.0
@@ -184,13 +186,15 @@ class Stages:
             done.mask = self.damage(photo, progress=done.progress)
             done.models.append(self.options.detector)
         if done.mask is not None:
+            if self.options.large_holes == "leave":
+                done.mask = without_large_holes(done.mask)
             done.damaged = damaged_part(done.mask)
             done.show("damage", done.mask)
 
     def inpaint(self, photo: Picture, done: Restoration) -> Picture:
         if done.mask is None or not done.damaged or self.restoration is None:
             return photo
-        filled = inpaint(photo, done.mask, self.restoration, done.progress)
+        filled, done.unfinished, done.patched = inpaint(photo, done.mask, self.restoration, done.progress)
         done.show("inpainted", filled)
         return filled
 
@@ -313,10 +317,10 @@ class Stages:
 
 
 def damage_in(done: Restoration, window: Window) -> Tensor:
-    """Where a window is damaged: (1, 1, h, w), 1 or 0."""
-    if done.mask is None or not done.damaged:
+    """Where a window is damaged, but for large holes, which are filled: (1, 1, h, w), 1 or 0."""
+    if done.unfinished is None:
         return torch.zeros(1, 1, window.height, window.width)
-    return read_damage(done.mask, window)
+    return read_damage(done.unfinished, window)
 
 
 @dataclass(frozen=True)
@@ -359,6 +363,7 @@ def joined(original: Picture, pieces: list[Piece], on_stage: StageCallback | Non
         first.progress,
         mask=laid(blank_mask(original), masks) if first.mask is not None else None,
         damaged=mean(lambda done: done.damaged),
+        patched=mean(lambda done: done.patched),
         stained=mean(lambda done: done.stained),
         tone_change=mean(lambda done: done.tone_change),
         pale=max(piece.done.pale for piece in pieces),

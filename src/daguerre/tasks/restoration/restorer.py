@@ -30,6 +30,7 @@ class RestoreResult(Result):
     Args:
         mask: where damage was filled: grey, white = damaged; nothing if nobody looked for any.
         damaged: part of the photograph that is damaged, in [0, 1].
+        patched: part of it that was a large hole and is made of patches of the rest now, in [0, 1].
         stained: part of it that was stained and has been lightened, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
         pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
@@ -46,6 +47,7 @@ class RestoreResult(Result):
     mask: Picture | None
     damaged: float
     tone_change: float
+    patched: float = 0.0
     stained: float = 0.0
     pale: float = 0.0
     more_tone_change: float = 0.0
@@ -58,6 +60,7 @@ class RestoreResult(Result):
     def findings(self) -> dict[str, Any]:
         return {
             "damaged_percent": round(100 * self.damaged, 2),
+            "patched_percent": round(100 * self.patched, 2),
             "stained_percent": round(100 * self.stained, 1),
             "blur_pixels": self.blur,
             "finest_pixels": self.finest,
@@ -114,6 +117,7 @@ class Restorer:
             record=record,
             mask=done.mask,
             damaged=done.damaged,
+            patched=done.patched,
             stained=done.stained,
             tone_change=done.tone_change,
             pale=done.pale,
@@ -142,6 +146,7 @@ class Restorer:
         faces = done.face_record
         redrawn = faces is not None and faces.source_type == COMPOSITE
         parts = {"damaged": done.damaged, "stained": done.stained, "tone_change": done.tone_change}
+        parts |= {"patched": done.patched} if done.patched else {}
         return Record(
             task="restore",
             options=chosen(self.options),
