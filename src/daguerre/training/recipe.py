@@ -92,6 +92,9 @@ class AgingPlan:
         real: parts with real old photographs; nobody knows what they looked like when new.
         worn: file names of those of them with damage of their own, of which there is no mask; a part names all in it.
         textures: parts with scans of damage alone, on black or white or transparent, which are laid over pictures.
+        marks: parts with masks of real old photographs, PNG files of their names: white is damaged, black is not, grey
+            may be either. These photographs are drawn as these parts, not as their own.
+        replay: part of the examples that are repeated because the network takes much in them for damage that is none.
         exclude: names of files that are never used, as those that something is measured with.
         pool: examples made once, for trainers that draw the same ones again and again.
     """
@@ -104,16 +107,19 @@ class AgingPlan:
     real: tuple[str, ...] = ()
     worn: tuple[str, ...] = ()
     textures: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    replay: float = 0.0
     exclude: tuple[str, ...] = ()
     pool: int = 4000
 
     def __post_init__(self) -> None:
         check_span("aging.strength", self.strength, 0, 10)
-        for name in ("untouched", "unharmed", "half"):
+        for name in ("untouched", "unharmed", "half", "replay"):
             check_range(f"aging.{name}", getattr(self, name), 0, 1)
         check_range("aging.pool", self.pool, 1, 10**9)
         check_parts("aging.real", self.real)
         check_parts("aging.textures", self.textures)
+        check_parts("aging.marks", self.marks)
 
 
 @dataclass(frozen=True, kw_only=True)

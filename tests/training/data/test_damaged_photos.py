@@ -4,7 +4,7 @@ from PIL import Image
 
 from daguerre.degradation.aging.real_textures import Texture
 from daguerre.errors import DataError
-from daguerre.training.data.damaged_photos import damaged_photo, load_textures
+from daguerre.training.data.damaged_photos import damaged_photo, load_marks, load_textures, marked_photo
 from daguerre.training.data.lettering import lettering
 
 
@@ -44,6 +44,26 @@ def test_examples_show_a_picture_damage_and_writing_each_marked(old):
 def test_pictures_of_any_size_and_no_textures_make_examples(size):
     for seed in range(6):
         assert damaged_photo(picture(size), [], 64, seeded(seed), old=False).image.shape == (1, 3, 64, 64)
+
+
+def test_marked_photographs_show_their_marks_and_what_may_be_either():
+    marks = torch.zeros(1, 90, 120, dtype=torch.uint8)
+    marks[:, 20:26], marks[:, 60:66] = 255, 128
+    photo = picture()
+    photo[:, 20:26] = 255
+    examples = [marked_photo(photo, marks, [], 64, seeded(seed)) for seed in range(20)]
+    assert sum(bool(example.target[:, 0].any()) for example in examples) > 12
+    bright = torch.cat([example.image.mean(1)[example.target[:, 0] > 0] for example in examples])
+    assert bright.mean() > 0.75
+    assert any((example.certain == 0).any() for example in examples)
+
+
+def test_marks_are_known_by_the_names_of_their_photographs(tmp_path):
+    (tmp_path / "marks").mkdir()
+    Image.new("L", (8, 6), 255).save(tmp_path / "marks" / "a.png")
+    marks = load_marks(tmp_path, ["marks"])
+    assert marks.keys() == {"a"}
+    assert marks["a"].shape == (1, 6, 8)
 
 
 def test_textures_are_read_with_their_alpha_and_those_excluded_are_not(tmp_path):

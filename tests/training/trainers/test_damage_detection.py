@@ -12,7 +12,7 @@ from daguerre.progress import silent
 from daguerre.training.loop import train
 from daguerre.training.recipe import parse_recipe
 from daguerre.training.trainers import make_trainer
-from daguerre.training.trainers.damage_detection import CLEAN, OLD, WORN, doubt, overlay
+from daguerre.training.trainers.damage_detection import CLEAN, MARKED, OLD, WORN, doubt, overlay
 
 AGING = {"real": ["old"], "strength": [1.5, 1.5], "untouched": 0.0}
 
@@ -55,17 +55,44 @@ def trainer_of(data, **changes):
 def test_examples_are_new_pictures_and_real_old_ones_worn_or_not(data):
     worn = [f"{i}.png" for i in range(3)]
     trainer = trainer_of(data, batch=48, aging=AGING | {"worn": worn})
-    image, target, before = trainer.draw(1, torch.Generator().manual_seed(0))
+    drawn = trainer.draw(1, torch.Generator().manual_seed(0))
     again = trainer.draw(1, torch.Generator().manual_seed(0))
-    assert torch.equal(image, again[0])
-    assert (image.shape, target.shape, before.shape) == ((48, 3, 32, 32), (48, 2, 32, 32), (48, 1, 1, 1))
-    assert set(before.unique().tolist()) == {CLEAN, OLD, WORN}
-    assert set(target.unique().tolist()) == {0, 1}
+    assert all(torch.equal(one.image, other.image) for (one, _), (other, _) in zip(drawn, again, strict=True))
+    assert {before for _, before in drawn} == {CLEAN, OLD, WORN}
+    for example, _ in drawn:
+        assert (example.image.shape, example.target.shape) == ((1, 3, 32, 32), (1, 2, 32, 32))
+        assert example.certain.shape == (1, 1, 32, 32)
 
 
 def test_shares_say_how_often_real_ones_are_drawn_and_a_part_may_be_worn(data):
     trainer = trainer_of(data, aging={"real": ["old"], "worn": ["old"], "shares": {"new": 0.0, "old": 1.0}})
-    assert (trainer.draw(1, torch.Generator().manual_seed(0))[2] == WORN).all()
+    assert {before for _, before in trainer.draw(1, torch.Generator().manual_seed(0))} == {WORN}
+
+
+def test_photographs_with_marks_are_drawn_as_those_alone(data):
+    (data / "marks").mkdir(exist_ok=True)
+    mask = np.zeros((50, 65), np.uint8)
+    mask[10:20], mask[30:40] = 255, 128
+    for i in range(6):
+        Image.fromarray(mask[:, : 60 + i]).save(data / "marks" / f"{i}.png")
+    trainer = trainer_of(data, batch=8, aging=AGING | {"marks": ["marks"], "shares": {"new": 0.0}})
+    assert not trainer.sources[1].pictures
+    drawn = trainer.draw(1, torch.Generator().manual_seed(0))
+    assert {before for _, before in drawn} == {MARKED}
+    assert any(example.target[:, 0].any() for example, _ in drawn)
+    assert any(not example.certain.all() for example, _ in drawn)
+
+
+def test_what_is_wrongly_taken_for_damage_is_repeated(data):
+    trainer = trainer_of(data, batch=32, aging=AGING | {"replay": 0.5})
+    drawn = trainer.draw(1, torch.Generator().manual_seed(0))
+    for amount in (3.0, 2.0, 0.5):
+        trainer.keep_hardest(drawn, torch.full((32,), amount))
+    assert [amount for amount, _, _ in trainer.hardest] == [3.0] * 32 + [2.0] * 32
+    again = trainer.draw(2, torch.Generator().manual_seed(1))
+    repeated = sum(any(one is other for other, _ in drawn) for one, _ in again)
+    assert 8 <= repeated <= 24
+    assert len(trainer.hardest) == 64 - repeated
 
 
 def test_files_that_are_excluded_are_never_drawn(data):

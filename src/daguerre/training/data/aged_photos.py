@@ -53,11 +53,13 @@ class AgedPictures:
             self.clean.append(list(training.values()))
             self.clean_held_out.append(held_out)
         self.real: list[Tensor] = []
+        self.real_names: list[str] = []
         self.worn: list[bool] = []  # which of them have damage of their own
         self.real_held_out: list[Tensor] = []
         for part in recipe.aging.real:
             training, held_out = self.load(data, part, least, progress)
             self.real += training.values()
+            self.real_names += training
             self.worn += [part in recipe.aging.worn or Path(name).name in recipe.aging.worn for name in training]
             self.real_held_out += held_out
         self.part_shares = [recipe.aging.shares.get(part, 1.0) for part in recipe.data.parts]

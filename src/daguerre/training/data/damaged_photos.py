@@ -33,24 +33,30 @@ from daguerre.images.filters import gaussian
 from daguerre.training.data.lettering import lettering
 from daguerre.training.data.pictures import picture_files
 
-__all__ = ["WRITING", "DamagedExample", "damaged_photo", "load_textures"]
+__all__ = ["WRITING", "DamagedExample", "damaged_photo", "load_marks", "load_textures", "marked_photo"]
 
 T = TypeVar("T")
 
-SEEN = 0.06  # least change of a channel that counts as damage, after all blur
+SEEN, UNSEEN = 0.09, 0.045  # least change of a channel, after all blur, that is damage, and the most that is none
 WRITING = DAMAGES.index("writing") + 1
 FINEST, COARSEST = 1.0, 3.0  # times that a scan is enlarged
+LEAST_SIZE, GREATEST_SIZE = 0.6, 1.8  # times, of a photograph whose damage is marked
+DAMAGED, EITHER = 255, 128  # levels of a mask
 # Of new pictures, and of old ones, the first part is aged, and that between these bounds has damage laid over it.
 # The rest is undamaged, as most is that looks like damage in a drawer of photographs.
-AGED, LAID = (0.35, 0.25), ((0.25, 0.8), (0.55, 1.0))
+AGED, LAID = (0.22, 0.12), ((0.14, 0.6), (0.55, 1.0))
 
 
 @dataclass(frozen=True)
 class DamagedExample:
-    """A crop (1, 3, H, W) in [0, 1]; where it is damaged, and written upon, (1, 2, H, W), 1 = so."""
+    """A crop (1, 3, H, W) in [0, 1]; where it is damaged, and written upon, (1, 2, H, W), 1 = so.
+
+    What is changed so little that a person may see it or not is not `certain`, (1, 1, H, W), 1 = so.
+    """
 
     image: Tensor
     target: Tensor
+    certain: Tensor
 
 
 class Draws:
@@ -87,6 +93,57 @@ def load_textures(data: Path, parts: Sequence[str], exclude: Sequence[str] = ())
             pixels = np.array(scan.convert("RGBA"))
         textures.append(read_texture(torch.from_numpy(pixels).permute(2, 0, 1)))
     return [texture for texture in textures if texture is not None]
+
+
+def load_marks(data: Path, parts: Sequence[str]) -> dict[str, Tensor]:
+    """Masks of photographs (1, H, W), 8 bits, in some parts of the data, by name without its ending.
+
+    Raises:
+        DataError: a part is missing.
+    """
+    marks = {}
+    for name, read in picture_files(data, parts):
+        with Image.open(io.BytesIO(read())) as mask:
+            marks[Path(name).stem] = torch.from_numpy(np.array(mask.convert("L")))[None]
+    return marks
+
+
+def marked_photo(
+    picture: Tensor, marks: Tensor, textures: Sequence[Texture], side: int, generator: torch.Generator
+) -> DamagedExample:
+    """A crop of a photograph (3, H, W), 8 bits, whose damage is marked (1, H, W), a little changed.
+
+    More often than not there is marked damage in its middle; sometimes more is laid over it.
+
+    Args:
+        side: of the crop in pixels.
+    """
+    dice = Draws(generator)
+    _, height, width = picture.shape
+    reach = min(round(side / dice.log(LEAST_SIZE, GREATEST_SIZE)), height, width)
+    top, left = (int(dice.number(0, 0.99999) * (n - reach + 1)) for n in (height, width))
+    damaged = (marks[0] == DAMAGED).nonzero()
+    if len(damaged) and dice.maybe(0.7):
+        row, column = damaged[int(dice.number(0, 0.99999) * len(damaged))].tolist()
+        top, left = (
+            min(max(at - int(dice.number(0.1, 0.9) * reach), 0), n - reach)
+            for at, n in ((row, height), (column, width))
+        )
+    rows, columns = slice(top, top + reach), slice(left, left + reach)
+    stacked = [picture, (marks == DAMAGED) * 255, (marks == EITHER) * 255]
+    crop = torch.cat([plane[:, rows, columns].float() for plane in stacked])[None] / 255
+    crop = crop.flip(3) if dice.maybe(0.5) else crop
+    crop = F.interpolate(crop, size=(side, side), mode="bilinear", antialias=True)
+    image, lost, either = crop[:, :3], (crop[:, 3:4] > 0.35).float(), (crop[:, 4:] > 0.35).float()
+    if dice.maybe(0.4):
+        image = image.mean(1, keepdim=True).expand(1, 3, -1, -1)
+    image = (dice.number(-0.08, 0.08) + dice.number(0.8, 1.15) * image).clamp(0, 1) ** dice.log(0.75, 1.35)
+    sound = image
+    if dice.maybe(0.3):
+        image = harmed(image, textures, dice)
+    example = scanned(image, sound, lost, torch.zeros_like(lost), side, dice)
+    certain = example.certain * torch.maximum(1 - either, example.target[:, :1])
+    return DamagedExample(example.image, example.target, certain)
 
 
 def damaged_photo(
@@ -141,7 +198,7 @@ def scene(
 ) -> tuple[Tensor, Tensor]:
     """Sound things that are easily taken for damage: sticks and plates, borders, film edges, frames, writing."""
     side = image.shape[-1]
-    if dice.maybe(0.25 if old else 0.5):
+    if dice.maybe(0.15 if old else 0.35):
         reach = dice.log(0.05, 0.3) * side
         image = add_distractors(image, count=1 + int(5 * dice.number()), size=reach, generator=dice.generator)
     if dice.maybe(0.3):
@@ -250,8 +307,9 @@ def scanned(image: Tensor, sound: Tensor, lost: Tensor, written: Tensor, side: i
         mode = dice.pick(["bicubic", "bilinear"])
         both = F.interpolate(both, size=(side, side), mode=mode).clamp(0, 1)
         masks = (F.interpolate(masks, size=(side, side), mode="bilinear") > 0.4).float()
-    seen = ((both[:1] - both[1:]).abs().amax(1, keepdim=True) >= SEEN).float()
-    lost = torch.maximum(masks[:, :1], seen)
+    change = (both[:1] - both[1:]).abs().amax(1, keepdim=True)
+    lost = torch.maximum(masks[:, :1], (change >= SEEN).float())
+    certain = torch.maximum(lost, (change <= UNSEEN).float())
     image = both[:1]
     if dice.maybe(0.5):
         grain = white_noise(image, 1 if dice.maybe(0.7) else 3, dice.generator)
@@ -260,4 +318,4 @@ def scanned(image: Tensor, sound: Tensor, lost: Tensor, written: Tensor, side: i
     if dice.maybe(0.7):
         image = compress(image, quality=round(dice.number(35, 95)))
     written = masks[:, 1:] * (1 - lost)
-    return DamagedExample(image.clamp(0, 1), torch.cat([lost, written], 1))
+    return DamagedExample(image.clamp(0, 1), torch.cat([lost, written], 1), certain)

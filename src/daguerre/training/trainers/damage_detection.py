@@ -1,5 +1,6 @@
 """Trains the network that detects damage, and writing, which is told apart from it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,14 +14,21 @@ from daguerre.progress import ProgressCallback
 from daguerre.training.batchnorm_folding import normalize
 from daguerre.training.build import check_losses, initial_network
 from daguerre.training.data.aged_photos import AgedPictures
-from daguerre.training.data.damaged_photos import WRITING, DamagedExample, damaged_photo, load_textures
+from daguerre.training.data.damaged_photos import (
+    WRITING,
+    DamagedExample,
+    damaged_photo,
+    load_marks,
+    load_textures,
+    marked_photo,
+)
 from daguerre.training.logger import image_grid
 from daguerre.training.losses import Dice
 from daguerre.training.prefetch import Prefetcher
 from daguerre.training.recipe import Recipe
 from daguerre.training.trainers.base import Trainer
 
-__all__ = ["CLEAN", "OLD", "WORN", "DamageDetectionTrainer", "doubt", "overlay"]
+__all__ = ["CLEAN", "MARKED", "OLD", "WORN", "DamageDetectionTrainer", "doubt", "overlay"]
 
 VALIDATION_PICTURES = 24
 SMALLEST_SIDE = 128  # pixels of a side that a picture needs; smaller pieces than a crop are enlarged to it
@@ -28,7 +36,17 @@ POSITIVE_WEIGHT = 2  # of a damaged pixel in the loss
 ALONE, AROUND = 0.12, 31  # of the pixels around, so far, may be taken for damage where a speck lies alone
 GRID_ROWS = 4  # aged pictures on a sample grid, and as many real old ones
 LOST_COLOUR, WRITTEN_COLOUR = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # on it
-CLEAN, OLD, WORN = range(3)  # how a picture was before damage was added
+CLEAN, OLD, WORN, MARKED = range(4)  # how a picture was before damage was added
+HARDEST = 96  # examples of which some are repeated
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pictures (3, H, W), 8 bits, to make examples from, how each was before, and masks (1, H, W) where there are."""
+
+    pictures: list[Tensor]
+    before: list[int]
+    marks: list[Tensor]
 
 
 class DamageDetectionTrainer(Trainer):
@@ -39,7 +57,11 @@ class DamageDetectionTrainer(Trainer):
     Real old photographs have damage of their own that no one marked. So an undamaged pixel of those that the recipe
     calls worn counts the less, the more certainly the network takes it for damage (after Reed et al. 2015,
     https://arxiv.org/abs/1412.6596). Of the others, which are full of what looks like scratches to a network that
-    never saw any, rails, wheels, hats, window bars, only specks that lie alone are doubted so.
+    never saw any, rails, wheels, hats, window bars, only specks that lie alone are doubted so. Of some the damage was
+    marked; nothing is doubted there.
+
+    Examples in which the network takes much for damage that is none are kept, and some of them repeated in each batch.
+    They are in no checkpoint: a run that is resumed gathers them anew.
 
     Losses: `cross_entropy`, `dice`.
     """
@@ -51,6 +73,8 @@ class DamageDetectionTrainer(Trainer):
         self.multiple = int(getattr(network, "multiple", 1))
         self.pictures = AgedPictures(recipe, data, fabric, progress, least=min(SMALLEST_SIDE, recipe.crop))
         self.textures = load_textures(data, recipe.aging.textures, recipe.aging.exclude)
+        self.sources = self.make_sources(load_marks(data, recipe.aging.marks))
+        self.hardest: list[tuple[float, DamagedExample, int]] = []
         self.left_out = self.pictures.left_out
         self.prefetch = Prefetcher(self.make_examples, recipe, fabric)
         self.dice = Dice()
@@ -66,37 +90,78 @@ class DamageDetectionTrainer(Trainer):
     def center(self, picture: Tensor) -> Tensor:
         return self.pictures.center(picture, self.multiple)
 
+    def make_sources(self, marks: dict[str, Tensor]) -> list[Source]:
+        """What examples are made from: the clean parts of the data, the real ones, and those with marks."""
+        pictures, plan = self.pictures, self.recipe.aging
+        sources = [Source(part, [CLEAN] * len(part), []) for part in pictures.clean]
+        before = [WORN if worn else OLD for worn in pictures.worn]
+        stems = [Path(name).stem for name in pictures.real_names]
+        for part in plan.real:
+            chosen = [
+                number
+                for number, name in enumerate(pictures.real_names)
+                if name.startswith(f"{part}/") and stems[number] not in marks
+            ]
+            sources.append(Source([pictures.real[n] for n in chosen], [before[n] for n in chosen], []))
+        if marks:
+            chosen = [number for number, stem in enumerate(stems) if stem in marks]
+            made = [marks[stems[n]] for n in chosen]
+            sources.append(Source([pictures.real[n] for n in chosen], [MARKED] * len(chosen), made))
+        return sources
+
     def make_examples(self, generator: torch.Generator) -> list[tuple[DamagedExample, int]]:
         """A batch, on the processor, and how each picture was before."""
         plan = self.recipe.aging
-        parts = [*self.recipe.data.parts, *plan.real]
-        shares = torch.tensor([plan.shares.get(part, 1.0) for part in parts])
+        parts = [*self.recipe.data.parts, *plan.real, *plan.marks[:1]]
+        shares = torch.tensor(
+            [
+                plan.shares.get(part, 1.0) * bool(source.pictures)
+                for part, source in zip(parts, self.sources, strict=True)
+            ]
+        )
         chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator)
-        return [self.make_example(part, generator) for part in chosen.tolist()]
+        return [self.make_example(self.sources[part], generator) for part in chosen.tolist()]
 
-    def make_example(self, part: int, generator: torch.Generator) -> tuple[DamagedExample, int]:
-        old = part >= len(self.recipe.data.parts)
-        pictures = self.pictures.real if old else self.pictures.clean[part]
-        number = int(torch.randint(len(pictures), (), generator=generator))
-        example = damaged_photo(pictures[number], self.textures, self.recipe.crop, generator, old=old)
-        return example, (WORN if self.pictures.worn[number] else OLD) if old else CLEAN
+    def make_example(self, source: Source, generator: torch.Generator) -> tuple[DamagedExample, int]:
+        number = int(torch.randint(len(source.pictures), (), generator=generator))
+        picture, before = source.pictures[number], source.before[number]
+        if before == MARKED:
+            return marked_photo(picture, source.marks[number], self.textures, self.recipe.crop, generator), before
+        return damaged_photo(picture, self.textures, self.recipe.crop, generator, old=before != CLEAN), before
 
-    def draw(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """The batch of iteration `step`.
+    def keep_hardest(self, examples: list[tuple[DamagedExample, int]], wrong: Tensor) -> None:
+        """Keep those examples in which most is taken for damage that is none.
 
-        Returns:
-            Images (B, 3, crop, crop); what is damaged, and written upon, in them (B, 2, crop, crop); which are CLEAN,
-            OLD or WORN (B, 1, 1, 1).
+        Args:
+            wrong: the sum of how likely damaged what is sound in each of them is, (B,).
         """
-        examples, before = zip(*self.prefetch(step, generator), strict=True)
-        image = self.pictures.to_device(torch.cat([example.image for example in examples]))
-        target = self.pictures.to_device(torch.cat([example.target for example in examples]))
-        return image, target, torch.tensor(before, device=image.device).view(-1, 1, 1, 1)
+        found = [(amount, *example) for amount, example in zip(wrong.tolist(), examples, strict=True) if amount > 1]
+        self.hardest = sorted(self.hardest + found, key=lambda one: -one[0])[:HARDEST]
+
+    def draw(self, step: int, generator: torch.Generator) -> list[tuple[DamagedExample, int]]:
+        """The batch of iteration `step`, on the processor, and which are of CLEAN, OLD, WORN or MARKED pictures."""
+        examples = list(self.prefetch(step, generator))
+        if len(self.hardest) < HARDEST // 2:
+            return examples
+        for at in range(len(examples)):
+            if torch.rand((), generator=generator) < self.recipe.aging.replay:
+                number = int(torch.randint(len(self.hardest), (), generator=generator))
+                _, example, before = self.hardest.pop(number)
+                examples[at] = example, before
+        return examples
 
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        image, target, before = self.draw(step, generator)
+        drawn = self.draw(step, generator)
+        to_device = self.pictures.to_device
+        image = to_device(torch.cat([example.image for example, _ in drawn]))
+        target = to_device(torch.cat([example.target for example, _ in drawn]))
+        certain = to_device(torch.cat([example.certain for example, _ in drawn]))
+        before = torch.tensor([kind for _, kind in drawn], device=image.device).view(-1, 1, 1, 1)
         logits = self.model.network(image).float()
-        kept = 1 - torch.where(target == 0, doubt(logits.detach().sigmoid(), before), 0)
+        found = logits.detach().sigmoid()
+        kept = certain * (1 - torch.where(target == 0, doubt(found, before), 0))
+        if self.recipe.aging.replay:
+            self.keep_hardest(drawn, (found * (1 - target) * kept)[:, 0].sum((1, 2)))
         weight = 1 + (POSITIVE_WEIGHT - 1) * target
         parts = {
             "cross_entropy": F.binary_cross_entropy_with_logits(logits, target, weight * kept),
@@ -146,13 +211,13 @@ def doubt(found: Tensor, before: Tensor) -> Tensor:
 
     Args:
         found: how likely each is damaged, and written upon, (B, 2, H, W).
-        before: whether its picture was CLEAN, OLD or WORN, (B, 1, 1, 1). The writing of the latter two is not known.
+        before: whether its picture was CLEAN, OLD, WORN or MARKED, (B, 1, 1, 1). Writing is known of the first alone.
     """
     certain = (2 * found - 1).clamp(min=0)
     damaged, written = certain[:, :1], certain[:, 1:]
     around = mean_around(found[:, :1], AROUND)
     of_old = torch.where(before == WORN, damaged, damaged * (around < ALONE))
-    damaged = torch.where(before == CLEAN, 0, of_old)
+    damaged = torch.where((before == CLEAN) | (before == MARKED), 0, of_old)
     written = torch.where(before == CLEAN, written, 1)
     return torch.cat([damaged, written.expand_as(damaged)], 1)
 
