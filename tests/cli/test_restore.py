@@ -78,6 +78,10 @@ def test_folders_for_masks_and_stages_are_made_and_stages_lie_as_their_pictures_
     assert {path.parent for path in Path("way").rglob("*damage.png")} == {Path("way/one"), Path("way/two")}
     assert restore("scans/one/a.png", "-o", "a.png", "--mask-out", "masks/new/a.png", *others).status == 0
     assert Path("masks/new/a.png").exists()
+    assert restore("scans", "-o", "again", "--mask-out", "found", *others).status == 0
+    assert sorted(Path("found").rglob("*.png")) == [
+        Path(f"found/{folder}/a-scratches.png") for folder in ("one", "two")
+    ]
 
 
 def test_damage_is_filled_as_sensitivity_and_size_ask(restore):
@@ -203,7 +207,7 @@ def test_what_was_taken_back_is_said(restore):
 
 
 REFUSED = {
-    "a.png b.png --mask-out mask.png": "--mask-out names one file, mask.png, but there are 2 pictures",
+    "a.png b.png --mask-out mask.png": "--mask-out names one file, mask.png, but there are 2 pictures; name a folder",
     "a.png --mask-out a.png": "a.png is read, or written for something else, too",
     "a.png --mask-out m.png --scratches off": "--scratches off looks for no damage",
     "a.png b.png --scratches mask.png": "the mask mask.png fits one picture, but there are 2",

@@ -61,14 +61,13 @@ def restore(
     Args:
         pictures: photographs, or folders of them.
         split: save each print of a scan, straightened, as its own file.
-        mask_out: also write the mask of the detected damage, white on black.
+        mask_out: also write the mask of the detected damage, white on black; of several pictures, masks to this folder.
         stages: also write the photograph after each stage to this folder.
     """
     jobs = plan_jobs(pictures, result, "-restored")
-    if mask_out and len(jobs) > 1:
-        raise OptionError(f"--mask-out names one file, {mask_out}, but there are {len(jobs)} pictures")
+    masks = mask_files(jobs, mask_out) if mask_out else {}
     files = {job: stage_files(job, stages) for job in jobs} if stages else {}
-    extras = [path for named in files.values() for path in named.values()] + ([mask_out] if mask_out else [])
+    extras = [path for named in files.values() for path in named.values()] + list(masks.values())
     refuse_shared(extras, jobs, restoring)
     if split and (restoring.crop or restoring.prints == "off" or restoring.given_mask or mask_out or stages):
         raise OptionError("--split leaves out --crop, --prints off, masks and --stages; split first, and restore those")
@@ -100,17 +99,17 @@ def restore(
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         original = result.open(job.source)
         check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
-        if mask_out:
-            check_target(mask_out, overwrite=result.overwrite, source=job.source)
-            make_folder(mask_out.parent)
+        if job in masks:
+            check_target(masks[job], overwrite=result.overwrite, source=job.source)
+            make_folder(masks[job].parent)
         for path in files.get(job, {}).values():
             check_target(path, overwrite=result.overwrite)
             make_folder(path.parent)
         seen: dict[str, Picture] = {}
         restored = restorer(original, on_stage=seen.__setitem__ if stages else None, progress=progress)
         restored.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
-        if mask_out and restored.mask is not None:
-            restored.mask.save(mask_out, overwrite=result.overwrite)
+        if job in masks and restored.mask is not None:
+            restored.mask.save(masks[job], overwrite=result.overwrite)
         for name, picture in seen.items():
             picture.save(files[job][name], overwrite=result.overwrite)
         return findings(restored, restoring)
@@ -134,6 +133,19 @@ def findings(restored: RestoreResult, restoring: RestoreOptions) -> dict[str, An
     if restoring.fix_fading != "auto" or max(restored.pale / PALE, restored.more_tone_change / MORE) <= 1:
         return said
     return said | {"hint": HINT if restored.pale > PALE else MORE_HINT.format(100 * restored.more_tone_change)}
+
+
+def mask_files(jobs: Sequence[Job], place: Path) -> dict[Job, Path]:
+    """File for the mask of each picture: `place` for one, `place/old-scratches.png` for each of several.
+
+    Raises:
+        OptionError: several pictures, but a file.
+    """
+    if len(jobs) == 1 and not place.is_dir():
+        return {jobs[0]: place}
+    if place.is_file() or place.suffix:
+        raise OptionError(f"--mask-out names one file, {place}, but there are {len(jobs)} pictures; name a folder")
+    return {job: place / job.inside.parent / f"{job.inside.stem}-scratches.png" for job in jobs}
 
 
 def stage_files(job: Job, folder: Path) -> dict[str, Path]:
