@@ -41,7 +41,7 @@ HARDEST = 96  # examples of which some are repeated
 
 
 @dataclass(frozen=True)
-class Source:
+class ExampleSource:
     """Pictures (3, H, W), 8 bits, to make examples from, how each was before, and masks (1, H, W) where there are."""
 
     pictures: list[Tensor]
@@ -90,10 +90,10 @@ class DamageDetectionTrainer(Trainer):
     def center(self, picture: Tensor) -> Tensor:
         return self.pictures.center(picture, self.multiple)
 
-    def make_sources(self, marks: dict[str, Tensor]) -> list[Source]:
+    def make_sources(self, marks: dict[str, Tensor]) -> list[ExampleSource]:
         """What examples are made from: the clean parts of the data, the real ones, and those with marks."""
         pictures, plan = self.pictures, self.recipe.aging
-        sources = [Source(part, [CLEAN] * len(part), []) for part in pictures.clean]
+        sources = [ExampleSource(part, [CLEAN] * len(part), []) for part in pictures.clean]
         before = [WORN if worn else OLD for worn in pictures.worn]
         stems = [Path(name).stem for name in pictures.real_names]
         for part in plan.real:
@@ -102,11 +102,11 @@ class DamageDetectionTrainer(Trainer):
                 for number, name in enumerate(pictures.real_names)
                 if name.startswith(f"{part}/") and stems[number] not in marks
             ]
-            sources.append(Source([pictures.real[n] for n in chosen], [before[n] for n in chosen], []))
+            sources.append(ExampleSource([pictures.real[n] for n in chosen], [before[n] for n in chosen], []))
         if marks:
             chosen = [number for number, stem in enumerate(stems) if stem in marks]
             made = [marks[stems[n]] for n in chosen]
-            sources.append(Source([pictures.real[n] for n in chosen], [MARKED] * len(chosen), made))
+            sources.append(ExampleSource([pictures.real[n] for n in chosen], [MARKED] * len(chosen), made))
         return sources
 
     def make_examples(self, generator: torch.Generator) -> list[tuple[DamagedExample, int]]:
@@ -122,7 +122,7 @@ class DamageDetectionTrainer(Trainer):
         chosen = torch.multinomial(shares, self.recipe.batch, replacement=True, generator=generator)
         return [self.make_example(self.sources[part], generator) for part in chosen.tolist()]
 
-    def make_example(self, source: Source, generator: torch.Generator) -> tuple[DamagedExample, int]:
+    def make_example(self, source: ExampleSource, generator: torch.Generator) -> tuple[DamagedExample, int]:
         number = int(torch.randint(len(source.pictures), (), generator=generator))
         picture, before = source.pictures[number], source.before[number]
         if before == MARKED:
