@@ -28,7 +28,14 @@ def desk(tmp_path, monkeypatch):
         arguments = {"scale": scale, "features": 4, "blocks": 1}
         network = CompactResNet(**arguments)
         network.conv_last.weight.data *= 10  # so that it adds something to see
-        header = WeightsHeader(name=name, task="upscale", network="CompactResNet", arguments=arguments, scale=scale)
+        header = WeightsHeader(
+            name=name,
+            task="upscale",
+            network="CompactResNet",
+            arguments=arguments,
+            scale=scale,
+            recipe={"discriminator": {} if "vivid" in name else None},
+        )
         write(tmp_path / "weights" / f"{name}.safetensors", network.state_dict(), header, half=False)
     folder = tmp_path / "desk"
     folder.mkdir()

@@ -31,7 +31,8 @@ FLOORS = [
 ]
 """What may import only from floors above in this list."""
 TASK_FLOORS = [
-    ["kwargs", "provenance"],
+    ["kwargs", "packet"],
+    ["provenance"],
     ["result"],
     ["faces", "upscaling"],
     ["scans"],

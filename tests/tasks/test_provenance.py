@@ -4,11 +4,32 @@ from xml.etree import ElementTree
 
 import pytest
 
-from daguerre.tasks.provenance import IPTC, OURS, RDF, SOURCE_TYPES, Record, add_step, fitted, steps_of
+from daguerre.tasks.packet import SPACES
+from daguerre.tasks.provenance import (
+    COMPOSITE,
+    ENHANCED,
+    SOURCE_TYPES,
+    TRAINED,
+    Input,
+    Record,
+    add_step,
+    fitted,
+    source_type_of,
+    steps_of,
+    strongest,
+    with_saving,
+)
+
+RDF, IPTC, OURS = (SPACES[prefix] for prefix in ("rdf", "Iptc4xmpExt", "daguerre"))
 
 FIRST = Record(task="upscale", options={"scale": 2.0}, models={"compact-x4": "ab12"}, measured={"agreement_db": 61.5})
 PAINTED = Record(task="restore", options={}, models={}, source_type="compositeWithTrainedAlgorithmicMedia")
 LAST = Record(task="upscale", options={}, models={})
+
+
+FILE = Input(name="old & torn.tif", sha256="f" * 64, page=2)
+OPENED = Record(task="restore", options={"strength": 0.5}, models={}, input=FILE)
+NOTHING = Record(task="faces", options={}, models={}, source_type=None)
 
 
 def packet(description="", names="", attributes=""):
@@ -159,3 +180,112 @@ def test_a_file_without_room_for_the_packet_holds_the_record_alone(tmp_path, cap
         f"{tmp_path / 'a.jpg'}: of the XMP, which is too large for this format, only the record of steps is kept"
     ]
     assert fitted(xmp, tmp_path / "a.png") == fitted(xmp, tmp_path / "a.bmp") == xmp
+
+
+@pytest.mark.parametrize(
+    ("earlier", "step", "now"),
+    [
+        (None, NOTHING, None),
+        (None, FIRST, ENHANCED),
+        ("digitalCapture", FIRST, ENHANCED),
+        ("print", NOTHING, "print"),
+        ("compositeSynthetic", FIRST, "compositeSynthetic"),
+        ("what comes next year", FIRST, "what comes next year"),
+        ("compositeSynthetic", PAINTED, COMPOSITE),
+        (TRAINED, PAINTED, TRAINED),
+        (COMPOSITE, NOTHING, COMPOSITE),
+    ],
+)
+def test_the_source_type_is_never_weaker_than_the_inputs_and_nothing_claims_nothing(earlier, step, now):
+    attributes = f'xmlns:i="{IPTC}" i:DigitalSourceType="{SOURCE_TYPES}{earlier}"' if earlier else ""
+    xmp = add_step(packet("", attributes), step)
+    assert source_type_of(xmp) == now
+    assert source_types(xmp) == [now] * bool(now)
+
+
+def test_of_source_types_the_strongest_counts():
+    assert strongest([ENHANCED, None, TRAINED, COMPOSITE]) == TRAINED
+    assert strongest([None]) is None
+    assert source_type_of(b"no xml") is None
+
+
+def node(xmp, prefix, name):
+    return ElementTree.fromstring(xmp).find(f".//{{{SPACES[prefix]}}}{name}")
+
+
+def fields(node, prefix):
+    return {key.removeprefix(f"{{{SPACES[prefix]}}}"): value for key, value in node.attrib.items()}
+
+
+def test_the_picture_that_it_was_made_from_is_referred_to():
+    derived = fields(node(add_step(None, OPENED), "xmpMM", "DerivedFrom"), "stRef")
+    assert derived["filePath"] == "old & torn.tif"
+    assert derived["documentID"].startswith("xmp.did:")
+    names = f'xmlns:mm="{SPACES["xmpMM"]}"'
+    ids = 'mm:DocumentID="xmp.did:scan" mm:InstanceID="xmp.iid:second" mm:OriginalDocumentID="xmp.did:raw"'
+    xmp = add_step(packet("", names, ids), OPENED)
+    derived = fields(node(xmp, "xmpMM", "DerivedFrom"), "stRef")
+    assert (derived["documentID"], derived["instanceID"]) == ("xmp.did:scan", "xmp.iid:second")
+    picture = fields(node(xmp, "rdf", "RDF")[-1], "xmpMM")
+    assert picture["OriginalDocumentID"] == "xmp.did:raw"
+    assert picture["DocumentID"].startswith("xmp.did:")
+    assert picture["DocumentID"] != "xmp.did:scan"
+
+
+def test_a_second_step_keeps_the_reference_and_a_second_file_replaces_it():
+    once = add_step(None, OPENED)
+    twice = add_step(once, LAST)
+    assert fields(node(twice, "xmpMM", "DerivedFrom"), "stRef") == fields(node(once, "xmpMM", "DerivedFrom"), "stRef")
+    again = add_step(
+        twice, Record(task="upscale", options={}, models={}, input=Input(name="made.png", sha256="a" * 64))
+    )
+    assert again.count(b"<xmpMM:DerivedFrom") == 1
+    derived = fields(node(again, "xmpMM", "DerivedFrom"), "stRef")
+    assert derived["filePath"] == "made.png"
+    assert derived["instanceID"] == fields(node(twice, "rdf", "RDF")[-1], "xmpMM")["InstanceID"]
+
+
+def test_two_pictures_have_two_identities_and_one_picture_has_one():
+    other = Record(task="restore", options={"strength": 0.6}, models={}, input=FILE)
+    mine, yours, again = (
+        fields(node(add_step(None, step), "rdf", "RDF")[-1], "xmpMM") for step in (OPENED, other, OPENED)
+    )
+    assert mine == again
+    assert mine["InstanceID"] != yours["InstanceID"]
+    assert "InstanceID" not in fields(node(add_step(None, FIRST), "rdf", "RDF")[-1], "xmpMM")  # of no file
+
+
+def test_the_history_goes_on_where_other_programs_left_it():
+    names = " ".join(f'xmlns:{prefix}="{SPACES[prefix]}"' for prefix in ("xmpMM", "stEvt"))
+    earlier = '<xmpMM:History><rdf:Seq><rdf:li stEvt:action="saved" stEvt:when="2020-02-02"/></rdf:Seq></xmpMM:History>'
+    xmp = add_step(add_step(packet(earlier, names), OPENED), FIRST)
+    (history,) = ElementTree.fromstring(xmp).iter(f"{{{SPACES['xmpMM']}}}History")
+    events = [fields(entry, "stEvt") for entry in history[0]]
+    assert [event["action"] for event in events] == ["saved", "derived", "edited", "resized"]
+    assert events[0]["when"] == "2020-02-02"
+    assert events[1]["parameters"] == f"from old & torn.tif, page 2, SHA-256 {'f' * 64}"
+    assert events[2]["parameters"] == "restore; strength 0.5"
+    assert events[3]["parameters"] == "upscale; scale 2.0; agreement_db 61.5"
+    assert all(event["softwareAgent"].startswith("Daguerre ") for event in events[1:])
+
+
+def test_the_scanner_is_still_named_as_what_made_the_file_first():
+    xmp = add_step(packet("", f'xmlns:x="{SPACES["xmp"]}"', 'x:CreatorTool="VueScan 9"'), FIRST)
+    assert xmp.count(b"CreatorTool") == 1
+    assert b"VueScan 9" in xmp
+    assert b'xmp:CreatorTool="Daguerre ' in add_step(None, FIRST)
+
+
+def test_how_it_was_saved_is_told_if_not_as_by_default():
+    xmp = add_step(packet(), OPENED)
+    assert with_saving(xmp, {}) == xmp
+    saved = with_saving(xmp, {"quality": 80})
+    assert steps_of(saved)[-1]["saving"] == {"quality": 80}
+    assert saved.count(b"<xmpMM:History>") == saved.count(b"<xmpMM:DerivedFrom") == 1
+    assert with_saving(packet(), {"quality": 80}) == packet()
+
+
+def test_a_name_that_xml_cannot_hold_is_told_as_far_as_it_can():
+    xmp = add_step(None, Record(task="faces", options={}, models={}, input=Input(name="a\x01\udce9b.png", sha256="0")))
+    assert fields(node(xmp, "xmpMM", "DerivedFrom"), "stRef")["filePath"] == "a??b.png"
+    assert steps_of(xmp)[0]["input"]["name"] == "a\x01\udce9b.png"

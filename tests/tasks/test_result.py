@@ -1,5 +1,10 @@
+import json
 import multiprocessing
 import pickle
+import shutil
+import subprocess
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +12,13 @@ import pytest
 from images.drawn import photo
 
 import daguerre
+from daguerre import devices, weights
 from daguerre.images import Picture
+from daguerre.tasks.faces.refiner import FaceRefiner
+from daguerre.tasks.packet import SPACES
+from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.registry import TASKS, make_task, options_of
-from daguerre.tasks.result import chosen, records_of
+from daguerre.tasks.result import chosen, measure_change, percent, records_of
 from daguerre.tasks.stylization.stylizer import StylizeOptions
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
 
@@ -55,8 +64,50 @@ def test_functions_give_pictures_with_the_record_in_them(picture):
 
 def test_recorded_are_options_that_were_chosen_without_folders_and_devices():
     options = StylizeOptions(style=(Path("/home/me/a.png"),), mask=(Path("b/c.png"),), model="d/e.pth", device="cpu")
-    assert chosen(options) == {"style": ["a.png"], "mask": ["c.png"], "model": "e.pth"}
-    assert chosen(UpscaleOptions(model="compact-x1.5", scale=1.5)) == {"model": "compact-x1.5", "scale": 1.5}
+    exact = {"precision": "float32"}
+    assert chosen(replace(options, **exact)) == {"style": ["a.png"], "mask": ["c.png"], "model": "e.pth"} | exact
+    assert chosen(UpscaleOptions(model="compact-x1.5", scale=1.5, **exact))["model"] == "compact-x1.5"
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_precision_that_is_not_exact_is_recorded_even_if_nobody_chose_it(exact, monkeypatch):
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda device: not exact)
+    assert chosen(UpscaleOptions(device="cpu")) == ({} if exact else {"precision": "bfloat16"})
+
+
+def test_how_much_is_changed_is_measured_in_what_can_be_seen():
+    before = np.zeros((10, 20, 4), np.uint8)
+    before[:5, :, 3] = 255
+    after = before.copy()
+    after[:5, :10, 1] = 51  # a fifth of the range, in one channel of three, in half of what can be seen
+    after[5:, :, 0] = 255
+    share, mean = measure_change(Picture.from_array(after), Picture.from_array(before))
+    assert (share, mean) == (0.5, pytest.approx(0.5 * 0.2 / 3))
+    assert measure_change(Picture.from_array(after), Picture.from_array(after)) == (0, 0)
+
+
+def test_half_a_level_is_no_change_and_the_smallest_change_is_not_rounded_away():
+    eight = Picture.from_array(np.full((200, 300), 100, np.uint8))
+    sixteen = np.full((200, 300), 25700, np.uint16)
+    sixteen[0, 0] += 120
+    assert measure_change(Picture.from_array(sixteen), eight) == (0, pytest.approx(0, abs=1e-7))
+    assert percent(1 / 60_000) == 0.01
+    assert percent(0.0) == 0
+
+
+def test_the_file_is_recorded_once_however_many_steps_there_are(desk):
+    source = Picture.from_array(photo(48, 64)).save(desk / "plain.png")  # without a face, so nothing is changed
+    made = Pipeline(FaceRefiner(**EXACT), FaceRefiner(**EXACT), Upscaler(scale=2, **EXACT))(source)
+    first, *others = records_of(made.picture)
+    assert first["input"] == {"name": "plain.png", "sha256": sha256(source.read_bytes()).hexdigest()}
+    assert not any("input" in record for record in others)
+    assert [record["source_type"] for record in (first, *others)] == [None, None, "algorithmicallyEnhanced"]
+    assert made.origin.path == source
+
+
+def test_what_was_never_a_file_has_no_checksum(picture):
+    assert "input" not in records_of(Upscaler(scale=2, **EXACT)(picture).picture)[0]
+    assert "input" not in records_of(Upscaler(scale=2, **EXACT)(picture.to_pil()).picture)[0]
 
 
 def test_damage_and_faces_are_found_in_whatever_holds_a_picture():
@@ -99,3 +150,28 @@ def test_a_file_without_room_for_a_large_packet_holds_the_record_at_least(desk, 
     assert b"xxxx" not in again.xmp
     assert len(records_of(again)) == 1
     assert "only the record of steps is kept" in caplog.text
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+def test_exiftool_reads_the_record_in_every_format_that_holds_it(desk):
+    caption = (
+        f'<rdf:RDF xmlns:rdf="{SPACES["rdf"]}"><rdf:Description rdf:about="" '
+        f'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:i="{SPACES["Iptc4xmpExt"]}" i:DigitalSourceType="'
+        'http://cv.iptc.org/newscodes/digitalsourcetype/print"><dc:title><rdf:Alt><rdf:li xml:lang="x-default">'
+        "Großmutter</rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF>"
+    )
+    source = Picture.from_array(photo(16, 20)).save(desk / "a.tif", xmp=caption.encode())
+    made = Upscaler(scale=2, **EXACT)(source)
+    files = [made.save(desk / f"made.{ending}") for ending in ("jpg", "png", "tif", "webp", "avif")]
+    command = ["exiftool", "-json", "-G1", "-struct", "-api", "largefilesupport=1", *files]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert len(told) == len(files)
+    for file in told:
+        assert file["XMP-iptcExt:DigitalSourceType"].endswith("/algorithmicallyEnhanced")
+        assert file["XMP-dc:Title"] == "Großmutter"
+        assert file["XMP-xmpMM:DerivedFrom"]["FilePath"] == "a.tif"
+        assert [event["Action"] for event in file["XMP-xmpMM:History"]] == ["derived", "resized"]
+        assert sha256(source.read_bytes()).hexdigest() in file["XMP-xmpMM:History"][0]["Parameters"]
+        (step,) = json.loads(file["XMP-daguerre:Steps"])
+        assert step["models"] == {"compact-x2": weights.checksum("compact-x2")}
+        assert step["measured"]["agreement_db"] == made.record.measured["agreement_db"]

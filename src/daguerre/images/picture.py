@@ -193,7 +193,7 @@ class Picture:
         Raises:
             UnreadablePicture: the mode is not one of photographs: 32-bit integers or floating-point numbers.
         """
-        return cls.from_bytes(tiff_from(image), name="the Pillow image")
+        return cls.opened(Source(path=Path("the Pillow image"), data=tiff_from(image), whole=False))
 
     @property
     def height(self) -> int:

@@ -1,5 +1,6 @@
 """Sources of pictures: files, or bytes in memory."""
 
+import hashlib
 import io
 import math
 import os
@@ -25,6 +26,7 @@ class Source:
         max_pixels: refuse larger pictures; `None` means 4 gigapixels, or less if decoding takes much memory or the file
             is small: from a quarter of a gigapixel on it needs at least one byte per thousand pixels.
         page: number of the page or frame, from 1; `None` means the first, with a line if there are others.
+        whole: whether this is somebody's file as it is, not one that was made of pixels on the way.
 
     Raises:
         OptionError: `max_pixels` or `page` is less than 1.
@@ -34,6 +36,7 @@ class Source:
     data: bytes | None = None
     max_pixels: int | None = None
     page: int | None = None
+    whole: bool = True
 
     def __post_init__(self) -> None:
         check_range("max_pixels", self.max_pixels, 1, math.inf)
@@ -64,6 +67,11 @@ class Source:
         if not head:
             raise UnreadablePicture(f"{self.path} is empty (0 bytes); copy it again from where it came")
         return size, head
+
+    def sha256(self) -> str:
+        """SHA-256 of its bytes, in hexadecimal digits."""
+        with self.open() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
     def load(self, loader: str, **options: Any) -> pyvips.Image:
         """Open it in libvips. A loader called explicitly takes `photo[1].jpg` as a name, not as options."""

@@ -69,8 +69,7 @@ def age(source: PictureLike, options: AgeOptions | None = None, **changes: Unpac
     old = aging.age(colours, seed=options.seed, kind=options.kind, strength=options.strength)
     record = Record(task="age", options=asdict(options) | {"record": old.record}, models={})
     return AgeResult(
-        picture=recorded(picture_of(old.image, alpha, photo), record, photo),
-        record=record,
+        **vars(recorded(picture_of(old.image, alpha, photo), record, photo)),
         mask=Picture.from_tensor(old.mask.expand(-1, 3, -1, -1)),
         clean=picture_of(old.clean, alpha, photo),
         damaged=float(old.mask.mean()),

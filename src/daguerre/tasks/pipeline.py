@@ -81,7 +81,7 @@ class Pipeline:
             on_stage: gets the picture after each step but the last, by the name of the step's task: "restore". Only
                 what it keeps stays in memory.
         """
-        picture = as_picture(source)
+        picture = first = as_picture(source)
         bits = picture.bits
         records: list[Record] = []
         found: list[dict[str, Any]] = []
@@ -94,7 +94,13 @@ class Pipeline:
             found.append(result.findings())
             if on_stage and not last:
                 on_stage(task.options.task, picture)
-        return PipelineResult(picture=picture, record=records[-1], records=tuple(records), found=tuple(found))
+        return PipelineResult(
+            picture=picture,
+            record=records[-1],
+            origin=first.source,
+            records=tuple(records),
+            found=tuple(found),
+        )
 
     def counted(self, number: int, progress: ProgressCallback) -> ProgressCallback:
         """The progress of one step, told as part of the chain's."""

@@ -1,44 +1,69 @@
-"""What was done to a picture, written into the picture (XMP).
+"""What was done to a picture, written into the picture (XMP) in terms that other programs understand.
 
-Two statements are added to whatever the XMP packet holds already: the IPTC's *digital source type*, which says in terms
-other programs understand that trained algorithms took part, and a record of every step with its options, the networks'
-checksums and what was measured, so that the step can be repeated. Nothing in it depends on the time or the computer.
+The IPTC's *digital source type* says whether trained algorithms took part, and how; `xmpMM:DerivedFrom` which picture
+it was made from, `xmpMM:History` what was done; and a record of every step holds its options, the checksums of the
+input, of the networks and of other files, and what was measured, so that the step can be repeated. Nothing in it
+depends on the time: the same work over the same file gives the same bytes.
 """
 
-import contextlib
 import json
 import logging
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeGuard
-from xml.sax.saxutils import escape, quoteattr
 
 from daguerre._version import __version__
 from daguerre.images.formats import format_for
-from daguerre.images.xmp import Listener, read_xmp
+from daguerre.tasks.packet import Statements, read_statements, rewritten
 
-__all__ = ["COMPOSITE", "Record", "add_step", "fitted", "steps_of"]
+__all__ = [
+    "COMPOSITE",
+    "ENHANCED",
+    "TRAINED",
+    "Input",
+    "Record",
+    "add_step",
+    "fitted",
+    "input_of",
+    "source_type_of",
+    "steps_of",
+    "strongest",
+    "with_saving",
+]
 
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-META = "adobe:ns:meta/"
-IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-OURS = "urn:daguerre:provenance:1"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
-DESCRIBED, ABOUT, ROOT = f"{{{RDF}}}Description", f"{{{RDF}}}about", f"{{{RDF}}}RDF"
-STEPS = f"{{{OURS}}}Steps"
-REPLACED = {STEPS, f"{{{IPTC}}}DigitalSourceType"}
-NAMES = {
-    prefix: f'xmlns:{prefix}="{name}"' for prefix, name in {"rdf": RDF, "Iptc4xmpExt": IPTC, "daguerre": OURS}.items()
-}
-DESCRIPTION = (
-    f"<rdf:Description {' '.join(NAMES.values())} rdf:about='' Iptc4xmpExt:DigitalSourceType={{}} daguerre:Steps={{}}/>"
+ENHANCED, COMPOSITE, TRAINED = (
+    "algorithmicallyEnhanced",
+    "compositeWithTrainedAlgorithmicMedia",
+    "trainedAlgorithmicMedia",
 )
-EMPTY = f'<x:xmpmeta xmlns:x="{META}"><rdf:RDF {NAMES["rdf"]}/></x:xmpmeta>'.encode()
-PACKET = b"<?xpacket begin='\xef\xbb\xbf' id='W5M0MpCehiHzreSzNTczkc9d'?>\n", b"\n<?xpacket end='w'?>"
+"""Codes of the IPTC: corrected by an algorithm; a photograph with parts that a network made; made by one as a whole."""
+
+CAPTURED = {
+    "digitalCapture", "computationalCapture", "negativeFilm", "positiveFilm", "print", "humanEdits", "minorHumanEdits",
+}  # fmt: skip
+"""Codes that say less than `ENHANCED`; all others, and what is unknown, say more, but less than `COMPOSITE`."""
+
+ACTIONS = {"upscale": "resized", "stylize": "filtered"}
+"""What XMP calls our tasks; the others are `edited`."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """The file that a picture was made from.
+
+    Args:
+        name: without its folder.
+        sha256: of its bytes.
+        page: of it, if not the first was asked for.
+    """
+
+    name: str
+    sha256: str
+    page: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,25 +75,35 @@ class Record:
         options: those that shaped the result.
         models: SHA-256 of every network that took part, by name.
         measured: numbers found, with their unit in the name (`agreement_db`).
-        source_type: IPTC code; `algorithmicallyEnhanced` or, where content was filled in or painted,
-            `compositeWithTrainedAlgorithmicMedia`.
+        source_type: IPTC code: `ENHANCED`, `COMPOSITE` or `TRAINED`; none if nothing was changed.
+        files: SHA-256 of other files that the options name, such as masks, by name.
+        input: the file, if this was the first step over one.
     """
 
     task: str
     options: Mapping[str, object]
     models: Mapping[str, str]
     measured: Mapping[str, float] = field(default_factory=dict)
-    source_type: str = "algorithmicallyEnhanced"
+    source_type: str | None = ENHANCED
+    files: Mapping[str, str] = field(default_factory=dict)
+    input: Input | None = None
 
 
 def add_step(xmp: bytes | None, step: Record) -> bytes:
     """An XMP packet that says everything `xmp` says, and that `step` was done after what was done before."""
-    steps = [*steps_of(xmp), {"program": f"daguerre {__version__}"} | asdict(step)]
+    values = {name: value for name, value in asdict(step).items() if value or name not in ("files", "input")}
+    if step.input is not None:
+        values["input"] = {name: value for name, value in asdict(step.input).items() if value is not None}
     try:
-        return with_steps(xmp if said(xmp) else EMPTY, steps)
+        said = read_statements(xmp)
     except ValueError as error:
         logger.warning("the picture's XMP is not well formed (%s) and is replaced", error)
-        return with_steps(EMPTY, steps)
+        xmp, said = None, Statements()
+    steps = [*steps_in(said), {"program": f"daguerre {__version__}"} | values]
+    events = [opened(step.input)] if step.input else []
+    events.append(event_of(step))
+    derived = derived_from(step.input, said) if step.input else None
+    return rewritten(xmp, properties_of(steps, said, step.input), derived=derived, events=events)
 
 
 def fitted(xmp: bytes | None, path: Path) -> bytes | None:
@@ -78,86 +113,127 @@ def fitted(xmp: bytes | None, path: Path) -> bytes | None:
     if not steps:
         return xmp
     logger.warning("%s: of the XMP, which is too large for this format, only the record of steps is kept", path)
-    return with_steps(EMPTY, steps)
+    said = read_statements(xmp)
+    last = input_of(steps)
+    return rewritten(None, said.found, derived=derived_from(last, Statements()) if last else None)
 
 
-def with_steps(xmp: bytes, steps: list[dict[str, object]]) -> bytes:
-    """An XMP packet that says what `xmp` says, and that `steps` were done.
+def with_saving(xmp: bytes | None, saving: Mapping[str, object]) -> bytes | None:
+    """The packet of a result with how it was saved in the record of the last step, if not as by default."""
+    steps = steps_of(xmp)
+    if not saving or not steps:
+        return xmp
+    steps[-1]["saving"] = dict(saving)
+    return rewritten(xmp, properties_of(steps, read_statements(xmp), None))
 
-    Raises:
-        ValueError: `xmp` cannot be read.
+
+def properties_of(steps: list[dict[str, object]], said: Statements, input: Input | None) -> dict[str, str]:
+    """Simple properties of a picture's XMP.
+
+    Args:
+        steps: all that were done.
+        said: what the packet says so far.
+        input: the file, if the last step was the first over one.
     """
-    kinds = [step.get("source_type") for step in steps]
-    kind = f"{SOURCE_TYPES}{COMPOSITE if COMPOSITE in kinds else kinds[-1]}"
-    copy = Copy(DESCRIPTION.format(quoteattr(kind), quoteattr(json.dumps(steps, sort_keys=True))))
-    read_xmp(xmp, copy)
-    return b"".join((PACKET[0], "".join(copy.parts).encode(), PACKET[1]))
+    claims = [str(step["source_type"]) for step in steps if step.get("source_type")]
+    claimed = strongest([source_type_in(said), *claims])
+    made = {"daguerre:Steps": json.dumps(steps, sort_keys=True)}
+    made |= {"Iptc4xmpExt:DigitalSourceType": f"{SOURCE_TYPES}{claimed}"} if claimed else {}
+    made |= {"xmp:CreatorTool": said.found.get("xmp:CreatorTool") or f"Daguerre {__version__}"}
+    if input_of(steps) is None:  # of a picture without a file two could get the same identity
+        return made
+    original = said.found.get("xmpMM:OriginalDocumentID") or said.found.get("xmpMM:DocumentID")
+    mine = identifier(made["daguerre:Steps"])
+    made |= {"xmpMM:DocumentID": f"xmp.did:{mine}", "xmpMM:InstanceID": f"xmp.iid:{mine}"}
+    if original or input:
+        made["xmpMM:OriginalDocumentID"] = original or (f"xmp.did:{identifier(input.sha256)}" if input else "")
+    return made
+
+
+def derived_from(input: Input, said: Statements) -> dict[str, str]:
+    """The reference to the file that a picture was made from, by its own identity if it has one."""
+    names = {"stRef:documentID": "xmpMM:DocumentID", "stRef:instanceID": "xmpMM:InstanceID"}
+    own = {field: said.found[name] for field, name in names.items() if said.found.get(name)}
+    return {
+        "stRef:documentID": f"xmp.did:{identifier(input.sha256)}",
+        "stRef:instanceID": f"xmp.iid:{identifier(input.sha256)}",
+        "stRef:filePath": input.name,
+    } | own
+
+
+def identifier(text: str) -> str:
+    """A UUID that stands for a text."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+
+
+def opened(input: Input) -> dict[str, str]:
+    page = f", page {input.page}" if input.page else ""
+    return event("derived", f"from {input.name}{page}, SHA-256 {input.sha256}")
+
+
+def event_of(step: Record) -> dict[str, str]:
+    """A step as an event of the picture's history."""
+    options = {name: value for name, value in step.options.items() if not isinstance(value, Mapping)}
+    parts = [", ".join(f"{name} {value}" for name, value in values.items()) for values in (options, step.measured)]
+    return event(ACTIONS.get(step.task, "edited"), "; ".join([step.task, *filter(None, parts)]))
+
+
+def event(action: str, parameters: str) -> dict[str, str]:
+    return {
+        "stEvt:action": action,
+        "stEvt:softwareAgent": f"Daguerre {__version__}",
+        "stEvt:parameters": parameters,
+    }
+
+
+def input_of(steps: Iterable[Mapping[str, object]]) -> Input | None:
+    """The file that the last of these steps began with; none if that is not known."""
+    for step in reversed(list(steps)):
+        table = step.get("input")
+        if isinstance(table, dict) and isinstance(table.get("name"), str) and isinstance(table.get("sha256"), str):
+            page = table.get("page")
+            return Input(name=table["name"], sha256=table["sha256"], page=page if isinstance(page, int) else None)
+    return None
+
+
+def strongest(kinds: Iterable[str | None]) -> str | None:
+    """The code that says most of what trained algorithms did; none if there are none."""
+    known = [kind for kind in kinds if kind]
+    return max(known, key=strength) if known else None
+
+
+def strength(kind: str) -> int:
+    return 0 if kind in CAPTURED else {ENHANCED: 1, COMPOSITE: 3, TRAINED: 4}.get(kind, 2)
+
+
+def source_type_of(xmp: bytes | None) -> str | None:
+    """The IPTC's code that a packet states, without the address before it; none if it states none."""
+    try:
+        return source_type_in(read_statements(xmp))
+    except ValueError:
+        return None
+
+
+def source_type_in(said: Statements) -> str | None:
+    return said.found.get("Iptc4xmpExt:DigitalSourceType", "").strip().rstrip("/").rpartition("/")[2] or None
 
 
 def steps_of(xmp: bytes | None) -> list[dict[str, object]]:
     """What an XMP packet says was done by Daguerre, in order; empty if nothing."""
-    record = Steps()
-    with contextlib.suppress(ValueError):
-        if said(xmp):
-            read_xmp(xmp, record)
-    if not record.text:
+    try:
+        return steps_in(read_statements(xmp))
+    except ValueError:
+        return []
+
+
+def steps_in(said: Statements) -> list[dict[str, object]]:
+    text = said.found.get("daguerre:Steps")
+    if not text:
         return []
     try:
-        steps = json.loads(record.text)
+        steps = json.loads(text)
         json.dumps(steps)
     except (ValueError, RecursionError):
         logger.warning("the picture's record of earlier steps cannot be read and is replaced")
         return []
     return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-
-
-def said(xmp: bytes | None) -> TypeGuard[bytes]:
-    """Whether a packet says anything at all."""
-    return bool(xmp and xmp.strip(b"\0 \n"))
-
-
-class Steps(Listener):
-    """Listens for the record of steps, the first if there are several."""
-
-    text = ""
-
-    def begin(self, name: str, full: str, attributes: dict[str, str], names: dict[str, str]) -> None:
-        for key, value in attributes.items():
-            if names[key] == STEPS and full == DESCRIBED:
-                self.text = self.text or value
-
-
-class Copy(Listener):
-    """Writes down what it hears, but for earlier statements of ours, and adds a description to the first `rdf:RDF`.
-
-    Names keep their prefixes, because programs that look for `dc:` and `tiff:` letter by letter are common.
-    """
-
-    def __init__(self, description: str) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self.description, self.about, self.left_out = description, "", 0
-
-    def begin(self, name: str, full: str, attributes: dict[str, str], names: dict[str, str]) -> None:
-        if self.left_out or full in REPLACED:
-            self.left_out += 1
-            return
-        if full == DESCRIBED:
-            self.about = self.about or next((attributes[key] for key in names if names[key] == ABOUT), "")
-        kept = (f" {key}={quoteattr(text)}" for key, text in attributes.items() if names[key] not in REPLACED)
-        self.parts += ["<", name, *kept, ">"]
-
-    def characters(self, content: str) -> None:
-        if not self.left_out:
-            self.parts.append(escape(content))
-
-    def end(self, name: str, full: str) -> None:
-        if self.left_out:
-            self.left_out -= 1
-            return
-        last = len(self.opened) == 1
-        if self.description and (full == ROOT or last):
-            description = self.description.replace("rdf:about=''", f"rdf:about={quoteattr(self.about)}", 1)
-            self.parts.append(description if full == ROOT else f"<rdf:RDF {NAMES['rdf']}>{description}</rdf:RDF>")
-            self.description = ""
-        self.parts += ["</", name, ">"]

@@ -1,16 +1,24 @@
 """What a task makes: a picture with the record of how in it, and pictures on the way to it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from daguerre.images import Picture, PictureLike, SaveOptions, as_picture
-from daguerre.options import changed, with_paths
-from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Record, add_step, fitted, steps_of
+import torch
+from torch import Tensor
 
-__all__ = ["Result", "StageCallback", "chosen", "recorded", "records_of"]
+from daguerre.devices import choose_device
+from daguerre.images import Picture, PictureLike, SaveOptions, as_picture
+from daguerre.images.source import Source
+from daguerre.options import changed, files_in, with_paths
+from daguerre.progress import ProgressCallback, silent
+from daguerre.tasks.provenance import Input, Record, add_step, fitted, input_of, steps_of
+from daguerre.tiling import Window, plan_windows, run_windows
+
+__all__ = ["Result", "StageCallback", "checksums", "chosen", "measure_change", "percent", "recorded", "records_of"]
+
+SIDE = 2048  # pixels of the windows in which pictures are compared
 
 StageCallback = Callable[[str, Picture], None]
 """Called with a picture on the way to a result, and its name; each task says which it has. A dictionary keeps them:
@@ -27,10 +35,12 @@ class Result:
     Args:
         picture: the result; its XMP holds the record, after those of earlier work.
         record: what was done.
+        origin: the file that it was made from, if it was made from one.
     """
 
     picture: Picture
     record: Record
+    origin: Source | None = None
 
     def findings(self) -> dict[str, Any]:
         """What there is to say about it, as JSON values; numbers have their unit in their names."""
@@ -49,15 +59,81 @@ class Result:
         return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
 
 
-def recorded(picture: Picture, record: Record, original: Picture) -> Picture:
-    """A result with the record in it of what was done, after what the original says was done before."""
-    return picture.saved_with(xmp=add_step(original.xmp, record))
+def recorded(picture: Picture, record: Record, original: Picture, progress: ProgressCallback = silent) -> Result:
+    """A result with the record in it of what was done, after what the original says was done before.
+
+    How much was changed is measured here. What changed nothing claims nothing.
+    """
+    changes, source_type = {}, record.source_type
+    if (picture.height, picture.width) == (original.height, original.width):
+        share, mean = (0.0, 0.0) if picture is original else measure_change(picture, original, progress)
+        changes = {"changed_percent": percent(share), "mean_change_percent": percent(mean)}
+        source_type = source_type if share else None
+    record = replace(
+        record, measured=dict(record.measured) | changes, source_type=source_type, input=input_from(original)
+    )
+    made = picture.saved_with(xmp=add_step(original.xmp, record))
+    return Result(picture=made, record=record, origin=original.source)
+
+
+def percent(share: float) -> float:
+    """A share in [0, 1] in percent; what is more than nothing stays so."""
+    return round(100 * share, 2) or (0.01 if share else 0.0)
+
+
+def measure_change(picture: Picture, original: Picture, progress: ProgressCallback = silent) -> tuple[float, float]:
+    """How much of a picture differs from another of its size, and by how much on average: both in [0, 1].
+
+    A pixel differs if one of its channels does by more than half a level; fully transparent ones do not count.
+    """
+    level = 0.5 / (2 ** min(picture.bits, original.bits) - 1)
+    differing, total, count = 0, 0.0, 0
+
+    def read(window: Window) -> tuple[Tensor, Tensor, Tensor]:
+        return picture.read(window), original.read(window), original.read_alpha(window)
+
+    def compute(_: Window, pictures: tuple[Tensor, Tensor, Tensor]) -> tuple[int, float, int]:
+        made, before, alpha = pictures
+        visible = alpha > 0
+        change = (made - before).abs() * visible
+        return int((change.amax(1) > level).sum()), float(change.mean(1).sum(dtype=torch.float64)), int(visible.sum())
+
+    def add(_: Window, found: tuple[int, float, int]) -> None:
+        nonlocal differing, total, count
+        differing, total, count = differing + found[0], total + found[1], count + found[2]
+
+    windows = plan_windows(picture.height, picture.width, SIDE)
+    run_windows(windows, read=read, compute=compute, write=add, step="comparing", progress=progress)
+    return (differing / count, total / count) if count else (0.0, 0.0)
+
+
+def input_from(original: Picture) -> Input | None:
+    """The file that a picture was read from, unless it already says that it was made from that."""
+    source = original.source
+    if source is None or not source.whole:
+        return None
+    digest = source.sha256()
+    known = input_of(steps_of(original.xmp))
+    if known and known.sha256 == digest:  # an earlier step of the same work changed nothing
+        return None
+    return Input(name=source.path.name, sha256=digest, page=source.page)
+
+
+def checksums(options: Any, models: Mapping[str, str]) -> dict[str, str]:
+    """SHA-256 of the files that options name, such as masks, by name; networks have theirs already."""
+    files = sorted(path for path in files_in(options) if path.name not in models and path.is_file())
+    return {path.name: Source(path=path).sha256() for path in files}
 
 
 def chosen(options: Any) -> dict[str, Any]:
-    """The options to record: those that differ from the defaults, but not where it was computed, nor folders' names."""
+    """The options to record: those that differ from the defaults, but not where it was computed, nor folders' names.
+
+    Of the precision that was chosen automatically, one that is not exact is.
+    """
     found = changed(with_paths(options, lambda path: Path(path.name)))
     found.pop("device", None)
+    if getattr(options, "precision", "") == "auto" and choose_device(options.device).dtype == torch.bfloat16:
+        found["precision"] = "bfloat16"
     return {name: plain(value) for name, value in found.items()}
 
 

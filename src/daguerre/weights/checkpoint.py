@@ -60,6 +60,11 @@ class WeightsHeader:
     note: str = ""
     labels: list[str] = field(default_factory=list)
 
+    @property
+    def adversarial(self) -> bool:
+        """Whether it was trained to make what looks real, against a discriminator; so it may be if nobody knows."""
+        return self.recipe is None or self.recipe.get("discriminator") is not None
+
 
 def write(path: Path, state: Mapping[str, Tensor], header: WeightsHeader, *, half: bool = True) -> None:
     """Write a weights file atomically.

@@ -1,4 +1,6 @@
 import json
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,8 +30,11 @@ def test_without_scratches_nothing_is_marked(photo):
 
 
 def test_no_strength_is_no_change(photo, mask_file):
-    made = Restorer(scratches=mask_file, strength=0.0)(photo).picture
-    assert np.array_equal(made.array(), photo.array())
+    made = Restorer(scratches=mask_file, strength=0.0)(photo)
+    assert np.array_equal(made.picture.array(), photo.array())
+    assert made.record.source_type is None
+    assert b"DigitalSourceType" not in made.picture.xmp
+    assert made.record.measured["changed_percent"] == made.record.measured["mean_change_percent"] == 0
 
 
 def test_a_mask_in_memory_does_what_its_file_does(photo, mask, mask_file):
@@ -38,6 +43,7 @@ def test_a_mask_in_memory_does_what_its_file_does(photo, mask, mask_file):
         told = Restorer()(photo, mask=given)
         assert np.array_equal(told.picture.array(), from_file.picture.array())
         assert told.damaged == from_file.damaged
+        assert told.record.options["scratches"] == "a mask that was given"
     assert "scratches" not in told.record.models
 
 
@@ -66,10 +72,14 @@ def test_the_same_twice_is_the_same_bytes(photo):
 
 
 def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
-    path = Restorer(scratches=mask_file, strength=0.5)(photo).save(tmp_path / "made.png")
+    source = photo.save(tmp_path / "old.png")
+    path = Restorer(scratches=mask_file, strength=0.5, precision="float32")(source).save(tmp_path / "made.png")
     (step,) = steps_of(Picture.open(path).xmp)
     assert step["task"] == "restore"
-    assert step["options"] == {"scratches": "mask.png", "strength": 0.5}
+    assert step["options"] == {"scratches": "mask.png", "strength": 0.5, "precision": "float32"}
+    assert step["files"] == {"mask.png": sha256(Path(mask_file).read_bytes()).hexdigest()}
+    assert step["input"] == {"name": "old.png", "sha256": sha256(source.read_bytes()).hexdigest()}
+    assert 0 < step["measured"]["filled_percent"] < step["measured"]["changed_percent"] <= 100
     assert set(step["models"]) == {
         "restore-vae-old",
         "restore-vae-clean",

@@ -214,7 +214,9 @@ def test_the_file_says_what_was_done(photo, style, brush, tmp_path):
     (step,) = records_of(made.save(tmp_path / "out.png"))
     assert (step["task"], step["options"]["style"]) == ("stylize", ["painting.png"])
     assert step["models"] == {"any-style": weights.checksum("any-style")}
-    assert step["source_type"] == "compositeWithTrainedAlgorithmicMedia"
+    assert step["source_type"] == "trainedAlgorithmicMedia"
+    kept = Stylizer(brush, style=style, colours="luminance")(photo)
+    assert kept.record.source_type == "compositeWithTrainedAlgorithmicMedia"
 
 
 def test_progress_is_told_and_may_cancel(photo, style, brush, monkeypatch):

@@ -10,6 +10,7 @@ import daguerre
 from daguerre import weights
 from daguerre.errors import Cancelled, DeviceError, OptionError, WeightsError, WeightsNotFound
 from daguerre.images import Picture
+from daguerre.tasks.provenance import COMPOSITE, ENHANCED
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler, upscale
 from daguerre.weights import checkpoint
 
@@ -268,7 +269,10 @@ def test_the_record_names_models_but_no_folder_and_no_device(networks):
     step = upscaled.record
     assert step.options == {"model": "small-x2.safetensors", "scale": 2, "precision": "float32"}
     assert step.models == {"small-x2.safetensors": weights.checksum(path)}
-    assert step.measured == {"agreement_db": round(upscaled.agreement, 2)}
+    assert step.measured == {
+        "agreement_db": round(upscaled.agreement, 2),
+        "invented_percent": round(100 * upscaled.invented, 2),
+    }
 
 
 def test_what_was_done_is_saved_in_the_file():
@@ -320,3 +324,18 @@ def test_whoever_names_the_networks_gets_them_for_any_content(options):
     assert Upscaler(**EXACT, **options)(rings()).content == "photo"
     with pytest.raises(OptionError, match="--content drawing chooses the model"):
         Upscaler(content="drawing", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"scale": 2}, ENHANCED),
+        ({"scale": 8}, ENHANCED),
+        ({"model": "vivid-x4"}, COMPOSITE),
+        ({"model": "compact-x4", "towards": "vivid-x4", "amount": 0.1}, COMPOSITE),
+    ],
+)
+def test_detail_that_only_looks_real_is_declared_as_made_by_a_network(options, kind):
+    made = Upscaler(**options, **EXACT)(photo(12, 16))
+    assert made.record.source_type == kind
+    assert 0 < made.invented <= 1

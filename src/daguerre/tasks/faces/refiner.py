@@ -20,7 +20,7 @@ from daguerre.tasks.faces.crops import Frame, Sight, calmed, changed, common, mi
 from daguerre.tasks.faces.detection import Boxes, Face, FaceDetector, FaceFinder, YuNet
 from daguerre.tasks.kwargs import FaceKwargs
 from daguerre.tasks.provenance import COMPOSITE, Record
-from daguerre.tasks.result import Result, StageCallback, chosen, recorded
+from daguerre.tasks.result import Result, StageCallback, checksums, chosen, recorded
 from daguerre.tiling import Window
 
 __all__ = ["OUR_FRAME", "FaceOptions", "FaceRefiner", "FaceResult", "RefinedFace", "find_faces", "refine_faces"]
@@ -175,8 +175,7 @@ class FaceRefiner:
             faces.append(RefinedFace(number, face, round(change, 2), fate, round(100 * held_back, 1)))
             frames += [frame] if fate == "refined" else []
         picture = self.blend(photo, sorted(frames, key=lambda frame: frame.side), progress) if frames else photo
-        record = self.record(faces)
-        return FaceResult(picture=recorded(picture, record, photo), record=record, faces=tuple(faces))
+        return FaceResult(**vars(recorded(picture, self.record(faces), photo, progress)), faces=tuple(faces))
 
     def wanted(self, count: int) -> set[int]:
         """The numbers of the faces to refine.
@@ -229,17 +228,19 @@ class FaceRefiner:
         """What to record of a result."""
         refined = [face.change for face in faces if face.fate == "refined"]
         kept = sum(face.fate == "kept" for face in faces)
+        models = {Path(self.model).name: weights.checksum(self.model)}
         return Record(
             task="faces",
             options=chosen(self.options),
-            models={Path(self.model).name: weights.checksum(self.model)},
+            models=models,
             measured={
                 "faces_found": len(faces),
                 "faces_refined": len(refined),
                 "faces_kept": kept,
                 "largest_change_percent": max(refined, default=0.0),
             },
-            source_type="algorithmicallyEnhanced" if self.ours else COMPOSITE,
+            source_type=COMPOSITE if refined else None,
+            files=checksums(self.options, models),
         )
 
 

@@ -10,11 +10,11 @@ from daguerre.images import Picture, PictureLike, as_picture
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.refiner import RefinedFace
 from daguerre.tasks.kwargs import RestoreKwargs
-from daguerre.tasks.provenance import COMPOSITE, Record
+from daguerre.tasks.provenance import COMPOSITE, ENHANCED, Record
 from daguerre.tasks.restoration.damage_detection import read_mask
 from daguerre.tasks.restoration.options import RestoreOptions
 from daguerre.tasks.restoration.pipeline import STAGES, Restoration, Stages
-from daguerre.tasks.result import Result, StageCallback, chosen, recorded
+from daguerre.tasks.result import Result, StageCallback, checksums, chosen, percent, recorded
 from daguerre.tasks.scans.negatives import turned
 from daguerre.tasks.scans.prints import find_prints, straightened
 
@@ -106,15 +106,17 @@ class Restorer:
         Raises:
             PictureError: the mask has another size; or the print alone is asked for, and there are several.
         """
-        original, warnings = self.prepared(as_picture(source), progress)
+        picture = as_picture(source)
+        original, warnings = self.prepared(picture, progress)
+        record_of_mask = {} if mask is None else {"scratches": "a mask that was given"}
         if mask is None and self.options.given_mask:
             mask = self.options.scratches
         given = None if mask is None else read_mask(mask, original)
         done = self.stages.restore(original, given, on_stage=on_stage, progress=progress)
         record = self.record(done)
+        record = replace(record, options=dict(record.options) | record_of_mask)
         return RestoreResult(
-            picture=recorded(done.picture, record, original),
-            record=record,
+            **vars(recorded(done.picture, record, picture, progress)),
             mask=done.mask,
             damaged=done.damaged,
             patched=done.patched,
@@ -144,18 +146,20 @@ class Restorer:
     def record(self, done: Restoration) -> Record:
         """What to record of a result."""
         faces = done.face_record
-        redrawn = faces is not None and faces.source_type == COMPOSITE
-        parts = {"damaged": done.damaged, "stained": done.stained, "tone_change": done.tone_change}
+        models = {name: weights.checksum(name) for name in done.models} | dict(faces.models if faces else {})
+        parts = {"filled": done.damaged, "stained": done.stained, "tone_change": done.tone_change}
         parts |= {"patched": done.patched} if done.patched else {}
+        painted = done.damaged or self.options.filling or (faces is not None and faces.source_type == COMPOSITE)
         return Record(
             task="restore",
             options=chosen(self.options),
-            models={name: weights.checksum(name) for name in done.models} | dict(faces.models if faces else {}),
-            measured={f"{name}_percent": round(100 * part, 2) for name, part in parts.items()}
-            | {f"taken_back_{name}_percent": round(100 * part, 2) for name, part in sorted(done.taken_back.items())}
+            models=models,
+            measured={f"{name}_percent": percent(part) for name, part in parts.items()}
+            | {f"taken_back_{name}_percent": percent(part) for name, part in sorted(done.taken_back.items())}
             | {"blur_pixels": done.blur, "finest_pixels": done.finest}
             | dict(faces.measured if faces else {}),
-            source_type=COMPOSITE if done.damaged or redrawn else "algorithmicallyEnhanced",
+            source_type=COMPOSITE if painted else ENHANCED,
+            files=checksums(self.options, models),
         )
 
 

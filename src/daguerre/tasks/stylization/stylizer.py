@@ -18,8 +18,8 @@ from daguerre.images.resize import read_resized
 from daguerre.networks.vgg import VGG
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.kwargs import StylizeKwargs
-from daguerre.tasks.provenance import Record
-from daguerre.tasks.result import Result, StageCallback, chosen, recorded
+from daguerre.tasks.provenance import COMPOSITE, TRAINED, Record
+from daguerre.tasks.result import Result, StageCallback, checksums, chosen, recorded
 from daguerre.tasks.stylization.face_protection import FaceProtection
 from daguerre.tasks.stylization.feed_forward import (
     FeedForwardNetworks,
@@ -170,9 +170,8 @@ class Stylizer:
             if stages or frames:
                 raise OptionError("one pass has no stages to show; leave them out, or set method to optimize")
             painted = FeedForwardStylization(content, self.styles, self.options, self.networks).picture(progress)
-            record = self.record({})
-            picture = recorded(protection(painted), record, content)
-            return StylizeResult(picture=picture, record=record, history=[], frames=[])
+            made = recorded(protection(painted), self.record({}, protection), content, progress)
+            return StylizeResult(**vars(made), history=[], frames=[])
         if late := [stage for stage in stages if not 1 <= stage <= self.options.steps]:
             raise OptionError(
                 f"stage {late[0]} is not among the {self.options.steps} steps; ask for others, or for more steps"
@@ -186,8 +185,8 @@ class Stylizer:
         shots = film_steps(self.options.steps, frames)
         for row in painting.steps(progress):
             if on_stage and row.step in stages:
-                record = self.record({"steps": float(row.step)})
-                on_stage(f"step {row.step}", recorded(protection(painting.picture()), record, content))
+                record = self.record({"steps": float(row.step)}, protection)
+                on_stage(f"step {row.step}", recorded(protection(painting.picture()), record, content).picture)
             if row.step in shots:
                 film.append(protection.blend_small(painting.frame()))
             if enough():
@@ -198,21 +197,24 @@ class Stylizer:
             "content_loss": round(losses.content, 4),
             "style_loss": round(losses.style, 4),
         }
-        record = self.record(measured)
-        picture = recorded(protection(painting.picture()), record, content)
-        return StylizeResult(picture=picture, record=record, history=painting.history, frames=film)
+        made = recorded(protection(painting.picture()), self.record(measured, protection), content, progress)
+        return StylizeResult(**vars(made), history=painting.history, frames=film)
 
-    def record(self, measured: dict[str, float]) -> Record:
+    def record(self, measured: dict[str, float], protection: FaceProtection) -> Record:
         """What to record of a result."""
         fast = self.options.method == "fast"
         networks = [self.options.model] if fast or self.options.start == "fast" else []
         networks += [] if fast else [self.options.features]
+        models = {Path(name).name: weights.checksum(name) for name in networks}
+        # A network makes the whole picture, unless a part of the photograph is left in it.
+        kept = protection.faces or self.options.colours == "luminance" or self.options.mask
         return Record(
             task=self.options.task,
             options=chosen(self.options) | {"style": self.names},
-            models={Path(name).name: weights.checksum(name) for name in networks},
+            models=models,
             measured=measured,
-            source_type="compositeWithTrainedAlgorithmicMedia",
+            source_type=COMPOSITE if kept else TRAINED,
+            files=checksums(self.options, models),
         )
 
 

@@ -16,8 +16,8 @@ from daguerre.images.window_map import map_windows
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.kwargs import UpscaleKwargs
-from daguerre.tasks.provenance import Record
-from daguerre.tasks.result import Result, StageCallback, chosen, recorded
+from daguerre.tasks.provenance import COMPOSITE, ENHANCED, Record
+from daguerre.tasks.result import Result, StageCallback, chosen, percent, recorded
 from daguerre.tasks.upscaling.back_projection import Enlargement
 from daguerre.tasks.upscaling.consistency import measure_agreement
 from daguerre.tasks.upscaling.content import Content, recognize
@@ -32,6 +32,7 @@ CLEANING = {4: "compact-x4-clean"}  # by scale, the models that also denoise
 VIVID = {False: ("compact-x4", "compact-x4-vivid"), True: ("compact-x4-clean", "compact-x4-photo")}
 """The ends of `vivid`'s network interpolation, by `clean`: a model trained for PSNR, and a GAN fine-tuned from it."""
 INVENTED_WHITE = 64 / 255  # difference shown as white in a map of hallucinated detail
+INVENTED = 0.02  # difference from which a pixel counts as invented
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +124,14 @@ class UpscaleResult(Result):
 
     Args:
         agreement: how well it agrees with the original when shrunk again, in dB; infinite if exactly.
+        invented: part of it, in [0, 1], whose lightness is more than 2 % away from what the original determines; after
+            several passes, in the one that invented most.
         models: names of the networks used, in order.
         content: what the picture was taken for.
     """
 
     agreement: float
+    invented: float
     models: tuple[str, ...]
     content: Content
 
@@ -151,6 +155,7 @@ class Upscaler:
         self.options = replace(options or UpscaleOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
         self.models: dict[str, Model] = {}
+        self.adversarial: dict[str, bool] = {}
         self.towards, self.amount = self.options.towards, self.options.amount
         if self.options.vivid:
             self.towards, self.amount = VIVID[self.options.clean][1], self.options.vivid
@@ -172,15 +177,16 @@ class Upscaler:
         if content == "pixels":
             return self.enlarge_pixels(original, on_stage, progress)
         stages = self.plan(original.height, original.width, content)
-        picture, invention = original, None
+        picture, invention, invented = original, None, 0.0
         for number, stage in enumerate(stages, start=1):
             last = number == len(stages)
             step = "upscaling" if len(stages) == 1 else f"upscaling, pass {number} of {len(stages)}"
             mapped = last and on_stage is not None
-            picture, invention = self.enlarge(picture, original, stage, content, last, mapped, step, progress)
+            picture, invention, share = self.enlarge(picture, original, stage, content, last, mapped, step, progress)
+            invented = max(invented, share)
         if on_stage and invention:
             on_stage("invented", invention)
-        return self.result(picture, original, content, tuple(stage.model for stage in stages), progress)
+        return self.result(picture, original, content, tuple(stage.model for stage in stages), invented, progress)
 
     def enlarge_pixels(
         self, original: Picture, on_stage: StageCallback | None, progress: ProgressCallback
@@ -190,7 +196,7 @@ class Upscaler:
         picture = enlarge_pixels(original, size, progress)
         if on_stage:
             on_stage("invented", Canvas(*size, grey=True).picture())
-        return self.result(picture, original, "pixels", (), progress)
+        return self.result(picture, original, "pixels", (), 0.0, progress)
 
     def result(
         self,
@@ -198,13 +204,13 @@ class Upscaler:
         original: Picture,
         content: Content,
         models: tuple[str, ...],
+        invented: float,
         progress: ProgressCallback,
     ) -> UpscaleResult:
         exact = content == "pixels" and not (picture.height % original.height or picture.width % original.width)
         agreement = math.inf if exact else measure_agreement(picture, original, progress=progress)
-        record = self.record(models, agreement, content)
-        picture = recorded(picture, record, original)
-        return UpscaleResult(picture=picture, record=record, agreement=agreement, models=models, content=content)
+        made = recorded(picture, self.record(models, agreement, invented, content), original, progress)
+        return UpscaleResult(**vars(made), agreement=agreement, invented=invented, models=models, content=content)
 
     def content_of(self, picture: Picture) -> Content:
         """What a picture is taken for: what it is told to be, or looks like; a photo if networks are named."""
@@ -223,15 +229,24 @@ class Upscaler:
             low = enlargement(whole, low).cpu()
         return low
 
-    def record(self, models: tuple[str, ...], agreement: float, content: Content) -> Record:
+    def record(self, models: tuple[str, ...], agreement: float, invented: float, content: Content) -> Record:
         """What to record of a result."""
         used = {*models, *([self.towards] if self.towards else [])}
+        measured = {} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)}
         return Record(
             task=self.options.task,
             options=chosen(self.options) | ({} if content == "photo" else {"content": content}),
             models={Path(name).name: weights.checksum(name) for name in sorted(used)},
-            measured={} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)},
+            measured=measured | {"invented_percent": percent(invented)},
+            source_type=COMPOSITE if any(map(self.is_adversarial, used)) else ENHANCED,
         )
+
+    def is_adversarial(self, name: str) -> bool:
+        """Whether a model was trained to make what looks real; of a blend, each of the two is asked."""
+        if name not in self.adversarial:
+            loaded = weights.load(name) if self.towards else self.model(name)
+            self.adversarial[name] = loaded.header.adversarial
+        return self.adversarial[name]
 
     def plan(self, height: int, width: int, content: Content = "photo") -> list[Pass]:
         """The passes that lead from (height, width) to the size asked for: whole steps of a network, and a rest."""
@@ -286,18 +301,21 @@ class Upscaler:
         stage: Pass,
         content: Content,
         last: bool,
-        invented: bool,
+        mapped: bool,
         step: str,
         progress: ProgressCallback,
-    ) -> tuple[Picture, Picture | None]:
-        """One pass over one picture, window by window."""
+    ) -> tuple[Picture, Picture | None, float]:
+        """One pass over one picture, window by window; also a map of what it invented, and the part of it."""
         enlargement = self.enlargement(stage, (low.height, low.width), content)
-        map_of_invented = Canvas(*stage.out_size, grey=True) if invented else None
+        map_of_invented = Canvas(*stage.out_size, grey=True) if mapped else None
+        invented = 0
 
         def enlarge(window: Window, colours: Tensor) -> Tensor:
+            nonlocal invented
             made = enlargement(window, colours)
+            strange = enlargement.invented(window, colours, made).cpu()
+            invented += int((strange > INVENTED).sum())
             if map_of_invented is not None:
-                strange = enlargement.invented(window, colours, made).cpu()
                 map_of_invented.write(window, (strange / INVENTED_WHITE).clamp(0, 1).expand(-1, 3, -1, -1))
             return made
 
@@ -315,7 +333,8 @@ class Upscaler:
             read=read_colours if low is original else read_exactly,  # what is hidden in a pass's result is our own
             progress=progress,
         )
-        return made, map_of_invented.picture() if map_of_invented else None
+        share = invented / (stage.out_size[0] * stage.out_size[1])
+        return made, map_of_invented.picture() if map_of_invented else None, share
 
 
 def upscale(source: PictureLike, **options: Unpack[UpscaleKwargs]) -> Picture:
