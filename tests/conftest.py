@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import signal
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -10,6 +11,27 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell t
 # A busy machine is no bug: examples may take as long as they take.
 hypothesis.settings.register_profile("daguerre", deadline=None)
 hypothesis.settings.load_profile("daguerre")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """A page, served for all tests that want one."""
+    from served import Served
+
+    page = Served(tmp_path_factory.mktemp("kept"), "--max-megabytes", "2", "--max-megapixels", "5")
+    yield page
+    page.stop()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """An old photograph that is restored in a moment: 96 x 96 pixels."""
+    from daguerre.images import Picture
+    from daguerre.tiling import Window
+
+    old = Picture.open(Path(__file__).parents[1] / "examples" / "old.jpg")
+    part = Picture.from_levels(old.fetch(Window(100, 100, 96, 96)).copy(), like=old)
+    return part.save(tmp_path_factory.mktemp("tiny") / "tiny.jpg")
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ FLOORS = [
     ["evaluation"],
     ["training"],
     ["archive"],
+    ["web"],
     ["cli"],
     ["__main__"],
 ]

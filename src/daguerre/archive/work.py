@@ -151,8 +151,7 @@ class Work:
         made.save(target, options=self.saving, overwrite=overwrite, progress=progress)
         if kept:
             kept(made)
-        findings = made.findings()
-        records, found = getattr(made, "records", [made.record]), findings.get("steps", [findings])
+        records, found = getattr(made, "records", [made.record]), getattr(made, "found", [made.findings()])
         return {
             "width": made.picture.width,
             "height": made.picture.height,

@@ -28,6 +28,7 @@ COMMANDS = {
     "faces": "detect faces and refine their detail",
     "scratches": "detect scratches and other damage, as a mask to view and edit",
     "run": "run several of these as a pipeline",
+    "web": "open a page in the browser that does all this",
     "age": "age new photographs, to try restoration on",
     "models": "list, fetch, import and verify networks",
     "train": "train a network from a recipe",

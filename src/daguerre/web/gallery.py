@@ -1,0 +1,5 @@
+"""Names of the gallery's styles, known without what it takes to draw them."""
+
+__all__ = ["GALLERY"]
+
+GALLERY = ("oil", "pastel", "watercolour", "points", "waves", "woodcut", "hatching", "mosaic", "glass")
