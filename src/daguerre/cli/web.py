@@ -18,7 +18,9 @@ def web(serving: WebOptions) -> int:
 
     $ daguerre web                          for this computer alone; nothing is kept
     $ daguerre web --keep restored/         keep photographs and results
-    $ DAGUERRE_PASSWORD=… daguerre web --host 0.0.0.0 --origin https://photos.example
+    $ daguerre web --host 0.0.0.0 --origin https://photos.example
+
+    The last is for others, too; the environment variable DAGUERRE_PASSWORD has the password that they need.
 
     The page is served on this computer, to this computer. It loads nothing from the internet, and sends nothing there.
     """

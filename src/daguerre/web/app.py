@@ -37,6 +37,7 @@ __all__ = ["Page", "make_app"]
 HERE = Path(__file__).parent
 HEAD = 2**18  # bytes of a large file by which its size is judged before it is sent
 SMALL = 2**20  # most bytes of a request that is no file
+DRAIN = 2**26  # bytes of a refused file that are still taken, and thrown away
 BEAT = 15.0  # seconds between signs of life to a page that waits
 
 Handler = Callable[[Request], Any]
@@ -118,8 +119,12 @@ class Page:
         if request.headers.get("content-type", "").startswith("multipart/"):
             async with self.form(request) as form:
                 return JSONResponse(await self.keep_photo(form_file(form, "photo")), status_code=201)
-        name = clean_name(request.query_params.get("name", ""))
-        return JSONResponse(await self.keep(name, request.stream(), request), status_code=201)
+        name, body = clean_name(request.query_params.get("name", "")), request.stream()
+        try:
+            return JSONResponse(await self.keep(name, body, request), status_code=201)
+        except DaguerreError:
+            await drained(body)
+            raise
 
     def form(self, request: Request) -> Any:
         self.refuse_large(int(request.headers.get("content-length", "0") or 0) - SMALL)
@@ -407,6 +412,16 @@ async def body_of(request: Request, limit: int) -> bytes:
         if len(data) > limit:
             raise OptionError("this is larger than it can be")
     return bytes(data)
+
+
+async def drained(body: AsyncIterator[bytes]) -> None:
+    """Let what is being sent arrive, within reason: many programs read the answer only then."""
+    size = 0
+    with contextlib.suppress(RuntimeError):  # it was read to its end
+        async for piece in body:
+            size += len(piece)
+            if size > DRAIN:
+                return
 
 
 async def json_of(request: Request) -> dict[str, Any]:
