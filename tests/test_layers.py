@@ -34,6 +34,8 @@ FLOORS = [
 TASK_FLOORS = [
     ["kwargs", "packet"],
     ["provenance"],
+    ["signing"],
+    ["saving"],
     ["result"],
     ["faces", "upscaling"],
     ["scans"],

@@ -19,6 +19,7 @@ from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.registry import Task, TaskOptions, make_task, options_of
 from daguerre.tasks.result import Result, StageCallback
+from daguerre.tasks.saving import ResultOptions
 
 __all__ = ["Work", "sha256_of", "unchanged"]
 
@@ -41,13 +42,14 @@ class Work:
     """
 
     steps: tuple[TaskOptions, ...]
-    saving: SaveOptions = field(default_factory=SaveOptions)
+    saving: SaveOptions = field(default_factory=ResultOptions)
     page: int | None = None
     max_pixels: int | None = None
 
     def __post_init__(self) -> None:
         if not self.steps:
             raise OptionError("there is nothing to do; name at least one step")
+        object.__setattr__(self, "saving", ResultOptions.of(self.saving))
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -64,13 +66,17 @@ class Work:
         steps = [table_of(with_paths(step, content_of)) for step in self.steps]
         for step in steps:
             step.pop("device", None)
-        said = {"steps": steps, "saving": changed(self.saving), "page": self.page}
+        said = {"steps": steps, "saving": saved_as(with_paths(self.saving, content_of)), "page": self.page}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def dumps(self) -> str:
         """It as JSON, with absolute paths; options that have their defaults are left out."""
         said: dict[str, Any] = {"steps": [table_of(with_paths(step, Path.absolute)) for step in self.steps]}
-        more = {"saving": changed(self.saving), "page": self.page, "max_pixels": self.max_pixels}
+        more = {
+            "saving": saved_as(with_paths(self.saving, Path.absolute)),
+            "page": self.page,
+            "max_pixels": self.max_pixels,
+        }
         return json.dumps(said | {name: value for name, value in more.items() if value})
 
     @classmethod
@@ -85,7 +91,7 @@ class Work:
         for step in table.pop("steps"):
             task = step.pop("task")
             steps.append(build(options_of(task, alone=True), step, f"{task}."))
-        saving = build(SaveOptions, table.pop("saving", {}), "saving.")
+        saving = build(ResultOptions, table.pop("saving", {}), "saving.")
         return cls(steps=tuple(steps), saving=saving, **table)
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
@@ -106,6 +112,7 @@ class Work:
         Raises:
             DaguerreError: whatever the tasks miss, such as weights or a style.
         """
+        ResultOptions.of(self.saving).signature()  # whether one can sign is told before any work is done
         networks: set[str] = set()
         with weights.noting(networks):
             task = make_task(self.steps[0]) if len(self.steps) == 1 else Pipeline(*self.steps)
@@ -113,7 +120,7 @@ class Work:
 
     def open(self, source: Path) -> Picture:
         """Open a picture as these options say."""
-        return Picture.open(source, max_pixels=self.max_pixels, page=self.page)
+        return ResultOptions.of(self.saving).prepared(Picture.open(source, max_pixels=self.max_pixels, page=self.page))
 
     def run(
         self,
@@ -206,6 +213,10 @@ def content_of(path: Path) -> Path:
 def table_of(options: TaskOptions) -> dict[str, Any]:
     """The task and the options that differ from their defaults, as JSON values."""
     return {"task": options.task} | {name: plain(value) for name, value in changed(options).items()}
+
+
+def saved_as(saving: SaveOptions) -> dict[str, Any]:
+    return {name: plain(value) for name, value in changed(saving).items()}
 
 
 def plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from daguerre.tasks.packet import Statements, read_statements, rewritten
 __all__ = [
     "COMPOSITE",
     "ENHANCED",
+    "SOURCE_TYPES",
     "TRAINED",
     "Input",
     "Record",

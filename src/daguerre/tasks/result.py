@@ -1,5 +1,6 @@
 """What a task makes: a picture with the record of how in it, and pictures on the way to it."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,11 +10,13 @@ import torch
 from torch import Tensor
 
 from daguerre.devices import choose_device
-from daguerre.images import Picture, PictureLike, SaveOptions, as_picture
+from daguerre.files import whole
+from daguerre.images import Picture, PictureLike, SaveOptions, as_picture, check_target
 from daguerre.images.source import Source
 from daguerre.options import changed, files_in, with_paths
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.provenance import Input, Record, add_step, fitted, input_of, steps_of
+from daguerre.tasks.provenance import Input, Record, add_step, fitted, input_of, steps_of, with_saving
+from daguerre.tasks.saving import ResultOptions, check_sidecar, write_sidecar
 from daguerre.tiling import Window, plan_windows, run_windows
 
 __all__ = ["Result", "StageCallback", "checksums", "chosen", "measure_change", "percent", "recorded", "records_of"]
@@ -54,9 +57,31 @@ class Result:
         options: SaveOptions | None = None,
         progress: ProgressCallback = silent,
     ) -> Path:
-        """Save the picture, with its record at least where a format has no room for all its XMP; as `Picture.save`."""
-        xmp = fitted(self.picture.xmp, Path(path))
-        return self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
+        """Save the picture, with its record at least where a format has no room for all its XMP; as `Picture.save`.
+
+        Args:
+            options: how; `ResultOptions` also write the record beside it, or sign it.
+
+        Raises:
+            MissingExtra: it is to be signed, and c2pa-python is not installed.
+        """
+        path = Path(path)
+        how = ResultOptions.of(options)
+        xmp = fitted(with_saving(self.picture.xmp, how.recorded()), path)
+        if how.sidecar:
+            check_sidecar(path, overwrite=overwrite)
+        if (signature := how.signature()) is None:
+            self.picture.save(path, overwrite=overwrite, options=options, xmp=xmp, progress=progress)
+        else:
+            with tempfile.TemporaryDirectory(prefix="daguerre-") as folder:
+                plain = Path(folder, f"unsigned{path.suffix}")
+                check_target(path, overwrite=overwrite)
+                self.picture.save(plain, options=options, xmp=xmp, progress=progress)
+                with whole(path, overwrite=overwrite) as signed:
+                    signature.sign(plain, signed, title=path.name, origin=self.origin, steps=steps_of(xmp))
+        if how.sidecar:
+            write_sidecar(path, xmp, overwrite=overwrite)
+        return path
 
 
 def recorded(picture: Picture, record: Record, original: Picture, progress: ProgressCallback = silent) -> Result:
