@@ -15,7 +15,7 @@ SOURCE = Path(daguerre.__file__).parent
 TESTS = Path(__file__).parent
 FLOORS = [
     ["_lazy", "_version", "errors", "signals"],
-    ["progress", "options", "files"],
+    ["progress", "options", "problems", "files"],
     ["config", "devices"],
     ["tiling"],
     ["images"],

@@ -4,4 +4,5 @@ import sys
 
 from daguerre.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":  # worker processes import this again
+    sys.exit(main())

@@ -14,6 +14,7 @@ from typing import Any
 __all__ = [
     "END",
     "INTERRUPT",
+    "Asked",
     "Ended",
     "Undisturbed",
     "check_ended",
@@ -127,8 +128,14 @@ def stop_listening() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+class Asked(threading.Event):
+    """Set once an end is asked for; `signal` is what asked for it, if one did."""
+
+    signal: int | None = None
+
+
 @contextmanager
-def interruptible(*signals: int, told: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
+def interruptible(*signals: int, told: Callable[[], None] = lambda: None) -> Iterator[Asked]:
     """Let the first signal ask for an end, which the work heeds when it suits, and the second stop it at once.
 
     Args:
@@ -138,7 +145,7 @@ def interruptible(*signals: int, told: Callable[[], None] = lambda: None) -> Ite
     Yields:
         The event that the first one sets; outside the main thread only the caller can.
     """
-    asked = threading.Event()
+    asked = Asked()
     before = {
         number: signal.getsignal(number)
         for number in signals or INTERRUPT
@@ -149,7 +156,8 @@ def interruptible(*signals: int, told: Callable[[], None] = lambda: None) -> Ite
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def ask(*_: Any) -> None:
+    def ask(number: int, _frame: Any) -> None:
+        asked.signal = number
         asked.set()
         restore()
         told()

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +8,7 @@ import tyro
 
 from daguerre.cli.flags import choose, description, parse
 from daguerre.options import option
+from daguerre.tasks.upscaling.upscaler import UpscaleOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,3 +152,12 @@ def test_otherwise_the_subcommands_are_listed(capsys, words, status):
     assert "  make       make it" in shown
     assert silent == ""
     assert ("nothing is called 'mkae'; did you mean 'make'?" in shown) == (words == ["mkae"])
+
+
+def test_a_command_gets_options_of_their_own_class_which_can_be_sent_to_another_process():
+    def command(picked: UpscaleOptions) -> int:
+        assert type(picked) is UpscaleOptions
+        assert pickle.loads(pickle.dumps(picked)) == UpscaleOptions(scale=3.0)
+        return 5
+
+    assert parse(command, "test", ["--scale", "3"]) == 5

@@ -77,7 +77,8 @@ def chain(run):
 
 
 def names(folder="."):
-    return sorted(path.name for path in Path(folder).rglob("*") if path.is_file())
+    found = (path for path in Path(folder).rglob("*") if path.is_file())
+    return sorted(path.name for path in found if ".daguerre" not in path.parts)
 
 
 def test_the_command_does_what_the_pipeline_does(chain):

@@ -1,4 +1,3 @@
-import errno
 import io
 import os
 import subprocess
@@ -8,8 +7,7 @@ from pathlib import Path
 import pytest
 from images.drawn import photo
 
-from daguerre.cli.streams import give_up, printable, problem_in
-from daguerre.errors import DeviceError
+from daguerre.cli.streams import give_up, printable
 from daguerre.images import Picture
 
 
@@ -26,26 +24,6 @@ from daguerre.images import Picture
 )
 def test_what_steers_a_terminal_is_spelled_out(text, shown):
     assert printable(text) == shown
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (DeviceError("no device"), "no device"),
-        (MemoryError(), "there is not enough memory for this; close other programs, or allow more (`ulimit -v`)"),
-        (ImportError("libx.so: failed to map segment from shared object"), "there is not enough memory for this"),
-        (RuntimeError("could not create a primitive"), "there is not enough memory for this"),
-        (PermissionError(errno.EACCES, "Permission denied", "no/a.jpg"), "Permission denied: no/a.jpg"),
-        (OSError(errno.ENAMETOOLONG, "File name too long", "aaa"), "File name too long: aaa"),
-        (OSError(errno.ENOSPC, "No space left on device"), "no room left to write to; make some, or write elsewhere"),
-        (ZeroDivisionError("division by zero"), "unforeseen: ZeroDivisionError: division by zero; --debug shows where"),
-        (AssertionError(), "unforeseen: AssertionError: ; --debug shows where"),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_whatever_goes_wrong_is_one_line(error, line):
-    assert problem_in(error).startswith(line)
-    assert "\n" not in problem_in(error)
 
 
 def test_a_stream_that_is_no_file_is_left_alone():

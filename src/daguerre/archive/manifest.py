@@ -14,10 +14,11 @@ import re
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -190,6 +191,10 @@ class Shard:
     def name(self) -> str:
         """Name of its manifest's file."""
         return f"manifest-{self.index:05}-of-{self.count:05}.sqlite"
+
+    def holds(self, path: PurePath) -> bool:
+        """Whether a picture belongs to it: by its path in the folder alone, so that it stays so when others arrive."""
+        return zlib.crc32(os.fsencode(path.as_posix())) % self.count == self.index - 1
 
 
 class Manifest:

@@ -16,7 +16,7 @@ from daguerre.files import open_regular
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.options import changed, with_paths
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.pipeline import Pipeline
+from daguerre.tasks.pipeline import Pipeline, PipelineResult
 from daguerre.tasks.registry import Task, TaskOptions, make_task, options_of
 from daguerre.tasks.result import Result, StageCallback
 from daguerre.tasks.saving import ResultOptions
@@ -158,7 +158,8 @@ class Work:
         made.save(target, options=self.saving, overwrite=overwrite, progress=progress)
         if kept:
             kept(made)
-        records, found = getattr(made, "records", [made.record]), getattr(made, "found", [made.findings()])
+        records = made.records if isinstance(made, PipelineResult) else (made.record,)
+        found = made.found if isinstance(made, PipelineResult) else (made.findings(),)
         return {
             "width": made.picture.width,
             "height": made.picture.height,

@@ -1,19 +1,21 @@
 """`daguerre age`: age new photographs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.archive.work import Work
+from daguerre.cli.archive import Archive, Errand, nothing, run_errand
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared
 from daguerre.cli.flags import parse
 from daguerre.degradation.aging import AgeOptions
 from daguerre.errors import OptionError
 from daguerre.images import SaveOptions, check_target
-from daguerre.progress import ProgressCallback
-from daguerre.tasks.aging import age as make_old
 
 __all__ = ["run"]
 
@@ -27,6 +29,7 @@ def age(
     aging: AgeOptions,
     result: Output,
     saving: SaveOptions,
+    archive: Archive,
     mask: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
     clean: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
 ) -> int:
@@ -43,26 +46,38 @@ def age(
         mask: also write a mask of the damage, white on black.
         clean: also write the best possible restoration, without color if the photograph lost it.
     """
-    jobs = plan_jobs(pictures, result, "-old")
+    find = partial(plan_jobs, pictures, result, "-old")
+    jobs = find()
     if (mask or clean) and len(jobs) > 1:
         raise OptionError(f"--mask and --clean name one file each, but there are {len(jobs)} pictures")
     refuse_shared(filter(None, (mask, clean)), jobs, aging)
 
-    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        picture = result.open(job.source)
+    def work(job: Job) -> Work:
+        seed = aging.seed if len(jobs) == 1 else aging.seed_of(job.inside.as_posix())
+        return result.work(replace(aging, seed=seed), saving=saving)
+
+    @contextmanager
+    def more(job: Job) -> Iterator[dict[str, Any]]:
         for target in filter(None, (mask, clean)):
             check_target(target, overwrite=result.overwrite, source=job.source)
             make_folder(target.parent)
-        seed = aging.seed if len(jobs) == 1 else aging.seed_of(job.inside.as_posix())
-        old = make_old(picture, replace(aging, seed=seed))
-        old.save(job.target, overwrite=result.overwrite, options=saving, progress=progress)
-        if mask:
-            old.mask.save(mask, overwrite=result.overwrite)
-        if clean:
-            old.clean.save(clean, overwrite=result.overwrite)
-        return {"kind": old.story["kind"], "damaged_percent": round(100 * old.damaged, 2)}
+        made: list[Any] = []
+        yield {"kept": made.append}
+        for old in made:
+            if mask:
+                old.mask.save(mask, overwrite=result.overwrite)
+            if clean:
+                old.clean.save(clean, overwrite=result.overwrite)
 
-    return run_jobs(jobs, result, work, lambda said: f"{said['kind']}, {said['damaged_percent']} % damaged", aging)
+    errand = Errand(
+        find=find,
+        jobs=jobs,
+        work=work,
+        describe=lambda said: f"{said['kind']}, {said['damaged_percent']} % damaged",
+        beside=more if mask or clean else nothing,
+        options=[aging],
+    )
+    return run_errand(errand, result, archive)
 
 
 def run(words: Sequence[str]) -> int:

@@ -12,15 +12,22 @@ from typing import Any
 from daguerre.cli.identity import identities, identity
 from daguerre.cli.jobs import Job, Output, plan_jobs
 from daguerre.cli.standard import deliver
-from daguerre.cli.streams import give_up, problem_in, show
+from daguerre.cli.streams import give_up, show
 from daguerre.cli.terminal import complain, naming, say, shown_progress
 from daguerre.errors import Cancelled, DaguerreError, OptionError, OutputExists, UnwritablePicture
 from daguerre.images import check_target
 from daguerre.options import files_in
+from daguerre.problems import problem_in
 from daguerre.progress import ProgressCallback
 from daguerre.signals import check_ended
 
-__all__ = ["Job", "Output", "attempt", "make_folder", "plan_jobs", "print_json", "refuse_shared", "run_jobs"]
+__all__ = ["Job", "Output", "attempt", "flat", "make_folder", "plan_jobs", "print_json", "refuse_shared", "run_jobs"]
+
+
+def flat(report: dict[str, Any]) -> dict[str, Any]:
+    """The report of work with one step, as its command says it."""
+    (step,) = report["steps"]
+    return {"width": report["width"], "height": report["height"], **step["found"]}
 
 
 def refuse_shared(files: Iterable[Path], jobs: Sequence[Job], *options: Any) -> None:

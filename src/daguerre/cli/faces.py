@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.batch import Job, Output, attempt, plan_jobs, print_json, run_jobs
+from daguerre.cli.archive import Archive, Errand, run_errand
+from daguerre.cli.batch import Job, Output, attempt, plan_jobs, print_json
 from daguerre.cli.flags import parse
 from daguerre.cli.streams import printable, show
 from daguerre.errors import OptionError
-from daguerre.images import SaveOptions, check_target
-from daguerre.progress import ProgressCallback
+from daguerre.images import SaveOptions
 from daguerre.tasks.faces.detection import FaceDetector
-from daguerre.tasks.faces.refiner import FaceOptions, FaceRefiner, RefinedFace
+from daguerre.tasks.faces.refiner import FaceOptions
 
 __all__ = ["run"]
 
@@ -27,6 +27,7 @@ def faces(
     refining: FaceOptions,
     result: Output,
     saving: SaveOptions,
+    archive: Archive,
     list: bool = False,
 ) -> int:
     """Detect faces, and refine the detail lost to blur, grain and low resolution.
@@ -46,30 +47,18 @@ def faces(
         pictures: photographs, or folders of them.
         list: only print the detected faces, as --boxes reads them or, with --json, as JSON.
     """
-    jobs = plan_jobs(pictures, result, "-faces")
+    find = partial(plan_jobs, pictures, result, "-faces")
+    jobs = find()
     chosen = refining.only or refining.skip or refining.boxes
     if chosen and len(jobs) > 1:
         raise OptionError(f"--only, --skip and --boxes fit one picture, but there are {len(jobs)}")
     if list:
         if refining.only or refining.skip or result.output:
             raise OptionError("--list only lists the faces it finds; leave out --only, --skip and --output")
-        find = refining.finding()
-        return list_faces(jobs, find, result)
-    refiner = FaceRefiner(refining)
-
-    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        original = result.open(job.source)
-        check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
-        refined = refiner(original, progress=progress)
-        refined.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
-        return {"faces": [plain(face) for face in refined.faces]}
-
-    return run_jobs(jobs, result, work, describe, refining)
-
-
-def plain(face: RefinedFace) -> dict[str, Any]:
-    """A refined face as JSON values."""
-    return {"number": face.number, **asdict(face.face), "change_percent": face.change, "fate": face.fate}
+        return list_faces(jobs, refining.finding(), result)
+    work = result.work(refining, saving=saving)
+    errand = Errand(find=find, jobs=jobs, work=lambda job: work, describe=describe, options=[refining])
+    return run_errand(errand, result, archive)
 
 
 def list_faces(jobs: Sequence[Job], find: FaceDetector, output: Output) -> int:

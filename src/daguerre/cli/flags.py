@@ -24,6 +24,9 @@ __all__ = ["choose", "flags", "flags_of_several", "parse"]
 
 T = TypeVar("T")
 
+FLAGGED = "__made_for_flags__"
+"""Attribute of classes that `flags` made, which are in no module, so that they cannot be pickled."""
+
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
@@ -43,7 +46,17 @@ def flags(options: type, told: Callable[[str], object] | None = None) -> type:
         fields.append((field.name, hint, dataclasses.field(default=field.default, metadata=field.metadata)))
     made = dataclasses.make_dataclass(options.__name__, fields, bases=(options,), frozen=True, kw_only=True)
     made.__doc__ = options.__doc__
+    setattr(made, FLAGGED, True)
     return made
+
+
+def without_flags(options: Any) -> Any:
+    """Options that `flags` made, as the class that they were made of; anything else as it is."""
+    kind = type(options)
+    if not dataclasses.is_dataclass(kind) or FLAGGED not in vars(kind):
+        return options
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return kind.__bases__[0](**values)
 
 
 def flags_of_several(
@@ -147,7 +160,8 @@ def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapp
 
     @functools.wraps(command)
     def called(*args: Any, **kwargs: Any) -> Callable[[], T]:
-        return functools.partial(command, *args, **kwargs)
+        given = {name: without_flags(value) for name, value in kwargs.items()}
+        return functools.partial(command, *map(without_flags, args), **given)
 
     hints = typing.get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)

@@ -1,5 +1,9 @@
 """Plan jobs: find the input pictures, in files, folders or standard input, and name their results."""
 
+import contextlib
+import datetime
+import fnmatch
+import functools
 import math
 import os
 import re
@@ -9,12 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from daguerre.archive.manifest import FOLDER as RESULTS
+from daguerre.archive.work import Work
 from daguerre.cli.identity import name_key, place
 from daguerre.cli.standard import STANDARD, check_output, passing, receive
 from daguerre.cli.terminal import say
 from daguerre.errors import DaguerreError, OptionError, UnreadablePicture
-from daguerre.images import READABLE, WRITABLE, Picture
+from daguerre.images import READABLE, WRITABLE, Picture, SaveOptions
 from daguerre.options import check_range, nearest, option
+from daguerre.tasks.registry import TaskOptions
 
 __all__ = ["Job", "Output", "plan_jobs"]
 
@@ -38,6 +45,13 @@ class Output:
         None, "refuse larger pictures, in pixels (default: 4 billion, fewer in a tiny file)"
     )
     page: int | None = option(None, "page of a TIFF file, or frame of an animation (default: the first)")
+    include: tuple[str, ...] = option(
+        (), "of folders, only pictures that match one of these, such as '*.tif' or '1920s/*'", metavar="GLOB ..."
+    )
+    exclude: tuple[str, ...] = option((), "of folders, no pictures that match one of these", metavar="GLOB ...")
+    newer: str = option(
+        "", "of folders, only pictures changed since a day (2026-11-29) or since a file was", metavar="DAY|FILE"
+    )
     json: bool = option(False, "print one line of JSON per picture, for programs")
     quiet: bool = option(False, "print only errors")
 
@@ -46,6 +60,7 @@ class Output:
             raise OptionError(f"no format is called {self.format!r}{nearest(self.format, FORMATS)}")
         check_range("max_pixels", self.max_pixels, 1, math.inf)
         check_range("page", self.page, 1, math.inf)
+        self.since  # noqa: B018 - refuses what is neither
         if self.json and self.output == STANDARD:
             raise OptionError("--json and --output - both want standard output; leave one of them out")
 
@@ -54,9 +69,42 @@ class Output:
         """Suffix of the results' names; empty for the picture's own."""
         return f".{self.format.lower().removeprefix('.')}" if self.format else ""
 
+    @functools.cached_property
+    def since(self) -> float:
+        """The time in seconds since 1970 after which pictures must have been changed.
+
+        Raises:
+            OptionError: `newer` is neither a day nor a file.
+        """
+        if not self.newer:
+            return -math.inf
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.fromisoformat(self.newer).timestamp()
+        try:
+            return Path(self.newer).stat().st_mtime
+        except (OSError, ValueError) as error:
+            raise OptionError(f"newer is {self.newer!r}; give a day such as 2026-11-29, or a file") from error
+
+    def wants(self, job: "Job") -> bool:
+        """Whether a picture is among those that `include`, `exclude` and `newer` leave; what was named itself is."""
+        inside = job.inside.as_posix()
+
+        def matches(globs: Sequence[str]) -> bool:
+            return any(fnmatch.fnmatch(inside, glob) or fnmatch.fnmatch(job.inside.name, glob) for glob in globs)
+
+        if job.named or job.problem:
+            return True
+        if not (matches(self.include) or not self.include) or matches(self.exclude):
+            return False
+        return self.since == -math.inf or job.source.stat().st_mtime > self.since
+
     def open(self, path: Path) -> Picture:
         """Open a picture as these options say."""
         return Picture.open(path, max_pixels=self.max_pixels, page=self.page)
+
+    def work(self, *steps: TaskOptions, saving: SaveOptions | None = None) -> Work:
+        """The work that makes results of pictures by these steps."""
+        return Work(steps=steps, saving=saving or SaveOptions(), page=self.page, max_pixels=self.max_pixels)
 
 
 FORMATS = sorted(suffix[1:] for suffix in WRITABLE)
@@ -122,7 +170,7 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str =
     jobs = told_apart([with_target(job, output.output, suffix, ending) for job in found.values()], output)
     # Results of an earlier run in the same folder are not processed again, unless they are named themselves.
     results = {place(job.target) for job in jobs}
-    jobs = [job for job in jobs if job.named or place(job.source) not in results]
+    jobs = [job for job in jobs if output.wants(job) and (job.named or place(job.source) not in results)]
     return sorted(jobs, key=lambda job: job.problem is None)
 
 
@@ -176,7 +224,11 @@ def walk(top: Path) -> Iterator[Job]:
     """Pictures in a folder and below, in order; unreadable folders are reported as pictures would be."""
     closed: list[OSError] = []
     for folder, folders, files in os.walk(top, onerror=closed.append):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in PASSED_OVER)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not (name.startswith(".") or name in PASSED_OVER or Path(folder, name, RESULTS).is_dir())
+        )
         for name in sorted(files):
             path = Path(folder, name)
             if path.suffix.lower() in READABLE and not name.startswith("."):

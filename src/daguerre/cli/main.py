@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 
 from daguerre._version import __version__
-from daguerre.cli.streams import complain_plainly, give_up, open_streams, problem_in, show
+from daguerre.cli.streams import complain_plainly, give_up, open_streams, show
 from daguerre.errors import Cancelled, DaguerreError
+from daguerre.problems import problem_in
 from daguerre.signals import Ended, ending, ending_at_once, heard, stop_listening
 
 __all__ = ["main"]

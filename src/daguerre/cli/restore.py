@@ -1,20 +1,22 @@
 """`daguerre restore`: restore old photographs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.archive import Archive, Errand, nothing, run_errand
+from daguerre.cli.batch import Job, Output, flat, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.faces import describe as describe_faces
-from daguerre.cli.faces import plain
 from daguerre.cli.flags import parse
 from daguerre.errors import OptionError, PictureError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.progress import ProgressCallback
-from daguerre.tasks.restoration.restorer import STAGES, RestoreOptions, Restorer, RestoreResult
+from daguerre.tasks.restoration.restorer import STAGES, RestoreOptions, Restorer
 from daguerre.tasks.scans.prints import find_prints, straightened
 
 __all__ = ["run"]
@@ -32,6 +34,7 @@ def restore(
     restoring: RestoreOptions,
     result: Output,
     saving: SaveOptions,
+    archive: Archive,
     split: bool = False,
     mask_out: Path | None = None,
     stages: Path | None = None,
@@ -64,7 +67,8 @@ def restore(
         mask_out: also write the mask of the detected damage, white on black; of several pictures, masks to this folder.
         stages: also write the photograph after each stage to this folder.
     """
-    jobs = plan_jobs(pictures, result, "-restored")
+    find = partial(plan_jobs, pictures, result, "-restored")
+    jobs = find()
     masks = mask_files(jobs, mask_out) if mask_out else {}
     files = {job: stage_files(job, stages) for job in jobs} if stages else {}
     extras = [path for named in files.values() for path in named.values()] + list(masks.values())
@@ -77,9 +81,48 @@ def restore(
         raise OptionError(f"the mask {restoring.scratches} fits one picture, but there are {len(jobs)}")
     if stages:
         make_folder(stages)
-    restorer = Restorer(replace(restoring, prints="off") if split else restoring)
+    if split:
+        if archive.asked:
+            raise OptionError(f"--split makes several results of a picture; leave {archive.asked[0]} out")
+        return run_jobs(jobs, result, split_prints(restoring, result, saving), describe, restoring)
+    work = result.work(restoring, saving=saving)
 
-    def work_apart(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+    @contextmanager
+    def more(job: Job) -> Iterator[dict[str, Any]]:
+        if job in masks:
+            check_target(masks[job], overwrite=result.overwrite, source=job.source)
+            make_folder(masks[job].parent)
+        for path in files.get(job, {}).values():
+            check_target(path, overwrite=result.overwrite)
+            make_folder(path.parent)
+        seen: dict[str, Picture] = {}
+        made: list[Any] = []
+        yield {"on_stage": seen.__setitem__ if stages else None, "kept": made.append}
+        for restored in made:
+            if job in masks and restored.mask is not None:
+                restored.mask.save(masks[job], overwrite=result.overwrite)
+        for name, picture in seen.items():
+            picture.save(files[job][name], overwrite=result.overwrite)
+
+    errand = Errand(
+        find=find,
+        jobs=jobs,
+        work=lambda job: work,
+        said=lambda report: hinted(flat(report), restoring),
+        describe=describe,
+        beside=more if mask_out or stages else nothing,
+        options=[restoring],
+    )
+    return run_errand(errand, result, archive)
+
+
+def split_prints(
+    restoring: RestoreOptions, result: Output, saving: SaveOptions
+) -> Callable[[Job, ProgressCallback], dict[str, Any]]:
+    """Restores each print of a scan into its own file."""
+    restorer = Restorer(replace(restoring, prints="off"))
+
+    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
         original = result.open(job.source)
         prints = find_prints(original)
         targets = [job.target.with_stem(f"{job.target.stem}-{number}") for number in range(1, len(prints) + 1)]
@@ -89,50 +132,22 @@ def restore(
         for one, target in zip(prints, targets, strict=True):
             restored = restorer(straightened(original, one), progress=progress)
             restored.save(target, options=saving, overwrite=result.overwrite, progress=progress)
-            made.append({"output": str(target), **findings(restored, restoring)})
+            made.append({"output": str(target), **hinted(restored.findings(), restoring)})
         if not prints:
             raise PictureError(
                 f"no prints on a bed, a mount or in a frame were found on {job.source}; leave out --split"
             )
         return {"output": [one["output"] for one in made], "prints": made}
 
-    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        original = result.open(job.source)
-        check_target(job.target, overwrite=result.overwrite, size=(original.height, original.width))
-        if job in masks:
-            check_target(masks[job], overwrite=result.overwrite, source=job.source)
-            make_folder(masks[job].parent)
-        for path in files.get(job, {}).values():
-            check_target(path, overwrite=result.overwrite)
-            make_folder(path.parent)
-        seen: dict[str, Picture] = {}
-        restored = restorer(original, on_stage=seen.__setitem__ if stages else None, progress=progress)
-        restored.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
-        if job in masks and restored.mask is not None:
-            restored.mask.save(masks[job], overwrite=result.overwrite)
-        for name, picture in seen.items():
-            picture.save(files[job][name], overwrite=result.overwrite)
-        return findings(restored, restoring)
-
-    return run_jobs(jobs, result, work_apart if split else work, describe, restoring)
+    return work
 
 
-def findings(restored: RestoreResult, restoring: RestoreOptions) -> dict[str, Any]:
-    """What there is to say about a result, fit for JSON."""
-    said = {
-        "damaged_percent": round(100 * restored.damaged, 2),
-        "stained_percent": round(100 * restored.stained, 1),
-        "blur_pixels": restored.blur,
-        "finest_pixels": restored.finest,
-        "tone_change_percent": round(100 * restored.tone_change, 1),
-        "pale_percent": round(100 * restored.pale, 1),
-        "taken_back_percent": {name: round(100 * part, 1) for name, part in restored.taken_back.items()},
-        "warnings": list(restored.warnings),
-        "faces": [plain(face) for face in restored.faces],
-    }
-    if restoring.fix_fading != "auto" or max(restored.pale / PALE, restored.more_tone_change / MORE) <= 1:
+def hinted(said: dict[str, Any], restoring: RestoreOptions) -> dict[str, Any]:
+    """What was found in a photograph, with what else could be done to it."""
+    pale, more = said["pale_percent"] / 100, said["more_tone_change_percent"] / 100
+    if restoring.fix_fading != "auto" or max(pale / PALE, more / MORE) <= 1:
         return said
-    return said | {"hint": HINT if restored.pale > PALE else MORE_HINT.format(100 * restored.more_tone_change)}
+    return said | {"hint": HINT if pale > PALE else MORE_HINT.format(100 * more)}
 
 
 def mask_files(jobs: Sequence[Job], place: Path) -> dict[Job, Path]:

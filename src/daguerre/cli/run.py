@@ -1,13 +1,16 @@
 """`daguerre run`: several tasks as a pipeline."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.archive import Archive, Errand, nothing, run_errand
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared
 from daguerre.cli.faces import counted
 from daguerre.cli.flags import flags_of_several, parse
 from daguerre.cli.terminal import say
@@ -15,8 +18,6 @@ from daguerre.devices import Precision
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.options import option
-from daguerre.progress import ProgressCallback
-from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.pipeline_file import read_steps, write_steps
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
 from daguerre.tasks.restoration.restorer import RestoreOptions
@@ -55,6 +56,7 @@ def chain(
     plan: Chain,
     result: Output,
     saving: SaveOptions,
+    archive: Archive,
     **chosen: TaskOptions,
 ) -> int:
     """Run several tasks as a pipeline.
@@ -85,9 +87,10 @@ def chain(
     """
     steps = [chosen[name] for name in names_in(plan.steps)] if plan.steps else read_steps(plan.recipe or Path())
     steps = [told(options, precision=plan.precision) for options in steps]
-    pipeline = Pipeline(*(told(options, device=plan.device) for options in steps))
+    work = result.work(*(told(options, device=plan.device) for options in steps), saving=saving)
     name = "-" + (plan.recipe.stem if plan.recipe else "-".join(names_in(plan.steps)))
-    jobs = plan_jobs(pictures, result, name) if pictures or not plan.write_recipe else []
+    find = partial(plan_jobs, pictures, result, name)
+    jobs = find() if pictures or not plan.write_recipe else []
     files = plan_stages(jobs, plan.stages, [options.task for options in steps])
     for options in steps:
         if isinstance(options, RestoreOptions) and options.given_mask and len(jobs) > 1:
@@ -104,27 +107,28 @@ def chain(
     if plan.stages:
         make_folder(plan.stages)
 
-    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        original = result.open(job.source)
-        size = pipeline.out_size(original.height, original.width)
-        check_target(job.target, overwrite=result.overwrite, size=size)
+    @contextmanager
+    def between(job: Job) -> Iterator[dict[str, Any]]:
         for path in files[job]:
             check_target(path, overwrite=result.overwrite)
             make_folder(path.parent)
-        between = iter(files[job])
+        paths = iter(files[job])
 
         def keep(_: str, picture: Picture) -> None:
-            picture.save(next(between), overwrite=result.overwrite, progress=progress)
+            picture.save(next(paths), overwrite=result.overwrite)
 
-        made = pipeline(original, on_stage=keep if files[job] else None, progress=progress)
-        made.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
-        return {
-            "width": size[1],
-            "height": size[0],
-            "steps": [{"task": record.task, "measured": dict(record.measured)} for record in made.records],
-        }
+        yield {"on_stage": keep if files[job] else None}
 
-    return run_jobs(jobs, result, work, describe, *read)
+    errand = Errand(
+        find=find,
+        jobs=jobs,
+        work=lambda job: work,
+        said=lambda report: {name: report[name] for name in ("width", "height", "steps")},
+        describe=describe,
+        beside=between if plan.stages else nothing,
+        options=read,
+    )
+    return run_errand(errand, result, archive)
 
 
 def told(options: TaskOptions, **changes: object) -> TaskOptions:
@@ -211,6 +215,6 @@ def settle_flags(
 def run(words: Sequence[str]) -> int:
     steps = said_as("--steps", words)
     tasks = {name: options_of(name) for name in names_in(steps)} if steps else {}
-    own = {field.name for kind in (Chain, Output, SaveOptions) for field in fields(kind)}
+    own = {field.name for kind in (Chain, Output, SaveOptions, Archive) for field in fields(kind)}
     more, shared = flags_of_several(tasks, taken=own, left_out=WHERE)
     return parse(chain, "run", settle_flags(words, tasks, shared, own), more)

@@ -1,18 +1,21 @@
 """`daguerre scratches`: detect damage."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import tyro
 
-from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.archive import Archive, Errand, nothing, run_errand
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared
 from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
 from daguerre.images import Canvas, Picture, check_target
-from daguerre.progress import ProgressCallback
-from daguerre.tasks.restoration.damage_detection import ScratchDetector, ScratchOptions, damaged_part
+from daguerre.tasks.restoration.damage_detection import ScratchOptions
+from daguerre.tasks.result import Result
 from daguerre.tiling import plan_windows
 
 __all__ = ["run"]
@@ -27,6 +30,7 @@ def scratches(
     ],
     finding: ScratchOptions,
     result: Output,
+    archive: Archive,
     overlay: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
 ) -> int:
     """Detect scratches, dust, folds, tears and writing in photographs.
@@ -42,24 +46,32 @@ def scratches(
         pictures: pictures, or folders of them.
         overlay: also write the photograph with the damage in red.
     """
-    jobs = plan_jobs(pictures, result, "-scratches", ".png")
+    find = partial(plan_jobs, pictures, result, "-scratches", ".png")
+    jobs = find()
     if overlay and len(jobs) > 1:
         raise OptionError(f"--overlay names one file, {overlay}, but there are {len(jobs)} pictures")
     refuse_shared([overlay] if overlay else [], jobs, finding)
-    detector = ScratchDetector(finding)
+    work = result.work(finding)
 
-    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+    @contextmanager
+    def drawn(job: Job) -> Iterator[dict[str, Any]]:
+        assert overlay
         picture = result.open(job.source)
-        if overlay:
-            check_target(overlay, overwrite=result.overwrite, source=job.source)
-            make_folder(overlay.parent)
-        mask = detector(picture, progress=progress)
-        mask.save(job.target, overwrite=result.overwrite, progress=progress)
-        if overlay:
-            reddened(picture, mask).save(overlay, overwrite=result.overwrite, progress=progress)
-        return {"damaged_percent": round(100 * damaged_part(mask), 2)}
+        check_target(overlay, overwrite=result.overwrite, source=job.source)
+        make_folder(overlay.parent)
+        made: list[Result] = []
+        yield {"kept": made.append}
+        reddened(picture, made[0].picture).save(overlay, overwrite=result.overwrite)
 
-    return run_jobs(jobs, result, work, lambda said: f"{said['damaged_percent']} % damaged", finding)
+    errand = Errand(
+        find=find,
+        jobs=jobs,
+        work=lambda job: work,
+        describe=lambda said: f"{said['damaged_percent']} % damaged",
+        beside=drawn if overlay else nothing,
+        options=[finding],
+    )
+    return run_errand(errand, result, archive)
 
 
 def reddened(picture: Picture, mask: Picture) -> Picture:

@@ -1,15 +1,16 @@
 """`daguerre stylize`: transfer the style of other pictures to photographs."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.archive import Archive, Errand, nothing, run_errand
+from daguerre.cli.batch import Job, Output, flat, make_folder, plan_jobs, refuse_shared
 from daguerre.cli.flags import parse
 from daguerre.cli.standard import STANDARD
 from daguerre.cli.terminal import say
@@ -19,7 +20,6 @@ from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.images.animation import check_film, write_film
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.options import option
-from daguerre.progress import ProgressCallback
 from daguerre.signals import interruptible
 from daguerre.tasks.provenance import fitted
 from daguerre.tasks.stylization.classification import check_labels, guess_labels
@@ -61,6 +61,7 @@ def stylize(
     working: Working,
     result: Output,
     saving: SaveOptions,
+    archive: Archive,
 ) -> int:
     """Transfer the style of other pictures to photographs.
 
@@ -77,7 +78,8 @@ def stylize(
     Args:
         pictures: pictures, or folders of them.
     """
-    jobs = plan_jobs(pictures, result, "-stylized")
+    find = partial(plan_jobs, pictures, result, "-stylized")
+    jobs = find()
     stages = parse_stages(working.stages)
     if painting.method == "fast":
         working.refuse_steps()
@@ -87,31 +89,44 @@ def stylize(
     beside = [path for of_one in files.values() for path in of_one.all()]
     if beside and result.output == STANDARD:
         raise OptionError("a result at standard output has no folder for files beside it; name a file with -o")
+    if beside and archive.workers:
+        raise OptionError("files beside the results are written by one process; leave --workers out")
     refuse_shared([*beside, *filter(None, [working.save_vector])], jobs, painting)
-    stylizer = Stylizer(painting)
+    work = result.work(painting, saving=saving)
     if working.save_vector:
         make_folder(working.save_vector.parent)
-        stylizer.vector().save(working.save_vector, overwrite=result.overwrite)
+        Stylizer(painting).vector().save(working.save_vector, overwrite=result.overwrite)
+    labels: dict[str, float] = {}
 
-    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
-        content = result.open(job.source)
+    @contextmanager
+    def more(job: Job) -> Iterator[dict[str, Any]]:
         files[job].check(overwrite=result.overwrite)
-        said: dict[str, Any] = {}
         if working.labels:
-            said["labels"] = dict(guess_labels(content, painting.features))
+            labels.clear()
+            labels.update(guess_labels(result.open(job.source), painting.features))
             if not (result.json or result.quiet):
-                say(f"{job.origin} looks like: {likely(said['labels'])}")
+                say(f"{job.origin} looks like: {likely(labels)}")
         frames = 0 if working.film == "none" else FRAMES
         shown: dict[str, Picture] = {}
-        how: dict[str, Any] = {"stages": stages, "frames": frames, "on_stage": shown.__setitem__}
-        with interruptible(told=finishing) if painting.method == "optimize" else nullcontext(Event()) as stopped:
-            painted = stylizer(content, **how, enough=stopped.is_set, progress=progress)
-        painted.save(job.target, options=saving, overwrite=result.overwrite)
-        files[job].write(painted, shown, saving, overwrite=result.overwrite)
-        said |= {"width": painted.picture.width, "height": painted.picture.height}
-        return said | dict(painted.record.measured)
+        made: list[Any] = []
+        how = {"stages": stages, "frames": frames, "on_stage": shown.__setitem__, "kept": made.append}
+        with interruptible(told=finishing) as stopped:
+            yield {**how, "enough": stopped.is_set}
+        files[job].write(made[0], shown, saving, overwrite=result.overwrite)
 
-    return run_jobs(jobs, result, work, describe, painting)
+    def said(report: dict[str, Any]) -> dict[str, Any]:
+        return ({"labels": dict(labels)} if labels else {}) | flat(report)
+
+    errand = Errand(
+        find=find,
+        jobs=jobs,
+        work=lambda job: work,
+        said=said,
+        describe=describe,
+        beside=more if painting.method == "optimize" and not archive.workers else nothing,
+        options=[painting],
+    )
+    return run_errand(errand, result, archive)
 
 
 class Files:

@@ -3,7 +3,7 @@
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 from daguerre.cli.streams import give_up, printable
 from daguerre.progress import Progress, ProgressCallback, silent
 
-__all__ = ["Lines", "Screen", "complain", "errors", "naming", "say", "shown_progress"]
+__all__ = ["Lines", "Screen", "complain", "errors", "naming", "say", "shown_progress", "shown_total"]
 
 
 class Stderr:
@@ -109,6 +109,32 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
             return show
 
         yield [callback_of(number) for number in range(total)]
+
+
+@contextmanager
+def shown_total(total: int, *, quiet: bool = False) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar over many pictures, several of which are worked on at a time, with the time left.
+
+    Yields:
+        What tells how many are done, parts of pictures included, and a note.
+    """
+    if quiet or not errors.is_terminal:
+        yield lambda done, note: None
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Bar(*columns, console=errors, transient=True, speed_estimate_period=600) as bar:
+        task = bar.add_task("", total=total, note="")
+
+        def show(done: float, note: str) -> None:
+            bar.update(task, completed=done, description=f"{int(done)} of {total}", note=printable(note))
+
+        yield show
 
 
 @contextmanager

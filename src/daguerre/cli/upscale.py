@@ -1,18 +1,19 @@
 """`daguerre upscale`: upscale pictures."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared, run_jobs
+from daguerre.cli.archive import Archive, Errand, nothing, run_errand
+from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared
 from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
 from daguerre.images import Picture, SaveOptions, check_target
-from daguerre.progress import ProgressCallback
-from daguerre.tasks.upscaling.upscaler import UpscaleOptions, Upscaler
+from daguerre.tasks.upscaling.upscaler import UpscaleOptions
 
 __all__ = ["run"]
 
@@ -26,6 +27,7 @@ def upscale(
     upscaling: UpscaleOptions,
     result: Output,
     saving: SaveOptions,
+    archive: Archive,
     invented: Path | None = None,
 ) -> int:
     """Upscale pictures.
@@ -48,33 +50,33 @@ def upscale(
         pictures: pictures, or folders of them.
         invented: also write a map, white where detail was added that the original does not determine.
     """
-    jobs = plan_jobs(pictures, result, name_suffix(upscaling))
+    find = partial(plan_jobs, pictures, result, name_suffix(upscaling))
+    jobs = find()
     if invented and len(jobs) > 1:
         raise OptionError(f"--invented names one file, {invented}, but there are {len(jobs)} pictures")
     refuse_shared([invented] if invented else [], jobs, upscaling)
-    upscaler = Upscaler(upscaling)
+    work = result.work(upscaling, saving=saving)
 
-    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+    @contextmanager
+    def map_too(job: Job) -> Iterator[dict[str, Any]]:
+        assert invented
         original = result.open(job.source)
         size = upscaling.out_size(original.height, original.width)
-        check_target(job.target, overwrite=result.overwrite, size=size)
-        if invented:
-            check_target(invented, overwrite=result.overwrite, source=job.source, size=size)
-            make_folder(invented.parent)
+        check_target(invented, overwrite=result.overwrite, source=job.source, size=size)
+        make_folder(invented.parent)
         maps: dict[str, Picture] = {}
-        upscaled = upscaler(original, on_stage=maps.__setitem__ if invented else None, progress=progress)
-        upscaled.save(job.target, options=saving, overwrite=result.overwrite, progress=progress)
-        if invented:
-            maps["invented"].save(invented, overwrite=result.overwrite, progress=progress)
-        return {
-            "width": size[1],
-            "height": size[0],
-            "agreement_db": None if math.isinf(upscaled.agreement) else round(upscaled.agreement, 2),
-            "models": upscaled.models,
-            "content": upscaled.content,
-        }
+        yield {"on_stage": maps.__setitem__}
+        maps["invented"].save(invented, overwrite=result.overwrite)
 
-    return run_jobs(jobs, result, work, describe, upscaling)
+    errand = Errand(
+        find=find,
+        jobs=jobs,
+        work=lambda job: work,
+        describe=describe,
+        beside=map_too if invented else nothing,
+        options=[upscaling],
+    )
+    return run_errand(errand, result, archive)
 
 
 def describe(said: dict[str, Any]) -> str:

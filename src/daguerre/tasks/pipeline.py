@@ -28,9 +28,6 @@ class PipelineResult(Result):
     records: tuple[Record, ...]
     found: tuple[dict[str, Any], ...]
 
-    def findings(self) -> dict[str, Any]:
-        return {"steps": list(self.found)}
-
 
 class Pipeline:
     """Does several tasks over pictures, one after the other, keeping their networks loaded.

@@ -137,7 +137,7 @@ class UpscaleResult(Result):
 
     def findings(self) -> dict[str, Any]:
         agreement = None if math.isinf(self.agreement) else round(self.agreement, 2)
-        return {"agreement_db": agreement, "models": list(self.models)}
+        return {"agreement_db": agreement, "models": list(self.models), "content": self.content}
 
 
 class Upscaler:

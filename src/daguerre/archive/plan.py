@@ -1,0 +1,144 @@
+"""What is to be done in an archive: what is new, and what has changed since it was done."""
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from daguerre.archive.manifest import Manifest, Row, Stamp, State
+from daguerre.archive.runner import Order, stamp
+from daguerre.archive.work import Work, sha256_of, unchanged
+
+__all__ = ["Plan", "Reason", "Wanted", "enter", "plan"]
+
+FOREIGN = "there was a file of this name already, which was not made here; --overwrite replaces it"
+EDITED = "it was changed since it was made here; --overwrite makes it anew"
+
+
+class Reason(StrEnum):
+    """Why a picture is to be worked on."""
+
+    NEW = "new"
+    UNFINISHED = "not finished"
+    INPUT = "picture changed"
+    OPTIONS = "options changed"
+    NETWORKS = "networks changed"
+    GONE = "result gone"
+    ASKED = "made anew"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A result that there should be.
+
+    Args:
+        source: the picture.
+        target: path of the result in the archive's folder, with slashes.
+        work: what is to be done.
+    """
+
+    source: Path
+    target: str
+    work: Work
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, and what is not.
+
+    Args:
+        todo: what is to be done, and why, in order.
+        current: what is done and current.
+        kept: results whose files are somebody else's, and why each is left.
+        moved: of these the ones whose picture has another name or time: the row, and the new stamp.
+    """
+
+    todo: list[tuple[Wanted, Reason]] = field(default_factory=list)
+    current: list[Wanted] = field(default_factory=list)
+    kept: list[tuple[Wanted, str]] = field(default_factory=list)
+    moved: list[tuple[int, Wanted, Stamp]] = field(default_factory=list)
+
+    def reasons(self) -> Counter[Reason]:
+        """How many are to be done for each reason."""
+        return Counter(reason for _, reason in self.todo)
+
+
+def plan(folder: Path, rows: Iterable[Row], wanted: Iterable[Wanted], *, overwrite: bool = False) -> Plan:
+    """Compare what there should be with what there is; nothing is written.
+
+    A picture is read only where its size or time has changed.
+
+    Args:
+        folder: of the results.
+        rows: what its manifest knows.
+        overwrite: whether to do everything anew, and replace files that were not made here.
+    """
+    made, known = Plan(), {row.target: row for row in rows}
+    same = functools.cache(lambda networks: unchanged(dict(networks)))
+    for one in wanted:
+        row = known.get(one.target)
+        path = folder / one.target
+        there = os.path.lexists(path)
+        if overwrite:
+            made.todo.append((one, Reason.ASKED))
+        elif there and (reason := not_ours(path, row)):
+            made.kept.append((one, reason))
+        elif row is None:
+            made.todo.append((one, Reason.NEW))
+        elif row.state is not State.DONE:
+            made.todo.append((one, Reason.UNFINISHED))
+        elif not there:
+            made.todo.append((one, Reason.GONE))
+        elif row.work_key != one.work.key:
+            made.todo.append((one, Reason.OPTIONS))
+        elif not same(tuple(row.networks.items())):
+            made.todo.append((one, Reason.NETWORKS))
+        elif (found := looked_at(one.source, row)) is None:
+            made.todo.append((one, Reason.INPUT))
+        else:
+            made.current.append(one)
+            if (str(one.source.absolute()), found) != (row.source, row.input):
+                made.moved.append((row.id, one, found))
+    return made
+
+
+def enter(manifest: Manifest, made: Plan) -> list[Order]:
+    """Write a plan into the manifest; returns the orders for what is to be done."""
+    with manifest.writing():
+        for number, one, found in made.moved:
+            manifest.confirm(number, source=one.source.absolute(), input=found)
+        for one, reason in made.kept:
+            (number,) = manifest.add_all([(one.source, one.target, one.work)])
+            manifest.keep(number, reason)
+        numbers = manifest.add_all((one.source, one.target, one.work) for one, _ in made.todo)
+    return [
+        Order(number, one.work, one.source, manifest.folder / one.target, overwrite=True)
+        for number, (one, _) in zip(numbers, made.todo, strict=True)
+    ]
+
+
+def not_ours(path: Path, row: Row | None) -> str:
+    """Why a file that is there must not be replaced; empty if it was made here and not changed since."""
+    if row is None or (row.attempts == 0 and row.result is None):
+        return FOREIGN
+    if row.result is None or (row.state is not State.DONE and row.attempts):
+        return ""  # it may have been made by a run that ended before it could say so
+    try:
+        intact = row.result.matches(path.stat()) or sha256_of(path) == row.result.sha256
+    except OSError:
+        intact = False
+    return "" if intact else EDITED
+
+
+def looked_at(source: Path, row: Row) -> Stamp | None:
+    """The stamp of the picture that a row is of; None if it is another now."""
+    try:
+        if row.input is None or row.input.matches(source.stat()):
+            return row.input
+        found = stamp(source)
+    except OSError:
+        return None
+    return found if found.sha256 == row.input.sha256 else None

@@ -1,0 +1,55 @@
+"""How many processor cores and how much memory there are for this process, as its system or container allows."""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+__all__ = ["WORKER", "cores", "memory", "private_memory", "workers_for"]
+
+GROUP = Path("/sys/fs/cgroup")
+"""Where Linux says what a container may use."""
+
+WORKER = 1536 << 20
+"""Bytes of memory for one worker: libraries, networks and windows, measured with photographs up to 50 megapixels."""
+
+
+def cores() -> int:
+    """Processor cores that may be used."""
+    count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (GROUP / "cpu.max").read_text().split()
+        count = min(count, max(int(quota) // int(period), 1))
+    return count
+
+
+def memory() -> int:
+    """Bytes of memory that are free now, and may be used."""
+    free = int(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError):
+        allowed, used = (int((GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        cached = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
+        free = min(free, allowed - used + int(cached.get("inactive_file", 0)))
+    return max(free, 0)
+
+
+def private_memory(process: int) -> int:
+    """Bytes of memory that a process has for itself; 0 if it is gone."""
+    with contextlib.suppress(psutil.Error):
+        found = psutil.Process(process).memory_info()
+        return int(found.rss - getattr(found, "shared", 0))
+    return 0
+
+
+def workers_for(pictures: int, *, wanted: int | None, memory: int) -> int:
+    """How many workers to start.
+
+    Args:
+        pictures: that are to be done; a few are not worth several workers.
+        wanted: at most so many; by default as many as there are cores.
+        memory: bytes for all of them; one is started in any case.
+    """
+    most = (wanted or cores()) if wanted or pictures > 4 * cores() else 1
+    return max(min(most, pictures, memory // WORKER), 1)

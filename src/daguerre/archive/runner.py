@@ -1,0 +1,492 @@
+"""Work done by other processes: each keeps its networks loaded, and none can take the others with it.
+
+A worker gets one order at a time through a pipe and answers with events. One that is killed, mostly for want of memory,
+is replaced; what it did is tried once more while nothing else runs, and then fails.
+"""
+
+import collections
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Protocol
+
+from daguerre.archive.manifest import Manifest, Outcome, Stamp, State
+from daguerre.archive.resources import private_memory
+from daguerre.archive.work import Work, sha256_of
+from daguerre.errors import Cancelled, DaguerreError, PictureError
+from daguerre.problems import problem_in
+from daguerre.progress import Progress, ProgressCallback, silent
+
+__all__ = ["Beside", "Event", "Here", "Order", "Pool", "WorkerPool", "perform", "record", "work_through"]
+
+OFTEN = 0.1  # seconds between two reports of progress
+LOOK = 0.5  # seconds between two looks at the workers' memory
+GRACE = 3.0  # seconds in which a worker that is told to stop does so by itself
+FRESH = 2 * 10**9  # nanoseconds in which a file may change again without its time telling
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A picture to be worked on.
+
+    Args:
+        number: of its row in the manifest.
+        source: the picture.
+        target: the file of the result.
+        overwrite: whether a file of that name is replaced.
+    """
+
+    number: int
+    work: Work
+    source: Path
+    target: Path
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What became of an order, or how far it is.
+
+    Args:
+        number: of the row.
+        state: `running` with progress; `done` with an outcome; `failed` with an error; `waiting` if it was stopped.
+        hopeless: whether nothing else with the same work can succeed, because a network is missing.
+    """
+
+    number: int
+    state: State
+    progress: Progress | None = None
+    outcome: Outcome | None = None
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    seconds: float | None = None
+    hopeless: bool = False
+
+
+Beside = Callable[[Order], contextlib.AbstractContextManager[dict[str, Any]]]
+"""What is done beside an order: checks before it, what else `Work.run` takes for it, and files written after it."""
+
+
+class Pool(Protocol):
+    """Those who do the work."""
+
+    def free(self) -> int:
+        """How many orders can be given now."""
+
+    def give(self, order: Order) -> None:
+        """Have an order done."""
+
+    def cancel(self, number: int) -> None:
+        """Have an order stopped; an event says when it has."""
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """What happened since the last call; waits for it so many seconds."""
+
+    def close(self) -> None:
+        """Stop everything; results that are not finished are not there."""
+
+
+def nothing(order: Order) -> contextlib.AbstractContextManager[dict[str, Any]]:
+    return contextlib.nullcontext({})
+
+
+def perform(order: Order, progress: ProgressCallback = silent, beside: Beside = nothing) -> Event:
+    """Do an order here.
+
+    Raises:
+        Cancelled: `progress` wanted that.
+    """
+    began = time.monotonic()
+    with warnings_heard() as heard:
+        hopeless = True
+        try:
+            order.work.ready  # noqa: B018 - loads the networks
+            hopeless = False
+            order.target.parent.mkdir(parents=True, exist_ok=True)
+            before = order.source.stat()
+            source = stamp(order.source)
+            with beside(order) as how:
+                report = order.work.run(order.source, order.target, overwrite=order.overwrite, progress=progress, **how)
+            after = order.source.stat()
+            if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                raise PictureError(f"{order.source} changed while it was read; run the command again")
+            outcome = Outcome(
+                report=report,
+                work_key=order.work.key,
+                source=source,
+                result=stamp(order.target),
+                seconds=time.monotonic() - began,
+                warnings=tuple(heard),
+            )
+        except Cancelled:
+            raise
+        except Exception as error:
+            return Event(
+                number=order.number,
+                state=State.FAILED,
+                error=problem_in(error),
+                warnings=tuple(heard),
+                seconds=time.monotonic() - began,
+                hopeless=hopeless and isinstance(error, DaguerreError),
+            )
+    return Event(number=order.number, state=State.DONE, outcome=outcome)
+
+
+def stamp(path: Path) -> Stamp:
+    """A file's stamp, its contents read."""
+    found, now = path.stat(), time.time_ns()
+    settled = now - found.st_mtime_ns > FRESH
+    return Stamp(sha256_of(path), found.st_size, found.st_mtime_ns if settled else None)
+
+
+def record(manifest: Manifest, event: Event) -> None:
+    """Write into the manifest what an event says."""
+    if event.outcome is not None:
+        manifest.finish(event.number, event.outcome)
+    elif event.state is State.FAILED:
+        manifest.fail(event.number, event.error, seconds=event.seconds, warnings=event.warnings)
+    elif event.state is State.WAITING:
+        manifest.wait(event.number)
+
+
+def work_through(
+    manifest: Manifest,
+    orders: Iterator[Order],
+    pool: Pool,
+    *,
+    told: Callable[[Event], None] = lambda event: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Have all orders done, each written down in the manifest before and after.
+
+    Args:
+        told: gets every event.
+        stopped: asked twice a second; once it says True, what is being done is stopped and waits again.
+
+    Raises:
+        DaguerreError: nothing can be done, because a network is missing; the line says which.
+    """
+    running: set[int] = set()
+    ended = False
+    try:
+        while (running or not ended) and not stopped():
+            while not ended and pool.free():
+                order = next(orders, None)
+                if order is None:
+                    ended = True
+                    break
+                manifest.begin(order.number)
+                running.add(order.number)
+                pool.give(order)
+            for event in pool.events(LOOK) if running else ():
+                if event.hopeless:
+                    raise DaguerreError(event.error)
+                record(manifest, event)
+                if event.state is not State.RUNNING:
+                    running.discard(event.number)
+                told(event)
+    finally:
+        pool.close()
+        for number in running:
+            manifest.wait(number)
+
+
+@contextlib.contextmanager
+def warnings_heard() -> Iterator[list[str]]:
+    """What is warned of meanwhile, in this thread, each line once."""
+    heard: list[str] = []
+    thread = threading.get_ident()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread and record.getMessage() not in heard:
+                heard.append(record.getMessage())
+
+    listener = Listener(logging.WARNING)
+    logging.getLogger("daguerre").addHandler(listener)
+    try:
+        yield heard
+    finally:
+        logging.getLogger("daguerre").removeHandler(listener)
+
+
+class Here:
+    """This process, which does one order after the other.
+
+    Args:
+        told: gets events of progress at once.
+        beside: see `Beside`.
+    """
+
+    def __init__(self, told: Callable[[Event], None] = lambda event: None, beside: Beside = nothing) -> None:
+        self.told, self.beside = told, beside
+        self.order: Order | None = None
+
+    def free(self) -> int:
+        return 0 if self.order else 1
+
+    def give(self, order: Order) -> None:
+        self.order = order
+
+    def cancel(self, number: int) -> None:
+        """Nobody can ask for that meanwhile."""
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        order = self.order
+        if order:
+
+            def progress(done: Progress) -> None:
+                self.told(Event(number=order.number, state=State.RUNNING, progress=done))
+
+            event = perform(order, progress, self.beside)
+            self.order = None
+            yield event
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+# In a worker.
+
+
+def serve(connection: Connection, threads: int) -> None:
+    """A worker's life: orders come through `connection` until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all of us, and whoever started us decides
+    limit_threads(threads)
+    logging.getLogger("daguerre").addHandler(logging.NullHandler())  # not to standard error
+    kept: collections.deque[Work] = collections.deque(maxlen=2)
+    with contextlib.suppress(EOFError, OSError):
+        while isinstance(order := connection.recv(), Order | str):
+            if isinstance(order, str):
+                continue  # a cancellation that came too late
+            work = next((work for work in kept if work == order.work), None)
+            if work is None:
+                kept.append(work := order.work)
+            order = Order(order.number, work, order.source, order.target, order.overwrite)
+            try:
+                event = perform(order, Teller(order.number, connection))
+            except Cancelled:
+                event = Event(number=order.number, state=State.WAITING)
+            connection.send(event)
+
+
+class Teller:
+    """Sends progress through a pipe, not too often, and stops the work if anything comes from the other side.
+
+    What comes is a wish to stop, or the end of whoever had it.
+    """
+
+    def __init__(self, number: int, connection: Connection) -> None:
+        self.number, self.connection = number, connection
+        self.last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self.last < OFTEN:
+            return
+        self.last = now
+        try:
+            stop = self.connection.poll()
+            self.connection.send(Event(number=self.number, state=State.RUNNING, progress=progress))
+        except OSError:
+            stop = True
+        if stop:
+            raise Cancelled("stopped")
+
+
+def limit_threads(threads: int) -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+
+
+# In the process that has the workers.
+
+
+class Worker:
+    """A worker process and what it does at the moment."""
+
+    def __init__(self, threads: int, environment: dict[str, str]) -> None:
+        self.connection, far = SPAWN.Pipe()
+        self.process = SPAWN.Process(target=serve, args=(far, threads), daemon=True)
+        with surroundings(environment):
+            self.process.start()
+        far.close()
+        self.order: Order | None = None
+        self.deadline = float("inf")
+
+    def give(self, order: Order) -> None:
+        self.order, self.deadline = order, float("inf")
+        with contextlib.suppress(OSError):  # it is dead, which is noticed soon
+            self.connection.send(order)
+
+    def stop(self) -> None:
+        """Ask it to stop what it does, and see to it that it does so soon."""
+        self.deadline = min(self.deadline, time.monotonic() + GRACE)
+        with contextlib.suppress(OSError):
+            self.connection.send("stop")
+
+
+class WorkerPool:
+    """Worker processes on this computer.
+
+    Args:
+        count: how many.
+        threads: of each.
+        memory: bytes that all of them together may have; when they have more, one is stopped, and what it did is tried
+            again alone.
+    """
+
+    def __init__(self, count: int, *, threads: int, memory: int | None = None) -> None:
+        self.threads, self.memory = threads, memory
+        self.workers: list[Worker] = []
+        self.count = count
+        self.alone: collections.deque[Order] = collections.deque()
+        self.second: set[int] = set()
+        self.looked = 0.0
+
+    def busy(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.order]
+
+    def free(self) -> int:
+        return 0 if self.alone or self.second else self.count - len(self.busy())
+
+    def give(self, order: Order) -> None:
+        worker = next((worker for worker in self.workers if not worker.order), None)
+        if worker is None:
+            environment = dict.fromkeys(("OMP_NUM_THREADS", "VIPS_CONCURRENCY"), str(self.threads))
+            self.workers.append(worker := Worker(self.threads, environment))
+        worker.give(order)
+
+    def cancel(self, number: int) -> None:
+        for worker in self.busy():
+            if worker.order and worker.order.number == number:
+                worker.stop()
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        if self.alone and not self.busy():
+            order = self.alone.popleft()
+            self.second.add(order.number)
+            self.give(order)
+        by_connection: dict[Any, Worker] = {worker.connection: worker for worker in self.workers}
+        for connection in wait(list(by_connection), min(timeout, LOOK) if self.busy() else timeout):
+            worker = by_connection[connection]
+            try:
+                event: Event = worker.connection.recv()
+            except (EOFError, OSError):
+                yield from self.buried(worker)
+                continue
+            if event.state is not State.RUNNING:
+                worker.order, worker.deadline = None, float("inf")
+                self.second.discard(event.number)
+            yield event
+        for worker in self.busy():
+            if time.monotonic() > worker.deadline:
+                yield from self.killed(worker)
+        yield from self.within_memory()
+
+    def killed(self, worker: Worker) -> Iterator[Event]:
+        """A worker that did not stop when it was told to."""
+        order = worker.order
+        self.end(worker)
+        if order:
+            self.second.discard(order.number)
+            yield Event(number=order.number, state=State.WAITING)
+
+    def buried(self, worker: Worker) -> Iterator[Event]:
+        """A worker that died by itself."""
+        order = worker.order
+        self.end(worker)
+        if order is None:
+            return
+        if worker.deadline < float("inf"):  # it was told to stop anyway
+            yield Event(number=order.number, state=State.WAITING)
+        elif order.number in self.second:
+            self.second.discard(order.number)
+            code = worker.process.exitcode or 0
+            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+            lacking = ", mostly for want of memory" if code == -getattr(signal, "SIGKILL", 9) else ""
+            error = f"{order.source}: the process that worked on it ended twice {how}{lacking}; see whether it opens"
+            yield Event(number=order.number, state=State.FAILED, error=error)
+        else:
+            self.alone.append(order)
+
+    def within_memory(self) -> Iterator[Event]:
+        """See to it that the workers have no more memory than they may."""
+        if self.memory is None or time.monotonic() - self.looked < LOOK:
+            return
+        self.looked = time.monotonic()
+        used = {worker.process.pid or 0: private_memory(worker.process.pid or 0) for worker in self.workers}
+        if sum(used.values()) <= self.memory:
+            return
+        for worker in [worker for worker in self.workers if not worker.order]:
+            self.end(worker)
+        if len(self.workers) == 1 and (order := self.workers[0].order):
+            self.end(self.workers[0])
+            self.second.discard(order.number)
+            error = f"{order.source}: it needs more than {self.memory / 2**30:.1f} GiB of memory; allow more (--memory)"
+            yield Event(number=order.number, state=State.FAILED, error=error)
+        elif self.workers:
+            largest = max(self.workers, key=lambda worker: used[worker.process.pid or 0])
+            self.alone.extend([largest.order] if largest.order else [])
+            self.end(largest)
+            self.count = max(self.count - 1, 1)
+
+    def end(self, worker: Worker) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+        self.workers.remove(worker)
+
+    def close(self) -> None:
+        busy = self.busy()
+        for worker in busy:
+            worker.stop()
+        for worker in self.workers:
+            if worker not in busy:
+                self.end_kindly(worker)
+        deadline = time.monotonic() + GRACE
+        while busy and time.monotonic() < deadline:
+            for connection in wait([worker.connection for worker in busy], 0.1):
+                worker = next(worker for worker in busy if worker.connection is connection)
+                try:
+                    ended = worker.connection.recv().state is not State.RUNNING
+                except (EOFError, OSError):
+                    ended = True
+                if ended:
+                    busy.remove(worker)
+        for worker in list(self.workers):
+            self.end(worker)
+
+    def end_kindly(self, worker: Worker) -> None:
+        with contextlib.suppress(OSError):
+            worker.connection.send(None)
+        worker.process.join(GRACE)
+        self.end(worker)
+
+
+@contextlib.contextmanager
+def surroundings(changes: dict[str, str]) -> Iterator[None]:
+    """Environment variables that processes started meanwhile have."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,339 @@
+"""One task over folders into a folder of results, with its manifest: `daguerre COMMAND FOLDER -o FOLDER`."""
+
+import contextlib
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daguerre.archive.manifest import Manifest, Shard, State
+from daguerre.archive.plan import Plan, Wanted, enter, plan
+from daguerre.archive.resources import cores, memory, workers_for
+from daguerre.archive.runner import Event, Here, Order, Pool, WorkerPool, work_through
+from daguerre.archive.work import Work
+from daguerre.cli.batch import flat, print_json, read_by, run_jobs
+from daguerre.cli.identity import identities, identity
+from daguerre.cli.jobs import Job, Output
+from daguerre.cli.standard import STANDARD
+from daguerre.cli.terminal import complain, naming, say, shown_total
+from daguerre.errors import DaguerreError, OptionError, OutputExists
+from daguerre.options import check_range, option
+from daguerre.progress import ProgressCallback
+from daguerre.signals import END, INTERRUPT, Ended, interruptible
+
+__all__ = ["Archive", "Errand", "nothing", "run_errand"]
+
+PAUSE = 2.0  # seconds between two looks at a folder that is watched
+SAMPLE = 200  # pictures whose size in pixels is looked up to tell how long all will take
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """Folders of pictures, with -o FOLDER."""
+
+    workers: int | None = option(None, "processes that work at the same time (default: as cores and memory allow)")
+    memory: float | None = option(None, "most memory for all of them, in GiB (default: what is free)", metavar="GIB")
+    shard: str = option(
+        "", "only this share of the pictures, such as 3/16, for one of several computers", metavar="I/N"
+    )
+    dry_run: bool = option(False, "only say what would be done, how long it takes and how large it gets")
+    watch: bool = option(False, "go on as pictures arrive, until Ctrl-C")
+
+    def __post_init__(self) -> None:
+        check_range("workers", self.workers, 1, 1024)
+        check_range("memory", self.memory, 0.1, 1e6)
+        self.share  # noqa: B018 - refuses what is none
+
+    @property
+    def share(self) -> Shard | None:
+        """The share of the work.
+
+        Raises:
+            OptionError: `shard` is none.
+        """
+        if not self.shard:
+            return None
+        found = re.fullmatch(r"0*(\d{1,5})/0*(\d{1,5})", self.shard)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise OptionError(f"shard is {self.shard!r}; give a share such as 1/4, 2/4, 3/4 or 4/4")
+        return Shard(int(found[1]), int(found[2]))
+
+    @property
+    def asked(self) -> list[str]:
+        """The flags that were given."""
+        return [
+            f"--{name.replace('_', '-')}"
+            for name in ("workers", "memory", "shard", "dry_run", "watch")
+            if getattr(self, name)
+        ]
+
+
+def nothing(job: Job) -> contextlib.AbstractContextManager[dict[str, Any]]:
+    return contextlib.nullcontext({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """What a command wants done.
+
+    Args:
+        find: finds the pictures and names their results.
+        jobs: what it found.
+        work: what is to be done to each.
+        describe: what a report says, in a line.
+        said: what of a report the command says.
+        beside: checks before each picture, what else `Work.run` takes for it, and files written after it; all of it in
+            this process.
+        options: may name files, which are never replaced.
+    """
+
+    find: Callable[[], list[Job]]
+    jobs: Sequence[Job]
+    work: Callable[[Job], Work]
+    describe: Callable[[dict[str, Any]], str]
+    said: Callable[[dict[str, Any]], dict[str, Any]] = flat
+    beside: Callable[[Job], contextlib.AbstractContextManager[dict[str, Any]]] = nothing
+    options: Sequence[Any] = ()
+
+
+def run_errand(errand: Errand, output: Output, archive: Archive) -> int:
+    """Do what a command wants done; returns the exit status."""
+    if is_archive(errand, output, archive):
+        return run_archive(errand, output, archive)
+
+    def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
+        with errand.beside(job) as how:
+            report = errand.work(job).run(job.source, job.target, overwrite=output.overwrite, progress=progress, **how)
+        return errand.said(report)
+
+    for job in errand.jobs[:1]:
+        errand.work(job).ready  # noqa: B018 - a network that is missing is told at once
+    return run_jobs(errand.jobs, output, work, errand.describe, *errand.options)
+
+
+def is_archive(errand: Errand, output: Output, archive: Archive) -> bool:
+    """Whether results of a folder go into a folder, with a manifest.
+
+    Raises:
+        OptionError: only such work has the flags that were given.
+    """
+    folder = output.output is not None and output.output != STANDARD
+    many = any(not job.named for job in errand.jobs) or archive.watch
+    if errand.beside is not nothing and archive.workers:
+        raise OptionError("files beside the results are written by one process; leave --workers out")
+    if archive.asked and not (folder and many):
+        raise OptionError(f"{archive.asked[0]} is for folders: name one, and one for the results with -o FOLDER")
+    return folder and many
+
+
+def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
+    """Do what is new or has changed, and write down what became of it; returns the exit status."""
+    folder = output.output or Path()
+    if archive.dry_run:
+        return foretell(errand, output, archive)
+    jobs = errand.jobs
+    manifest = Manifest(folder, archive.share)
+    with contextlib.closing(manifest), manifest.held():
+        others = [row for row in Manifest.all_rows(folder) if row.state is State.DONE]
+        manifest.adopt(others if len(Manifest.files(folder)) > 1 else ())
+        while True:
+            status = Run(errand, output, archive, folder).all(jobs, manifest)
+            if not archive.watch:
+                return status
+            time.sleep(PAUSE)
+            jobs = errand.find()
+
+
+class Run:
+    """One time through all pictures."""
+
+    def __init__(self, errand: Errand, output: Output, archive: Archive, folder: Path) -> None:
+        self.errand, self.output, self.archive, self.folder = errand, output, archive, folder
+        self.quiet = output.quiet or output.json
+        self.failed = 0
+        self.heard = True  # whoever reads standard output
+        self.orders: dict[int, tuple[Job, Order]] = {}
+        self.apart = False  # whether other processes do the work, and hear what is warned of
+        self.done = 0
+
+    def all(self, jobs: Sequence[Job], manifest: Manifest) -> int:
+        """Do everything that is to be done; returns the exit status."""
+        wanted = {job: wanted_of(job, self.errand, self.folder) for job in self.passed(jobs)}
+        made = plan(self.folder, manifest.rows(), wanted.values(), overwrite=self.output.overwrite)
+        by_target = {one.target: job for job, one in wanted.items()}
+        for order, (one, _) in zip(enter(manifest, made), made.todo, strict=True):
+            self.orders[order.number] = by_target[one.target], order
+        if not self.archive.watch or made.todo:
+            self.tell_what_is_left(made, by_target)
+        if self.orders:
+            self.work(manifest)
+        if self.failed and not self.archive.watch:
+            complain(f"{self.failed} of {len(jobs)} pictures failed; see above")
+        return 0 if self.heard and not self.failed else 1
+
+    def passed(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        """Jobs of this share that can be begun; the others are complained of."""
+        read = identities(job.source for job in jobs) | identities(read_by(self.errand.options))
+        share = self.archive.share
+        for job in jobs:
+            if (share and not share.holds(job.inside)) or (job.problem and self.archive.watch):
+                continue
+            problem = job.problem
+            if identity(job.target) in read:
+                problem = OutputExists(f"{job.target} is read, too, and never replaced; name another file or folder")
+            if problem:
+                self.complain(job, str(problem))
+            else:
+                yield job
+
+    def tell_what_is_left(self, made: Plan, jobs: dict[str, Job]) -> None:
+        """Say what is not done, and why."""
+        if self.output.json:
+            for one, reason in [*((one, "already there") for one in made.current), *made.kept]:
+                self.heard = print_json(jobs[one.target].said() | {"skipped": reason}) and self.heard
+        if self.quiet:
+            return
+        for one, reason in made.kept:
+            say(f"{jobs[one.target].target}  skipped: {reason}")
+        total = len(made.todo) + len(made.current) + len(made.kept)
+        if made.current:
+            say(f"{len(made.current)} of {total} were there already and are up to date; --overwrite makes them anew")
+
+    def work(self, manifest: Manifest) -> None:
+        """Have all orders done.
+
+        Raises:
+            Ended: a signal asked for it; what was being done will be done by the next run.
+        """
+        orders = iter([order for _, order in self.orders.values()])
+        limit = int(self.archive.memory * 2**30) if self.archive.memory else memory() * 9 // 10
+        count = workers_for(len(self.orders), wanted=self.archive.workers, memory=limit)
+        with shown_total(len(self.orders), quiet=self.quiet) as show:
+
+            def told(event: Event) -> None:
+                self.tell(event)
+                show(self.done, event.progress.step if event.progress else "")
+
+            if self.errand.beside is not nothing or (count == 1 and not self.archive.workers):
+                work_through(manifest, orders, Here(told, self.beside), told=told)
+                return
+            self.apart = True
+            pool: Pool = WorkerPool(count, threads=max(cores() // count, 1), memory=limit)
+            with interruptible(*INTERRUPT, *END) as asked:
+                work_through(manifest, orders, pool, told=told, stopped=asked.is_set)
+            if asked.signal is not None:
+                raise Ended(asked.signal)
+
+    @contextlib.contextmanager
+    def beside(self, order: Order) -> Iterator[dict[str, Any]]:
+        job, _ = self.orders[order.number]
+        with naming(job.origin), self.errand.beside(job) as how:
+            yield how
+
+    def tell(self, event: Event) -> None:
+        """Say what became of an order."""
+        job, _ = self.orders[event.number]
+        if event.state is State.RUNNING:
+            return
+        self.done += 1
+        for warning in (event.outcome.warnings if event.outcome else event.warnings) if self.apart else ():
+            complain(warning if job.origin in warning else f"{job.origin}: {warning}")
+        if event.state is State.FAILED:
+            self.complain(job, event.error)
+        if event.outcome is None:
+            return
+        said = job.said() | self.errand.said(event.outcome.report)
+        seconds = event.outcome.seconds
+        if self.output.json:
+            self.heard = print_json(said | {"seconds": round(seconds, 2)}) and self.heard
+        elif not self.output.quiet:
+            say(f"{job.destination}  {self.errand.describe(said)}, {seconds:.1f} s")
+
+    def complain(self, job: Job, problem: str) -> None:
+        self.failed += 1
+        problem = problem if job.origin in problem else f"{job.origin}: {problem}"
+        if self.output.json:
+            print_json({"input": job.said()["input"], "error": problem})
+        complain(problem)
+
+
+def wanted_of(job: Job, errand: Errand, folder: Path) -> Wanted:
+    return Wanted(job.source, job.target.relative_to(folder).as_posix(), errand.work(job))
+
+
+def foretell(errand: Errand, output: Output, archive: Archive) -> int:
+    """Say what would be done, how long it would take and how large it would get; returns the exit status.
+
+    Of pictures that were done already the time is known; of others one is done for that, into a temporary folder.
+    """
+    folder = output.output or Path()
+    rows = Manifest.all_rows(folder) if Manifest.files(folder) else []
+    run = Run(errand, output, archive, folder)
+    wanted = {job: wanted_of(job, errand, folder) for job in run.passed(errand.jobs)}
+    made = plan(folder, rows, wanted.values(), overwrite=output.overwrite)
+    by_target = {one.target: job for job, one in wanted.items()}
+    for one, reason in made.todo:
+        if output.json:
+            print_json(by_target[one.target].said() | {"would": str(reason)})
+        elif not output.quiet:
+            say(f"{by_target[one.target].target}  {reason}")
+    run.tell_what_is_left(made, by_target)
+    if made.todo and not output.json:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in made.reasons().most_common())
+        say(f"{len(made.todo)} of {len(wanted)} would be done ({reasons})")
+        say(cost([one for one, _ in made.todo], output, archive))
+    return 1 if run.failed else 0
+
+
+def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
+    """How long it will take and how large it gets, measured with a picture of middle size."""
+    sizes = {}
+    for one in todo[:: -(-len(todo) // SAMPLE)]:
+        with contextlib.suppress(DaguerreError):
+            picture = output.open(one.source)
+            sizes[one] = picture.height * picture.width
+    if not sizes:
+        return "none of them can be read"
+    middle = sorted(sizes, key=lambda one: sizes[one])[len(sizes) // 2]
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / Path(middle.target).name
+        middle.work.ready  # noqa: B018 - so that loading does not count
+        began = time.monotonic()
+        middle.work.run(middle.source, target)
+        seconds, size = time.monotonic() - began, target.stat().st_size
+    pixels = sum(sizes.values()) / len(sizes) * len(todo)
+    limit = int(archive.memory * 2**30) if archive.memory else memory() * 9 // 10
+    count = workers_for(len(todo), wanted=archive.workers, memory=limit)
+    all_seconds, all_bytes = (value / sizes[middle] * pixels for value in (seconds, size))
+    free = shutil.disk_usage(nearest_folder(output.output or Path())).free
+    room = "" if free > 1.1 * all_bytes else f", and only {amount(free)} are free there"
+    how = f"{span(all_seconds)} for one process, less for {count}" if count > 1 else span(all_seconds)
+    return (
+        f"{pixels / 1e6:,.0f} megapixels: about {how}; results of about {amount(all_bytes)}{room} (measured with "
+        f"{middle.source.name})"
+    )
+
+
+def nearest_folder(path: Path) -> Path:
+    """The folder itself, or the nearest above it that is there."""
+    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.is_dir())
+
+
+def span(seconds: float) -> str:
+    """A time in words."""
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} seconds"
+
+
+def amount(size: float) -> str:
+    """A number of bytes in words."""
+    for unit, length in (("TB", 1e12), ("GB", 1e9)):
+        if size >= length:
+            return f"{size / length:.1f} {unit}"
+    return f"{size / 1e6:.1f} MB"
