@@ -29,7 +29,8 @@ def test_the_result_is_the_tasks_and_the_report_says_what_was_done():
     assert Path("large.png").read_bytes() == Path("expected.png").read_bytes()
     (step,) = report["steps"]
     assert (report["width"], report["height"], step["task"]) == (60, 48, "upscale")
-    assert step["found"] == {"agreement_db": step["measured"]["agreement_db"], "models": ["small-x2"]}
+    found = {"agreement_db": step["measured"]["agreement_db"], "models": ["small-x2"], "content": "photo"}
+    assert step["found"] == found
     assert report["networks"] == {"small-x2": weights.checksum("small-x2")}
 
 
