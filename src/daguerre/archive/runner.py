@@ -315,7 +315,7 @@ def limit_threads(threads: int) -> None:
 # In the process that has the workers.
 
 
-class Worker:
+class WorkerProcess:
     """A worker process and what it does at the moment."""
 
     def __init__(self, threads: int, environment: dict[str, str]) -> None:
@@ -340,7 +340,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Worker processes on this computer.
+    """WorkerProcess processes on this computer.
 
     Args:
         count: how many.
@@ -351,13 +351,13 @@ class WorkerPool:
 
     def __init__(self, count: int, *, threads: int, memory: int | None = None) -> None:
         self.threads, self.memory = threads, memory
-        self.workers: list[Worker] = []
+        self.workers: list[WorkerProcess] = []
         self.count = count
         self.alone: collections.deque[Order] = collections.deque()
         self.second: set[int] = set()
         self.looked = 0.0
 
-    def busy(self) -> list[Worker]:
+    def busy(self) -> list[WorkerProcess]:
         return [worker for worker in self.workers if worker.order]
 
     def free(self) -> int:
@@ -367,7 +367,7 @@ class WorkerPool:
         worker = next((worker for worker in self.workers if not worker.order), None)
         if worker is None:
             environment = dict.fromkeys(("OMP_NUM_THREADS", "VIPS_CONCURRENCY"), str(self.threads))
-            self.workers.append(worker := Worker(self.threads, environment))
+            self.workers.append(worker := WorkerProcess(self.threads, environment))
         worker.give(order)
 
     def cancel(self, number: int) -> None:
@@ -380,7 +380,7 @@ class WorkerPool:
             order = self.alone.popleft()
             self.second.add(order.number)
             self.give(order)
-        by_connection: dict[Any, Worker] = {worker.connection: worker for worker in self.workers}
+        by_connection: dict[Any, WorkerProcess] = {worker.connection: worker for worker in self.workers}
         for connection in wait(list(by_connection), min(timeout, LOOK) if self.busy() else timeout):
             worker = by_connection[connection]
             try:
@@ -397,7 +397,7 @@ class WorkerPool:
                 yield from self.killed(worker)
         yield from self.within_memory()
 
-    def killed(self, worker: Worker) -> Iterator[Event]:
+    def killed(self, worker: WorkerProcess) -> Iterator[Event]:
         """A worker that did not stop when it was told to."""
         order = worker.order
         self.end(worker)
@@ -405,7 +405,7 @@ class WorkerPool:
             self.second.discard(order.number)
             yield Event(number=order.number, state=State.WAITING)
 
-    def buried(self, worker: Worker) -> Iterator[Event]:
+    def buried(self, worker: WorkerProcess) -> Iterator[Event]:
         """A worker that died by itself."""
         order = worker.order
         self.end(worker)
@@ -444,7 +444,7 @@ class WorkerPool:
             self.end(largest)
             self.count = max(self.count - 1, 1)
 
-    def end(self, worker: Worker) -> None:
+    def end(self, worker: WorkerProcess) -> None:
         worker.process.kill()
         worker.process.join()
         worker.connection.close()
@@ -470,7 +470,7 @@ class WorkerPool:
         for worker in list(self.workers):
             self.end(worker)
 
-    def end_kindly(self, worker: Worker) -> None:
+    def end_kindly(self, worker: WorkerProcess) -> None:
         with contextlib.suppress(OSError):
             worker.connection.send(None)
         worker.process.join(GRACE)

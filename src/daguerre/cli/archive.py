@@ -141,14 +141,14 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
         others = [row for row in Manifest.all_rows(folder) if row.state is State.DONE]
         manifest.adopt(others if len(Manifest.files(folder)) > 1 else ())
         while True:
-            status = Run(errand, output, archive, folder).all(jobs, manifest)
+            status = ArchiveRun(errand, output, archive, folder).all(jobs, manifest)
             if not archive.watch:
                 return status
             time.sleep(PAUSE)
             jobs = errand.find()
 
 
-class Run:
+class ArchiveRun:
     """One time through all pictures."""
 
     def __init__(self, errand: Errand, output: Output, archive: Archive, folder: Path) -> None:
@@ -272,7 +272,7 @@ def foretell(errand: Errand, output: Output, archive: Archive) -> int:
     """
     folder = output.output or Path()
     rows = Manifest.all_rows(folder) if Manifest.files(folder) else []
-    run = Run(errand, output, archive, folder)
+    run = ArchiveRun(errand, output, archive, folder)
     wanted = {job: wanted_of(job, errand, folder) for job in run.passed(errand.jobs)}
     made = plan(folder, rows, wanted.values(), overwrite=output.overwrite)
     by_target = {one.target: job for job, one in wanted.items()}
