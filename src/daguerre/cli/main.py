@@ -31,6 +31,8 @@ COMMANDS = {
     "run": "run several of these as a pipeline",
     "web": "open a page in the browser that does all this",
     "age": "age new photographs, to try restoration on",
+    "explain": "say in plain words what was done to a picture",
+    "verify": "make a result again from its original, and compare",
     "models": "list, fetch, import and verify networks",
     "train": "train a network from a recipe",
     "evaluate": "measure the quality of results",

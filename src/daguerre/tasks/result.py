@@ -153,11 +153,12 @@ def checksums(options: Any, models: Mapping[str, str]) -> dict[str, str]:
 def chosen(options: Any) -> dict[str, Any]:
     """The options to record: those that differ from the defaults, but not where it was computed, nor folders' names.
 
-    Of the precision that was chosen automatically, one that is not exact is.
+    The precision is recorded where it is not exact, whoever chose it.
     """
     found = changed(with_paths(options, lambda path: Path(path.name)))
     found.pop("device", None)
-    if getattr(options, "precision", "") == "auto" and choose_device(options.device).dtype == torch.bfloat16:
+    precision = found.pop("precision", getattr(options, "precision", "float32"))
+    if precision != "float32" and choose_device(options.device, precision).dtype != torch.float32:
         found["precision"] = "bfloat16"
     return {name: plain(value) for name, value in found.items()}
 
@@ -166,6 +167,8 @@ def plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # one number is written in one way
     return value.name if isinstance(value, Path) else value
 
 

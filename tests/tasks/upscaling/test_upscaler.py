@@ -267,7 +267,7 @@ def test_the_record_names_models_but_no_folder_and_no_device(networks):
     upscaled = Upscaler(model=path, scale=2, **EXACT)(deep())
     assert upscaled.models == (path,)
     step = upscaled.record
-    assert step.options == {"model": "small-x2.safetensors", "scale": 2, "precision": "float32"}
+    assert step.options == {"model": "small-x2.safetensors", "scale": 2}
     assert step.models == {"small-x2.safetensors": weights.checksum(path)}
     assert step.measured == {
         "agreement_db": round(upscaled.agreement, 2),
