@@ -12,6 +12,7 @@ from typing import Any
 
 from daguerre.archive.manifest import Manifest, Shard, State
 from daguerre.archive.plan import Plan, Wanted, enter, plan
+from daguerre.archive.report import check_report, write_report
 from daguerre.archive.resources import cores, memory, workers_for
 from daguerre.archive.runner import Event, Here, Order, Pool, WorkerPool, work_through
 from daguerre.archive.work import Work
@@ -42,6 +43,9 @@ class Archive:
     )
     dry_run: bool = option(False, "only say what would be done, how long it takes and how large it gets")
     watch: bool = option(False, "go on as pictures arrive, until Ctrl-C")
+    report: Path | None = option(
+        None, "then write a report to this HTML file: before and after, what is doubtful first, what failed"
+    )
 
     def __post_init__(self) -> None:
         check_range("workers", self.workers, 1, 1024)
@@ -67,7 +71,7 @@ class Archive:
         """The flags that were given."""
         return [
             f"--{name.replace('_', '-')}"
-            for name in ("workers", "memory", "shard", "dry_run", "watch")
+            for name in ("workers", "memory", "shard", "dry_run", "watch", "report")
             if getattr(self, name)
         ]
 
@@ -140,8 +144,12 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
     with contextlib.closing(manifest), manifest.held():
         others = [row for row in Manifest.all_rows(folder) if row.state is State.DONE]
         manifest.adopt(others if len(Manifest.files(folder)) > 1 else ())
+        if archive.report:
+            check_report(archive.report)
         while True:
             status = ArchiveRun(errand, output, archive, folder).all(jobs, manifest)
+            if archive.report:
+                write_report(folder, archive.report)
             if not archive.watch:
                 return status
             time.sleep(PAUSE)

@@ -30,6 +30,7 @@ COMMANDS = {
     "scratches": "detect scratches and other damage, as a mask to view and edit",
     "run": "run several of these as a pipeline",
     "web": "open a page in the browser that does all this",
+    "status": "tell how far the work on a folder is, and report on it",
     "age": "age new photographs, to try restoration on",
     "explain": "say in plain words what was done to a picture",
     "verify": "make a result again from its original, and compare",
