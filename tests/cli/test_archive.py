@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -149,7 +150,7 @@ def test_flags_for_folders_are_refused_elsewhere(upscale, scans):
         ran = upscale(*words)
         assert ran.status == 1
         assert "is for folders: name one, and one for the results with -o FOLDER" in ran.lines[0]
-    assert "leave --workers out" in upscale("scans/a.png", "--invented", "m.png", "--workers", "2").err
+    assert "leave --workers and --cluster out" in upscale("scans/a.png", "--invented", "m.png", "--workers", "2").err
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3"])
@@ -203,6 +204,7 @@ def test_a_run_that_is_ended_goes_on_where_it_stopped(upscale, desk, number):
 
 def test_pictures_that_arrive_are_done_while_a_folder_is_watched(desk):
     draw("scans/a.png")
+    Path("scans/bad.png").write_bytes(b"no picture")
     running = start("scans", "-o", "out", "--watch")
     try:
         wait_until(lambda: Path("out/a-2x.png").exists())
@@ -210,8 +212,9 @@ def test_pictures_that_arrive_are_done_while_a_folder_is_watched(desk):
         wait_until(lambda: Path("out/b-2x.png").exists())
     finally:
         running.send_signal(signal.SIGTERM)
-        running.communicate()
+        _, err = running.communicate()
     assert running.returncode == 143
+    assert err.count("bad.png is not a picture") == 1, "what is bad is not tried again until it changes"
 
 
 @pytest.mark.slow
@@ -248,3 +251,27 @@ def test_many_pictures_some_damaged_and_three_kills_end_complete_and_correct(ups
     again.communicate()
     assert (again.returncode, time.monotonic() - began < 60) == (0, True)
     shutil.rmtree("out")
+
+
+def test_pictures_and_results_may_be_elsewhere(upscale, scans, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    system = fsspec.filesystem("memory")
+    upscale("scans", "-o", "whole")
+    for path in Path("scans").rglob("*.*"):
+        system.pipe(f"/far/{path.as_posix()}", path.read_bytes())
+    system.pipe("/far/scans/bad.png", b"no picture")
+    try:
+        first = upscale("memory://far/scans", "-o", "memory://far/out")
+        assert first.status == 1
+        assert "memory://far/out/deep/c-2x.png  32 x 24 pixels" in first.err
+        assert "daguerre: memory://far/scans/bad.png is not a picture" in first.err
+        made = {name: system.cat(f"/far/out/{name}") for name in contents("whole")}
+        assert made == contents("whole")
+        system.rm("/far/scans/bad.png")
+        shutil.rmtree(tmp_path / "cache")  # as on another computer
+        second = upscale("memory://far/scans", "-o", "memory://far/out")
+        assert second.lines == ["3 of 3 were there already and are up to date; --overwrite makes them anew"]
+        assert second.status == 0
+        assert "name one with -o FOLDER" in upscale("memory://far/scans").err
+    finally:
+        system.rm("/far", recursive=True)

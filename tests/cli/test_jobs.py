@@ -82,7 +82,6 @@ def test_a_link_that_leads_nowhere_is_not_passed_over():
         ("nowhere.jpg", "nowhere.jpg: no such file or folder"),
         ("a.jpg/b.jpg", "a.jpg/b.jpg: no such file or folder"),
         ("bare", "bare: no pictures in this folder (looked for .avif, "),
-        ("https://example.org/a.jpg", "addresses are not fetched; download the picture and name its file"),
         (300 * "a" + ".jpg", "aaa.jpg: File name too long"),
         ("loop.jpg", "loop.jpg: Too many levels of symbolic links"),
     ],

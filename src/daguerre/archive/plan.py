@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from daguerre.archive.manifest import Manifest, Row, Stamp, State
+from daguerre.archive.places import Mirror
 from daguerre.archive.runner import Order, stamp
 from daguerre.archive.work import Work, sha256_of, unchanged
 
@@ -38,11 +39,19 @@ class Wanted:
         source: the picture.
         target: path of the result in the archive's folder, with slashes.
         work: what is to be done.
+        come, go: as of `Order`.
     """
 
     source: Path
     target: str
     work: Work
+    come: Mirror | None = None
+    go: Mirror | None = None
+
+    @property
+    def origin(self) -> str:
+        """The picture's absolute path, or its address."""
+        return self.come.shown(self.source) if self.come else str(self.source.absolute())
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ def plan(folder: Path, rows: Iterable[Row], wanted: Iterable[Wanted], *, overwri
             made.todo.append((one, Reason.INPUT))
         else:
             made.current.append(one)
-            if (str(one.source.absolute()), found) != (row.source, row.input):
+            if (one.origin, found) != (row.source, row.input):
                 made.moved.append((row.id, one, found))
     return made
 
@@ -109,13 +118,13 @@ def enter(manifest: Manifest, made: Plan) -> list[Order]:
     """Write a plan into the manifest; returns the orders for what is to be done."""
     with manifest.writing():
         for number, one, found in made.moved:
-            manifest.confirm(number, source=one.source.absolute(), input=found)
+            manifest.confirm(number, source=one.origin, input=found)
         for one, reason in made.kept:
-            (number,) = manifest.add_all([(one.source, one.target, one.work)])
+            (number,) = manifest.add_all([(one.origin, one.target, one.work)])
             manifest.keep(number, reason)
-        numbers = manifest.add_all((one.source, one.target, one.work) for one, _ in made.todo)
+        numbers = manifest.add_all((one.origin, one.target, one.work) for one, _ in made.todo)
     return [
-        Order(number, one.work, one.source, manifest.folder / one.target, overwrite=True)
+        Order(number, one.work, one.source, manifest.folder / one.target, True, one.come, one.go)
         for number, (one, _) in zip(numbers, made.todo, strict=True)
     ]
 

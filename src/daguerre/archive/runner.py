@@ -13,19 +13,32 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
 
 from daguerre.archive.manifest import Manifest, Outcome, Stamp, State
+from daguerre.archive.places import Mirror
 from daguerre.archive.resources import private_memory
 from daguerre.archive.work import Work, sha256_of
 from daguerre.errors import Cancelled, DaguerreError, PictureError
 from daguerre.problems import problem_in
 from daguerre.progress import Progress, ProgressCallback, silent
 
-__all__ = ["Beside", "Event", "Here", "Order", "Pool", "WorkerPool", "perform", "record", "work_through"]
+__all__ = [
+    "Beside",
+    "Event",
+    "Here",
+    "KeptWorks",
+    "Order",
+    "Pool",
+    "WorkerPool",
+    "limit_threads",
+    "perform",
+    "record",
+    "work_through",
+]
 
 OFTEN = 0.1  # seconds between two reports of progress
 LOOK = 0.5  # seconds between two looks at the workers' memory
@@ -44,6 +57,7 @@ class Order:
         source: the picture.
         target: the file of the result.
         overwrite: whether a file of that name is replaced.
+        come, go: if picture or result are elsewhere, the mirrors of their folders.
     """
 
     number: int
@@ -51,6 +65,8 @@ class Order:
     source: Path
     target: Path
     overwrite: bool = False
+    come: Mirror | None = None
+    go: Mirror | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,17 +130,26 @@ def perform(order: Order, progress: ProgressCallback = silent, beside: Beside = 
             hopeless = False
             order.target.parent.mkdir(parents=True, exist_ok=True)
             before = order.source.stat()
-            source = stamp(order.source)
-            with beside(order) as how:
-                report = order.work.run(order.source, order.target, overwrite=order.overwrite, progress=progress, **how)
-            after = order.source.stat()
+            with fetched(order):
+                source = stamp(order.source)
+                if order.come:  # by this its hollow file is recognised
+                    source = replace(source, mtime_ns=before.st_mtime_ns)
+                with beside(order) as how:
+                    report = order.work.run(
+                        order.source, order.target, overwrite=order.overwrite, progress=progress, **how
+                    )
+                after = order.source.stat()
             if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
                 raise PictureError(f"{order.source} changed while it was read; run the command again")
+            result = stamp(order.target)
+            if order.go:
+                order.go.put(order.target)
+                result = replace(result, mtime_ns=order.target.stat().st_mtime_ns)
             outcome = Outcome(
                 report=report,
                 work_key=order.work.key,
                 source=source,
-                result=stamp(order.target),
+                result=result,
                 seconds=time.monotonic() - began,
                 warnings=tuple(heard),
             )
@@ -140,6 +165,19 @@ def perform(order: Order, progress: ProgressCallback = silent, beside: Beside = 
                 hopeless=hopeless and isinstance(error, DaguerreError),
             )
     return Event(number=order.number, state=State.DONE, outcome=outcome)
+
+
+@contextlib.contextmanager
+def fetched(order: Order) -> Iterator[None]:
+    """The picture is here meanwhile."""
+    if order.come is None:
+        yield
+        return
+    order.come.fetch(order.source)
+    try:
+        yield
+    finally:
+        order.come.hollow(order.source)
 
 
 def stamp(path: Path) -> Stamp:
@@ -264,20 +302,31 @@ def serve(connection: Connection, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all of us, and whoever started us decides
     limit_threads(threads)
     logging.getLogger("daguerre").addHandler(logging.NullHandler())  # not to standard error
-    kept: collections.deque[Work] = collections.deque(maxlen=2)
+    works = KeptWorks()
     with contextlib.suppress(EOFError, OSError):
         while isinstance(order := connection.recv(), Order | str):
             if isinstance(order, str):
                 continue  # a cancellation that came too late
-            work = next((work for work in kept if work == order.work), None)
-            if work is None:
-                kept.append(work := order.work)
-            order = Order(order.number, work, order.source, order.target, order.overwrite)
+            order = replace(order, work=works.kept(order.work))
             try:
                 event = perform(order, Teller(order.number, connection))
             except Cancelled:
                 event = Event(number=order.number, state=State.WAITING)
             connection.send(event)
+
+
+class KeptWorks:
+    """Works whose networks stay loaded: the last two."""
+
+    def __init__(self) -> None:
+        self.works: collections.deque[Work] = collections.deque(maxlen=2)
+
+    def kept(self, work: Work) -> Work:
+        """The same work, with its networks loaded if it was among the last."""
+        found = next((one for one in self.works if one == work), None)
+        if found is None:
+            self.works.append(found := work)
+        return found
 
 
 class Teller:

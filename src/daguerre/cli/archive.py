@@ -5,11 +5,12 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daguerre.archive.cluster import RayPool
 from daguerre.archive.manifest import Manifest, Shard, State
 from daguerre.archive.plan import Plan, Wanted, enter, plan
 from daguerre.archive.report import check_report, write_report
@@ -42,6 +43,8 @@ class Archive:
         "", "only this share of the pictures, such as 3/16, for one of several computers", metavar="I/N"
     )
     dry_run: bool = option(False, "only say what would be done, how long it takes and how large it gets")
+    cluster: str = option("", "let Ray do it: ray for this computer, or a cluster's address", metavar="ray|ADDRESS")
+    gpu_share: float = option(0.0, "with --cluster: part of a GPU for each worker, such as 0.25")
     watch: bool = option(False, "go on as pictures arrive, until Ctrl-C")
     report: Path | None = option(
         None, "then write a report to this HTML file: before and after, what is doubtful first, what failed"
@@ -50,6 +53,7 @@ class Archive:
     def __post_init__(self) -> None:
         check_range("workers", self.workers, 1, 1024)
         check_range("memory", self.memory, 0.1, 1e6)
+        check_range("gpu_share", self.gpu_share, 0, 16)
         self.share  # noqa: B018 - refuses what is none
 
     @property
@@ -71,7 +75,7 @@ class Archive:
         """The flags that were given."""
         return [
             f"--{name.replace('_', '-')}"
-            for name in ("workers", "memory", "shard", "dry_run", "watch", "report")
+            for name in ("workers", "memory", "shard", "dry_run", "cluster", "gpu_share", "watch", "report")
             if getattr(self, name)
         ]
 
@@ -127,19 +131,24 @@ def is_archive(errand: Errand, output: Output, archive: Archive) -> bool:
     """
     folder = output.output is not None and output.output != STANDARD
     many = any(not job.named for job in errand.jobs) or archive.watch
-    if errand.beside is not nothing and archive.workers:
-        raise OptionError("files beside the results are written by one process; leave --workers out")
+    if errand.beside is not nothing and (archive.workers or archive.cluster):
+        raise OptionError("files beside the results are written by one process; leave --workers and --cluster out")
     if archive.asked and not (folder and many):
         raise OptionError(f"{archive.asked[0]} is for folders: name one, and one for the results with -o FOLDER")
+    if any(job.come for job in errand.jobs) and not folder:
+        raise OptionError("pictures elsewhere need a folder for the results; name one with -o FOLDER")
     return folder and many
 
 
 def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
     """Do what is new or has changed, and write down what became of it; returns the exit status."""
-    folder = output.output or Path()
+    folder = output.place or Path()
     if archive.dry_run:
         return foretell(errand, output, archive)
-    jobs = errand.jobs
+    jobs: Sequence[Job] = errand.jobs
+    bad: dict[Path, tuple[int, int]] = {}
+    if output.mirror:
+        output.mirror.fetch_manifests()
     manifest = Manifest(folder, archive.share)
     with contextlib.closing(manifest), manifest.held():
         others = [row for row in Manifest.all_rows(folder) if row.state is State.DONE]
@@ -147,13 +156,17 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
         if archive.report:
             check_report(archive.report)
         while True:
-            status = ArchiveRun(errand, output, archive, folder).all(jobs, manifest)
+            run = ArchiveRun(errand, output, archive, folder)
+            status = run.all(jobs, manifest)
+            if output.mirror:
+                output.mirror.send_manifest(manifest.path)
             if archive.report:
                 write_report(folder, archive.report)
             if not archive.watch:
                 return status
+            bad |= {job.source: signature(job.source) for job in run.bad}
             time.sleep(PAUSE)
-            jobs = errand.find()
+            jobs = [job for job in errand.find() if arrived(job.source, bad)]
 
 
 class ArchiveRun:
@@ -162,7 +175,7 @@ class ArchiveRun:
     def __init__(self, errand: Errand, output: Output, archive: Archive, folder: Path) -> None:
         self.errand, self.output, self.archive, self.folder = errand, output, archive, folder
         self.quiet = output.quiet or output.json
-        self.failed = 0
+        self.bad: list[Job] = []
         self.heard = True  # whoever reads standard output
         self.orders: dict[int, tuple[Job, Order]] = {}
         self.apart = False  # whether other processes do the work, and hear what is warned of
@@ -179,9 +192,9 @@ class ArchiveRun:
             self.tell_what_is_left(made, by_target)
         if self.orders:
             self.work(manifest)
-        if self.failed and not self.archive.watch:
-            complain(f"{self.failed} of {len(jobs)} pictures failed; see above")
-        return 0 if self.heard and not self.failed else 1
+        if self.bad and not self.archive.watch:
+            complain(f"{len(self.bad)} of {len(jobs)} pictures failed; see above")
+        return 0 if self.heard and not self.bad else 1
 
     def passed(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Jobs of this share that can be begun; the others are complained of."""
@@ -206,7 +219,7 @@ class ArchiveRun:
         if self.quiet:
             return
         for one, reason in made.kept:
-            say(f"{jobs[one.target].target}  skipped: {reason}")
+            say(f"{jobs[one.target].destination}  skipped: {reason}")
         total = len(made.todo) + len(made.current) + len(made.kept)
         if made.current:
             say(f"{len(made.current)} of {total} were there already and are up to date; --overwrite makes them anew")
@@ -226,11 +239,14 @@ class ArchiveRun:
                 self.tell(event)
                 show(self.done, event.progress.step if event.progress else "")
 
-            if self.errand.beside is not nothing or (count == 1 and not self.archive.workers):
+            if self.archive.cluster:
+                pool: Pool = RayPool(self.archive.cluster, count=self.archive.workers, gpus=self.archive.gpu_share)
+            elif self.errand.beside is not nothing or (count == 1 and not self.archive.workers):
                 work_through(manifest, orders, Here(told, self.beside), told=told)
                 return
+            else:
+                pool = WorkerPool(count, threads=max(cores() // count, 1), memory=limit)
             self.apart = True
-            pool: Pool = WorkerPool(count, threads=max(cores() // count, 1), memory=limit)
             with interruptible(*INTERRUPT, *END) as asked:
                 work_through(manifest, orders, pool, told=told, stopped=asked.is_set)
             if asked.signal is not None:
@@ -262,15 +278,30 @@ class ArchiveRun:
             say(f"{job.destination}  {self.errand.describe(said)}, {seconds:.1f} s")
 
     def complain(self, job: Job, problem: str) -> None:
-        self.failed += 1
+        self.bad.append(job)
+        problem = problem.replace(str(job.source), job.origin).replace(str(job.target), job.destination)
         problem = problem if job.origin in problem else f"{job.origin}: {problem}"
         if self.output.json:
             print_json({"input": job.said()["input"], "error": problem})
         complain(problem)
 
 
+def signature(path: Path) -> tuple[int, int]:
+    """A file's size and time; zeros if it is gone."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_size, found.st_mtime_ns
+    return 0, 0
+
+
+def arrived(path: Path, bad: Mapping[Path, tuple[int, int]]) -> bool:
+    """Whether a file of a watched folder is whole, as far as one can tell, and not one that failed just as it is."""
+    size, changed = signature(path)
+    return size > 0 and time.time() - changed / 1e9 >= PAUSE and bad.get(path) != (size, changed)
+
+
 def wanted_of(job: Job, errand: Errand, folder: Path) -> Wanted:
-    return Wanted(job.source, job.target.relative_to(folder).as_posix(), errand.work(job))
+    return Wanted(job.source, job.target.relative_to(folder).as_posix(), errand.work(job), job.come, job.go)
 
 
 def foretell(errand: Errand, output: Output, archive: Archive) -> int:
@@ -278,7 +309,7 @@ def foretell(errand: Errand, output: Output, archive: Archive) -> int:
 
     Of pictures that were done already the time is known; of others one is done for that, into a temporary folder.
     """
-    folder = output.output or Path()
+    folder = output.place or Path()
     rows = Manifest.all_rows(folder) if Manifest.files(folder) else []
     run = ArchiveRun(errand, output, archive, folder)
     wanted = {job: wanted_of(job, errand, folder) for job in run.passed(errand.jobs)}
@@ -288,13 +319,13 @@ def foretell(errand: Errand, output: Output, archive: Archive) -> int:
         if output.json:
             print_json(by_target[one.target].said() | {"would": str(reason)})
         elif not output.quiet:
-            say(f"{by_target[one.target].target}  {reason}")
+            say(f"{by_target[one.target].destination}  {reason}")
     run.tell_what_is_left(made, by_target)
     if made.todo and not output.json:
         reasons = ", ".join(f"{count} {reason}" for reason, count in made.reasons().most_common())
         say(f"{len(made.todo)} of {len(wanted)} would be done ({reasons})")
         say(cost([one for one, _ in made.todo], output, archive))
-    return 1 if run.failed else 0
+    return 1 if run.bad else 0
 
 
 def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
@@ -317,7 +348,7 @@ def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
     limit = int(archive.memory * 2**30) if archive.memory else memory() * 9 // 10
     count = workers_for(len(todo), wanted=archive.workers, memory=limit)
     all_seconds, all_bytes = (value / sizes[middle] * pixels for value in (seconds, size))
-    free = shutil.disk_usage(nearest_folder(output.output or Path())).free
+    free = shutil.disk_usage(nearest_folder(output.place or Path())).free
     room = "" if free > 1.1 * all_bytes else f", and only {amount(free)} are free there"
     how = f"{span(all_seconds)} for one process, less for {count}" if count > 1 else span(all_seconds)
     return (

@@ -6,7 +6,6 @@ import fnmatch
 import functools
 import math
 import os
-import re
 import stat
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from daguerre.archive.manifest import FOLDER as RESULTS
+from daguerre.archive.places import Mirror, address_of
 from daguerre.archive.work import Work
 from daguerre.cli.identity import name_key, place
 from daguerre.cli.standard import STANDARD, check_output, passing, receive
@@ -70,6 +70,21 @@ class Output:
         return f".{self.format.lower().removeprefix('.')}" if self.format else ""
 
     @functools.cached_property
+    def mirror(self) -> Mirror | None:
+        """The mirror of the folder of results, if that is elsewhere."""
+        address = address_of(self.output) if self.output else ""
+        if not address:
+            return None
+        mirror = Mirror.of(address)
+        mirror.refresh()
+        return mirror
+
+    @property
+    def place(self) -> Path | None:
+        """Where results go here: `output`, or its mirror."""
+        return self.mirror.folder if self.mirror else self.output
+
+    @functools.cached_property
     def since(self) -> float:
         """The time in seconds since 1970 after which pictures must have been changed.
 
@@ -119,6 +134,7 @@ class Job:
         inside: the part of the picture's path that is kept in another output folder.
         named: whether the picture itself was named, not a folder that contains it.
         problem: why it cannot be read at all.
+        come, go: mirrors of the folders that picture and result have elsewhere, if they do.
         from_stdin, to_stdout: whether the files stand for standard input and output.
     """
 
@@ -129,20 +145,29 @@ class Job:
     problem: DaguerreError | None = None
     from_stdin: bool = False
     to_stdout: bool = False
+    come: Mirror | None = None
+    go: Mirror | None = None
 
     @property
     def origin(self) -> str:
         """The picture's name in messages."""
+        if self.come:
+            return self.come.shown(self.source)
         return "standard input" if self.from_stdin else str(self.source)
 
     @property
     def destination(self) -> str:
         """The result's name in messages."""
+        if self.go:
+            return self.go.shown(self.target)
         return "standard output" if self.to_stdout else str(self.target)
 
     def said(self) -> dict[str, Any]:
         """Both names, for JSON."""
-        return {"input": "-" if self.from_stdin else str(self.source), "output": str(self.target)}
+        return {
+            "input": "-" if self.from_stdin else self.origin,
+            "output": self.destination if self.go else str(self.target),
+        }
 
 
 def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str = "") -> list[Job]:
@@ -167,7 +192,8 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str =
     ending = output.ending or ending
     if alone := target_alone(list(found.values()), output, ending):
         return [alone]
-    jobs = told_apart([with_target(job, output.output, suffix, ending) for job in found.values()], output)
+    jobs = told_apart([with_target(job, output.place, suffix, ending) for job in found.values()], output)
+    jobs = [replace(job, go=output.mirror) for job in jobs] if output.mirror else jobs
     # Results of an earlier run in the same folder are not processed again, unless they are named themselves.
     results = {place(job.target) for job in jobs}
     jobs = [job for job in jobs if output.wants(job) and (job.named or place(job.source) not in results)]
@@ -181,7 +207,7 @@ def target_alone(found: Sequence[Job], output: Output, ending: str) -> Job | Non
         OptionError: one file for several pictures, or a suffix that contradicts the format.
     """
     target = output.output
-    if target is None:
+    if target is None or output.mirror:
         return None
     single = target == STANDARD or (target.suffix != "" and not target.is_dir())
     if single and len(found) == 1:
@@ -201,6 +227,11 @@ def find_pictures(path: Path) -> Iterator[Job]:
     if path == STANDARD:
         file = receive()
         yield Job(file, file, Path(f"stdin{file.suffix}"), from_stdin=True)
+        return
+    if address := address_of(path):
+        mirror = Mirror.of(address)
+        mirror.refresh()
+        yield from (replace(job, come=mirror) for job in walk(mirror.folder))
         return
     job = Job(path, path, Path(path.name))
     try:
@@ -240,8 +271,6 @@ def walk(top: Path) -> Iterator[Job]:
 
 def missing(path: Path, error: Exception) -> UnreadablePicture:
     """The error for an input that cannot be read."""
-    if re.match(r"[a-z][a-z0-9+]+:/", str(path)):
-        return UnreadablePicture(f"{path}: addresses are not fetched; download the picture and name its file")
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return UnreadablePicture(f"{path}: no such file or folder")
     return UnreadablePicture(f"{path}: {getattr(error, 'strerror', None) or error}")

@@ -89,8 +89,8 @@ def stylize(
     beside = [path for of_one in files.values() for path in of_one.all()]
     if beside and result.output == STANDARD:
         raise OptionError("a result at standard output has no folder for files beside it; name a file with -o")
-    if beside and archive.workers:
-        raise OptionError("files beside the results are written by one process; leave --workers out")
+    if beside and (archive.workers or archive.cluster):
+        raise OptionError("files beside the results are written by one process; leave --workers and --cluster out")
     refuse_shared([*beside, *filter(None, [working.save_vector])], jobs, painting)
     work = result.work(painting, saving=saving)
     if working.save_vector:
@@ -123,7 +123,7 @@ def stylize(
         work=lambda job: work,
         said=said,
         describe=describe,
-        beside=more if painting.method == "optimize" and not archive.workers else nothing,
+        beside=more if painting.method == "optimize" and not (archive.workers or archive.cluster) else nothing,
         options=[painting],
     )
     return run_errand(errand, result, archive)
