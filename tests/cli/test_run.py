@@ -16,7 +16,7 @@ from daguerre.progress import silent
 from daguerre.tasks.pipeline import Pipeline
 from daguerre.tasks.provenance import Record, steps_of
 from daguerre.tasks.registry import TASKS
-from daguerre.tasks.result import Result, recorded
+from daguerre.tasks.result import recorded
 from daguerre.tasks.stylization.stylizer import StylizeOptions
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions
 
@@ -54,7 +54,7 @@ class Darkener:
     def __call__(self, source, *, on_stage=None, progress=silent):
         picture = Picture.from_tensor(source.read() * (1 - self.options.strength), bits=source.bits, like=source)
         record = Record(task="darken", options={"strength": self.options.strength}, models={})
-        return Result(picture=recorded(picture, record, source), record=record)
+        return recorded(picture, record, source)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_share
 from daguerre.cli.flags import parse
 from daguerre.degradation.aging import AgeOptions
 from daguerre.errors import OptionError
-from daguerre.images import SaveOptions, check_target
+from daguerre.images import check_target
+from daguerre.tasks.saving import ResultOptions
 
 __all__ = ["run"]
 
@@ -28,7 +29,7 @@ def age(
     ],
     aging: AgeOptions,
     result: Output,
-    saving: SaveOptions,
+    saving: ResultOptions,
     archive: Archive,
     mask: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
     clean: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,

@@ -13,9 +13,9 @@ from daguerre.cli.batch import Job, Output, attempt, plan_jobs, print_json
 from daguerre.cli.flags import parse
 from daguerre.cli.streams import printable, show
 from daguerre.errors import OptionError
-from daguerre.images import SaveOptions
 from daguerre.tasks.faces.detection import FaceDetector
 from daguerre.tasks.faces.refiner import FaceOptions
+from daguerre.tasks.saving import ResultOptions
 
 __all__ = ["run"]
 
@@ -26,7 +26,7 @@ def faces(
     ],
     refining: FaceOptions,
     result: Output,
-    saving: SaveOptions,
+    saving: ResultOptions,
     archive: Archive,
     list: bool = False,
 ) -> int:

@@ -13,10 +13,13 @@ from daguerre.cli.archive import Archive, Errand, nothing, run_errand
 from daguerre.cli.batch import Job, Output, flat, make_folder, plan_jobs, refuse_shared, run_jobs
 from daguerre.cli.faces import describe as describe_faces
 from daguerre.cli.flags import parse
+from daguerre.cli.policy import under_policy
 from daguerre.errors import OptionError, PictureError
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import Picture, check_target
 from daguerre.progress import ProgressCallback
+from daguerre.tasks.policies import read_policy
 from daguerre.tasks.restoration.restorer import STAGES, RestoreOptions, Restorer
+from daguerre.tasks.saving import ResultOptions
 from daguerre.tasks.scans.prints import find_prints, straightened
 
 __all__ = ["run"]
@@ -33,11 +36,12 @@ def restore(
     ],
     restoring: RestoreOptions,
     result: Output,
-    saving: SaveOptions,
+    saving: ResultOptions,
     archive: Archive,
     split: bool = False,
     mask_out: Path | None = None,
     stages: Path | None = None,
+    policy: Annotated[str, tyro.conf.arg(metavar="NAME|FILE.toml", help_behavior_hint="")] = "",
 ) -> int:
     """Restore old photographs.
 
@@ -56,6 +60,7 @@ def restore(
     $ daguerre restore scan.jpg --split                each print as its own file
     $ daguerre restore film.jpg --negative             invert a negative
     $ daguerre restore scans/ -o restored/             a whole folder
+    $ daguerre restore scan.tif --policy archive       only what befell the print
 
     Fills scratches, dust, folds, tears and holes; removes stains, water lines and old tape; reduces blur, noise and
     grain, and upscales again what was enlarged; corrects fading, yellowing and color casts; refines faces. Size, color
@@ -66,7 +71,10 @@ def restore(
         split: save each print of a scan, straightened, as its own file.
         mask_out: also write the mask of the detected damage, white on black; of several pictures, masks to this folder.
         stages: also write the photograph after each stage to this folder.
+        policy: what may be done at all: archive, family (the default), or a file of your own.
     """
+    if policy:
+        (restoring,), saving, result = under_policy(read_policy(policy), [restoring], saving, result)  # type: ignore
     find = partial(plan_jobs, pictures, result, "-restored")
     jobs = find()
     masks = mask_files(jobs, mask_out) if mask_out else {}
@@ -117,7 +125,7 @@ def restore(
 
 
 def split_prints(
-    restoring: RestoreOptions, result: Output, saving: SaveOptions
+    restoring: RestoreOptions, result: Output, saving: ResultOptions
 ) -> Callable[[Job, ProgressCallback], dict[str, Any]]:
     """Restores each print of a scan into its own file."""
     restorer = Restorer(replace(restoring, prints="off"))

@@ -13,14 +13,17 @@ from daguerre.cli.archive import Archive, Errand, nothing, run_errand
 from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared
 from daguerre.cli.faces import counted
 from daguerre.cli.flags import flags_of_several, parse
+from daguerre.cli.policy import under_policy
 from daguerre.cli.terminal import say
 from daguerre.devices import Precision
 from daguerre.errors import OptionError
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import Picture, check_target
 from daguerre.options import option
-from daguerre.tasks.pipeline_file import read_steps, write_steps
+from daguerre.tasks.pipeline_file import policy_of, read_steps, write_steps
+from daguerre.tasks.policies import read_policy
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
 from daguerre.tasks.restoration.restorer import RestoreOptions
+from daguerre.tasks.saving import ResultOptions
 
 __all__ = ["run"]
 
@@ -37,6 +40,9 @@ class Chain:
     )
     write_recipe: Path | None = option(
         None, "also write the steps and their options as such a file; no picture needs to be named", metavar="FILE.toml"
+    )
+    policy: str = option(
+        "", "what may be done at all: archive, family (the default), or a file of your own", metavar="NAME|FILE.toml"
     )
     stages: Path | None = option(
         None, "folder to which the picture is also written as it is after each step but the last", metavar="FOLDER"
@@ -55,7 +61,7 @@ def chain(
     ],
     plan: Chain,
     result: Output,
-    saving: SaveOptions,
+    saving: ResultOptions,
     archive: Archive,
     **chosen: TaskOptions,
 ) -> int:
@@ -72,6 +78,8 @@ def chain(
     the task's name as a prefix; others may have it: --restore.strength, --stylize.steps. Between steps a picture is
     kept at 16 bits, without a file; --stages also writes it to PNG files.
 
+    --policy archive undoes only what befell the print and saves 16-bit TIFF with the record beside it.
+
     A recipe is a TOML file with a table for each step, in order; paths in it are relative to the file:
 
     $ [[step]]
@@ -87,6 +95,9 @@ def chain(
     """
     steps = [chosen[name] for name in names_in(plan.steps)] if plan.steps else read_steps(plan.recipe or Path())
     steps = [told(options, precision=plan.precision) for options in steps]
+    policy = read_policy(plan.policy) if plan.policy else policy_of(plan.recipe) if plan.recipe else None
+    if policy:
+        steps, saving, result = under_policy(policy, steps, saving, result)
     work = result.work(*(told(options, device=plan.device) for options in steps), saving=saving)
     name = "-" + (plan.recipe.stem if plan.recipe else "-".join(names_in(plan.steps)))
     find = partial(plan_jobs, pictures, result, name)
@@ -215,6 +226,6 @@ def settle_flags(
 def run(words: Sequence[str]) -> int:
     steps = said_as("--steps", words)
     tasks = {name: options_of(name) for name in names_in(steps)} if steps else {}
-    own = {field.name for kind in (Chain, Output, SaveOptions, Archive) for field in fields(kind)}
+    own = {field.name for kind in (Chain, Output, ResultOptions, Archive) for field in fields(kind)}
     more, shared = flags_of_several(tasks, taken=own, left_out=WHERE)
     return parse(chain, "run", settle_flags(words, tasks, shared, own), more)

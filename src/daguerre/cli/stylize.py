@@ -16,12 +16,13 @@ from daguerre.cli.standard import STANDARD
 from daguerre.cli.terminal import say
 from daguerre.errors import OptionError
 from daguerre.files import check_free
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import Picture, check_target
 from daguerre.images.animation import check_film, write_film
 from daguerre.images.contact_sheet import make_sheet
 from daguerre.options import option
 from daguerre.signals import interruptible
 from daguerre.tasks.provenance import fitted
+from daguerre.tasks.saving import ResultOptions
 from daguerre.tasks.stylization.classification import check_labels, guess_labels
 from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer, StylizeResult
@@ -60,7 +61,7 @@ def stylize(
     painting: StylizeOptions,
     working: Working,
     result: Output,
-    saving: SaveOptions,
+    saving: ResultOptions,
     archive: Archive,
 ) -> int:
     """Transfer the style of other pictures to photographs.
@@ -160,7 +161,7 @@ class Files:
             check_film(self.film, overwrite=overwrite)
 
     def write(
-        self, painted: StylizeResult, shown: Mapping[str, Picture], saving: SaveOptions, *, overwrite: bool
+        self, painted: StylizeResult, shown: Mapping[str, Picture], saving: ResultOptions, *, overwrite: bool
     ) -> None:
         for name, picture in shown.items():
             path = self.stages[name]

@@ -12,7 +12,8 @@ from daguerre.cli.archive import Archive, Errand, nothing, run_errand
 from daguerre.cli.batch import Job, Output, make_folder, plan_jobs, refuse_shared
 from daguerre.cli.flags import parse
 from daguerre.errors import OptionError
-from daguerre.images import Picture, SaveOptions, check_target
+from daguerre.images import Picture, check_target
+from daguerre.tasks.saving import ResultOptions
 from daguerre.tasks.upscaling.upscaler import UpscaleOptions
 
 __all__ = ["run"]
@@ -26,7 +27,7 @@ def upscale(
     ],
     upscaling: UpscaleOptions,
     result: Output,
-    saving: SaveOptions,
+    saving: ResultOptions,
     archive: Archive,
     invented: Path | None = None,
 ) -> int:

@@ -47,6 +47,7 @@ class RestoreKwargs(TypedDict, total=False):
     writing: Literal["keep", "remove"]
     large_holes: Literal["fill", "leave"]
     stains: Literal["auto", "off"]
+    grain: Literal["auto", "keep"]
     blur: str
     fix_fading: Literal["auto", "strong", "off"]
     keep_colour: bool

@@ -8,7 +8,8 @@
     task = "stylize"
     style = ["painting.jpg"]
 
-Paths are relative to the file's folder. What is left out has its default.
+Paths are relative to the file's folder. What is left out has its default. Above the steps a line such as
+`policy = "archive"` may name a policy that they are done under, or a file with one.
 """
 
 import json
@@ -22,9 +23,10 @@ from daguerre.config import build, read_table
 from daguerre.errors import DaguerreError, RecipeError, UnwritablePicture
 from daguerre.files import check_free, whole
 from daguerre.options import changed, with_paths
+from daguerre.tasks.policies import Policy, read_policy
 from daguerre.tasks.registry import TASKS, TaskOptions, options_of
 
-__all__ = ["read_steps", "write_steps"]
+__all__ = ["policy_of", "read_steps", "write_steps"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class ChainTable:
     """What a file holds."""
 
     step: tuple[dict[str, Any], ...]
+    policy: str = ""
 
 
 def read_steps(path: Path) -> list[TaskOptions]:
@@ -53,7 +56,19 @@ def read_steps(path: Path) -> list[TaskOptions]:
             steps.append(with_paths(read_step(table), lambda named: path.parent / named))
         except DaguerreError as error:
             raise RecipeError(f"{path.name}, step {number}: {error}") from error
-    return steps
+    policy = policy_of(path)
+    return policy.steps(steps) if policy else steps
+
+
+def policy_of(path: Path) -> Policy | None:
+    """The policy that a chain's file names, if it names one.
+
+    Raises:
+        RecipeError: the file is missing or not TOML.
+        OptionError: there is no policy of that name.
+    """
+    name = read_table(path).get("policy")
+    return read_policy(name, path.parent) if isinstance(name, str) and name else None
 
 
 def read_step(table: dict[str, Any]) -> TaskOptions:

@@ -166,3 +166,19 @@ def test_what_cannot_go_together_is_refused():
     for choice in ({"crop": True}, {"negative": True}):
         with pytest.raises(OptionError, match="a mask fits the picture as it is"):
             RestoreOptions(scratches="mask.png", **choice)
+
+
+def test_grain_that_is_kept_is_kept_to_the_last_bit_where_nothing_is_damaged(photo, mask, mask_file):
+    how = {"grain": "keep", "blur": "off", "fix_fading": "off", "stains": "off", "faces": "off", "prints": "off"}
+    made = Restorer(scratches=mask_file, **how)(photo)
+    sound = mask.array() < 128
+    assert np.array_equal(made.picture.array()[sound], photo.array()[sound])
+    assert (made.picture.array() != photo.array())[~sound].any()
+    assert set(made.record.models) == {"restore-vae-old", "restore-vae-clean", "restore-translation"}
+    untouched = Restorer(scratches="off", **how)(photo)
+    assert (untouched.record.models, untouched.record.source_type) == ({}, None)
+
+
+def test_grain_that_is_kept_and_blur_that_is_undone_exclude_each_other():
+    with pytest.raises(OptionError, match="set blur to off, or grain to auto"):
+        RestoreOptions(grain="keep")

@@ -18,7 +18,7 @@ from daguerre.tasks.restoration.translation import Translation, read_damage
 from daguerre.tiling import Window, plan_windows
 from daguerre.weights import Model
 
-__all__ = ["Inpainted", "inpaint", "without_large_holes"]
+__all__ = ["Inpainted", "finished", "inpaint", "without_large_holes"]
 
 COPY_SIDE = 640  # pixels of the longer side at most of the copy in which large holes are filled with patches
 

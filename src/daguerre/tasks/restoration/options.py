@@ -56,6 +56,11 @@ class RestoreOptions:
         "auto",
         "auto: remove stains, water lines and old tape from black-and-white or sepia prints; off: leave them",
     )
+    grain: Literal["auto", "keep"] = option(
+        "auto",
+        "auto: reduce grain, noise and what is left of blur; keep: change nothing finer than stains and tones "
+        "where nothing is damaged",
+    )
     blur: str = option(
         "auto",
         "auto: deblur if no edge is sharp, and re-upscale pictures enlarged from a smaller one; off: neither; or the "
@@ -87,9 +92,13 @@ class RestoreOptions:
             raise OptionError("a mask fits the picture as it is; crop or turn the picture first, and restore that")
         if self.scratches.lower() in ("", "auto", "off") and self.given_mask:
             raise OptionError(f"scratches is {self.scratches!r}; write auto, off, or the name of a mask's file")
-        if self.filling and (self.fix_fading != "auto" or self.keep_colour or self.blur != "auto"):
+        if self.grain == "keep" and self.blur != "off":
+            raise OptionError("with grain that is kept no blur can be undone; set blur to off, or grain to auto")
+        if self.filling and (
+            self.grain == "keep" or self.fix_fading != "auto" or self.keep_colour or self.blur != "auto"
+        ):
             raise OptionError(
-                "the published networks undo blur and set tones as they were trained to; leave out blur, "
+                "the published networks undo blur and set tones as they were trained to; leave out blur, grain, "
                 "fix-fading and keep-colour"
             )
         self.blur_pixels, self.finding(), self.refining()  # refuse what makes no sense to them

@@ -25,7 +25,7 @@ from daguerre.tasks.restoration.damage_detection import ScratchDetector, damaged
 from daguerre.tasks.restoration.deblurring import measure_edges
 from daguerre.tasks.restoration.denoising import denoise
 from daguerre.tasks.restoration.guard import HALO, Guard
-from daguerre.tasks.restoration.inpainting import inpaint, without_large_holes
+from daguerre.tasks.restoration.inpainting import finished, inpaint, without_large_holes
 from daguerre.tasks.restoration.options import RestoreOptions
 from daguerre.tasks.restoration.resolution import measure_resolution, upscale_again
 from daguerre.tasks.restoration.stain_removal import remove_stains
@@ -100,7 +100,8 @@ class Stages:
         self.stains = weights.load(stain_removal.MODEL).on(exact) if ours and options.stains == "auto" else None
         self.damage = ScratchDetector(options.finding()) if finds else None
         self.restoration = translation.load_restoration(device) if ours else None
-        self.denoising = weights.load(denoising.MODEL).on(device) if ours else None
+        cleans = ours and options.grain == "auto"
+        self.denoising = weights.load(denoising.MODEL).on(device) if cleans else None
         self.tones = weights.load(tone_correction.MODEL).on(exact) if ours and options.fix_fading != "off" else None
         self.faces = FaceRefiner(faces) if refines else None
         self.upscaling: dict[str, Model] = {}
@@ -144,16 +145,28 @@ class Stages:
         else:
             tones = self.estimate_tones(photo, done)
             filled = self.inpaint(photo, done)
-            photo = self.denoise(filled, done)
-            photo = self.sharpen(photo, done)
-            done.show("denoised", photo)
-            photo = self.hold_back(filled, self.translate(photo, done), done)
-            done.show("translated", photo)
+            photo = self.finish_holes(filled, done) if self.denoising is None else self.clean(filled, done)
             done.picture = self.correct_tones(photo, original, tones, done)
         self.refine_faces(done)
         self.apply_strength(original, done)
         self.suspect_negative(original, done)
         return done
+
+    def clean(self, filled: Picture, done: Restoration) -> Picture:
+        """Take away grain, noise and blur, and finish what is filled."""
+        photo = self.denoise(filled, done)
+        photo = self.sharpen(photo, done)
+        done.show("denoised", photo)
+        photo = self.hold_back(filled, self.translate(photo, done), done)
+        done.show("translated", photo)
+        return photo
+
+    def finish_holes(self, filled: Picture, done: Restoration) -> Picture:
+        """Finish what is filled, and leave the rest as it is."""
+        if done.unfinished is None or self.restoration is None:
+            return filled
+        done.models.extend(translation.MODELS)
+        return finished(filled, done.unfinished, self.restoration, done.progress)
 
     def suspect_negative(self, original: Picture, done: Restoration) -> None:
         if self.options.negative:
@@ -167,7 +180,7 @@ class Stages:
         if self.published is not None:
             made_by = list(dict.fromkeys((*published_models(None), *published_models(self.options.filling))))
         else:
-            made_by = [denoising.MODEL, *translation.MODELS]
+            made_by = [denoising.MODEL, *translation.MODELS] if self.denoising is not None else []
         tones, stains = self.tones is not None, self.stains is not None
         return made_by + [tone_correction.MODEL] * tones + [stain_removal.MODEL] * stains
 
