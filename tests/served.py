@@ -1,5 +1,6 @@
 """A page served for tests, in a process of its own, as `daguerre web` does it."""
 
+import base64
 import json
 import os
 import subprocess
@@ -11,6 +12,26 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OLD = ROOT / "examples" / "old.jpg"
+
+
+DROP = """([data, name]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, { type: 'image/jpeg' }));
+    for (const kind of ['dragenter', 'dragover', 'drop'])
+        document.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+}"""
+
+
+def drop(page, path, name="old.jpg"):
+    """Drop a file on a page in the browser."""
+    page.wait_for_selector("#empty:not([hidden]), #all:not([hidden]), #photo:not([hidden])")
+    page.evaluate(DROP, [base64.b64encode(path.read_bytes()).decode(), name])
+
+
+def done(page):
+    """Wait until the photograph that is shown has a result."""
+    page.wait_for_selector(".tools a.primary:not([hidden])")
 
 
 class Served:

@@ -9,6 +9,7 @@ from daguerre.web.texts import LANGUAGES, all_texts, language_for, texts_in
 HERE = Path(daguerre.web.__file__).parent
 SOURCES = [*(HERE / "static").glob("*.js"), *(HERE / "templates").glob("*.html")]
 BUILT = (
+    "loss_",
     "tab_",
     "use_",
     "done_",

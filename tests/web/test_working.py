@@ -68,6 +68,13 @@ def test_an_optimization_shows_pictures_and_losses_and_ends_early(tiny, tmp_path
     assert (tmp_path / "step-2.jpg").is_file()
 
 
+def test_an_optimization_in_a_chain_is_watched_as_well(tiny, tmp_path, told):
+    paint = {"task": "stylize", "style": (tiny,), "method": "optimize", "steps": 2, "scales": 1}
+    text = options({"task": "upscale", "scale": 1.0}, paint)
+    do(text, str(tiny), str(tmp_path / "made.png"), str(tmp_path), told)
+    assert {"step-1.jpg", "step-2.jpg"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_numbers_are_read_from_what_optimization_says():
     note = "step 3 of 300, 128 x 96 pixels: content 1.234, style 0.5678, variation 0.0012"
     assert numbers_in(note) == [3, 128, 96, 1.234, 0.5678, 0.0012]

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
+import logging
 import secrets
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +30,7 @@ from daguerre.web.guard import GuardedApp
 from daguerre.web.jobs import JobQueue, Watcher
 from daguerre.web.openapi import description_of
 from daguerre.web.options import WebOptions
+from daguerre.web.recipes import steps_in
 from daguerre.web.texts import LANGUAGES, language_for, texts_in
 from daguerre.web.worker import Worker
 
@@ -40,7 +42,7 @@ SMALL = 2**20  # most bytes of a request that is no file
 DRAIN = 2**26  # bytes of a refused file that are still taken, and thrown away
 BEAT = 15.0  # seconds between signs of life to a page that waits
 
-Handler = Callable[[Request], Any]
+logger = logging.getLogger(__name__)
 
 
 class Page:
@@ -269,6 +271,10 @@ class Page:
         made = await self.described_request(asked.get("request", {}), str(asked.get("photo")))
         return JSONResponse({name: made[name] for name in ("command", "recipe", "size", "tasks")})
 
+    async def recipe(self, request: Request) -> Response:
+        """A recipe's steps, as a request has them."""
+        return JSONResponse({"steps": steps_in(await body_of(request, SMALL))})
+
     async def add(self, request: Request) -> Response:
         asked = await json_of(request)
         photo, wanted = str(asked.get("photo")), asked.get("request", {})
@@ -485,6 +491,11 @@ async def refused(request: Request, error: Exception) -> Response:
     return problem(413 if "megabytes" in str(error) else 422, str(error))
 
 
+async def unforeseen(request: Request, error: Exception) -> Response:
+    logger.error("an error that nobody foresaw", exc_info=error)
+    return problem(500, f"something went wrong that nobody foresaw ({type(error).__name__})")
+
+
 async def gone(request: Request, error: Exception) -> Response:
     return Response(status_code=499)
 
@@ -511,6 +522,7 @@ def make_app(page: Page, origins: list[str]) -> Starlette:
         Route("/api/styles", page.bring_style, methods=post),
         Route("/api/styles/{file}", page.style, methods=get),
         Route("/api/describe", page.describe, methods=post),
+        Route("/api/recipe", page.recipe, methods=post),
         Route("/api/jobs", page.jobs, methods=get),
         Route("/api/jobs", page.add, methods=post),
         Route("/api/jobs/{job:int}", page.job, methods=get),
@@ -521,7 +533,7 @@ def make_app(page: Page, origins: list[str]) -> Starlette:
         Route("/api/{task}", page.at_once, methods=post),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
-    handlers: Any = {DaguerreError: refused, ClientDisconnect: gone}
+    handlers: Any = {DaguerreError: refused, ClientDisconnect: gone, Exception: unforeseen}
     app = Starlette(routes=routes, lifespan=page.lifespan, exception_handlers=handlers)
     app.add_middleware(GuardedApp, origins=origins, token=page.token, password=page.options.password)
     return app

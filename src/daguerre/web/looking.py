@@ -99,7 +99,9 @@ def inspect(path: str, folder: str, max_pixels: int, report: Report) -> dict[str
 
 def plain(error: PictureError, path: str) -> str:
     """A complaint for people who have no command line."""
-    return str(error).replace(path, Path(path).name).split("; if you trust it")[0].split(" allowed;")[0]
+    name = Path(path).name
+    line = str(error).replace(path, name).split("; if you trust it")[0]
+    return line if name in line else f"{name}: {line}"
 
 
 def describe(

@@ -33,7 +33,7 @@ def serve(options: WebOptions, folder: PhotoFolder, say: Callable[[str], None]) 
     address = origins[0] if origins else next(iter(sorted(shown, key=lambda name: options.host not in name)))
     app = make_app(Page(options, folder), [*origins, *shown])
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=1, server_header=False, date_header=False, lifespan="on"
+        app, log_level="critical", timeout_graceful_shutdown=1, server_header=False, date_header=False, lifespan="on"
     )
     server = uvicorn.Server(config)
     say(f"The page is at {address} - press Ctrl-C to end it.")

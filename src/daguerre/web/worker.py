@@ -88,6 +88,7 @@ class Worker:
     def asked(self, function: str, arguments: tuple[Any, ...], on_event: Report) -> "asyncio.Future[Any]":
         """Send a call, and have its answer come."""
         loop, answer = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody looks at it, in any case
 
         def settle(kind: str, value: Any) -> None:
             if answer.done():
@@ -123,13 +124,10 @@ class Worker:
         """Ask the work to stop, and kill the process if it does not."""
         self.cancelled.set()
         done, _ = await asyncio.wait([answer], timeout=PATIENCE)
-        if done:
-            answer.exception()
-        elif self.process is not None:
+        if not done and self.process is not None:
             self.process.kill()
             self.process.join()
             await asyncio.wait([answer])
-            answer.exception()
             self.start()
 
 

@@ -21,6 +21,9 @@ OFTEN = 0.1  # seconds between two events
 SHOWN = {"damage": "damage.png", "invented": "invented.png"}
 """Pictures on the way that the page shows, and their files."""
 
+Enough = Callable[[], bool]
+"""Whether an optimization may end now."""
+
 STAGES = 40  # pictures shown while one is optimized, at most
 
 
@@ -38,19 +41,19 @@ def warm() -> None:
 class Watched:
     """A task of a chain whose pictures on the way are seen, too."""
 
-    def __init__(self, task: Task, on_stage: StageCallback) -> None:
-        self.task, self.options, self.on_stage = task, task.options, on_stage
+    def __init__(self, task: Task, on_stage: StageCallback, enough: Enough) -> None:
+        self.task, self.options, self.on_stage, self.enough = task, task.options, on_stage, enough
 
     def __call__(self, source: Any, **how: Any) -> Result:
-        return self.task(source, **how | {"on_stage": self.on_stage} | painting(self.options, how["progress"]))
+        return self.task(source, **how | {"on_stage": self.on_stage} | painting(self.options, self.enough))
 
 
-def painting(options: Any, progress: Any) -> dict[str, Any]:
+def painting(options: Any, enough: Enough) -> dict[str, Any]:
     """What else a stylization by optimization is told: which steps to show, and when it is enough."""
     if options.task != "stylize" or options.method != "optimize":
         return {}
     shown = {1, *(round(options.steps * (part / STAGES) ** 1.5) for part in range(1, STAGES + 1))} - {0}
-    return {"stages": sorted(shown), "enough": progress.enough}
+    return {"stages": sorted(shown), "enough": enough}
 
 
 def do(options: str, source: str, target: str, folder: str, report: Callable[[Any], None]) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def do(options: str, source: str, target: str, folder: str, report: Callable[[An
             last[0] = now
             report(("progress", event.step, event.done, event.total))
 
-    progress.enough = report.enough  # type: ignore[attr-defined]
+    enough: Enough = report.enough  # type: ignore[attr-defined]
 
     def on_stage(name: str, picture: Picture) -> None:
         step = name.removeprefix("step ")
@@ -100,10 +103,10 @@ def do(options: str, source: str, target: str, folder: str, report: Callable[[An
 
     task = work.ready.task
     if isinstance(task, Pipeline):
-        task.tasks = [Watched(getattr(one, "task", one), on_stage) for one in task.tasks]
+        task.tasks = [Watched(getattr(one, "task", one), on_stage, enough) for one in task.tasks]
         how: dict[str, Any] = {}
     else:
-        how = {"on_stage": on_stage} | painting(task.options, progress)
+        how = {"on_stage": on_stage} | painting(task.options, enough)
     made = work.run(Path(source), Path(target), progress=progress, kept=kept, **how)
     if losses:
         write(Path(folder) / "losses.json", losses)

@@ -13,7 +13,7 @@ export class Compare {
     this.sheet = h("div", { class: "sheet" }, this.before, this.after, this.over);
     this.range = h("input", { type: "range", class: "unseen", min: 0, max: 100, step: 1, value: 50, "aria-label": t("slider") });
     this.line = h("div", { class: "line" }, h("span", { class: "knob" }));
-    this.tags = [h("span", { class: "tag left" }, t("before")), h("span", { class: "tag right" }, t("after"))];
+    this.tags = [h("span", { class: "tag is-before" }, t("before")), h("span", { class: "tag is-after" }, t("after"))];
     this.port = h("div", { class: "port" }, this.sheet, this.range, this.line, ...this.tags);
     this.view = new View(this.port, this.sheet, () => this.draw());
     this.hold = h("button", { type: "button", class: "hold" }, t("hold"));
@@ -41,19 +41,20 @@ export class Compare {
 
   draw() {
     const port = this.port.clientWidth, part = this.held ? 1 : this.range.value / 100;
-    const { left, scale, width } = this.view;
+    const { left, top, scale, width, height } = this.view;
     const from = Math.max(left, 0), to = Math.min(left + width * scale, port);
     const x = from + (to - from) * part;
     const cut = Math.min(Math.max((x - left) / scale, 0), width);
     this.after.style.clipPath = `inset(0 0 0 ${cut}px)`;
-    this.line.style.transform = `translateX(${x}px)`;
+    const high = Math.max(top, 0), low = Math.min(top + height * scale, this.port.clientHeight);
+    Object.assign(this.line.style, { transform: `translate(${x}px, ${high}px)`, height: `${low - high}px` });
     this.span = [from, to];
     this.line.classList.toggle("away", Boolean(this.held));
     this.range.setAttribute("aria-valuetext", t("slider_value", { n: Math.round(100 * (1 - part)) }));
     this.tags[0].classList.toggle("away", x - from < 90);
     this.tags[1].classList.toggle("away", to - x < 90);
-    this.tags[0].style.transform = `translateX(${from}px)`;
-    this.tags[1].style.transform = `translateX(${to - port}px)`;
+    this.tags[0].style.transform = `translate(${from}px, ${high}px)`;
+    this.tags[1].style.transform = `translate(${to - port}px, ${high}px)`;
   }
 
   slide(event) {

@@ -43,7 +43,7 @@ export class PhotoPage {
     this.bottom = h("div", { class: "panel-foot", hidden: true }, this.apply,
       h("button", { type: "button", class: "quiet", onclick: () => this.reset() }, t("reset")));
     this.left = h("div", { class: "left" },
-      h("div", { class: "heading" }, h("div", {}, this.title, this.facts), this.remove), this.stage, this.failed, this.tools, this.versions, this.steps);
+      h("div", { class: "heading" }, h("div", {}, this.title, this.facts), this.remove), this.stage, this.failed, this.tools, h("div", { class: "below" }, this.versions, this.steps));
     this.panel = h("aside", { class: "panel", "aria-label": t("choices") }, this.tabs, this.body, this.bottom);
     this.section.append(this.left, this.panel);
     this.compare.port.addEventListener("keydown", (event) => this.compare.view.key(event));
@@ -116,7 +116,7 @@ export class PhotoPage {
 
   nameOf(job) {
     const names = job.tasks.filter((task) => task !== "faces" || job.tasks.length === 1).map((task) => t(`done_${task}`));
-    return names.length ? names.join(", ") : t("after");
+    return names.length ? [names[0], ...names.slice(1).map((name) => name.toLocaleLowerCase())].join(", ") : t("after");
   }
 
   showProgress(active) {
@@ -174,7 +174,7 @@ export class PhotoPage {
     })] : []));
   }
 
-  showPanel() {
+  showTabs() {
     const names = ["restore", "upscale", "stylize", "more"];
     this.tabs.replaceChildren(...names.map((name) => h("button", {
       type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "panel-body", "aria-selected": String(name === this.tab), tabindex: name === this.tab ? 0 : -1,
@@ -186,6 +186,10 @@ export class PhotoPage {
         document.getElementById(`tab-${this.tab}`).focus();
       },
     }, t(`tab_${name}`), name !== "more" && this.chosen[name].on && h("span", { class: "dot", "aria-label": t("is_on") }))));
+  }
+
+  showPanel() {
+    this.showTabs();
     this.body.id = "panel-body";
     this.body.setAttribute("role", "tabpanel");
     this.body.setAttribute("aria-labelledby", `tab-${this.tab}`);
@@ -202,22 +206,35 @@ export class PhotoPage {
   async fill() {
     const { tab, chosen, photo, job } = this;
     const change = (now = false) => this.changed(now);
-    const shared = { photo, job, chosen, change, page: this };
-    if (tab === "more") return this.body.replaceChildren(...(await import("./recipe.js")).recipePanel(shared));
+    const shared = { photo, job, chosen, page: this, change: (now = false) => {
+      if (tab !== "more" && !chosen[tab].on) this.switchOn(tab, true);
+      change(now);
+    } };
+    if (tab === "more") {
+      const recipe = await (await import("./recipe.js")).recipePanel(shared);
+      if (tab !== this.tab) return;
+      this.body.replaceChildren(...recipe);
+      this.describe();
+      return;
+    }
     const parts = tab === "restore"
       ? restorePanel({ ...shared, paint: () => this.paint(), highlight: (face) => this.highlight(face) })
       : tab === "upscale" ? (await import("./upscale.js")).upscalePanel(shared) : await (await import("./stylize.js")).stylizePanel(shared);
-    if (tab !== this.tab) return undefined;
+    if (tab !== this.tab) return;
     const switched = h("input", { type: "checkbox", role: "switch", id: "task-on", checked: chosen[tab].on, onchange: () => {
-      chosen[tab].on = switched.checked;
-      this.body.classList.toggle("off", !switched.checked);
+      this.switchOn(tab, switched.checked);
       this.changed(false);
-      this.showPanel();
     } });
-    this.body.classList.toggle("off", !chosen[tab].on);
     this.body.replaceChildren(h("div", { class: "toggle main" }, h("label", { for: "task-on" }, t(`use_${tab}`)), switched),
-      h("div", { class: "parts", inert: !chosen[tab].on }, ...parts.filter(Boolean), await this.allOptions(tab)));
-    return undefined;
+      h("div", { class: "parts" }, ...parts.filter(Boolean), await this.allOptions(tab)));
+  }
+
+  /** A task is done, or not. */
+  switchOn(tab, on) {
+    this.chosen[tab].on = on;
+    const switched = document.getElementById("task-on");
+    if (switched) switched.checked = on;
+    this.showTabs();
   }
 
   async allOptions(tab) {
