@@ -14,6 +14,7 @@ from daguerre.images.vips import pyvips
 
 __all__ = ["read_bmp", "read_heic"]
 
+SILENT = 0  # OpenCV's level of logging
 LONGEST = 2**20
 """Pixels of the longest side that OpenCV reads."""
 
@@ -62,13 +63,14 @@ def read_bmp(source: Source, size: int, head: bytes) -> pyvips.Image:
     check_size(source, width, abs(height), size=size, memory=to_unpack_whole(width, abs(height), 4, BMP))
     with source.open() as file:  # at most four bytes per pixel, and a header of at most a mebibyte
         data = np.frombuffer(file.read(2**20 + 4 * (width + 1) * abs(height)), np.uint8)
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    set_log_level = cv2.utils.logging.setLogLevel if hasattr(cv2.utils, "logging") else cv2.setLogLevel  # before 4.13
+    level = set_log_level(SILENT)
     try:
         levels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         levels = None
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        set_log_level(level)
     if levels is None:
         raise UnreadablePicture(f"{source.path} is a BMP that is damaged or of a rare kind; save it as PNG")
     if levels.ndim == 3:

@@ -6,6 +6,7 @@ blending is needed.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -22,6 +23,7 @@ __all__ = ["run_windows"]
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 
+BETWEEN = 1.0  # seconds after which unused memory is given back again
 SMALLEST_SIDE = 32  # pixels; a device that cannot hold this cannot hold the network either
 
 
@@ -54,6 +56,7 @@ def run_windows(
     limit = max((max(window.height, window.width) for window in windows), default=1)
     progress(Progress(step=step, done=0, total=total))
     release_free()
+    released = time.monotonic()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: Future[None] | None = None
         for window, source in read_ahead(windows, read, reader):
@@ -65,6 +68,9 @@ def run_windows(
                         written.result()
                     written = writer.submit(write, part, made)
             done += window.height * window.width
+            if time.monotonic() > released + BETWEEN:
+                release_free()
+                released = time.monotonic()
             progress(Progress(step=step, done=done, total=total))
         if written is not None:
             written.result()
