@@ -63,7 +63,9 @@ def read_bmp(source: Source, size: int, head: bytes) -> pyvips.Image:
     check_size(source, width, abs(height), size=size, memory=to_unpack_whole(width, abs(height), 4, BMP))
     with source.open() as file:  # at most four bytes per pixel, and a header of at most a mebibyte
         data = np.frombuffer(file.read(2**20 + 4 * (width + 1) * abs(height)), np.uint8)
-    set_log_level = cv2.utils.logging.setLogLevel if hasattr(cv2.utils, "logging") else cv2.setLogLevel  # before 4.13
+    # Before OpenCV 4.13 it was elsewhere.
+    places = [place for place in (getattr(cv2.utils, "logging", None), cv2) if hasattr(place, "setLogLevel")]
+    set_log_level = places[0].setLogLevel
     level = set_log_level(SILENT)
     try:
         levels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
