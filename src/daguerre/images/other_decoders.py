@@ -1,6 +1,7 @@
 """Decoders for what libvips does not read: pillow-heif for HEIC, OpenCV for BMP. Both decode a picture whole."""
 
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -64,8 +65,8 @@ def read_bmp(source: Source, size: int, head: bytes) -> pyvips.Image:
     with source.open() as file:  # at most four bytes per pixel, and a header of at most a mebibyte
         data = np.frombuffer(file.read(2**20 + 4 * (width + 1) * abs(height)), np.uint8)
     # Before OpenCV 4.13 it was elsewhere.
-    places = [place for place in (getattr(cv2.utils, "logging", None), cv2) if hasattr(place, "setLogLevel")]
-    set_log_level = places[0].setLogLevel
+    place: Any = getattr(cv2.utils, "logging", cv2)
+    set_log_level = place.setLogLevel
     level = set_log_level(SILENT)
     try:
         levels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
