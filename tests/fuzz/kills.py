@@ -175,7 +175,7 @@ def contents(folder: Path) -> dict[str, str]:
     """SHA-256 of every file in a folder, by name; of one that vanishes meanwhile nothing."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if path.is_file() and ".daguerre" not in path.parts:  # manifests tell the time
             found[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 

@@ -130,7 +130,7 @@ def is_archive(errand: Errand, output: Output, archive: Archive) -> bool:
         OptionError: only such work has the flags that were given.
     """
     folder = output.output is not None and output.output != STANDARD
-    many = any(not job.named for job in errand.jobs) or archive.watch
+    many = any(not job.named or job.source.is_dir() for job in errand.jobs) or archive.watch
     if errand.beside is not nothing and (archive.workers or archive.cluster):
         raise OptionError("files beside the results are written by one process; leave --workers and --cluster out")
     if archive.asked and not (folder and many):
@@ -201,7 +201,9 @@ class ArchiveRun:
         read = identities(job.source for job in jobs) | identities(read_by(self.errand.options))
         share = self.archive.share
         for job in jobs:
-            if (share and not share.holds(job.inside)) or (job.problem and self.archive.watch):
+            if job.problem and self.archive.watch:
+                continue
+            if share and not job.problem and not share.holds(job.inside):
                 continue
             problem = job.problem
             if identity(job.target) in read:
