@@ -28,11 +28,13 @@ def status(
     failed: bool = False,
     json: bool = False,
 ) -> int:
-    """Tell how far the work on a folder of results is, from any computer that sees the folder.
+    """Tell how far the work on a folder of results is.
 
-    $ daguerre status restored/                       how many are done, and the time left
-    $ daguerre status restored/ --failed              the pictures that failed, and why
-    $ daguerre status restored/ --report report.html  a page to look at, shares merged
+    $ daguerre status restored/                  how many are done, the time left
+    $ daguerre status restored/ --failed         what failed, and why
+    $ daguerre status restored/ --report a.html  a page to look at, shares merged
+
+    It may run meanwhile, on any computer that sees the folder.
 
     Args:
         folder: the results, as -o of the command that makes them.
