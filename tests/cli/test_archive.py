@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -253,7 +254,7 @@ def test_many_pictures_some_damaged_and_three_kills_end_complete_and_correct(ups
     shutil.rmtree("out")
 
 
-def test_pictures_and_results_may_be_elsewhere(upscale, scans, tmp_path, monkeypatch):
+def test_pictures_and_results_may_be_elsewhere(run, upscale, scans, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     system = fsspec.filesystem("memory")
     upscale("scans", "-o", "whole")
@@ -272,6 +273,9 @@ def test_pictures_and_results_may_be_elsewhere(upscale, scans, tmp_path, monkeyp
         second = upscale("memory://far/scans", "-o", "memory://far/out")
         assert second.lines == ["3 of 3 were there already and are up to date; --overwrite makes them anew"]
         assert second.status == 0
+        ran = run("status", "memory://far/out", "--report", "report.html")
+        assert ran.out == "3 of 4 done, 1 failed\n"
+        assert len(re.findall("data:image/jpeg", Path("report.html").read_text())) == 6
         assert "name one with -o FOLDER" in upscale("memory://far/scans").err
     finally:
         system.rm("/far", recursive=True)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,15 +141,24 @@ class Mirror:
         system.makedirs(name.rpartition("/")[0], exist_ok=True)
         system.put_file(str(file), name)  # an object appears when all of it has arrived
 
-    def fetch_manifests(self) -> None:
-        """Fetch the manifests of all runs, but those that are here already."""
+    def fetch_manifests(self, own: str = "") -> None:
+        """Fetch the manifests of all runs; that of the name `own` only if it is not here."""
         with self.told():
             system, root = self.there()
             names = system.ls(f"{root}/{FOLDER}", detail=False) if system.exists(f"{root}/{FOLDER}") else []
             for name in names:
                 path = self.folder / FOLDER / name.rpartition("/")[2]
-                if path.suffix == ".sqlite" and not path.exists():
+                if path.suffix == ".sqlite" and not (path.name == own and path.exists()):
                     self.fetch(path)
+
+    @contextlib.contextmanager
+    def lent(self, path: Path) -> Iterator[Path]:
+        """A copy of the file that one here stands for, with the same ending, as long as it is needed."""
+        with tempfile.TemporaryDirectory() as folder, self.told():
+            system, root = self.there()
+            copy = Path(folder) / f"copy{path.suffix}"
+            system.get_file(self.name_of(root, path), str(copy))
+            yield copy
 
     def send_manifest(self, manifest: Path) -> None:
         """Put a copy of a manifest there, as it is at this moment."""

@@ -6,8 +6,8 @@ failed, what was left, and the others.
 
 import base64
 import contextlib
-import functools
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from daguerre._version import __version__
 from daguerre.archive.manifest import Manifest, Row, State
+from daguerre.archive.places import Mirror, address_of
 from daguerre.errors import DaguerreError, OutputExists
 from daguerre.files import check_name, read_small, whole
 from daguerre.images import Picture, SaveOptions
@@ -143,11 +144,14 @@ def check_report(path: Path) -> None:
     raise OutputExists(f"{path} exists already and is no report; name another file")
 
 
-def write_report(folder: Path, path: Path, *, progress: ProgressCallback = silent) -> Path:
+def write_report(
+    folder: Path, path: Path, *, mirror: Mirror | None = None, progress: ProgressCallback = silent
+) -> Path:
     """Write a report of all that the manifests of a folder know.
 
     Args:
         folder: of the results.
+        mirror: if that is elsewhere, its mirror.
         path: of the report, which replaces an older one.
 
     Raises:
@@ -164,7 +168,7 @@ def write_report(folder: Path, path: Path, *, progress: ProgressCallback = silen
     cards = []
     for number, row in enumerate(done[:SHOWN]):
         progress(Progress(step="writing the report", done=number, total=min(len(done), SHOWN)))
-        cards.append(card(folder, path, row, doubts[row.target]))
+        cards.append(card(folder, path, row, doubts[row.target], mirror))
     environment = Environment(loader=PackageLoader("daguerre.archive", "."), autoescape=True, trim_blocks=True)
     text = environment.get_template("report.html").render(
         mark=MARK,
@@ -185,9 +189,12 @@ def write_report(folder: Path, path: Path, *, progress: ProgressCallback = silen
     return path
 
 
-def card(folder: Path, report: Path, row: Row, doubts: Sequence[Doubt]) -> dict[str, Any]:
+def card(folder: Path, report: Path, row: Row, doubts: Sequence[Doubt], mirror: Mirror | None) -> dict[str, Any]:
     """What is shown of a result."""
-    before, after = embedded(Path(row.source)), embedded(folder / row.target)
+    source = Path(row.source)
+    address = address_of(source)
+    come = Mirror(address.rpartition("/")[0], source.parent) if address else None
+    before, after = embedded(source, come), embedded(folder / row.target, mirror)
     tasks = [step["task"] for step in (row.report or {}).get("steps", [])]
     return named(folder, report, row) | {
         "before": before,
@@ -207,13 +214,14 @@ def named(folder: Path, report: Path, row: Row) -> dict[str, Any]:
     return {"name": row.target, "source": row.source, "why": why, "href": quote(Path(target).as_posix())}
 
 
-@functools.lru_cache(maxsize=2)
-def embedded(path: Path) -> str:
+def embedded(path: Path, mirror: Mirror | None) -> str:
     """A small copy of a picture as an address with its data in it; empty if it cannot be read."""
-    import tempfile
-
-    with contextlib.suppress(DaguerreError, OSError), tempfile.TemporaryDirectory() as folder:
-        picture = Picture.open(path)
+    with (
+        contextlib.suppress(DaguerreError, OSError),
+        tempfile.TemporaryDirectory() as folder,
+        mirror.lent(path) if mirror else contextlib.nullcontext(path) as file,
+    ):
+        picture = Picture.open(file)
         share = min(SIDE / max(picture.height, picture.width), 1)
         image = picture.image.resize(share) if share < 1 else picture.image
         small = Picture(image, bits=picture.bits, colour=picture.colour, metadata=Metadata())

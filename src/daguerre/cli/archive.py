@@ -30,6 +30,7 @@ from daguerre.signals import END, INTERRUPT, Ended, interruptible
 __all__ = ["Archive", "Errand", "nothing", "run_errand"]
 
 PAUSE = 2.0  # seconds between two looks at a folder that is watched
+SEND = 60.0  # seconds after which the manifest of results elsewhere is put there again
 SAMPLE = 200  # pictures whose size in pixels is looked up to tell how long all will take
 
 
@@ -148,7 +149,7 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
     jobs: Sequence[Job] = errand.jobs
     bad: dict[Path, tuple[int, int]] = {}
     if output.mirror:
-        output.mirror.fetch_manifests()
+        output.mirror.fetch_manifests(archive.share.name if archive.share else "manifest.sqlite")
     manifest = Manifest(folder, archive.share)
     with contextlib.closing(manifest), manifest.held():
         others = [row for row in Manifest.all_rows(folder) if row.state is State.DONE]
@@ -161,7 +162,7 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
             if output.mirror:
                 output.mirror.send_manifest(manifest.path)
             if archive.report:
-                write_report(folder, archive.report)
+                write_report(folder, archive.report, mirror=output.mirror)
             if not archive.watch:
                 return status
             bad |= {job.source: signature(job.source) for job in run.bad}
@@ -176,6 +177,7 @@ class ArchiveRun:
         self.errand, self.output, self.archive, self.folder = errand, output, archive, folder
         self.quiet = output.quiet or output.json
         self.bad: list[Job] = []
+        self.sent = time.monotonic()  # when others were last told how far it is
         self.heard = True  # whoever reads standard output
         self.orders: dict[int, tuple[Job, Order]] = {}
         self.apart = False  # whether other processes do the work, and hear what is warned of
@@ -239,6 +241,9 @@ class ArchiveRun:
 
             def told(event: Event) -> None:
                 self.tell(event)
+                if self.output.mirror and time.monotonic() - self.sent > SEND:
+                    self.output.mirror.send_manifest(manifest.path)
+                    self.sent = time.monotonic()
                 show(self.done, event.progress.step if event.progress else "")
 
             if self.archive.cluster:

@@ -1,6 +1,7 @@
 """`daguerre status`: how far the work on a folder is."""
 
 import json
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from daguerre.archive.manifest import Manifest, Row, State
+from daguerre.archive.places import Mirror, address_of
 from daguerre.archive.report import write_report
 from daguerre.cli.archive import span
 from daguerre.cli.flags import parse
@@ -42,6 +44,15 @@ def status(
         failed: list the pictures that failed, and why.
         json: print one line of JSON, for programs.
     """
+    with tempfile.TemporaryDirectory() as apart:
+        address = address_of(folder)
+        mirror = Mirror(address, Path(apart)) if address else None
+        if mirror:
+            mirror.fetch_manifests()
+        return told_of(mirror.folder if mirror else folder, mirror, report, failed, json)
+
+
+def told_of(folder: Path, mirror: Mirror | None, report: Path | None, failed: bool, json: bool) -> int:
     rows = Manifest.all_rows(folder)
     told = measured(rows, time.time())
     if json:
@@ -52,7 +63,7 @@ def status(
         for error in errors_of(rows) if failed else ():
             show(printable(f"{error['input']}: {error['error']}"))
     if report:
-        write_report(folder, report)
+        write_report(folder, report, mirror=mirror)
         if not json:
             say(f"{report}  the report")
     return 1 if told["failed"] else 0
