@@ -1,10 +1,9 @@
 """One gesture: a photograph is dropped, and is restored, seen, and downloaded."""
 
 import base64
-import json
 
 import pytest
-from served import DROP, OLD, done, drop
+from served import DROP, OLD, Served, done, drop
 
 from daguerre.cli.main import main
 
@@ -83,6 +82,27 @@ def test_a_job_is_cancelled_at_once_and_survives_a_reload(fresh, window, served)
     page.get_by_role("button", name="Cancel").click()
 
 
+def test_a_restart_of_the_server_in_the_middle_loses_nothing(browser, tmp_path):
+    page = Served(tmp_path / "kept")
+    context = browser.new_context(locale="en-US")
+    window = context.new_page()
+    try:
+        port = int(page.url.rpartition(":")[2])
+        window.goto(page.url)
+        drop(window, OLD)
+        window.wait_for_selector(".working progress[value]", timeout=40000)
+        page.stop(kill=True)
+        window.wait_for_selector(".message:has-text('does not answer')", timeout=20000)
+        page.start(port)
+        window.wait_for_selector(".message", state="detached", timeout=20000)
+        window.wait_for_selector(".working:not([hidden])", timeout=20000)
+        window.get_by_role("button", name="Cancel").click()
+        window.wait_for_selector(".working", state="hidden", timeout=5000)
+    finally:
+        context.close()
+        page.stop()
+
+
 def test_two_windows_do_not_mix(fresh, window, tiny, served):
     one, two = window(), window()
     drop(one, tiny, "one.jpg")
@@ -138,4 +158,3 @@ def test_the_page_is_small_soon_there_and_says_the_same_in_german(fresh, window,
     )
     assert 20_000 < sum(sizes) < 150_000
     assert page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd") < 3000
-    json.dumps(sizes)

@@ -17,13 +17,14 @@ export function number(value, digits = 0) {
   return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 }
 
-/** A time in words, rounded as people do. */
-export function duration(seconds) {
-  if (seconds < 8) return t("few_seconds");
-  if (seconds < 55) return t("seconds", { n: number(Math.ceil(seconds / 5) * 5) });
-  if (seconds < 90) return t("minute");
-  if (seconds < 5400) return t("minutes", { n: number(Math.round(seconds / 60)) });
-  return t("hours", { n: number(seconds / 3600, 1) });
+/** How much time is left, in words, rounded as people do. */
+export function remaining(seconds) {
+  if (seconds < 8) return t("left_few");
+  let time = t("hours", { n: number(seconds / 3600, 1) });
+  if (seconds < 5400) time = t("minutes", { n: number(Math.round(seconds / 60)) });
+  if (seconds < 90) time = t("minute");
+  if (seconds < 55) time = t("seconds", { n: number(Math.ceil(seconds / 5) * 5) });
+  return t("left", { time });
 }
 
 /** An element: attributes, listeners (`onclick`), and children. */

@@ -33,9 +33,9 @@ export class MaskEditor {
         h("button", { type: "button", onclick: () => this.all((data, i) => (data[i] = 255 - data[i])) }, t("invert")),
         h("button", { type: "button", onclick: () => this.all((data, i) => (data[i] = 0)) }, t("clear")),
         h("button", { type: "button", onclick: () => this.file.click() }, t("mask_file")), this.file,
-        h("span", { class: "space" }),
-        h("button", { type: "button", onclick: () => this.done(null) }, t("cancel")),
-        h("button", { type: "button", class: "primary", onclick: () => this.save() }, t("mask_use"))),
+        h("span", { class: "row ends-work" },
+          h("button", { type: "button", onclick: () => this.done(null) }, t("cancel")),
+          h("button", { type: "button", class: "primary", onclick: () => this.save() }, t("mask_use")))),
       h("p", { class: "fine", id: "mask-help" }, t("mask_help"), " ", h("span", { class: "keys" }, t("mask_keys"))));
     this.listen();
   }

@@ -1,6 +1,6 @@
 // One photograph: the stage with before and after, its results, and the panel with all choices.
 
-import { announce, ask, attempt, duration, h, has, icon, later, number, t } from "./core.js";
+import { announce, ask, attempt, h, has, icon, later, number, remaining, t } from "./core.js";
 import { Compare } from "./compare.js";
 import { fieldsOf, select } from "./controls.js";
 import { restorePanel } from "./restore.js";
@@ -73,7 +73,10 @@ export class PhotoPage {
   }
 
   get chosen() {
-    if (!this.choices.has(this.id)) this.choices.set(this.id, latest(this.id) ? choicesOf(latest(this.id).asked) : fresh());
+    if (!this.choices.has(this.id)) {
+      const last = jobsOf(this.id).find((job) => job.id === this.version) ?? latest(this.id);
+      this.choices.set(this.id, last ? choicesOf(last.asked) : fresh());
+    }
     return this.choices.get(this.id);
   }
 
@@ -145,7 +148,7 @@ export class PhotoPage {
     else this.bar.removeAttribute("value");
     const step = said && (has(`step_${said.step.replaceAll(" ", "_")}`) ? t(`step_${said.step.replaceAll(" ", "_")}`) : said.step);
     this.line.textContent = active.state === "waiting" && before ? t("waiting", { n: before })
-      : said ? `${step}${said.left === null ? " …" : ` – ${t("left", { time: duration(said.left) })}`}` : t("begins");
+      : said ? `${step}${said.left === null ? " …" : ` – ${remaining(said.left)}`}` : t("begins");
     this.enough.hidden = !(active.state === "running" && active.asked.steps?.some((step) => step.method === "optimize") && said?.step === "painting");
   }
 
@@ -254,8 +257,8 @@ export class PhotoPage {
   /** Whether what is chosen differs from what was done last. */
   settle() {
     const request = requestOf(this.chosen);
-    const last = latest(this.id);
-    const differs = request !== null && !(last && last.state !== "failed" && same(request, last.asked));
+    const last = jobsOf(this.id).filter(isActive).at(-1) ?? this.job;
+    const differs = request !== null && !(last && same(request, last.asked));
     this.bottom.hidden = !differs;
     this.describe();
     return differs;
@@ -276,7 +279,7 @@ export class PhotoPage {
   }
 
   reset() {
-    const last = latest(this.id);
+    const last = this.job ?? latest(this.id);
     this.choices.set(this.id, last ? choicesOf(last.asked) : fresh());
     this.showPanel();
   }
