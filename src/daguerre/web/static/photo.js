@@ -108,7 +108,7 @@ export class PhotoPage {
     else if (this.stageShown) after = this.stageShown;
     this.compare.show({ before, after, width, height, labels: [other ? this.nameOf(other) : t("before"), job && !live ? this.nameOf(job) : t("after")] });
     this.stage.classList.toggle("busy", Boolean(active) && !after);
-    this.download.hidden = !job;
+    this.download.hidden = !job || Boolean(live);
     if (job) {
       this.download.href = `/api/jobs/${job.id}/result`;
       this.download.setAttribute("download", job.name);

@@ -32,7 +32,7 @@ export class View {
   /** Scale at which the whole picture is seen. */
   get fitting() {
     const { clientWidth, clientHeight } = this.port;
-    const margin = Math.min(clientWidth, clientHeight) > 480 ? 2 * MARGIN : 0;
+    const margin = Math.min(clientWidth, clientHeight) > 360 ? 2 * MARGIN : 0;
     return Math.min((clientWidth - margin) / this.width, (clientHeight - margin) / this.height) || 1;
   }
 
