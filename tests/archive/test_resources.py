@@ -3,7 +3,7 @@ import os
 import pytest
 
 from daguerre.archive import resources
-from daguerre.archive.resources import WORKER, cores, memory, private_memory, workers_for
+from daguerre.archive.resources import WORKER, accelerators, cores, memory, private_memory, workers_for
 
 
 @pytest.fixture
@@ -42,3 +42,14 @@ def test_a_process_has_memory_for_itself():
 def test_workers_are_as_many_as_cores_memory_and_pictures_are_for(monkeypatch, pictures, wanted, workers, count):
     monkeypatch.setattr(resources, "cores", lambda: 4)
     assert workers_for(pictures, wanted=wanted, memory=workers * WORKER) == count
+
+
+@pytest.mark.parametrize(
+    ("device", "cards", "count"),
+    [("cpu", 4, 0), ("auto", 0, 0), ("auto", 4, 4), ("cuda", 4, 4), ("cuda:2", 4, 1), ("mps", 0, 1)],
+)
+def test_gpus_are_counted_as_the_device_says(monkeypatch, device, cards, count):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cards > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert accelerators(device) == count

@@ -179,11 +179,23 @@ def test_workers_that_have_too_much_memory_are_stopped(desk, monkeypatch):
     assert "more than 0.0 GiB of memory; allow more (--memory)" in event.error
 
 
+def test_workers_are_distributed_among_gpus(desk, monkeypatch):
+    seen = []
+    monkeypatch.setattr("daguerre.archive.runner.SPAWN", Idle(lambda: seen.append(os.environ["CUDA_VISIBLE_DEVICES"])))
+    pool = WorkerPool(3, threads=1, gpus=2)
+    for number in range(3):
+        pool.give(order(number))
+    pool.end(pool.workers[1])
+    pool.give(order(3))
+    assert seen == ["0", "1", "0", "1"]
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
 class Idle:
     """Processes that do nothing."""
 
-    def __init__(self):
-        self.started, self.far = 0, []
+    def __init__(self, told=lambda: None):
+        self.started, self.far, self.told = 0, [], told
 
     def Pipe(self):
         near, far = multiprocessing.Pipe()
@@ -192,17 +204,17 @@ class Idle:
 
     def Process(self, **how):
         self.started += 1
-        return Idling(self.started)
+        return Idling(self.started, self.told)
 
 
 class Idling:
-    def __init__(self, pid):
-        self.pid = pid
+    def __init__(self, pid, told):
+        self.pid, self.start = pid, told
 
-    def start(self):
+    def kill(self):
         pass
 
-    kill = join = start
+    join = kill
 
 
 def test_whoever_watches_may_cancel_what_is_done_here():

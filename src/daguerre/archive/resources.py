@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import psutil
+import torch
 
-__all__ = ["WORKER", "cores", "memory", "private_memory", "workers_for"]
+__all__ = ["WORKER", "accelerators", "cores", "memory", "private_memory", "workers_for"]
 
 GROUP = Path("/sys/fs/cgroup")
 """Where Linux says what a container may use."""
@@ -41,6 +42,16 @@ def private_memory(process: int) -> int:
         found = psutil.Process(process).memory_info()
         return int(found.rss - getattr(found, "shared", 0))
     return 0
+
+
+def accelerators(device: str) -> int:
+    """How many GPUs there are for work on a device, as options name it; 0 if processors do it."""
+    kind, _, number = device.partition(":")
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if kind != "cuda":
+        return 0 if kind == "cpu" else 1
+    return 1 if number else max(torch.cuda.device_count(), 1)
 
 
 def workers_for(pictures: int, *, wanted: int | None, memory: int) -> int:

@@ -367,7 +367,8 @@ def limit_threads(threads: int) -> None:
 class WorkerProcess:
     """A worker process and what it does at the moment."""
 
-    def __init__(self, threads: int, environment: dict[str, str]) -> None:
+    def __init__(self, threads: int, environment: dict[str, str], place: int) -> None:
+        self.place = place
         self.connection, far = SPAWN.Pipe()
         self.process = SPAWN.Process(target=serve, args=(far, threads), daemon=True)
         with surroundings(environment):
@@ -394,12 +395,13 @@ class WorkerPool:
     Args:
         count: how many.
         threads: of each.
+        gpus: among which they are distributed, if there are several.
         memory: bytes that all of them together may have; when they have more, one is stopped, and what it did is tried
             again alone.
     """
 
-    def __init__(self, count: int, *, threads: int, memory: int | None = None) -> None:
-        self.threads, self.memory = threads, memory
+    def __init__(self, count: int, *, threads: int, gpus: int = 0, memory: int | None = None) -> None:
+        self.threads, self.gpus, self.memory = threads, gpus, memory
         self.workers: list[WorkerProcess] = []
         self.count = count
         self.alone: collections.deque[Order] = collections.deque()
@@ -416,7 +418,10 @@ class WorkerPool:
         worker = next((worker for worker in self.workers if not worker.order), None)
         if worker is None:
             environment = dict.fromkeys(("OMP_NUM_THREADS", "VIPS_CONCURRENCY"), str(self.threads))
-            self.workers.append(worker := WorkerProcess(self.threads, environment))
+            place = min({*range(self.count)} - {one.place for one in self.workers}, default=0)
+            if self.gpus > 1:
+                environment["CUDA_VISIBLE_DEVICES"] = str(place % self.gpus)
+            self.workers.append(worker := WorkerProcess(self.threads, environment, place))
         worker.give(order)
 
     def cancel(self, number: int) -> None:

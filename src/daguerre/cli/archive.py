@@ -14,7 +14,7 @@ from daguerre.archive.cluster import RayPool
 from daguerre.archive.manifest import Manifest, Shard, State
 from daguerre.archive.plan import Plan, Wanted, enter, plan
 from daguerre.archive.report import check_report, write_report
-from daguerre.archive.resources import cores, memory, workers_for
+from daguerre.archive.resources import accelerators, cores, memory, workers_for
 from daguerre.archive.runner import Event, Here, Order, Pool, WorkerPool, work_through
 from daguerre.archive.work import Work
 from daguerre.cli.batch import flat, print_json, read_by, run_jobs
@@ -236,7 +236,8 @@ class ArchiveRun:
         """
         orders = iter([order for _, order in self.orders.values()])
         limit = int(self.archive.memory * 2**30) if self.archive.memory else memory() * 9 // 10
-        count = workers_for(len(self.orders), wanted=self.archive.workers, memory=limit)
+        gpus = gpus_for(next(order.work for _, order in self.orders.values()))
+        count = workers_for(len(self.orders), wanted=self.archive.workers or gpus or None, memory=limit)
         with shown_total(len(self.orders), quiet=self.quiet) as show:
 
             def told(event: Event) -> None:
@@ -248,11 +249,13 @@ class ArchiveRun:
 
             if self.archive.cluster:
                 pool: Pool = RayPool(self.archive.cluster, count=self.archive.workers, gpus=self.archive.gpu_share)
-            elif self.errand.beside is not nothing or (count == 1 and not self.archive.workers):
+            elif self.errand.beside is not nothing or (
+                count == 1 and not (self.archive.workers or self.archive.memory)
+            ):
                 work_through(manifest, orders, Here(told, self.beside), told=told)
                 return
             else:
-                pool = WorkerPool(count, threads=max(cores() // count, 1), memory=limit)
+                pool = WorkerPool(count, threads=max(cores() // count, 1), gpus=gpus, memory=limit)
             self.apart = True
             with interruptible(*INTERRUPT, *END) as asked:
                 work_through(manifest, orders, pool, told=told, stopped=asked.is_set)
@@ -291,6 +294,11 @@ class ArchiveRun:
         if self.output.json:
             print_json({"input": job.said()["input"], "error": problem})
         complain(problem)
+
+
+def gpus_for(work: Work) -> int:
+    """How many GPUs there are for work; 0 if processors do it. One worker is enough for each."""
+    return accelerators(next((str(step.device) for step in work.steps if hasattr(step, "device")), "cpu"))
 
 
 def signature(path: Path) -> tuple[int, int]:
@@ -353,7 +361,7 @@ def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
         seconds, size = time.monotonic() - began, target.stat().st_size
     pixels = sum(sizes.values()) / len(sizes) * len(todo)
     limit = int(archive.memory * 2**30) if archive.memory else memory() * 9 // 10
-    count = workers_for(len(todo), wanted=archive.workers, memory=limit)
+    count = workers_for(len(todo), wanted=archive.workers or gpus_for(middle.work) or None, memory=limit)
     all_seconds, all_bytes = (value / sizes[middle] * pixels for value in (seconds, size))
     free = shutil.disk_usage(nearest_folder(output.place or Path())).free
     room = "" if free > 1.1 * all_bytes else f", and only {amount(free)} are free there"
