@@ -37,6 +37,20 @@ def test_texts_and_the_page_know_each_other():
     assert {name for name in unused if not name.startswith(BUILT)} == set()
 
 
+def test_the_page_and_the_archives_report_doubt_the_same():
+    from daguerre.archive import report
+
+    said = (HERE / "static" / "store.js").read_text(encoding="utf-8")
+    limits = dict(re.findall(r"(\w+): (\d+)", re.search(r"LIMITS = {(.*)}", said)[1]))
+    assert {name: float(value) for name, value in limits.items()} == {
+        "damaged": report.MUCH_FILLED,
+        "agreement": report.LEAST_AGREEMENT,
+        "pale": report.PALE,
+        "tone": report.MUCH_TONE,
+        "other": 1.0,
+    } | report.MUCH_BACK
+
+
 @pytest.mark.parametrize(
     ("asked", "accepted", "language"),
     [

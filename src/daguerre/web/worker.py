@@ -42,7 +42,6 @@ class Worker:
         self.turn = asyncio.Lock()
         self.spawn = multiprocessing.get_context("spawn")
         self.process: Any = None
-        self.stopped = False
 
     def start(self) -> None:
         """Start the process; returns at once."""
@@ -55,7 +54,10 @@ class Worker:
 
     def stop(self) -> None:
         """End the process at once."""
-        self.stopped = True
+        self.bury()
+
+    def bury(self) -> None:
+        """Make sure that a process that is ending has ended, and is not asked again."""
         if self.process is not None:
             self.process.kill()
             self.process.join()
@@ -75,6 +77,7 @@ class Worker:
         """
         async with self.turn:
             if self.process is None or not self.process.is_alive():
+                self.bury()
                 self.start()
             self.cancelled.clear()
             self.enough.clear()
@@ -83,6 +86,9 @@ class Worker:
                 return await asyncio.shield(answer)
             except asyncio.CancelledError:
                 await self.end(answer)
+                raise
+            except Crashed:
+                self.bury()
                 raise
 
     def asked(self, function: str, arguments: tuple[Any, ...], on_event: Report) -> "asyncio.Future[Any]":
@@ -126,8 +132,8 @@ class Worker:
         done, _ = await asyncio.wait([answer], timeout=PATIENCE)
         if not done and self.process is not None:
             self.process.kill()
-            self.process.join()
-            await asyncio.wait([answer])
+            await asyncio.wait([answer])  # whoever listens to it has heard its end
+            self.bury()
             self.start()
 
 

@@ -41,6 +41,9 @@ export const latest = (photo) => jobsOf(photo).filter((job) => job.state !== "ca
 
 export const doneOf = (photo) => jobsOf(photo).filter((job) => job.state === "done");
 
+/** What is worth a look, in percent and dB; as in the archive's report. */
+const LIMITS = { damaged: 2, agreement: 35, pale: 30, tone: 15, texture: 20, other: 1 };
+
 /** Why somebody should look at a result before the others; the gravest first. */
 export function doubts(job) {
   const found = [];
@@ -48,11 +51,11 @@ export function doubts(job) {
   for (const step of job.steps ?? []) {
     const said = step.found ?? {};
     if (said.warnings?.length) found.push(t("doubt_warning"));
-    if (Object.values(said.taken_back_percent ?? {}).some((part) => part >= 2)) found.push(t("doubt_taken_back"));
-    if (said.damaged_percent > 8) found.push(t("doubt_damaged"));
+    if (Object.entries(said.taken_back_percent ?? {}).some(([what, part]) => part >= (LIMITS[what] ?? LIMITS.other))) found.push(t("doubt_taken_back"));
+    if (said.damaged_percent > LIMITS.damaged) found.push(t("doubt_damaged"));
     if (said.faces?.some((face) => face.fate === "kept")) found.push(t("doubt_faces"));
-    if (said.more_tone_change_percent > 10 || said.pale_percent > 30) found.push(t("doubt_pale"));
-    if (said.agreement_db !== undefined && said.agreement_db !== null && said.agreement_db < 25) found.push(t("doubt_agreement"));
+    if (said.pale_percent > LIMITS.pale || said.tone_change_percent > LIMITS.tone) found.push(t("doubt_pale"));
+    if (said.agreement_db !== undefined && said.agreement_db !== null && said.agreement_db < LIMITS.agreement) found.push(t("doubt_agreement"));
   }
   return found;
 }
