@@ -13,7 +13,7 @@ QUIET = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "
 WAIT = 30_000  # milliseconds; a busy machine is no bug
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # longer, and no other test could have an event loop of its own
 def browser():
     if CHROMIUM is None:
         pytest.skip("no Chromium on this computer: apt-get install chromium")
