@@ -168,6 +168,10 @@ def test_a_share_takes_over_what_another_has_done(manifest):
     same = {name: getattr(a, name) for name in ("state", "report", "networks", "input", "result", "work", "warnings")}
     assert same == {name: getattr(manifest.row_of("a"), name) for name in same}
     assert b.work == THRICE
+    assert [row.target for row in one.done_elsewhere()] == ["a"]
+    two = Manifest(manifest.folder, Shard(2, 2))
+    assert [row.target for row in two.done_elsewhere()] == ["a"], "shares of one division have nothing in common"
+    assert manifest.done_elsewhere()[0].target == "a"
 
 
 def test_a_confirmed_row_has_the_new_name_and_time(manifest):

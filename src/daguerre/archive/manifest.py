@@ -211,7 +211,7 @@ class Manifest:
     """
 
     def __init__(self, folder: Path, shard: Shard | None = None) -> None:
-        self.folder = folder
+        self.folder, self.shard = folder, shard
         self.path = folder / FOLDER / (shard.name if shard else "manifest.sqlite")
         self.guard = threading.RLock()
         try:
@@ -439,19 +439,20 @@ class Manifest:
         Raises:
             ArchiveError: there is no manifest, or one cannot be read.
         """
-        latest: dict[str, Row] = {}
         files = cls.files(folder)
         if not files:
             raise ArchiveError(f"{folder} has no manifest; `daguerre run PICTURES -o {folder}` makes one")
-        for path in files:
-            for row in read(path):
-                before = latest.get(row.target)
-                if before is None or (row.state is not State.WAITING, row.changed) > (
-                    before.state is not State.WAITING,
-                    before.changed,
-                ):
-                    latest[row.target] = row
-        return [latest[target] for target in sorted(latest) if not states or latest[target].state in states]
+        return [row for row in merged(files) if not states or row.state in states]
+
+    def done_elsewhere(self) -> list[Row]:
+        """What runs with other shares, or with none, have done; other shares of the same division have nothing of ours.
+
+        Raises:
+            ArchiveError: one of their manifests cannot be read.
+        """
+        same = f"-of-{self.shard.count:05}.sqlite" if self.shard else self.path.name
+        files = [path for path in self.files(self.folder) if not path.name.endswith(same)]
+        return [row for row in merged(files) if row.state is State.DONE]
 
     # How.
 
@@ -513,6 +514,20 @@ def read(path: Path) -> list[Row]:
             return selected(database, "", ()) if version_of(database, path) else []
     except sqlite3.Error as error:
         raise ArchiveError(f"cannot read the manifest {path} ({error}); move it away if it is damaged") from error
+
+
+def merged(files: Iterable[Path]) -> list[Row]:
+    """Rows of several manifests, by target; where several have one, the latest that says more than that it waits."""
+    latest: dict[str, Row] = {}
+    for path in files:
+        for row in read(path):
+            before = latest.get(row.target)
+            if before is None or (row.state is not State.WAITING, row.changed) > (
+                before.state is not State.WAITING,
+                before.changed,
+            ):
+                latest[row.target] = row
+    return [latest[target] for target in sorted(latest)]
 
 
 PLAIN = ("id", "place", "attempts", "changed", "seconds", "error", "version", "work_key")

@@ -152,16 +152,14 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
         output.mirror.fetch_manifests(archive.share.name if archive.share else "manifest.sqlite")
     manifest = Manifest(folder, archive.share)
     with contextlib.closing(manifest), manifest.held():
-        others = [row for row in Manifest.all_rows(folder) if row.state is State.DONE]
-        manifest.adopt(others if len(Manifest.files(folder)) > 1 else ())
         if archive.report:
             check_report(archive.report)
         while True:
             run = ArchiveRun(errand, output, archive, folder)
             status = run.all(jobs, manifest)
-            if output.mirror:
+            if output.mirror and run.orders:
                 output.mirror.send_manifest(manifest.path)
-            if archive.report:
+            if archive.report and (run.orders or not archive.watch):
                 write_report(folder, archive.report, mirror=output.mirror)
             if not archive.watch:
                 return status
@@ -186,8 +184,9 @@ class ArchiveRun:
     def all(self, jobs: Sequence[Job], manifest: Manifest) -> int:
         """Do everything that is to be done; returns the exit status."""
         wanted = {job: wanted_of(job, self.errand, self.folder) for job in self.passed(jobs)}
-        made = plan(self.folder, manifest.rows(), wanted.values(), overwrite=self.output.overwrite)
         by_target = {one.target: job for job, one in wanted.items()}
+        manifest.adopt(row for row in manifest.done_elsewhere() if row.target in by_target)
+        made = plan(self.folder, manifest.rows(), wanted.values(), overwrite=self.output.overwrite)
         for order, (one, _) in zip(enter(manifest, made), made.todo, strict=True):
             self.orders[order.number] = by_target[one.target], order
         if not self.archive.watch or made.todo:
