@@ -17,6 +17,7 @@ __all__ = [
     "AutoencodersPlan",
     "DataPlan",
     "DiscriminatorPlan",
+    "FindingPlan",
     "HeaderPlan",
     "InitPlan",
     "NetworkPlan",
@@ -120,6 +121,26 @@ class AgingPlan:
         check_parts("aging.real", self.real)
         check_parts("aging.textures", self.textures)
         check_parts("aging.marks", self.marks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingPlan:
+    """What the crops show on which a network learns to find faces.
+
+    Args:
+        portraits: parts of the data whose pictures show one face each, filling them; they are put into other pictures.
+        around: part of the crops that lie around a face which the teacher sees in a picture.
+        composed: part into which portraits are put.
+    """
+
+    portraits: tuple[str, ...] = ()
+    around: float = 0.45
+    composed: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_parts("finding.portraits", self.portraits)
+        check_range("finding.around", self.around, 0, 1)
+        check_range("finding.composed", self.composed, 0, 1 - self.around)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +275,8 @@ class InitPlan:
 class TeachersPlan:
     """Trained networks whose outputs are learnt, by name or file.
 
+    For face detection `weights` names one that finds faces.
+
     Args:
         weights: for super-resolution; their outputs take the place of the large pictures. They run once for every
             picture, in eight orientations, before the first step.
@@ -312,7 +335,8 @@ class Recipe:
             space needs.
         degradation: what makes the low-resolution pictures; MATLAB's bicubic unless given.
         aging: how pictures are aged, for restoration.
-        teachers: networks to distil, for super-resolution and distillation alone.
+        finding: what shows the faces that are to be found.
+        teachers: networks to distil, for super-resolution, distillation and face detection alone.
     """
 
     name: str
@@ -335,6 +359,7 @@ class Recipe:
     discriminator: DiscriminatorPlan | None = None
     degradation: Degradation | None = None
     aging: AgingPlan = field(default_factory=AgingPlan)
+    finding: FindingPlan = field(default_factory=FindingPlan)
     autoencoders: AutoencodersPlan | None = None
     style: StylePlan | None = None
     teachers: TeachersPlan | None = None
@@ -361,9 +386,11 @@ class Recipe:
 
     def check_teachers(self, plan: TeachersPlan) -> None:
         """Refuse teachers that the step has no use for."""
-        if plan.weights and (self.step != "super_resolution" or self.discriminator or self.degradation):
+        alone = self.step == "super_resolution" and not (self.discriminator or self.degradation)
+        if plan.weights and not alone and self.step != "face_detection":
             raise RecipeError(
-                "teachers.weights go with the step 'super_resolution', without discriminator and degradation"
+                "teachers.weights go with the steps 'face_detection' and 'super_resolution', without discriminator and "
+                "degradation"
             )
         if plan.features and self.step != "distillation":
             raise RecipeError("teachers.features go with the step 'distillation'; leave them out")

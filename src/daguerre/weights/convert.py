@@ -315,6 +315,14 @@ def residual_blocks(state: State, part: str) -> int:
     return sum(name.startswith(f"{part}.") and name.endswith(".conv_block.1.weight") for name in state)
 
 
+def yunet(state: State) -> Detected | None:
+    if not {"first.weight", "stages.0.0.conv1.weight", "heads.kps.2.conv2.weight"} <= set(state):
+        return None
+    units = {name.split(".")[2] for name in state if name.startswith("stages.2.")}
+    widths = [state[f"stages.{place}.conv1.weight"].shape[0] for place in ("0.0", "1.1", "1.3", "2.0")]
+    return Detected("YuNet", {"features": widths, "units": len(units)}, dict(state))
+
+
 FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
     (rrdbnet, "RRDBNet (ESRGAN, Real-ESRGAN; 1x, 2x, 4x, 8x)"),
     (srvgg, "SRVGGNetCompact (realesr-general, realesr-animevideo)"),
@@ -324,6 +332,7 @@ FAMILIES: list[tuple[Callable[[State], Detected | None], str]] = [
     (vgg, "VGG16 and VGG19 (torchvision)"),
     (hed_vgg16, "VGG16 (of HED, Keras)"),
     (efficientnet_lite0, "EfficientNetLite0 (PyTorch ports)"),
+    (yunet, "YuNet (face_detection_yunet_2023mar.onnx)"),
     (photo_vae, "PhotoVAE (Microsoft's old photos: VAE_A, VAE_B)"),
     (latent_translation, "LatentTranslation (mapping_quality)"),
     (partial_nonlocal_translation, "PartialNonlocalTranslation (mapping_scratch)"),

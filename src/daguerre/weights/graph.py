@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from daguerre.errors import UnknownArchitecture
+from daguerre.networks.yunet import published_names
 
 __all__ = ["Layer", "named"]
 
@@ -33,7 +34,7 @@ def named(layers: Sequence[Layer], place: str) -> dict[str, Tensor]:
     """The weights under their PyTorch names.
 
     Raises:
-        UnknownArchitecture: neither an RRDBNet nor an SRVGGNetCompact.
+        UnknownArchitecture: neither an RRDBNet, an SRVGGNetCompact nor a YuNet.
     """
     kinds = [layer.kind for layer in layers]
     weighted = [layer for layer in layers if layer.tensors]
@@ -45,6 +46,8 @@ def named(layers: Sequence[Layer], place: str) -> dict[str, Tensor]:
         and [layer.kind for layer in weighted] == (["convolution", "prelu"] * (len(convolutions) - 1) + ["convolution"])
     ):
         return under([f"body.{number}" for number in range(len(weighted))], weighted)
+    if len(convolutions) == len(weighted) == len(faces := list(published_names())) and kinds.count("MaxPool") == 4:
+        return under(faces, convolutions)
     ups, blocks = kinds.count("enlarge"), kinds.count("concat") // 12
     names = rrdbnet_names(blocks, ups)
     activated = kinds.count("leaky")
@@ -57,7 +60,7 @@ def named(layers: Sequence[Layer], place: str) -> dict[str, Tensor]:
         return under(names, convolutions)
     found = ", ".join(dict.fromkeys(kinds))
     raise UnknownArchitecture(
-        f"{place}: of networks as layers only RRDBNet (ESRGAN) and SRVGGNetCompact are known, not this one of "
+        f"{place}: of networks as layers only RRDBNet (ESRGAN), SRVGGNetCompact and YuNet are known, not this one of "
         f"{len(convolutions)} convolutions among {found:.100}; get it as .pth or .safetensors"
     )
 

@@ -39,7 +39,7 @@ class Node:
 
 
 def read_onnx(path: Path) -> dict[str, Tensor]:
-    """Read the weights of an RRDBNet, an SRVGGNetCompact or Magenta's style transformer, as float32.
+    """Read the weights of an RRDBNet, an SRVGGNetCompact, a YuNet or Magenta's style transformer, as float32.
 
     Eight-bit weights are dequantized.
 

@@ -15,6 +15,7 @@ from daguerre.training.trainers.classification import ClassificationTrainer
 from daguerre.training.trainers.damage_detection import DamageDetectionTrainer
 from daguerre.training.trainers.denoising import DenoisingTrainer
 from daguerre.training.trainers.distillation import DistillationTrainer
+from daguerre.training.trainers.face_detection import FaceDetectionTrainer
 from daguerre.training.trainers.face_restoration import FaceRestorationTrainer
 from daguerre.training.trainers.stain_removal import StainRemovalTrainer
 from daguerre.training.trainers.stylization import StylizationTrainer
@@ -30,6 +31,7 @@ TRAINERS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Trainer]]
     "damage_detection": DamageDetectionTrainer,
     "denoising": DenoisingTrainer,
     "distillation": DistillationTrainer,
+    "face_detection": FaceDetectionTrainer,
     "face_restoration": FaceRestorationTrainer,
     "stain_removal": StainRemovalTrainer,
     "stylization": StylizationTrainer,

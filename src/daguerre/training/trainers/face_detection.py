@@ -1,0 +1,112 @@
+"""Trains the network that finds faces, taught by one that was trained on far more pictures."""
+
+from pathlib import Path
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+from torch.nn import functional as F
+
+from daguerre import weights
+from daguerre.errors import RecipeError
+from daguerre.networks.yunet import STRIDES, YuNet, boxes_of, landmarks_of, overlap, scores_of
+from daguerre.progress import ProgressCallback
+from daguerre.training.batchnorm_folding import normalize
+from daguerre.training.build import check_losses, initial_network
+from daguerre.training.data.face_crops import FaceCrops, faces_in
+from daguerre.training.prefetch import Prefetcher
+from daguerre.training.recipe import Recipe
+from daguerre.training.trainers.base import Trainer
+
+__all__ = ["FaceDetectionTrainer"]
+
+CLEAR = 0.1  # score of the teacher's from which a cell's box and landmarks are learnt
+SURE, POSSIBLE = 0.7, 0.35  # scores of the teacher's: what is a face in validation, and what may be one
+LEAST = 0.6  # score of a face that is found in validation
+SAME = 0.4  # part of the union that two boxes of one face share at least
+
+
+class FaceDetectionTrainer(Trainer):
+    """Learn what a teacher sees in clean crops from the same crops worn.
+
+    Both networks make the same maps, so no boxes are assigned to cells: each cell learns the teacher's score there, box
+    and landmarks in proportion to it (Hinton et al. 2015, https://arxiv.org/abs/1503.02531).
+
+    Losses: `score`, quality focal (Li et al. 2020, https://arxiv.org/abs/2006.04388); `box`, generalized IoU
+    (Rezatofighi et al. 2019, https://arxiv.org/abs/1902.09630); `landmarks`, in sizes of the face.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        super().__init__(recipe, fabric)
+        check_losses(recipe.losses, {"score", "box", "landmarks"})
+        network = initial_network(recipe, YuNet)
+        if recipe.teachers is None or len(recipe.teachers.weights) != 1:
+            raise RecipeError("this step learns from one network; name it in teachers.weights")
+        self.teacher = weights.load(recipe.teachers.weights[0]).expect(YuNet)
+        self.teacher = self.teacher.to(memory_format=torch.channels_last).requires_grad_(False)
+        self.crops = FaceCrops(recipe, data, self.teacher, progress)
+        self.left_out = self.crops.left_out
+        self.validation_set = [(picture, faces_in(picture, self.teacher, POSSIBLE)) for picture in self.crops.held_out]
+        self.teacher = self.teacher.to(fabric.device)
+        self.prefetch = Prefetcher(self.crops.draw, recipe, fabric)
+        if not recipe.init:
+            normalize(network.stages)
+            normalize(network.lateral)
+        self.optimize(network)
+
+    def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        clean, seen = (
+            image.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
+            for image in self.prefetch(step, generator)
+        )
+        with torch.inference_mode():
+            told = self.teacher(clean)
+        made = self.model.network(seen)
+        totals = {name: torch.zeros((), device=clean.device) for name in ("score", "box", "landmarks")}
+        count = sum(scores_of(one).sum() for one in told) + len(clean)
+        for ours, theirs, stride in zip(made, told, STRIDES, strict=True):
+            for name, part in parts_of(ours.float(), theirs.float(), stride).items():
+                totals[name] = totals[name] + part / count
+        return self.optimizer_step(self.weighted_sum(totals), totals, step)
+
+    def validate(self) -> dict[str, float]:
+        """How many of the teacher's sure faces in the pictures held out are found, and what else per picture."""
+        found, wanted, wrong = 0, 0, 0
+        network = self.ema.network.eval()
+        for picture, theirs in self.validation_set:
+            ours = faces_in(picture, network, LEAST)
+            sure = theirs[theirs[:, 14] >= SURE]
+            found += sum(bool((overlap(face, ours) >= SAME).any()) for face in sure)
+            wrong += sum(not bool((overlap(face, theirs) >= SAME).any()) for face in ours)
+            wanted += len(sure)
+        return {"recall": found / max(wanted, 1), "wrong_per_picture": wrong / len(self.validation_set)}
+
+
+def parts_of(ours: Tensor, theirs: Tensor, stride: int) -> dict[str, Tensor]:
+    """The losses of a map (B, 16, h, w) against the teacher's, summed over its cells."""
+    goal = theirs[:, :2].sigmoid()
+    weight = scores_of(theirs)
+    focus = (ours[:, :2].sigmoid() - goal).abs().square()
+    entropy = F.binary_cross_entropy_with_logits(ours[:, :2], goal, reduction="none")
+    # The teacher learnt `cls` where a face is alone; elsewhere it says nothing.
+    score = (focus * entropy * torch.stack([goal[:, 1], torch.ones_like(goal[:, 1])], 1)).sum()
+    clear = weight * (weight > CLEAR)
+    boxes = boxes_of(theirs, stride)
+    box = (clear * (1 - generalized_iou(boxes_of(ours, stride), boxes))).sum()
+    size = (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True).clamp(min=1.0)
+    away = (landmarks_of(ours, stride) - landmarks_of(theirs, stride)) / size
+    landmarks = (clear[:, None] * F.smooth_l1_loss(away, torch.zeros_like(away), beta=0.05, reduction="none")).sum()
+    return {"score": score, "box": box, "landmarks": landmarks / 10}
+
+
+def generalized_iou(ours: Tensor, theirs: Tensor) -> Tensor:
+    """The generalized IoU of boxes (B, 4, h, w): (B, h, w) in [-1, 1]."""
+
+    def area(first: Tensor, last: Tensor) -> Tensor:
+        return (last - first).clamp(min=0).prod(1)
+
+    first, last = torch.maximum(ours[:, :2], theirs[:, :2]), torch.minimum(ours[:, 2:], theirs[:, 2:])
+    common = area(first, last)
+    union = area(ours[:, :2], ours[:, 2:]) + area(theirs[:, :2], theirs[:, 2:]) - common
+    hull = area(torch.minimum(ours[:, :2], theirs[:, :2]), torch.maximum(ours[:, 2:], theirs[:, 2:])).clamp(min=1e-6)
+    return common / union.clamp(min=1e-6) - (hull - union) / hull
