@@ -92,6 +92,7 @@ def test_resolved_recipe_survives_json():
         ("validation.fraction", 0.0, "validation.fraction is 0; it must lie between 1e-09 and 1"),
         ("validation.every", 0, "validation.every is 0; it must lie between 1 and"),
         ("teachers", {"weights": []}, r"\[teachers\] names none; give weights or features"),
+        ("finding", {"around": 0.8, "composed": 0.4}, "finding.composed is 0.4; it must lie between 0 and 0.2"),
         ("teachers", {"weights": ["a"], "share": 2.0}, "teachers.share is 2; it must lie between 0 and 1"),
     ],
 )
@@ -107,7 +108,7 @@ def test_sizes_that_a_step_cannot_heed_are_named():
 
 @pytest.mark.parametrize("more", [{"step": "denoising"}, {"degradation": {}}])
 def test_teachers_where_they_cannot_be_asked_are_named(more):
-    with pytest.raises(RecipeError, match=r"teachers.weights go with the step 'super_resolution'"):
+    with pytest.raises(RecipeError, match=r"teachers.weights go with the steps 'face_detection' and 'super_"):
         parse_recipe(SMALL | {"teachers": {"weights": ["compact-x4"]}} | more)
 
 

@@ -15,6 +15,7 @@ from daguerre.networks.efficientnet_lite import EfficientNetLite0
 from daguerre.networks.rrdbnet import RRDBNet
 from daguerre.networks.style_transformer import StyleTransformer
 from daguerre.networks.vgg import VGG16, VGG19
+from daguerre.networks.yunet import YuNet
 from daguerre.weights.checkpoint import WeightsHeader
 from daguerre.weights.construct import check_fits
 from daguerre.weights.convert import detect
@@ -182,6 +183,12 @@ def test_efficientnet_lite0_is_recognised_and_others_are_not():
     assert (found.network, found.arguments) == ("EfficientNetLite0", {"classes": 7})
     with pytest.raises(UnknownArchitecture):  # EfficientNet-B0 has the same names and more
         detect(state | {"_blocks.0._se_reduce.weight": torch.empty(8, 32, 1, 1, device="meta")}, "b0.pth")
+
+
+def test_a_yunet_of_any_size_is_recognised():
+    for arguments in ({"features": [16, 32, 64, 64], "units": 2}, {"features": [4, 6, 8, 10], "units": 3}):
+        found = detect(YuNet(**arguments).state_dict())
+        assert (found.network, found.arguments) == ("YuNet", arguments)
 
 
 def test_unknown_weights_are_refused_with_what_is_known():

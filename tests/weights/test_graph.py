@@ -4,6 +4,7 @@ import torch
 from daguerre.errors import UnknownArchitecture
 from daguerre.networks.rrdbnet import RRDBNet
 from daguerre.networks.srvgg import SRVGGNetCompact
+from daguerre.networks.yunet import YuNet, published_names
 from daguerre.weights.graph import SLOPE, Layer, named
 
 
@@ -46,6 +47,15 @@ def test_a_compact_network_is_known_by_its_layers():
 def test_an_rrdbnet_is_known_by_its_layers():
     network = RRDBNet(features=4, blocks=1, growth=2)
     assert same(named(esrgan(network), "a.onnx"), network)
+
+
+def test_a_yunet_is_known_by_its_layers():
+    network = YuNet()
+    layers = [convolution(network, name) for name in published_names()]
+    pools = [Layer("MaxPool")] * 4
+    assert same(named([*layers[:3], *pools, *layers[3:], Layer("Sigmoid")], "x"), network)
+    with pytest.raises(UnknownArchitecture):
+        named([*layers, Layer("Sigmoid")], "x")
 
 
 def test_biases_that_an_exporter_dropped_are_zeros():

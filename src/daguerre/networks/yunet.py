@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ __all__ = [
     "STRIDES",
     "YuNet",
     "boxes_of",
+    "candidates_of",
     "faces_of",
     "landmarks_of",
     "overlap",
@@ -25,6 +27,7 @@ __all__ = [
 
 STRIDES = (8, 16, 32)
 """Pixels between the cells of each of the three maps that YuNet makes."""
+SAME, WITHIN = 0.3, 0.7  # part of two boxes' union, and of the smaller of them, that they share at most
 HEADS = {"cls": 1, "bbox": 4, "obj": 1, "kps": 10}
 """Outputs of each head in each cell, in the published file's order."""
 
@@ -105,7 +108,8 @@ class YuNet(nn.Module):
             features.insert(0, x)
         order = ("cls", "obj", "bbox", "kps")
         return [
-            torch.cat([self.heads[name][number](level) for name in order], 1) for number, level in enumerate(features)
+            torch.cat([cast(nn.ModuleList, self.heads[name])[number](level) for name in order], 1)
+            for number, level in enumerate(features)
         ]
 
 
@@ -141,38 +145,59 @@ def landmarks_of(made: Tensor, stride: int) -> Tensor:
     return (places(made).repeat(5, 1, 1) + made[:, 6:]) * stride
 
 
-def faces_of(maps: Sequence[Tensor], least: float) -> Tensor:
-    """What is seen in the maps of one picture, the surest first, none over another: (n, 15).
+def candidates_of(
+    maps: Sequence[Tensor], least: float, *, rows: tuple[int, int] = (0, 2**31), columns: tuple[int, int] = (0, 2**31)
+) -> Tensor:
+    """All that is seen in the maps of one picture, each face by many cells: (n, 15).
 
     Args:
         maps: (1, 16, h, w) for each of `STRIDES`.
         least: score that a face has at least.
+        rows, columns: first and last, excluded, of the pixels whose cells count.
 
     Returns:
-        For each face left, top, right and bottom, x and y of the landmarks, in pixels, and the score.
+        For each left, top, right and bottom, x and y of the landmarks, in pixels, and the score.
     """
     seen = []
     for made, stride in zip(maps, STRIDES, strict=True):
-        scores = scores_of(made)
-        rows = torch.cat([boxes_of(made, stride), landmarks_of(made, stride), scores[:, None]], 1)
-        seen.append(rows[0, :, scores[0] >= least].T)
-    return without_doubles(torch.cat(seen))
+        scores, (x, y) = scores_of(made), places(made) * stride
+        wanted = (scores[0] >= least) & (y >= rows[0]) & (y < rows[1]) & (x >= columns[0]) & (x < columns[1])
+        whole = torch.cat([boxes_of(made, stride), landmarks_of(made, stride), scores[:, None]], 1)
+        seen.append(whole[0, :, wanted].T)
+    return torch.cat(seen)
 
 
-def without_doubles(faces: Tensor, most: float = 0.3) -> Tensor:
-    """The faces (n, 15), the surest first, without those that share more than `most` of their union with a surer one."""
+def faces_of(maps: Sequence[Tensor], least: float) -> Tensor:
+    """What `candidates_of` sees, each face once, the surest first."""
+    return without_doubles(candidates_of(maps, least))
+
+
+def without_doubles(faces: Tensor) -> Tensor:
+    """The faces (n, 15), the surest first, none of which is largely the same as one before it, or lies within it."""
     faces = faces[faces[:, 14].argsort(descending=True, stable=True)]
     kept: list[Tensor] = []
     while len(faces):
         best, faces = faces[0], faces[1:]
         kept.append(best)
-        faces = faces[overlap(best, faces) <= most]
+        common, areas = shared(best, faces), area(faces)
+        union = area(best[None]) + areas - common
+        least = torch.minimum(area(best[None]), areas).clamp(min=1e-6)
+        faces = faces[(common <= SAME * union) & (common <= WITHIN * least)]
     return torch.stack(kept) if kept else faces
+
+
+def area(boxes: Tensor) -> Tensor:
+    """Pixels of boxes (n, 4 or more): (n,)."""
+    return (boxes[:, 2:4] - boxes[:, :2]).clamp(min=0).prod(1)
+
+
+def shared(face: Tensor, others: Tensor) -> Tensor:
+    """Pixels that a box (4 or more,) shares with each of others (n, 4 or more): (n,)."""
+    first, last = torch.maximum(face[:2], others[:, :2]), torch.minimum(face[2:4], others[:, 2:4])
+    return (last - first).clamp(min=0).prod(1)
 
 
 def overlap(face: Tensor, others: Tensor) -> Tensor:
     """The part of its union with each of other boxes (n, 4 or more) that a box (4 or more,) shares: (n,) in [0, 1]."""
-    first, last = torch.maximum(face[:2], others[:, :2]), torch.minimum(face[2:4], others[:, 2:4])
-    common = (last - first).clamp(min=0).prod(1)
-    whole = (face[2:4] - face[:2]).prod() + (others[:, 2:4] - others[:, :2]).prod(1) - common
-    return common / whole.clamp(min=1e-6)
+    common = shared(face, others)
+    return common / (area(face[None]) + area(others) - common).clamp(min=1e-6)

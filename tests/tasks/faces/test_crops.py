@@ -1,3 +1,4 @@
+import cmath
 import math
 import pickle
 
@@ -5,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from images.drawn import photo
+from torch.nn import functional as F
 
 from daguerre.images import Picture
-from daguerre.tasks.faces.crops import Frame, Sight, changed, common, cut, missing_grain
+from daguerre.tasks.faces.crops import Frame, Sight, changed, common, cut, missing_grain, turned
 from daguerre.tasks.faces.detection import Face
 from daguerre.tiling import Window
 
@@ -72,6 +74,38 @@ def test_a_network_sees_the_square_at_its_size_and_the_border_goes_on_beyond_the
     assert (sight.rows, sight.columns) == (slice(0, 20), slice(5, 20))
     assert sight.image.shape == (1, 3, 20, 20)
     assert torch.equal(sight.image[..., :5], sight.image[..., 5:6].expand(-1, -1, -1, 5))
+
+
+def inclined(side=160, turn=30.0):
+    """A picture with smooth blobs, and the same turned clockwise about its middle."""
+    grey = F.interpolate(torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(0)), side, mode="bicubic")
+    upright = grey.clamp(0, 1)
+    return upright, turned(upright, -turn, side, padding="border").clamp(0, 1)
+
+
+def test_an_inclined_face_is_seen_upright_and_what_is_added_is_laid_back():
+    upright, turned_over = inclined()
+    straight = Sight.of(Picture.from_tensor(upright), Face(50, 40, 60), (0, 0, 1), 32)
+    middle = cmath.rect(1, math.radians(30)) * complex(80 - 80, 70 - 80) + complex(80, 80)
+    face = Face(round(middle.real - 30), round(middle.imag - 30), 60, turn=30.0)
+    seen = Sight.of(Picture.from_tensor(turned_over), face, (0, 0, 1), 32)
+    assert seen.inside.height > straight.inside.height
+    assert seen.upright().shape == straight.upright().shape == (1, 3, 32, 32)
+    assert (seen.upright() - straight.upright()).abs().mean() < 0.02
+    assert (seen.upright() - seen.image[..., 6:38, 6:38]).abs().mean() > 0.05
+    detail = straight.upright() - 0.5
+    back = seen.laid_back(detail)
+    assert back.shape[2:] == (seen.rows.stop - seen.rows.start, seen.columns.stop - seen.columns.start)
+    again = turned(back, 30.0, 32, padding="zeros")[..., 8:24, 8:24]
+    assert (again - detail[..., 8:24, 8:24]).abs().mean() < 0.03
+
+
+def test_a_face_hardly_inclined_is_left_as_it_is():
+    upright, _ = inclined()
+    picture = Picture.from_tensor(upright)
+    leaning, straight = (Sight.of(picture, Face(50, 40, 60, turn=turn), (0, 0, 1), 32) for turn in (6.0, 0.0))
+    assert torch.equal(leaning.upright(), straight.image)
+    assert torch.equal(leaning.laid_back(straight.image), straight.image)
 
 
 def test_what_is_larger_than_the_network_keeps_its_own_grain():

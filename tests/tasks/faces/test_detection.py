@@ -2,12 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx_files import write_convolutions
 
-import daguerre.tasks.faces.detection as module
-from daguerre.errors import MissingExtra, OptionError
+from daguerre import weights
+from daguerre.errors import OptionError, WeightsError
 from daguerre.images import Picture
-from daguerre.tasks.faces.detection import Boxes, Face, FaceFinder, YuNet, in_reading_order, merged
+from daguerre.tasks.faces.detection import LANDMARKS, Boxes, Face, FaceFinder, copies, face_of, in_reading_order
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -17,46 +16,54 @@ def astronaut():
     return Picture.open(EXAMPLES / "astronaut.jpg").array()
 
 
-def find(picture, min_size=70, confidence=0.5):
-    return FaceFinder(min_size=min_size, confidence=confidence)(picture)
+@pytest.fixture(autouse=True)
+def no_fetched_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path / "weights"))
 
 
-def test_a_face_is_found_where_it_is(astronaut):
+def find(picture, min_size=12, confidence=0.6, **how):
+    return FaceFinder(min_size=min_size, confidence=confidence, **how)(picture)
+
+
+def test_a_face_is_found_where_it_is_with_its_landmarks(astronaut):
     (face,) = find(Picture.from_array(astronaut))
     assert abs(face.left + face.side / 2 - 221) < 15
     assert abs(face.top + face.side / 2 - 114) < 15
     assert 75 <= face.side <= 120
+    assert abs(face.turn) < 10
+    known = ((203, 106), (246, 106), (220, 126), (202, 143), (240, 144))  # eyes, nose, mouth
+    assert np.abs(np.array(face.landmarks) - known).max() < 8
 
 
-def test_the_order_of_the_search_is_no_matter(astronaut):
-    assert find(Picture.from_array(astronaut)) == find(Picture.from_array(astronaut))
-
-
-def test_an_opencv_without_cascades_is_named_with_the_ways_out(monkeypatch):
+def test_a_face_that_is_inclined_is_found_with_its_turn(astronaut):
     import cv2
 
-    monkeypatch.delattr(cv2, "CascadeClassifier")
-    module.cascade.cache_clear()
-    with pytest.raises(MissingExtra, match=r"OpenCV .* finds no faces by itself; install 'opencv-python-headless<5'"):
-        FaceFinder(min_size=70, confidence=0.5)
+    there = cv2.getRotationMatrix2D((221, 114), -25, 1.0)  # OpenCV turns counterclockwise
+    turned = cv2.warpAffine(astronaut, there, astronaut.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    (face,) = find(Picture.from_array(turned), confidence=0.5)
+    assert face.turn == pytest.approx(25, abs=8)
 
 
 def test_no_face_is_found_in_a_cup_of_coffee():
     assert find(Picture.open(EXAMPLES / "coffee.jpg")) == []
 
 
-def test_where_votes_are_few_eyes_decide(astronaut, monkeypatch):
+def test_small_and_large_faces_are_found_in_one_picture(astronaut):
+    import cv2
+
+    small = cv2.resize(astronaut, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    large = cv2.resize(astronaut, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    large[1000 : 1000 + small.shape[0], 800 : 800 + small.shape[1]] = small
+    first, second = find(Picture.from_array(large), confidence=0.5)
+    assert 220 < first.side < 360
+    assert 20 < second.side < 40
+
+
+def test_windows_change_nothing(astronaut):
     picture = Picture.from_array(astronaut)
-    monkeypatch.setattr(module, "CERTAIN", 1.0)
-    assert len(find(picture)) == 1  # has eyes
-    blind = astronaut.copy()
-    (face,) = find(picture)
-    rows = slice(face.top + face.side // 5, face.top + face.side // 2)
-    blind[rows, face.left : face.left + face.side] = blind[rows, face.left : face.left + face.side].mean((0, 1))
-    monkeypatch.setattr(module, "merged", lambda boxes: [((face.left, face.top, face.side), 30)])
-    assert find(Picture.from_array(blind)) == []
-    monkeypatch.setattr(module, "CERTAIN", 0.5)
-    assert len(find(Picture.from_array(blind))) == 1
+    (whole,), (parts,) = find(picture), find(picture, side=64)
+    assert (parts.left, parts.top, parts.side) == (whole.left, whole.top, whole.side)
+    assert parts.score == pytest.approx(whole.score, abs=2e-3)
 
 
 def test_a_face_below_the_size_asked_for_is_left_alone(astronaut):
@@ -67,19 +74,42 @@ def test_a_face_less_sure_than_asked_for_is_left_alone(astronaut):
     assert find(Picture.from_array(astronaut), confidence=0.99) == []
 
 
-def test_a_large_picture_is_searched_on_a_copy_and_told_in_its_own_pixels(astronaut):
-    (small,) = find(Picture.from_array(astronaut))
-    (large,) = find(Picture.from_array(astronaut.repeat(3, 0).repeat(3, 1)), min_size=210)
-    assert large.side == pytest.approx(3 * small.side, rel=0.15)
-    assert large.top == pytest.approx(3 * small.top, abs=40)
+def test_copies_begin_where_the_least_face_is_seen_and_end_where_the_largest_is():
+    picture = Picture.from_array(np.zeros((500, 1000, 3), np.uint8))
+    assert [copy.width for copy in copies(picture, 12)] == [1000, 500, 250]
+    assert [copy.width for copy in copies(picture, 100)] == [250]
+    assert [copy.width for copy in copies(Picture.from_array(np.zeros((90, 90, 3), np.uint8)), 12)] == [90]
 
 
-def test_firings_of_one_face_become_one_with_their_number():
-    boxes = np.array([[10, 10, 50], [12, 9, 50], [9, 12, 52], [200, 40, 30], [20, 20, 24]], float)
-    (first, votes), (second, alone) = merged(boxes)
-    assert (votes, alone) == (3, 1)
-    assert first == (10, 10, 50)
-    assert second == (200, 40, 30)
+def row(places, height):
+    box = [0, 0, height, height]
+    return [*box, *[coordinate for place in places for coordinate in (place.real, place.imag)], 0.9]
+
+
+def test_the_square_of_a_face_is_where_its_landmarks_lie_best():
+    upright = face_of(row([100 + 20j + 50 * place for place in LANDMARKS], 58))
+    assert (upright.left, upright.top, upright.side, upright.turn) == (100, 20, 50, 0)
+    assert upright.landmarks[0] == pytest.approx((115.4, 38.5))
+    lying = face_of(row([100 + 50j * (place - 0.5 - 0.5j) for place in LANDMARKS], 58))
+    assert (lying.left, lying.top, lying.side, lying.turn) == (75, -25, 50, 90)
+
+
+def test_a_profile_has_a_square_that_is_not_much_smaller_than_its_box():
+    narrow = [complex(0.514 + (place.real - 0.514) / 8, place.imag) * 50 for place in LANDMARKS]
+    assert face_of(row(narrow, 58)).side == round(0.85 * 50)
+
+
+def test_the_published_network_is_used_once_it_is_there(astronaut, tmp_path):
+    assert FaceFinder(min_size=12, confidence=0.6).model == "face-detection"
+    (tmp_path / "weights").mkdir()
+    there = weights.find("face-detection")
+    (tmp_path / "weights" / "yunet.safetensors").write_bytes(there.read_bytes())
+    assert FaceFinder(min_size=12, confidence=0.6).model == "yunet"
+
+
+def test_weights_of_another_network_are_refused():
+    with pytest.raises(WeightsError, match="a YuNet is needed here"):
+        FaceFinder("tone", min_size=12, confidence=0.6)
 
 
 def test_faces_are_numbered_as_one_reads():
@@ -130,43 +160,3 @@ def test_a_file_of_boxes_that_cannot_be_read_is_named(tmp_path):
     file.write_text("10 10 20 20\n", encoding="utf-16")
     with pytest.raises(OptionError, match=r"cannot read the boxes in .*; save it as plain text, in UTF-8"):
         Boxes(file)(picture)
-
-
-def sees_blue(path, stride=16):
-    """Write a network with YuNet's outputs that takes every blue cell for the middle of a face of 80 x 96 pixels."""
-    outputs = {}
-    for step in (8, 16, 32):
-        blind = np.zeros((1, 3, step, step))
-        looks = blind + np.array([1, 0, -1]).reshape(1, 3, 1, 1) / (255 * step * step)  # blue comes first, red last
-        outputs |= {
-            f"cls_{step}": (looks if step == stride else blind, np.zeros(1), step),
-            f"obj_{step}": (blind, np.ones(1), step),
-            f"bbox_{step}": (blind.repeat(4, 0), np.array([0.5, 0.5, *np.log([80 / step, 96 / step])]), step),
-            f"kps_{step}": (blind.repeat(10, 0), np.zeros(10), step),
-        }
-    write_convolutions(path, outputs, side=64)
-
-
-def test_what_opencv_makes_of_a_network_like_yunet_becomes_squares_of_the_picture(tmp_path, monkeypatch):
-    file = tmp_path / "yunet.onnx"
-    sees_blue(file)
-    monkeypatch.setattr(module, "YUNET", module.hashlib.sha256(file.read_bytes()).hexdigest())
-    levels = np.zeros((1200, 2400, 3), np.uint8)
-    levels[320:352, 640:672] = (0, 0, 255)  # a cell of 16 pixels on the copy, which has half the size
-    levels[320:352, 1600:1632] = (255, 0, 0)
-    picture = Picture.from_array(levels)
-    # The box on the copy is 80 wide, 96 high, its middle (328, 168); the cell's borders are blurred there.
-    (face,) = YuNet(file, min_size=40, confidence=0.5)(picture)
-    assert face == Face(560, 240, 192, face.score)
-    assert 0.95 < face.score < 1
-    assert YuNet(file, min_size=220, confidence=0.5)(picture) == []
-    assert YuNet(file, min_size=40, confidence=0.5)(Picture.from_array(np.zeros((90, 90, 3), np.uint8))) == []
-
-
-def test_another_file_than_yunets_is_refused(tmp_path):
-    file = tmp_path / "other.onnx"
-    file.write_bytes(b"other")
-    with pytest.raises(OptionError, match="is not face_detection_yunet_2023mar"):
-        YuNet(file, min_size=40, confidence=0.5)
-    with pytest.raises(OptionError, match="cannot read YuNet's file"):
-        YuNet(tmp_path / "none.onnx", min_size=40, confidence=0.5)

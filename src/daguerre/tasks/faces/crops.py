@@ -1,5 +1,6 @@
 """What a network sees of a face in a photograph, what it adds there, and the grain that goes with it."""
 
+import cmath
 import math
 from dataclasses import dataclass
 
@@ -14,11 +15,12 @@ from daguerre.images.resize import read_resized
 from daguerre.tasks.faces.detection import Face, soft_ellipse
 from daguerre.tiling import Window
 
-__all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "missing_grain"]
+__all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "missing_grain", "turned"]
 
 FULL_EFFECT_RADIUS = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
 GRAIN_SIDE = 256  # pixels of a square of grain, which is repeated
 MAX_GRAIN = 0.04  # most grain that is put back
+MIN_TURN = 8.0  # degrees from which a face is turned upright; the network saw faces inclined by up to 12
 GRAIN_SEED = 1839
 # How large the change around a place may be, in the mean of its absolute values near it.
 # Of 22 faces on 9 real photographs 16 stay at or below 0.05 everywhere, and so does one blurred by 1 to 4 pixels; the
@@ -72,10 +74,12 @@ class Sight:
     """The square of the picture that a network sees of a face.
 
     Args:
-        top, left, side: of the square, in pixels of the picture; it may reach over the border.
-        inside: the part of it within the picture.
-        image: (1, 3, h, h) at the network's size; beyond the border it goes on as it ends there.
+        top, left, side: of the square as if it were upright, in pixels of the picture; it may reach over the border.
+        inside: the part of the picture that is read: the square, or an upright one around it if it is turned.
+        image: (1, 3, h, h) of that at the network's resolution; beyond the border it goes on as it ends there.
         rows, columns: those of `image` that lie within the picture.
+        turn: degrees by which the square is turned clockwise.
+        size: pixels of the network's input.
     """
 
     top: float
@@ -85,6 +89,8 @@ class Sight:
     image: Tensor
     rows: slice
     columns: slice
+    turn: float
+    size: int
 
     @classmethod
     def of(cls, photo: Picture, face: Face, frame: tuple[float, float, float], size: int) -> "Sight":
@@ -94,20 +100,46 @@ class Sight:
             frame: left, top and side of the square, in sides of the face's.
         """
         x, y, part = frame
-        top, left, side = face.top + y * face.side, face.left + x * face.side, part * face.side
+        side, turn = part * face.side, face.turn if abs(face.turn) >= MIN_TURN else 0.0
+        away = cmath.rect(face.side, math.radians(turn)) * complex(x + part / 2 - 0.5, y + part / 2 - 0.5)
+        row, column = face.top + face.side / 2 + away.imag, face.left + face.side / 2 + away.real
+        reach = abs(math.cos(math.radians(turn))) + abs(math.sin(math.radians(turn)))
+        around, pixels = side * reach, round(size * reach)
+        top, left = row - around / 2, column - around / 2
         first_row, first_column = max(math.floor(top), 0), max(math.floor(left), 0)
         last_row, last_column = (
-            min(math.ceil(start + side), length) for start, length in ((top, photo.height), (left, photo.width))
+            min(math.ceil(start + around), length) for start, length in ((top, photo.height), (left, photo.width))
         )
         inside = Window(first_row, first_column, last_row - first_row, last_column - first_column)
-        share = size / side
-        height, width = (min(max(round(length * share), 1), size) for length in (inside.height, inside.width))
+        share = pixels / around
+        height, width = (min(max(round(length * share), 1), pixels) for length in (inside.height, inside.width))
         seen = read_resized(cut(photo, inside), height, width)[0]
-        above = min(max(round((first_row - top) * share), 0), size - height)
-        before = min(max(round((first_column - left) * share), 0), size - width)
-        margin = (before, size - width - before, above, size - height - above)
+        above = min(max(round((first_row - top) * share), 0), pixels - height)
+        before = min(max(round((first_column - left) * share), 0), pixels - width)
+        margin = (before, pixels - width - before, above, pixels - height - above)
         image = F.pad(seen, margin, mode="replicate")
-        return cls(top, left, side, inside, image, slice(above, above + height), slice(before, before + width))
+        rows, columns = slice(above, above + height), slice(before, before + width)
+        return cls(row - side / 2, column - side / 2, side, inside, image, rows, columns, turn, size)
+
+    def upright(self) -> Tensor:
+        """What the network sees: (1, 3, size, size)."""
+        return turned(self.image, self.turn, self.size, padding="border").clamp(0, 1) if self.turn else self.image
+
+    def laid_back(self, detail: Tensor) -> Tensor:
+        """What the network adds, (1, 3, size, size), where `inside` is: (1, 3, h, w)."""
+        if self.turn:
+            detail = turned(detail, -self.turn, self.image.shape[-1], padding="zeros")
+        return detail[..., self.rows, self.columns]
+
+
+def turned(image: Tensor, degrees: float, size: int, *, padding: str) -> Tensor:
+    """The middle of an image (1, 3, h, h), turned counterclockwise, as (1, 3, size, size) at the same resolution."""
+    share = size / image.shape[-1]
+    across, down = share * math.cos(math.radians(degrees)), share * math.sin(math.radians(degrees))
+    grid = F.affine_grid(
+        torch.tensor([[[across, -down, 0], [down, across, 0]]]), [1, 3, size, size], align_corners=False
+    )
+    return F.grid_sample(image, grid, mode="bicubic", padding_mode=padding, align_corners=False)
 
 
 def cut(photo: Picture, window: Window) -> Picture:

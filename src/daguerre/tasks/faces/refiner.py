@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from daguerre.networks.compact_face import CompactFace
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.faces.crops import Frame, Sight, calmed, changed, common, missing_grain
-from daguerre.tasks.faces.detection import Boxes, Face, FaceDetector, FaceFinder, YuNet
+from daguerre.tasks.faces.detection import Boxes, Face, FaceDetector, FaceFinder, finder_option
 from daguerre.tasks.kwargs import FaceKwargs
 from daguerre.tasks.provenance import COMPOSITE, Record
 from daguerre.tasks.result import Result, StageCallback, checksums, chosen, recorded
@@ -38,13 +38,9 @@ class FaceOptions:
     model: str = option("auto", "auto: the one that ships; microsoft: the published one; or a name or file", file=True)
     strength: float = option(1.0, "blend between the faces as they are (0) and fully refined (1)")
     face_limit: float = option(4.0, "keep a face as it is if it would change by more than this percentage")
-    finder: str = option(
-        "cascades", "face detector: cascades (shipped with OpenCV), or YuNet's file", metavar="FILE", file=True
-    )
-    min_size: int = option(
-        40, "ignore faces smaller than this many pixels (at least a 46th of the picture's longer side)"
-    )
-    confidence: float = option(0.4, "minimum detection score, from 0 to 1")
+    finder: str = finder_option()
+    min_size: int = option(12, "ignore faces smaller than this many pixels")
+    confidence: float = option(0.6, "minimum detection score, from 0 to 1")
     only: str = option("", "refine only the faces with these numbers", metavar="1,3")
     skip: str = option("", "refine all faces except those with these numbers", metavar="2")
     boxes: str = option(
@@ -67,12 +63,11 @@ class FaceOptions:
         """The face detector.
 
         Raises:
-            OptionError: YuNet's file cannot be used.
+            WeightsError: the detector's weights cannot be used.
         """
         if self.boxes:
             return Boxes(Path(self.boxes))
-        least: dict[str, Any] = {"min_size": self.min_size, "confidence": self.confidence}
-        return FaceFinder(**least) if self.finder == "cascades" else YuNet(Path(self.finder), **least)
+        return FaceFinder(self.finder, min_size=self.min_size, confidence=self.confidence)
 
 
 @dataclass(frozen=True)
@@ -194,14 +189,15 @@ class FaceRefiner:
     def refine(self, photo: Picture, face: Face) -> tuple[Frame, float]:
         """What the network adds to a face, and the part of the face where that is held back."""
         sight = Sight.of(photo, face, self.frame, self.side)
-        whole = sight.image.to(self.device.torch_device)
+        whole = sight.upright().to(self.device.torch_device)
         made = self.network(whole)
         if self.ours:  # and its mirror image: 0.07 dB on 60 faces held out
             made = (made + self.network(whole.flip(-1)).flip(-1)) / 2
-        detail, held_back = (made - whole).cpu()[..., sight.rows, sight.columns], 0.0
+        detail, held_back = (made - whole).cpu(), 0.0
         if self.ours:  # the published one paints faces anew, which is what its user asks for
             detail, less = calmed(detail)
             held_back = float((less > 0).float().mean())
+        detail = sight.laid_back(detail)
         grain = missing_grain(photo, sight.inside, detail) if self.options.strength else 0.0
         strength = self.options.strength
         frame = Frame(sight.top, sight.left, sight.side, sight.inside, strength * detail, strength * grain)

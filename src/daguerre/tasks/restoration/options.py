@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from daguerre.devices import Precision, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.options import check_range, option
+from daguerre.tasks.faces.detection import finder_option
 from daguerre.tasks.faces.refiner import FaceOptions
 from daguerre.tasks.restoration.bringing_old_photos import Filling
 from daguerre.tasks.restoration.damage_detection import ScratchOptions, Writing
@@ -77,9 +78,7 @@ class RestoreOptions:
     faces: Literal["auto", "off"] = option("auto", "auto: find faces and refine their detail; off: leave them")
     face_strength: float = option(1.0, "strength of face refinement, from 0 to 1; multiplied by strength")
     face_limit: float = option(4.0, "keep a face as it is if it would change by more than this percentage")
-    face_finder: str = option(
-        "cascades", "face detector: cascades (shipped with OpenCV), or YuNet's file", metavar="FILE", file=True
-    )
+    face_finder: str = finder_option()
     device: str = device_option()
     precision: Precision = precision_option()
 

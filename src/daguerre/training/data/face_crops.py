@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from daguerre.training.recipe import Recipe
 
 __all__ = ["FaceCrops", "faces_in", "worn"]
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]
 """A picture (H, W, 3) uint8, red first."""
 
 LONGEST = 1024  # pixels of a picture's longer side, of which crops are taken
@@ -132,18 +133,19 @@ class FaceCrops:
         return np.repeat(made.mean(2, keepdims=True).astype(np.uint8), 3, 2) if grey else made
 
 
-def drawn_by(shares: NDArray[np.float64], parts: Sequence[int]) -> NDArray[np.float64]:
+def drawn_by(shares: NDArray[Any], parts: Sequence[int]) -> NDArray[Any]:
     """How likely each of some things is drawn, by the shares of the parts that they are of."""
-    weights = shares[np.array(parts, int)] / np.bincount(parts, minlength=len(shares))[np.array(parts, int)]
-    whole: NDArray[np.float64] = weights / weights.sum()
-    return whole
+    weights: NDArray[Any] = (
+        shares[np.array(parts, int)] / np.bincount(parts, minlength=len(shares))[np.array(parts, int)]
+    )
+    return weights / weights.sum()  # type: ignore[no-any-return]
 
 
 def shrunk(picture: Tensor) -> Pixels:
     """A picture (3, H, W) uint8 with a longer side of at most LONGEST pixels."""
     pixels = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
     share = LONGEST / max(pixels.shape[:2])
-    return cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) if share < 1 else pixels  # type: ignore[no-any-return]
+    return cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) if share < 1 else pixels
 
 
 def known_faces(number: int, picture: Pixels, teacher: YuNet) -> list[KnownFace]:
@@ -173,9 +175,7 @@ def turn(rng: np.random.Generator) -> float:
     return float(rng.uniform(-MOST_DEGREES, MOST_DEGREES)) if rng.random() < INCLINED else 0.0
 
 
-def placing(
-    at: Sequence[float], to: NDArray[np.float64], scale: float, degrees: float, *, mirrored: bool
-) -> NDArray[np.float64]:
+def placing(at: Sequence[float], to: NDArray[Any], scale: float, degrees: float, *, mirrored: bool) -> NDArray[Any]:
     """The affine map (2, 3) that takes a point to another, enlarges, turns and mirrors."""
     angle = math.radians(degrees)
     matrix = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -187,7 +187,7 @@ def placing(
 def cut(
     picture: Pixels,
     at: Sequence[float],
-    to: NDArray[np.float64],
+    to: NDArray[Any],
     scale: float,
     degrees: float,
     side: int,
@@ -214,7 +214,7 @@ def paste(
     made: Pixels,
     piece: Pixels,
     size: float,
-    to: NDArray[np.float64],
+    to: NDArray[Any],
     degrees: float,
     rng: np.random.Generator,
     *,
@@ -222,10 +222,10 @@ def paste(
 ) -> None:
     """Put a piece of `size` pixels into a picture: an ellipse or a rectangle of it, with a border soft or hard."""
     side = made.shape[0]
-    at = (piece.shape[1] / 2, piece.shape[0] / 2)
-    piece, at, scale = halved(piece, at, size / max(piece.shape[:2]))
+    middle = (piece.shape[1] / 2, piece.shape[0] / 2)
+    piece, at, scale = halved(piece, middle, size / max(piece.shape[:2]))
     height, width = piece.shape[:2]
-    mask = np.zeros((height, width), np.float32)
+    mask: Pixels = np.zeros((height, width), np.float32)
     if rng.random() < 0.65:
         half = (int(width * rng.uniform(0.36, 0.5)), int(height * rng.uniform(0.42, 0.5)))
         cv2.ellipse(mask, (width // 2, height // 2), half, 0, 0, 360, 1.0, -1)
@@ -247,7 +247,7 @@ def paste(
 
 def worn(crop: Pixels, rng: np.random.Generator) -> Pixels:
     """A crop as an old photograph might show it: grey or toned, faded, dark or light, soft, grainy, compressed."""
-    image = crop.astype(np.float32) / 255
+    image: Pixels = crop.astype(np.float32) / 255
     side = crop.shape[0]
     if rng.random() < 0.65:
         weights = rng.dirichlet((2, 4, 1)).astype(np.float32)
@@ -271,7 +271,7 @@ def worn(crop: Pixels, rng: np.random.Generator) -> Pixels:
         small = cv2.resize(image, None, fx=(share := rng.uniform(0.4, 0.9)), fy=share, interpolation=cv2.INTER_AREA)
         image = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
     if rng.random() < 0.6:
-        grain = rng.normal(0, rng.uniform(0.01, 0.07), (side, side, 1)).astype(np.float32)
+        grain: Pixels = rng.normal(0, rng.uniform(0.01, 0.07), (side, side, 1)).astype(np.float32)
         if rng.random() < 0.5:
             grain = 2 * cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.5, 1.2))[..., None]
         image = image + grain
@@ -280,11 +280,11 @@ def worn(crop: Pixels, rng: np.random.Generator) -> Pixels:
     made: Pixels = (image.clip(0, 1) * 255).round().astype(np.uint8)
     if rng.random() < 0.5:
         _, coded = cv2.imencode(".jpg", made, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))])
-        made = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        return cv2.imdecode(coded, cv2.IMREAD_COLOR)  # type: ignore[return-value]
     return made
 
 
-def scratched(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def scratched(image: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
     """A picture with lines and spots of damage."""
     side = image.shape[0]
     for _ in range(rng.integers(1, 6)):

@@ -1,6 +1,6 @@
 """Faces aged, restored as `daguerre restore` does it, and cropped where it finds them: what face refinement sees.
 
-Needs libvips and OpenCV's cascades, which no other training does, so it is imported when faces are trained.
+Needs libvips, which no other training does, so it is imported when faces are trained.
 """
 
 import math
@@ -49,7 +49,7 @@ class RestoredFaces:
         self.restorers = {
             blur: Restorer(faces="off", fix_fading="off", blur=blur, device=device) for blur in ("auto", "off")
         }
-        self.finder = FaceFinder(min_size=FACE_SIDES[0] // 2, confidence=CONFIDENCE)
+        self.finder = FaceFinder("face-detection", min_size=FACE_SIDES[0] // 2, confidence=CONFIDENCE)
 
     def example(self, number: int, faces: list[Tensor]) -> Tensor:
         """Example `number`: a face as the network gets it, and its target, (2, 3, side, side) uint8."""
@@ -92,7 +92,7 @@ class RestoredFaces:
     def crop_pair(self, image: Tensor, target: Tensor) -> Tensor:
         """A face and its target, cropped as the network sees them, where it is detected in the image."""
         face = detect_face(self.finder, image) or usual_face(image.shape[2])
-        twins = [Sight.of(Picture.from_tensor(one), face, OUR_FRAME, self.side).image for one in (image, target)]
+        twins = [Sight.of(Picture.from_tensor(one), face, OUR_FRAME, self.side).upright() for one in (image, target)]
         return torch.cat(twins).clamp(0, 1).mul(255).round().byte()
 
 

@@ -1,6 +1,7 @@
 """Trains the network that finds faces, taught by one that was trained on far more pictures."""
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from lightning.fabric import Fabric
@@ -42,8 +43,8 @@ class FaceDetectionTrainer(Trainer):
         network = initial_network(recipe, YuNet)
         if recipe.teachers is None or len(recipe.teachers.weights) != 1:
             raise RecipeError("this step learns from one network; name it in teachers.weights")
-        self.teacher = weights.load(recipe.teachers.weights[0]).expect(YuNet)
-        self.teacher = self.teacher.to(memory_format=torch.channels_last).requires_grad_(False)
+        teacher = weights.load(recipe.teachers.weights[0])
+        self.teacher = teacher.on(teacher.device).expect(YuNet).requires_grad_(False)
         self.crops = FaceCrops(recipe, data, self.teacher, progress)
         self.left_out = self.crops.left_out
         self.validation_set = [(picture, faces_in(picture, self.teacher, POSSIBLE)) for picture in self.crops.held_out]
@@ -72,7 +73,7 @@ class FaceDetectionTrainer(Trainer):
     def validate(self) -> dict[str, float]:
         """How many of the teacher's sure faces in the pictures held out are found, and what else per picture."""
         found, wanted, wrong = 0, 0, 0
-        network = self.ema.network.eval()
+        network = cast(YuNet, self.ema.network)
         for picture, theirs in self.validation_set:
             ours = faces_in(picture, network, LEAST)
             sure = theirs[theirs[:, 14] >= SURE]
