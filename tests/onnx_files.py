@@ -2,10 +2,7 @@
 
 import numpy as np
 
-__all__ = ["Output", "write_convolutions"]
-
-Output = tuple[np.ndarray, np.ndarray, int]
-"""Weights (out, in, k, k) and biases (out,) of a convolution whose stride is its kernel's side, and that side."""
+__all__ = ["node", "number", "piece", "tensor", "varint"]
 
 FLOAT, INTS = 1, 7  # of TensorProto.DataType, and of AttributeProto.AttributeType
 

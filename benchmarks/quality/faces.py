@@ -51,7 +51,7 @@ def main() -> None:
     step = len(held_out) // args.count
     restorer = Restorer(faces="off", fix_fading="off", blur=args.blur)
     refiner = FaceRefiner(model=args.model)
-    finder = FaceFinder(min_size=40, confidence=refiner.options.confidence)
+    finder = FaceFinder(min_size=12, confidence=refiner.options.confidence)
     distance = perceptual_distance(weights.load("vgg19-slim").network)
     scores: dict[str, list[list[float]]] = {"aged": [], "restored": [], "refined": [], "clean, refined": []}
     shown: list[Tensor] = []

@@ -20,7 +20,7 @@ __all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "missing_grai
 FULL_EFFECT_RADIUS = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
 GRAIN_SIDE = 256  # pixels of a square of grain, which is repeated
 MAX_GRAIN = 0.04  # most grain that is put back
-MIN_TURN = 8.0  # degrees from which a face is turned upright; the network saw faces inclined by up to 12
+MIN_TURN = 15.0  # degrees from which a face is turned upright; the network saw faces inclined by up to 12
 GRAIN_SEED = 1839
 # How large the change around a place may be, in the mean of its absolute values near it.
 # Of 22 faces on 9 real photographs 16 stay at or below 0.05 everywhere, and so does one blurred by 1 to 4 pixels; the
