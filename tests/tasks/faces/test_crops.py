@@ -103,7 +103,7 @@ def test_an_inclined_face_is_seen_upright_and_what_is_added_is_laid_back():
 def test_a_face_hardly_inclined_is_left_as_it_is():
     upright, _ = inclined()
     picture = Picture.from_tensor(upright)
-    leaning, straight = (Sight.of(picture, Face(50, 40, 60, turn=turn), (0, 0, 1), 32) for turn in (6.0, 0.0))
+    leaning, straight = (Sight.of(picture, Face(50, 40, 60, turn=turn), (0, 0, 1), 32) for turn in (12.0, 0.0))
     assert torch.equal(leaning.upright(), straight.image)
     assert torch.equal(leaning.laid_back(straight.image), straight.image)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ class FaceOptions:
     face_limit: float = option(4.0, "keep a face as it is if it would change by more than this percentage")
     finder: str = finder_option()
     min_size: int = option(12, "ignore faces smaller than this many pixels")
-    confidence: float = option(0.6, "minimum detection score, from 0 to 1")
+    confidence: float = option(0.7, "minimum detection score, from 0 to 1")
     only: str = option("", "refine only the faces with these numbers", metavar="1,3")
     skip: str = option("", "refine all faces except those with these numbers", metavar="2")
     boxes: str = option(
@@ -224,7 +224,8 @@ class FaceRefiner:
         """What to record of a result."""
         refined = [face.change for face in faces if face.fate == "refined"]
         kept = sum(face.fate == "kept" for face in faces)
-        models = {Path(self.model).name: weights.checksum(self.model)}
+        names = [self.model, *([self.find.model] if isinstance(self.find, FaceFinder) else [])]
+        models = {Path(name).name: weights.checksum(name) for name in names}
         return Record(
             task="faces",
             options=chosen(self.options),

@@ -27,7 +27,7 @@ class FaceProtection:
 
     def __init__(self, photo: Picture, amount: float) -> None:
         self.photo, self.amount = photo, amount
-        self.faces = FaceFinder(min_size=LEAST, confidence=0.6)(photo) if amount else []
+        self.faces = FaceFinder(min_size=LEAST, confidence=0.7)(photo) if amount else []
 
     def __call__(self, painted: Picture) -> Picture:
         """A painting of the photograph's size, blended."""

@@ -32,7 +32,7 @@ MOST_DAMAGE = 0.12  # of a face's area
 UNRESTORED = 0.1  # of the examples have not been restored before
 DEBLURRED = 0.55  # of the others were restored with `blur = "auto"`
 MARGIN = 0.25  # of a face's side that is mirrored around it before detection
-CONFIDENCE = 0.3  # of a detection, at least
+CONFIDENCE = 0.5  # of a detection, at least
 LIKELY_SIDES = (0.6, 1.15)  # of the square that the face of a picture may fill, in sides of the picture
 
 
