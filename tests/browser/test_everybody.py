@@ -14,8 +14,7 @@ def faults(page, axe):
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("scheme", "size"), [("light", {}), ("dark", PHONE)], ids=["desktop", "phone"])
 def test_nothing_keeps_anybody_out(fresh, window, served, tiny, axe, scheme, size):
     page = window(color_scheme=scheme, reduced_motion="reduce", **size)
     page.wait_for_selector("#empty:not([hidden])")

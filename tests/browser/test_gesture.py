@@ -53,6 +53,20 @@ def test_the_line_is_moved_by_mouse_and_keys_and_both_pictures_zoom_together(pho
     assert photo.locator(".line.away").count() == 0
 
 
+def test_who_looks_closely_gets_the_pixels(fresh, window, tmp_path):
+    from daguerre.images import Picture
+    from daguerre.images.resize import resized
+
+    resized(Picture.open(OLD), 1600, 1600).saved_with(bits=8).save(tmp_path / "large.jpg")
+    page = window()
+    page.set_input_files("#files", str(tmp_path / "large.jpg"))
+    page.wait_for_selector(".layer[src*=preview]")
+    page.get_by_role("button", name="Cancel").click()
+    for _ in range(4):
+        page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_selector(".layer[src*=large]")
+
+
 def test_a_tap_undoes_what_was_done_and_results_can_be_compared(photo, served):
     photo.get_by_role("switch", name="Blur").click()
     photo.wait_for_selector(".version >> nth=1")

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import subprocess
-import time
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 pytest.importorskip("starlette")
 
-from served import OLD, Served
+from served import OLD
 
 from daguerre.cli.main import main
 
@@ -189,21 +188,8 @@ def test_what_a_request_would_do_is_told(served, photo):
     assert (status, b"too many" in answer) == (422, True)
 
 
-def test_a_restart_loses_nothing(tmp_path):
-    page = Served(tmp_path / "kept")
-    try:
-        photo = page.bring(OLD)["id"]
-        jobs = [page.begin(photo, {"task": "restore", "faces": "off"})["id"] for _ in range(2)]
-        page.wait(jobs[0], "running")
-        page.stop(kill=True)
-        page.start()
-        assert [job["state"] in ("running", "waiting") for job in page.json("/api/jobs")] == [True, True]
-        began = time.monotonic()
-        page.json(f"/api/jobs/{jobs[1]}/cancel", "POST")
-        page.wait(jobs[0], "running")
-        page.json(f"/api/jobs/{jobs[0]}/cancel", "POST")
-        assert time.monotonic() - began < 20
-        assert {page.wait(job)["state"] for job in jobs} == {"cancelled"}
-        assert not list((tmp_path / "kept").glob("*.jpg"))
-    finally:
-        page.stop()
+def test_a_picture_to_look_at_closely_is_made_when_it_is_wanted(served, photo):
+    job = served.wait(served.begin(photo, {"task": "upscale", "scale": 2})["id"])
+    for path in (f"/api/photos/{photo}/large.jpg", f"/api/jobs/{job['id']}/large.jpg"):
+        assert served.ask(path)[1][:2] == b"\xff\xd8"
+    assert served.ask("/api/jobs/99999/large.jpg")[0] == 422

@@ -37,6 +37,7 @@ from daguerre.web.worker import Worker
 __all__ = ["Page", "make_app"]
 
 HERE = Path(__file__).parent
+LARGE = "large.jpg"  # made when somebody looks closely
 HEAD = 2**18  # bytes of a large file by which its size is judged before it is sent
 SMALL = 2**20  # most bytes of a request that is no file
 DRAIN = 2**26  # bytes of a refused file that are still taken, and thrown away
@@ -195,6 +196,8 @@ class Page:
             await self.look("show_damage", source, str(folder), 0.5)
         elif path is None and file.startswith("tone-"):
             await self.look("show_tones", source, str(folder))
+        elif path is None and file == LARGE:
+            await self.look("show_large", source, str(folder / LARGE))
         return small_file(self.folder.side("photos", photo, file))
 
     async def dial(self, request: Request) -> Response:
@@ -291,9 +294,13 @@ class Page:
         return JSONResponse(self.queue.view(self.queue.row(number)))
 
     async def job_file(self, request: Request) -> Response:
-        return small_file(
-            self.folder.side("jobs", str(request.path_params["job"]), str(request.path_params["file"])), fresh=True
-        )
+        """A small picture of a result, or what belongs to it."""
+        number, file = request.path_params["job"], str(request.path_params["file"])
+        if file == LARGE and self.folder.side("jobs", str(number), LARGE) is None:
+            result = self.folder.result(self.queue.row(number).target)
+            if result is not None:
+                await self.look("show_large", str(result), str(self.folder.job(number) / LARGE))
+        return small_file(self.folder.side("jobs", str(number), file), fresh=True)
 
     async def result(self, request: Request) -> Response:
         return download(self.folder.result(self.queue.row(request.path_params["job"]).target))

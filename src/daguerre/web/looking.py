@@ -35,12 +35,13 @@ __all__ = [
     "save_small",
     "schema",
     "show_damage",
+    "show_large",
     "show_tones",
     "warm",
 ]
 
-PREVIEW, THUMB, TONE = 2_000_000, 60_000, 90_000
-"""Pixels of small pictures: to work on, for lists, and to choose tones by."""
+PREVIEW, LARGE, THUMB, TONE = 2_000_000, 24_000_000, 60_000, 90_000
+"""Pixels of small pictures: to work on, to look at closely, for lists, and to choose tones by."""
 
 DIAL = 96  # pixels of the side of a part that is enlarged while one chooses
 TONES = {"off": None, "auto": (False, False), "strong": (True, False), "sepia": (True, True)}
@@ -137,6 +138,11 @@ def describe(
 @functools.lru_cache(maxsize=1)
 def detector(sensitivity: float) -> ScratchDetector:
     return ScratchDetector(sensitivity=sensitivity)
+
+
+def show_large(path: str, target: str, report: Report) -> None:
+    """A picture to look at closely."""
+    save_small(Picture.open(path), Path(target), LARGE)
 
 
 def show_damage(path: str, folder: str, sensitivity: float, report: Report) -> None:

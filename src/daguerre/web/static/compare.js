@@ -5,6 +5,18 @@ import { View } from "./view.js";
 
 const NEAR = 28; // pixels around the line that take hold of it
 
+const NEAR_SCALE = 1.4; // pixels of the screen for one of a small picture
+
+/** Show another picture, once it has been loaded. */
+function swap(image, address) {
+  if (image.dataset.wanted === address) return;
+  image.dataset.wanted = address;
+  if (!image.getAttribute("src")) return void (image.src = address);
+  const next = new Image();
+  next.onload = () => image.dataset.wanted === address && (image.src = address);
+  next.src = address;
+}
+
 export class Compare {
   constructor() {
     this.before = h("img", { class: "layer", alt: t("before_alt"), draggable: "false" });
@@ -28,18 +40,29 @@ export class Compare {
   }
 
   /** Show two pictures; without `after`, one. `width` and `height` are those to measure by. */
-  show({ before, after, width, height, labels }) {
+  show({ before, after, width, height, labels, close = {} }) {
     this.view.size(width, height);
-    if (this.before.getAttribute("src") !== before) this.before.src = before;
+    this.close = close;
+    if (this.near()) [before, after] = [close.before || before, after && (close.after || after)];
+    swap(this.before, before);
     this.after.hidden = this.line.hidden = this.hold.hidden = !after;
     this.range.disabled = !after;
     for (const tag of this.tags) tag.hidden = !after;
-    if (after && this.after.getAttribute("src") !== after) this.after.src = after;
+    if (after) swap(this.after, after);
     if (labels) this.tags.forEach((tag, number) => (tag.textContent = labels[number]));
     this.draw();
   }
 
+  /** Whether one looks so closely that the small pictures are too small. */
+  near() {
+    return this.view.scale * devicePixelRatio > NEAR_SCALE && this.view.zoom > 1.001;
+  }
+
   draw() {
+    if (this.close && this.near()) {
+      if (this.close.before) swap(this.before, this.close.before);
+      if (this.close.after && !this.after.hidden) swap(this.after, this.close.after);
+    }
     const port = this.port.clientWidth, part = this.held ? 1 : this.range.value / 100;
     const { left, top, scale, width, height } = this.view;
     const from = Math.max(left, 0), to = Math.min(left + width * scale, port);

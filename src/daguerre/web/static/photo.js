@@ -106,7 +106,12 @@ export class PhotoPage {
     let after = job ? `/api/jobs/${job.id}/preview.jpg?${job.seconds}` : null;
     if (live) after = `/api/jobs/${active.id}/${live}`;
     else if (this.stageShown) after = this.stageShown;
-    this.compare.show({ before, after, width, height, labels: [other ? this.nameOf(other) : t("before"), job && !live ? this.nameOf(job) : t("after")] });
+    const small = width * height * 1.1;
+    const close = {
+      before: !other && photo.width * photo.height > small && `/api/photos/${photo.id}/large.jpg`,
+      after: job && !live && !this.stageShown && job.width * job.height > small && `/api/jobs/${job.id}/large.jpg`,
+    };
+    this.compare.show({ before, after, width, height, close, labels: [other ? this.nameOf(other) : t("before"), job && !live ? this.nameOf(job) : t("after")] });
     this.stage.classList.toggle("busy", Boolean(active) && !after);
     this.download.hidden = !job || Boolean(live);
     if (job) {
