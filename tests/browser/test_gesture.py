@@ -68,12 +68,14 @@ def test_who_looks_closely_gets_the_pixels(fresh, window, tmp_path):
 
 
 def test_a_tap_undoes_what_was_done_and_results_can_be_compared(photo, served):
-    photo.get_by_role("switch", name="Blur").click()
+    photo.get_by_role("switch", name="Blur").focus()
+    photo.keyboard.press(" ")
     photo.wait_for_selector(".version >> nth=1")
     jobs = served.json("/api/jobs")
     assert jobs[-1]["asked"] == {"steps": [{"task": "restore", "blur": "off"}]}
+    assert photo.evaluate("document.activeElement.labels[0].textContent") == "Blur"  # though the panel is new
     photo.locator(".against select").select_option(index=1)
-    assert f"/api/jobs/{jobs[0]['id']}/preview.jpg" in photo.locator(".layer").first.get_attribute("src")
+    photo.wait_for_selector(f".layer[src*='/api/jobs/{jobs[0]['id']}/preview.jpg']")
     photo.click(".version >> nth=0")
     assert photo.get_by_role("switch", name="Blur").is_checked()
     photo.click("text=Strong")

@@ -125,6 +125,22 @@ export async function attempt(work) {
   }
 }
 
+const nameOf = (element) => `${element.tagName} ${element.labels?.[0]?.textContent ?? element.textContent}`;
+
+/** Make something anew within an element, and leave the focus, the place and what is unfolded as they were. */
+export function undisturbed(element, work) {
+  const focused = element.contains(document.activeElement) && nameOf(document.activeElement);
+  const { scrollTop } = element;
+  const open = element.querySelector("details")?.open;
+  work();
+  const details = element.querySelector("details");
+  if (details && open) details.open = true;
+  element.scrollTop = scrollTop;
+  if (!focused) return;
+  const again = [...element.querySelectorAll("input, button, select, summary, a")].find((one) => nameOf(one) === focused);
+  again?.focus({ preventScroll: true });
+}
+
 /** Tell those who listen to the page, without showing it. */
 export function announce(line) {
   document.getElementById("status").textContent = line;

@@ -1,6 +1,6 @@
 // One photograph: the stage with before and after, its results, and the panel with all choices.
 
-import { announce, ask, attempt, h, has, icon, later, number, remaining, t } from "./core.js";
+import { announce, ask, attempt, h, has, icon, later, number, remaining, t, undisturbed } from "./core.js";
 import { Compare } from "./compare.js";
 import { fieldsOf, select } from "./controls.js";
 import { restorePanel } from "./restore.js";
@@ -163,14 +163,14 @@ export class PhotoPage {
     if (this.versions.dataset.key === key) return;
     this.versions.dataset.key = key;
     this.versions.hidden = done.length < 2;
-    this.versions.replaceChildren(...done.map((job, index) => h("button", {
+    undisturbed(this.versions, () => this.versions.replaceChildren(...done.map((job, index) => h("button", {
       type: "button", class: "version", "aria-pressed": String(job.id === this.job.id), onclick: () => {
         this.version = job.id;
         this.choices.set(this.id, choicesOf(job.asked));
         location.replace(`#${this.id}.${job.id}`);
         this.update();
       },
-    }, h("img", { src: `/api/jobs/${job.id}/thumb.jpg`, alt: "" }), h("span", {}, `${index + 1}. ${this.nameOf(job)}`))));
+    }, h("img", { src: `/api/jobs/${job.id}/thumb.jpg`, alt: "" }), h("span", {}, `${index + 1}. ${this.nameOf(job)}`)))));
     const others = done.filter((job) => job.id !== this.job?.id);
     this.withOther.replaceChildren(...(others.length ? [select({
       label: t("compare_with"), value: String(this.against),
@@ -184,7 +184,7 @@ export class PhotoPage {
 
   showTabs() {
     const names = ["restore", "upscale", "stylize", "more"];
-    this.tabs.replaceChildren(...names.map((name) => h("button", {
+    undisturbed(this.tabs, () => this.tabs.replaceChildren(...names.map((name) => h("button", {
       type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "panel-body", "aria-selected": String(name === this.tab), tabindex: name === this.tab ? 0 : -1,
       onclick: () => this.choose(name),
       onkeydown: (event) => {
@@ -193,7 +193,7 @@ export class PhotoPage {
         this.choose(names[(names.indexOf(name) + step + names.length) % names.length]);
         document.getElementById(`tab-${this.tab}`).focus();
       },
-    }, t(`tab_${name}`), name !== "more" && this.chosen[name].on && h("span", { class: "dot", "aria-label": t("is_on") }))));
+    }, t(`tab_${name}`), name !== "more" && this.chosen[name].on && h("span", { class: "dot", "aria-label": t("is_on") })))));
   }
 
   showPanel() {
@@ -207,6 +207,7 @@ export class PhotoPage {
 
   choose(tab) {
     this.tab = tab;
+    this.body.scrollTop = 0;
     this.showPanel();
   }
 
@@ -233,8 +234,11 @@ export class PhotoPage {
       this.switchOn(tab, switched.checked);
       this.changed(false);
     } });
-    this.body.replaceChildren(h("div", { class: "toggle main" }, h("label", { for: "task-on" }, t(`use_${tab}`)), switched),
-      h("div", { class: "parts" }, ...parts.filter(Boolean), await this.allOptions(tab)));
+    const more = await this.allOptions(tab);
+    if (tab !== this.tab) return;
+    undisturbed(this.body, () => this.body.replaceChildren(
+      h("div", { class: "toggle main" }, h("label", { for: "task-on" }, t(`use_${tab}`)), switched),
+      h("div", { class: "parts" }, ...parts.filter(Boolean), more)));
   }
 
   /** A task is done, or not. */

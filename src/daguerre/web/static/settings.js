@@ -1,6 +1,6 @@
 // What is chosen for a photograph, and the steps that it stands for.
 
-const RESTORE = { scratches: "auto", stains: "auto", blur: "auto", writing: "keep", fix_fading: "auto", keep_colour: false, strength: 1, faces: "auto", face_strength: 1 };
+const RESTORE = { scratches: "auto", stains: "auto", blur: "auto", grain: "auto", writing: "keep", fix_fading: "auto", keep_colour: false, strength: 1, faces: "auto", face_strength: 1 };
 const UPSCALE = { scale: 2, clean: false, vivid: 0 };
 const STYLIZE = { method: "fast", strength: 1, colours: "style", protect_faces: 0, style_scale: 1, steps: 300 };
 
