@@ -1,11 +1,18 @@
+import contextlib
+import os
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import fsspec
 import pytest
+from images.drawn import photo
 
 from daguerre.archive.places import Mirror, address_of, changed_at
 from daguerre.errors import ArchiveError, MissingExtra
+from daguerre.images import Picture
 
 
 @pytest.fixture
@@ -88,3 +95,49 @@ def test_what_is_missing_is_told_in_a_line(monkeypatch):
 )
 def test_times_are_told_in_many_ways(info, seconds):
     assert changed_at(info) == seconds * 10**9
+
+
+@pytest.mark.slow
+def test_pictures_come_from_a_bucket_and_results_go_to_one(tmp_path):
+    pytest.importorskip("moto.server")
+    s3fs = pytest.importorskip("s3fs")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    where = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)])
+    try:
+        system = s3fs.S3FileSystem(
+            key="test", secret="test", endpoint_url=where["AWS_ENDPOINT_URL"], skip_instance_cache=True
+        )
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                system.mkdir("scans")
+                break
+            time.sleep(0.1)
+        system.mkdir("made")
+        pictures = {
+            name: Picture.from_array(photo(20, 30, seed=seed)) for seed, name in enumerate(("a.png", "b/c.png"))
+        }
+        for name, picture in pictures.items():
+            system.pipe(f"scans/{name}", picture.to_bytes("png"))
+        command = [sys.executable, "-m", "daguerre", "upscale", "s3://scans", "-o", "s3://made", "--scale", "2"]
+        changed = []
+        for _ in range(2):
+            subprocess.run(command, env=os.environ | where, capture_output=True, check=True)
+            system.invalidate_cache()
+            made = [name for name in system.find("made") if name.endswith(".png")]
+            changed.append([system.info(name)["LastModified"] for name in made])
+            time.sleep(1.1)  # times have whole seconds
+        assert changed[0] == changed[1]
+        assert made == ["made/a-2x.png", "made/b/c-2x.png"]
+        assert (Picture.from_bytes(system.cat(made[0])).height, len(system.find("scans"))) == (40, 2)
+    finally:
+        server.terminate()
+        server.wait()
