@@ -35,7 +35,7 @@ def test_a_list_can_be_given_back_as_boxes(faces):
     Path("faces.txt").write_text(faces("photo.jpg", "--list").out, encoding="utf-8")
     listed = json.loads(faces("photo.jpg", "--list", "--json").out)["faces"]
     again = json.loads(faces("photo.jpg", "--boxes", "faces.txt", "--list", "--json").out)["faces"]
-    assert [{**face, "score": 1.0} for face in listed] == again
+    assert [{**face, "score": 1.0, "turn": 0.0, "landmarks": []} for face in listed] == again
 
 
 def test_a_list_needs_no_network(faces):
@@ -52,7 +52,7 @@ def test_a_list_refuses_what_it_would_not_heed(faces, words):
 def test_a_list_can_be_json(faces):
     told = json.loads(faces("photo.jpg", "--list", "--json").out)
     assert told["input"] == "photo.jpg"
-    assert [set(face) for face in told["faces"]] == [{"number", "left", "top", "side", "score"}]
+    assert [set(face) for face in told["faces"]] == [{"number", "left", "top", "side", "score", "turn", "landmarks"}]
 
 
 def test_a_list_of_what_is_no_picture_fails_and_goes_on(faces):

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre import weights
-from daguerre.errors import OptionError, WeightsNotFound
+from daguerre.errors import OptionError
 from daguerre.files import read_small
 from daguerre.images import Picture
 from daguerre.images.resize import resized
@@ -122,12 +122,8 @@ def finder_option() -> Any:
 
 
 def chosen_model() -> str:
-    """The published YuNet if it is on this computer, else ours."""
-    try:
-        weights.find(PUBLISHED)
-    except WeightsNotFound:
-        return OURS
-    return PUBLISHED
+    """The published YuNet if it is on this computer, else ours; not by asking for it, which would note it as used."""
+    return PUBLISHED if (weights.weights_folder() / f"{PUBLISHED}.safetensors").is_file() else OURS
 
 
 def copies(picture: Picture, least: int) -> Iterator[Picture]:
