@@ -25,7 +25,7 @@ export function restorePanel({ photo, job, chosen, change, paint, highlight }) {
     }),
     toggle({ label: t("stains"), note: found.stained_percent > 0 ? t("stains_done", { n: number(found.stained_percent, 1) }) : job ? t("stains_none") : "", value: mine.stains === "auto", change: (on) => set({ stains: on ? "auto" : "off" }) }),
     toggle({ label: t("blur"), note: blurNote(found, job), value: mine.blur === "auto", change: (on) => set(on ? { blur: "auto", grain: "auto" } : { blur: "off" }) }),
-    toggle({ label: t("grain"), note: t("grain_note"), value: mine.grain === "auto", change: (on) => set(on ? { grain: "auto", blur: "auto" } : { grain: "keep", blur: "off" }) }),
+    toggle({ label: t("grain"), note: mine.grain === "auto" ? t("grain_note") : t("scratches_off"), value: mine.grain === "auto", change: (on) => set(on ? { grain: "auto", blur: "auto" } : { grain: "keep", blur: "off" }) }),
     facesPart(faces, job, mine, set, highlight),
     tones(photo, mine, set),
     toggle({ label: t("writing"), note: t("writing_note"), value: mine.writing === "keep", change: (on) => set({ writing: on ? "keep" : "remove" }) }),
