@@ -48,6 +48,7 @@ def keep(network, name, features):
 @pytest.fixture
 def desk(desk, monkeypatch):
     monkeypatch.setattr(scratches, "GROWN", 0)
+    monkeypatch.setattr(scratches, "LARGEST_PIECE", 1.0)
     keep(bright_is_lost(), "scratches", (4,))
     torch.manual_seed(0)
     network = DamageUNet(features=(4, 4, 4))
@@ -72,6 +73,11 @@ def test_white_pixels_are_found_exactly(desk):
     assert (mask.bits, mask.grey, mask.alpha) == (8, True, False)
     np.testing.assert_array_equal(mask.array(), np.where(picture.array() == 255, 255, 0))
     assert damaged_part(mask) == 30 / 600
+
+
+def test_a_blank_sheet_is_no_damage(desk, monkeypatch):
+    monkeypatch.setattr(scratches, "LARGEST_PIECE", 0.5)
+    assert not ScratchDetector(**EXACT)(drawn(ground=1.0)).array().any()
 
 
 def test_faint_damage_counts_where_it_goes_on_from_certain_damage(desk):

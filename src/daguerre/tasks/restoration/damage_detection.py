@@ -55,6 +55,7 @@ WEAK = 0.8  # of that is enough for it to go on
 # edges are wider than SOFT pixels, further down. From 0.7 pixels on, eyes were marked beside a fold; of sharp ones 5 %
 # more is found at half the size, and a third more that is sound.
 LEAST, LEAST_SOFT, SOFT = 450, 150, 1.6
+LARGEST_PIECE = 0.5  # of a picture is the most that a piece of damage covers; a blank sheet is none
 SPREAD = 1.0  # the log-odds are divided by; by 2, damage reached into what is sound beside it
 LEGIBLE = 0.5  # how likely written upon, and more likely than damaged, a pixel must be for what is near to be kept
 LETTER = 5  # pixels that are near, so that no letter is half erased
@@ -136,7 +137,12 @@ class ScratchDetector:
         clear_borders(canvas.levels[..., 0], find_borders(picture))
         threshold = self.options.threshold(usual)
         strong, weak = math.ceil(255 * threshold), math.ceil(255 * WEAK * threshold)
-        keep_pieces(canvas.levels[..., 0], weak, lambda pieces: self.options.wanted(pieces, strong))
+        most = LARGEST_PIECE * picture.height * picture.width
+        keep_pieces(
+            canvas.levels[..., 0],
+            weak,
+            lambda pieces: self.options.wanted(pieces, strong) & (pieces.area <= most),
+        )
         grow(canvas.levels[..., 0], GROWN)
         return canvas.picture()
 

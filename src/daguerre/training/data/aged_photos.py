@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -64,7 +65,11 @@ class AgedPictures:
             self.real_held_out += held_out
         self.part_shares = [recipe.aging.shares.get(part, 1.0) for part in recipe.data.parts]
         self.prefetch = Prefetcher(self.make_batch, recipe, fabric)
-        self.half_size = [[half_size(picture) for picture in part] for part in self.clean]
+
+    @cached_property
+    def half_size(self) -> list[list[Tensor]]:
+        """The clean pictures at half the size, by part."""
+        return [[half_size(picture) for picture in part] for part in self.clean]
 
     def load(
         self, data: Path, part: str, least: int, progress: ProgressCallback

@@ -44,7 +44,7 @@ LEAST_SIZE, GREATEST_SIZE = 0.6, 1.8  # times, of a photograph whose damage is m
 DAMAGED, EITHER = 255, 128  # levels of a mask
 # Of new pictures, and of old ones, the first part is aged, and that between these bounds has damage laid over it.
 # The rest is undamaged, as most is that looks like damage in a drawer of photographs.
-AGED, LAID = (0.22, 0.12), ((0.14, 0.6), (0.55, 1.0))
+AGED, LAID = (0.35, 0.12), ((0.3, 0.5), (0.65, 1.0))
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def scene(
 ) -> tuple[Tensor, Tensor]:
     """Sound things that are easily taken for damage: sticks and plates, borders, film edges, frames, writing."""
     side = image.shape[-1]
-    if dice.maybe(0.15 if old else 0.35):
+    if dice.maybe(0.05 if old else 0.12):  # its rails look like scratches
         reach = dice.log(0.05, 0.3) * side
         image = add_distractors(image, count=1 + int(5 * dice.number()), size=reach, generator=dice.generator)
     if dice.maybe(0.3):

@@ -32,7 +32,6 @@ __all__ = ["CLEAN", "MARKED", "OLD", "WORN", "DamageDetectionTrainer", "doubt", 
 
 VALIDATION_PICTURES = 24
 SMALLEST_SIDE = 128  # pixels of a side that a picture needs; smaller pieces than a crop are enlarged to it
-POSITIVE_WEIGHT = 2  # of a damaged pixel in the loss
 ALONE, AROUND = 0.12, 31  # of the pixels around, so far, may be taken for damage where a speck lies alone
 GRID_ROWS = 4  # aged pictures on a sample grid, and as many real old ones
 LOST_COLOUR, WRITTEN_COLOUR = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # on it
@@ -162,9 +161,8 @@ class DamageDetectionTrainer(Trainer):
         kept = certain * (1 - torch.where(target == 0, doubt(found, before), 0))
         if self.recipe.aging.replay:
             self.keep_hardest(drawn, (found * (1 - target) * kept)[:, 0].sum((1, 2)))
-        weight = 1 + (POSITIVE_WEIGHT - 1) * target
         parts = {
-            "cross_entropy": F.binary_cross_entropy_with_logits(logits, target, weight * kept),
+            "cross_entropy": F.binary_cross_entropy_with_logits(logits, target, kept),
             "dice": self.dice(logits.sigmoid() * kept, target),
         }
         return self.optimizer_step(self.weighted_sum(parts), parts, step)
