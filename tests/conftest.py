@@ -69,7 +69,7 @@ def desk(tmp_path, monkeypatch):
 
 @pytest.fixture
 def narrow_vgg(desk):
-    """A narrow random VGG-19 under the name of the one that ships; it knows cats and dogs."""
+    """A narrow random VGG-19 under the names of those that ship; it knows cats and dogs."""
     import torch
 
     from daguerre.networks.vgg import VGG19
@@ -79,8 +79,10 @@ def narrow_vgg(desk):
     torch.manual_seed(0)
     arguments = {"width": 1 / 16, "classes": 2}
     labels = {"labels": ["cat", "dog"]}
-    header = WeightsHeader(name="vgg19-slim", task="features", network="VGG19", arguments=arguments, **labels)
-    write(desk.parent / "weights" / "vgg19-slim.safetensors", VGG19(**arguments).state_dict(), header)
+    network = VGG19(**arguments)
+    for name in ("vgg19-slim", "vgg19-taught"):
+        header = WeightsHeader(name=name, task="features", network="VGG19", arguments=arguments, **labels)
+        write(desk.parent / "weights" / f"{name}.safetensors", network.state_dict(), header)
 
 
 @pytest.fixture

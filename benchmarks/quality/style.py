@@ -66,7 +66,7 @@ def optimize(photographs: Path, paintings: Path, out: Path, features: list[str],
         for name in features:
             folder = out / Path(name).stem
             folder.mkdir(parents=True, exist_ok=True)
-            painter = Stylizer(styles=style, features=name, method="optimize", steps=steps, precision="float32")
+            painter = Stylizer(style=style, features=name, method="optimize", steps=steps, precision="float32")
             painter(content).picture.save(folder / f"{photograph.stem}-{painting.stem}.png")
 
 

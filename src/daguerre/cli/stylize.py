@@ -23,7 +23,8 @@ from daguerre.options import option
 from daguerre.signals import interruptible
 from daguerre.tasks.provenance import fitted
 from daguerre.tasks.saving import ResultOptions
-from daguerre.tasks.stylization.classification import check_labels, guess_labels
+from daguerre.tasks.stylization.classification import NAMING, check_labels, guess_labels
+from daguerre.tasks.stylization.options import FEATURES
 from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer, StylizeResult
 
@@ -82,10 +83,11 @@ def stylize(
     find = partial(plan_jobs, pictures, result, "-stylized")
     jobs = find()
     stages = parse_stages(working.stages)
+    naming = NAMING if painting.features == FEATURES else painting.features
     if painting.method == "fast":
         working.refuse_steps()
     elif working.labels:
-        check_labels(painting.features)
+        check_labels(naming)
     files = {job: Files(job.target, stages, working) for job in jobs}
     beside = [path for of_one in files.values() for path in of_one.all()]
     if beside and result.output == STANDARD:
@@ -104,7 +106,7 @@ def stylize(
         files[job].check(overwrite=result.overwrite)
         if working.labels:
             labels.clear()
-            labels.update(guess_labels(result.open(job.source), painting.features))
+            labels.update(guess_labels(result.open(job.source), naming))
             if not (result.json or result.quiet):
                 say(f"{job.origin} looks like: {likely(labels)}")
         frames = 0 if working.film == "none" else FRAMES

@@ -196,7 +196,7 @@ def test_optimisation_can_start_from_one_pass(photo, style, brush, narrow_vgg):
     started = Stylizer(brush, style=style, start="fast", **how)(photo)
     assert apart(started.picture.read(), painted(brush, photo, style)) < 0.05
     assert started.history[0].content > 0.01
-    assert set(started.record.models) == {"any-style", "vgg19-slim"}
+    assert set(started.record.models) == {"any-style", "vgg19-taught"}
 
 
 def test_a_large_beginning_from_one_pass_is_streamed(photo, style, brush, monkeypatch):

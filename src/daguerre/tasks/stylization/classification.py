@@ -9,10 +9,13 @@ from daguerre.images import Picture
 from daguerre.images.resize import read_resized
 from daguerre.networks.vgg import VGG
 
-__all__ = ["check_labels", "guess_labels"]
+__all__ = ["NAMING", "check_labels", "guess_labels"]
+
+NAMING = "vgg19-slim"
+"""The network that ships with labels."""
 
 
-def guess_labels(picture: Picture, features: str = "vgg19-slim", count: int = 5) -> list[tuple[str, float]]:
+def guess_labels(picture: Picture, features: str = NAMING, count: int = 5) -> list[tuple[str, float]]:
     """The likeliest labels of a picture with their probabilities, by a VGG-19 that was trained to tell them.
 
     The whole picture is looked at, shrunk to the size of the pictures that the network was trained on.
@@ -48,5 +51,5 @@ def check_labels(features: str) -> None:
 def labelling(features: str) -> tuple[weights.Model, VGG]:
     loaded = weights.load(features)
     if not isinstance(loaded.network, VGG) or loaded.network.head is None or not loaded.header.labels:
-        raise OptionError(f"{features} names no labels; those of vgg19-slim do")
+        raise OptionError(f"{features} names no labels; those of {NAMING} do")
     return loaded, loaded.network

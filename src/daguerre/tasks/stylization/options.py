@@ -15,7 +15,10 @@ from daguerre.networks.vgg import VGG19_LAYERS, Pooling
 from daguerre.options import check_range, option
 from daguerre.tasks.stylization.vgg_statistics import Statistics
 
-__all__ = ["StylizeOptions", "composite", "layer_weights", "without_colours"]
+__all__ = ["FEATURES", "StylizeOptions", "composite", "layer_weights", "without_colours"]
+
+FEATURES = "vgg19-taught"
+"""The network that ships whose features are compared; it names nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ class StylizeOptions:
     rate: float = option(0.006, "Adam's learning rate; coarser pyramid levels use a larger one")
     seed: int = option(0, "random seed of the initial noise")
     features: str = option(
-        "vgg19-slim", "feature extractor, a VGG-19: a name from `daguerre models`, or a weights file", file=True
+        FEATURES, "feature extractor, a VGG-19: a name from `daguerre models`, or a weights file", file=True
     )
     device: str = device_option()
     precision: Precision = precision_option()
