@@ -24,8 +24,8 @@ from daguerre.signals import interruptible
 from daguerre.tasks.provenance import fitted
 from daguerre.tasks.saving import ResultOptions
 from daguerre.tasks.stylization.classification import NAMING, check_labels, guess_labels
-from daguerre.tasks.stylization.options import FEATURES
 from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
+from daguerre.tasks.stylization.options import FEATURES
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer, StylizeResult
 
 __all__ = ["run"]
