@@ -35,8 +35,8 @@ def request(find, *steps, **more):
             "daguerre run old.jpg --steps restore,upscale --strength 0.6 --scale 2",
         ),
         (
-            [{"task": "restore", "faces": "off", "strength": 0.5}, {"task": "faces", "skip": "2"}],
-            "daguerre run old.jpg --steps restore,faces --restore.strength 0.5 --faces off --skip 2",
+            [{"task": "restore", "faces": "off", "strength": 0.5}, {"task": "faces", "skip": "2", "each": "1:0.5"}],
+            "daguerre run old.jpg --steps restore,faces --restore.strength 0.5 --faces off --skip 2 --each 1:0.5",
         ),
         (
             [{"task": "stylize", "style": ["styles/waves.png"], "strength": 0.5}],

@@ -28,6 +28,7 @@ class FaceKwargs(TypedDict, total=False):
     confidence: float
     only: str
     skip: str
+    each: str
     boxes: str
     device: str
     precision: Literal["auto", "float32", "bfloat16"]

@@ -104,6 +104,25 @@ def test_only_and_skip_choose_by_number(boxes):
     assert [face.fate for face in refine(picture, boxes, skip="2").faces] == ["refined", "left out"]
 
 
+def test_each_face_may_have_a_strength_of_its_own(boxes):
+    picture = Picture.from_array(levels())
+    before, full, half = (
+        made.astype(float)
+        for made in (
+            picture.array(),
+            refine(picture, boxes).picture.array(),
+            refine(picture, boxes, each="2:0.5").picture.array(),
+        )
+    )
+    (one, two) = [face.face for face in refine(picture, boxes).faces]
+    near = lambda face: (slice(face.top + 8, face.top + face.side - 8), slice(face.left + 8, face.left + face.side - 8))  # noqa: E731
+    assert (half[near(one)] == full[near(one)]).all()
+    changed, more = (np.abs(made[near(two)] - before[near(two)]).sum() for made in (half, full))
+    assert 0.4 * more < changed < 0.6 * more
+    unchanged = refine(picture, boxes, each="1:0,2:0").picture.array()
+    assert (unchanged == picture.array()).all()
+
+
 def test_a_face_at_the_border_is_refined_as_far_as_it_goes(boxes):
     Path(boxes).write_text("0 0 50 50\n80 60 50 50\n", encoding="utf-8")
     picture = Picture.from_array(levels())
@@ -151,6 +170,8 @@ def test_a_number_without_a_face_is_named(boxes):
     picture = Picture.from_array(levels())
     with pytest.raises(OptionError, match="--only names face 3, but there are 2; `--list` shows them"):
         refine(picture, boxes, only="1,3")
+    with pytest.raises(OptionError, match="--each names face 4, but there are 2"):
+        refine(picture, boxes, each="4:0.5")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +182,9 @@ def test_a_number_without_a_face_is_named(boxes):
         ({"only": ","}, "only is ','"),
         ({"only": "1", "skip": "2"}, "exclude each other"),
         ({"strength": 2.0}, "strength is 2"),
+        ({"each": "1"}, "each is '1'; write faces and strengths such as 1:0.5,3:0.2"),
+        ({"each": "a:0.5"}, "each is 'a:0.5'"),
+        ({"each": "1:2"}, "each 1 is 2; it must lie between 0 and 1"),
         ({"min_size": 1}, "min_size is 1"),
     ],
 )

@@ -43,6 +43,7 @@ class FaceOptions:
     confidence: float = option(0.7, "minimum detection score, from 0 to 1")
     only: str = option("", "refine only the faces with these numbers", metavar="1,3")
     skip: str = option("", "refine all faces except those with these numbers", metavar="2")
+    each: str = option("", "strengths of single faces, by their numbers, within --strength", metavar="1:0.5,3:0.2")
     boxes: str = option(
         "", "text file of faces, one per line: left, top, width, height; replaces detection", metavar="FILE", file=True
     )
@@ -58,6 +59,7 @@ class FaceOptions:
             raise OptionError("--only and --skip exclude each other; give one of them")
         numbers("only", self.only)
         numbers("skip", self.skip)
+        strengths(self.each)
 
     def finding(self) -> FaceDetector:
         """The face detector.
@@ -159,12 +161,12 @@ class FaceRefiner:
         faces: list[RefinedFace] = []
         frames: list[Frame] = []
         found = self.find(photo)
-        wanted = self.wanted(len(found))
+        wanted, each = self.wanted(len(found)), strengths(self.options.each)
         for number, face in enumerate(found, start=1):
             if number not in wanted:
                 faces.append(RefinedFace(number, face))
                 continue
-            frame, held_back = self.refine(photo, face)
+            frame, held_back = self.refine(photo, face, self.options.strength * each.get(number, 1.0))
             change = 100 * changed(frame)
             fate = "refined" if change <= self.options.face_limit else "kept"
             faces.append(RefinedFace(number, face, round(change, 2), fate, round(100 * held_back, 1)))
@@ -179,15 +181,16 @@ class FaceRefiner:
             OptionError: there is no face of a number that is asked for.
         """
         only, skip = (numbers(name, getattr(self.options, name)) for name in ("only", "skip"))
-        for number in sorted(only | skip):
+        each = set(strengths(self.options.each))
+        for number in sorted(only | skip | each):
             if number > count:
-                name = "only" if only else "skip"
+                name = "only" if number in only else "skip" if number in skip else "each"
                 raise OptionError(f"--{name} names face {number}, but there are {count}; `--list` shows them")
         return (only or set(range(1, count + 1))) - skip
 
     @torch.inference_mode()
-    def refine(self, photo: Picture, face: Face) -> tuple[Frame, float]:
-        """What the network adds to a face, and the part of the face where that is held back."""
+    def refine(self, photo: Picture, face: Face, strength: float) -> tuple[Frame, float]:
+        """What the network adds to a face, times `strength`, and the part of the face where that is held back."""
         sight = Sight.of(photo, face, self.frame, self.side)
         whole = sight.upright().to(self.device.torch_device)
         made = self.network(whole)
@@ -198,8 +201,7 @@ class FaceRefiner:
             detail, less = calmed(detail)
             held_back = float((less > 0).float().mean())
         detail = sight.laid_back(detail)
-        grain = missing_grain(photo, sight.inside, detail) if self.options.strength else 0.0
-        strength = self.options.strength
+        grain = missing_grain(photo, sight.inside, detail) if strength else 0.0
         frame = Frame(sight.top, sight.left, sight.side, sight.inside, strength * detail, strength * grain)
         return frame, held_back
 
@@ -281,3 +283,21 @@ def refine_faces(source: PictureLike, **options: Unpack[FaceKwargs]) -> Picture:
         options: fields of `FaceOptions`.
     """
     return FaceRefiner(**options)(source).picture
+
+
+def strengths(text: str) -> dict[int, float]:
+    """`1:0.5,3:0.2` as {1: 0.5, 3: 0.2}.
+
+    Raises:
+        OptionError: something else.
+    """
+    found = {}
+    for pair in text.replace(",", " ").split():
+        number, colon, strength = pair.partition(":")
+        try:
+            (face,) = numbers("each", number)
+            found[face] = float(strength if colon else "")
+        except (OptionError, ValueError):
+            raise OptionError(f"each is {text!r}; write faces and strengths such as 1:0.5,3:0.2") from None
+        check_range(f"each {number}", found[face], 0, 1)
+    return found

@@ -51,10 +51,12 @@ function facesPart(faces, job, mine, set, highlight) {
   const note = !job ? "" : !faces.length ? (mine.faces === "auto" ? t("faces_none") : "") : t(refined === 1 ? "faces_one" : "faces_done", { n: refined });
   const list = faces.length > 0 && mine.faces === "auto" && h("ul", { class: "faces", "aria-label": t("faces") }, faces.map((face) => {
     const label = `${t("face", { n: face.number })}${face.fate === "kept" ? ` – ${t("face_kept")}` : ""}`;
-    const item = h("li", {}, toggle({ label, value: !mine.skip.includes(face.number) && face.fate !== "kept", change: (on) => {
+    const on = !mine.skip.includes(face.number) && face.fate !== "kept";
+    const item = h("li", {}, toggle({ label, value: on, change: (on) => {
       const skip = mine.skip.filter((other) => other !== face.number);
       set({ skip: on ? skip : [...skip, face.number].sort((a, b) => a - b) });
-    } }));
+    } }), on && faces.length > 1 && slider({ label: t("face_each", { n: face.number }), value: mine.each[face.number] ?? 1,
+      change: (strength) => set({ each: { ...mine.each, [face.number]: strength } }, false) }));
     for (const kind of ["pointerenter", "focusin"]) item.addEventListener(kind, () => highlight(face));
     for (const kind of ["pointerleave", "focusout"]) item.addEventListener(kind, () => highlight(null));
     return item;

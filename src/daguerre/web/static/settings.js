@@ -9,7 +9,7 @@ export const DEFAULTS = { restore: RESTORE, upscale: UPSCALE, stylize: STYLIZE }
 /** Choices as they are for a new photograph. */
 export function fresh() {
   return {
-    restore: { on: true, ...RESTORE, skip: [], more: {} },
+    restore: { on: true, ...RESTORE, skip: [], each: {}, more: {} },
     upscale: { on: false, ...UPSCALE, scale: 2, size: "scale", more: {} },
     stylize: { on: false, ...STYLIZE, style: [], share: {}, more: {} },
     saving: {},
@@ -22,7 +22,8 @@ export function requestOf(chosen) {
   const steps = [];
   const { restore, upscale, stylize } = chosen;
   if (restore.on) {
-    const apart = restore.skip.length > 0 && restore.faces === "auto";
+    const each = Object.entries(restore.each).filter(([, strength]) => strength < 1);
+    const apart = (restore.skip.length > 0 || each.length > 0) && restore.faces === "auto";
     const step = { task: "restore", ...differing(restore, RESTORE), ...restore.more };
     if (apart) {
       step.faces = "off";
@@ -31,7 +32,11 @@ export function requestOf(chosen) {
     steps.push(step);
     if (apart) {
       const strength = restore.face_strength * restore.strength;
-      steps.push({ task: "faces", skip: restore.skip.join(","), ...(strength < 1 && { strength }) });
+      const step = { task: "faces" };
+      if (restore.skip.length) step.skip = restore.skip.join(",");
+      if (each.length) step.each = each.map(([number, strength]) => `${number}:${strength}`).join(",");
+      if (strength < 1) step.strength = strength;
+      steps.push(step);
     }
   }
   if (upscale.on) {
@@ -69,6 +74,7 @@ export function choicesOf(request) {
     if (task === "faces") {
       chosen.restore.faces = "auto";
       chosen.restore.skip = (step.skip ?? "").split(",").filter(Boolean).map(Number);
+      chosen.restore.each = Object.fromEntries((step.each ?? "").split(",").filter(Boolean).map((pair) => pair.split(":")).map(([number, strength]) => [number, Number(strength)]));
       chosen.restore.face_strength = step.strength ?? 1;
       continue;
     }
