@@ -47,8 +47,8 @@ def keep(network, name, features):
 
 @pytest.fixture
 def desk(desk, monkeypatch):
-    monkeypatch.setattr(scratches, "GROWN", 0)
-    monkeypatch.setattr(scratches, "LARGEST_PIECE", 1.0)
+    monkeypatch.setattr(scratches, "GROWTH", 0)
+    monkeypatch.setattr(scratches, "MAX_PIECE_SHARE", 1.0)
     keep(bright_is_lost(), "scratches", (4,))
     torch.manual_seed(0)
     network = DamageUNet(features=(4, 4, 4))
@@ -76,7 +76,7 @@ def test_white_pixels_are_found_exactly(desk):
 
 
 def test_a_blank_sheet_is_no_damage(desk, monkeypatch):
-    monkeypatch.setattr(scratches, "LARGEST_PIECE", 0.5)
+    monkeypatch.setattr(scratches, "MAX_PIECE_SHARE", 0.5)
     assert not ScratchDetector(**EXACT)(drawn(ground=1.0)).array().any()
 
 
@@ -123,7 +123,7 @@ def test_an_even_border_is_left_alone_on_whichever_side_and_damage_beside_it_is_
     wanted = levels.copy()
     wanted[:12] = 0
     levels, wanted = np.rot90(levels, turns).copy(), np.rot90(wanted, turns)
-    monkeypatch.setattr(scratches, "SIDE", 64)
+    monkeypatch.setattr(scratches, "CHEAP_WINDOW_SIDE", 64)
     leave_borders(levels, 128)
     assert (levels == wanted).all()
 
@@ -161,7 +161,7 @@ def test_writing_and_what_is_close_to_it_is_left_alone_unless_it_is_to_be_remove
 
 @pytest.mark.parametrize("height", [3, 8, 9, 40])
 def test_damage_grows_to_its_soft_rim_however_the_mask_is_read(height, monkeypatch):
-    monkeypatch.setattr(scratches, "SIDE", 8)
+    monkeypatch.setattr(scratches, "CHEAP_WINDOW_SIDE", 8)
     mask = np.zeros((height, 30), np.uint8)
     mask[::7, 4] = mask[height // 2, 20] = 255
     wanted = np.zeros_like(mask)
@@ -173,7 +173,7 @@ def test_damage_grows_to_its_soft_rim_however_the_mask_is_read(height, monkeypat
 
 
 def test_what_only_shows_at_half_the_size_or_a_quarter_is_found(desk, monkeypatch):
-    monkeypatch.setattr(scratches, "LEAST", 20)
+    monkeypatch.setattr(scratches, "MIN_HALVED_SIDE", 20)
     monkeypatch.setattr(
         ScratchDetector, "tensor", lambda self, image: ((image[:, :1] > 0.6) & (image.shape[-1] < 60)).float()
     )
@@ -185,9 +185,9 @@ def test_what_only_shows_at_half_the_size_or_a_quarter_is_found(desk, monkeypatc
 
 
 def test_a_soft_picture_is_looked_at_further_down_than_a_sharp_one(desk, monkeypatch):
-    monkeypatch.setattr(scratches, "LEAST", 40)
-    monkeypatch.setattr(scratches, "LEAST_SOFT", 20)
-    monkeypatch.setattr(scratches, "SOFT", 0.7)
+    monkeypatch.setattr(scratches, "MIN_HALVED_SIDE", 40)
+    monkeypatch.setattr(scratches, "MIN_HALVED_SOFT_SIDE", 20)
+    monkeypatch.setattr(scratches, "SOFT_EDGE", 0.7)
     sizes = []
 
     def tensor(self, image):
@@ -205,7 +205,7 @@ def test_a_soft_picture_is_looked_at_further_down_than_a_sharp_one(desk, monkeyp
 
 @pytest.mark.parametrize("size", [(70, 90), (33, 41), (1, 1)])
 def test_the_mask_does_not_depend_on_windows(desk, size, monkeypatch):
-    monkeypatch.setattr(scratches, "LEAST", 12)
+    monkeypatch.setattr(scratches, "MIN_HALVED_SIDE", 12)
     picture = Picture.from_array(photo(*size))
     detector = ScratchDetector(model="random", min_area=1, **EXACT)
     likely, mask = detector.likelihood(picture).levels.copy(), detector(picture).array()

@@ -49,25 +49,30 @@ AUTO = "scratches"
 # How likely damaged a pixel must be for a piece of damage to begin there, at the usual sensitivity. On 29 aged
 # photographs F1 is 0.825; of 274 real old ones 0.14 % of the pixels are marked, of 21 clean new ones 0.002 %. Under 0.5
 # scratches gain little: the network is sure of what it says.
-USUAL = 0.5
-WEAK = 0.8  # of that is enough for it to go on
+MIN_PROBABILITY = 0.5
+CONTINUATION_SHARE = 0.8  # of that is enough for it to go on
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
-# edges are wider than SOFT pixels, further down. From 0.7 pixels on, eyes were marked beside a fold; of sharp ones 5 %
+# edges are wider than a few pixels, further down. From 0.7 pixels on, eyes were marked beside a fold; of sharp ones 5 %
 # more is found at half the size, and a third more that is sound.
-LEAST, LEAST_SOFT, SOFT = 450, 150, 1.6
-LARGEST_PIECE = 0.5  # of a picture is the most that a piece of damage covers; a blank sheet is none
-SPREAD = 1.0  # the log-odds are divided by; by 2, damage reached into what is sound beside it
-LEGIBLE = 0.5  # how likely written upon, and more likely than damaged, a pixel must be for what is near to be kept
-LETTER = 5  # pixels that are near, so that no letter is half erased
-GROWN = 1  # pixels that damage reaches beyond what is marked: the soft rim, of which double lines are left
+MIN_HALVED_SIDE = 450
+MIN_HALVED_SOFT_SIDE = 150
+SOFT_EDGE = 1.6  # pixels
+MAX_PIECE_SHARE = 0.5  # of a picture is the most that a piece of damage covers; a blank sheet is none
+LOG_ODDS_DIVISOR = 1.0  # the log-odds are divided by; by 2, damage reached into what is sound beside it
+MIN_WRITING_PROBABILITY = (
+    0.5  # how likely written upon, and more likely than damaged, a pixel must be for what is near to be kept
+)
+LETTER_RADIUS = 5  # pixels that are near, so that no letter is half erased
+GROWTH = 1  # pixels that damage reaches beyond what is marked: the soft rim, of which double lines are left
 # What is marked evenly along a side is a border. Of 274 real old photographs 13 have some, a third of all that was
 # marked; of 92 aged ones, torn edges among them, none has.
-ALONG = 0.4  # of a side must be marked for a border to be there
-DEEP = 0.15  # of the picture is the most that a border reaches inwards
-UNEVEN, SWAY = 0.15, 0.0014  # parts of its depth, and of the picture, by which half of it may differ
-SMALL = 100  # pixels of the shorter side below which there is no telling
-SKIPPED = 2  # pixels at the very edge that need not be marked
-SIDE = 1024  # pixels of a window in which nothing is computed
+MIN_BORDER_COVERAGE = 0.4  # of a side must be marked for a border to be there
+MAX_BORDER_DEPTH = 0.15  # of the picture is the most that a border reaches inwards
+BORDER_UNEVENNESS = 0.15  # of its depth, by which half of it may differ
+BORDER_SWAY = 0.0014  # ... or of the picture
+MIN_SIDE = 100  # pixels of the shorter side below which there is no telling
+SKIPPED_EDGE = 2  # pixels at the very edge that need not be marked
+CHEAP_WINDOW_SIDE = 1024  # pixels of a window in which nothing is computed
 LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goes into the halo
 
 
@@ -132,18 +137,18 @@ class ScratchDetector:
         """A mask of a picture's size: 8-bit grey, 255 = damaged, 0 = sound."""
         picture = as_picture(source)
         canvas = self.likelihood(picture, progress=progress)
-        usual = self.published.threshold if self.published else USUAL
-        leave_borders(canvas.levels[..., 0], math.ceil(255 * WEAK * usual))
+        usual = self.published.threshold if self.published else MIN_PROBABILITY
+        leave_borders(canvas.levels[..., 0], math.ceil(255 * CONTINUATION_SHARE * usual))
         clear_borders(canvas.levels[..., 0], find_borders(picture))
         threshold = self.options.threshold(usual)
-        strong, weak = math.ceil(255 * threshold), math.ceil(255 * WEAK * threshold)
-        most = LARGEST_PIECE * picture.height * picture.width
+        strong, weak = math.ceil(255 * threshold), math.ceil(255 * CONTINUATION_SHARE * threshold)
+        most = MAX_PIECE_SHARE * picture.height * picture.width
         keep_pieces(
             canvas.levels[..., 0],
             weak,
             lambda pieces: self.options.wanted(pieces, strong) & (pieces.area <= most),
         )
-        grow(canvas.levels[..., 0], GROWN)
+        grow(canvas.levels[..., 0], GROWTH)
         return canvas.picture()
 
     def likelihood(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
@@ -157,7 +162,7 @@ class ScratchDetector:
         canvas = self.likelihood_at_size(picture, progress=progress)
         height, width = picture.height // 2, picture.width // 2
         shorter = min(height, width)
-        if shorter >= LEAST or (shorter >= LEAST_SOFT and measure_edges(picture) > SOFT):
+        if shorter >= MIN_HALVED_SIDE or (shorter >= MIN_HALVED_SOFT_SIDE and measure_edges(picture) > SOFT_EDGE):
             coarse = self.likelihood(resized(picture, height, width), progress=progress).picture()
             for window, strip in strips_resized(coarse, picture.height, picture.width):
                 found = canvas.levels[window.slices]
@@ -167,7 +172,9 @@ class ScratchDetector:
     def likelihood_at_size(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
         """How likely each pixel is damaged, as it looks at the picture's own size."""
         canvas = Canvas(picture.height, picture.width, grey=True)
-        halo = self.model.grid_halo + -(-LETTER // self.model.multiple) * self.model.multiple  # on the network's grid
+        halo = (
+            self.model.grid_halo + -(-LETTER_RADIUS // self.model.multiple) * self.model.multiple
+        )  # on the network's grid
 
         def read(window: Window) -> Tensor:
             return read_colours(picture, window.grown(halo, picture.height, picture.width))[0]
@@ -184,12 +191,12 @@ class ScratchDetector:
 
     def tensor(self, image: Tensor) -> Tensor:
         """How likely each pixel of `image` (1, 3, H, W) in [0, 1] is damaged: (1, 1, H, W) in [0, 1], on the device."""
-        likely = (self.model(image, border="replicate") / SPREAD).sigmoid()
+        likely = (self.model(image, border="replicate") / LOG_ODDS_DIVISOR).sigmoid()
         damaged, written = likely[:, :1], likely[:, 1:]
         if self.options.writing == "remove":
             return torch.maximum(damaged, written)
-        letters = ((written >= LEGIBLE) & (written > damaged)).to(damaged)
-        near = F.max_pool2d(letters, 2 * LETTER + 1, stride=1, padding=LETTER)
+        letters = ((written >= MIN_WRITING_PROBABILITY) & (written > damaged)).to(damaged)
+        near = F.max_pool2d(letters, 2 * LETTER_RADIUS + 1, stride=1, padding=LETTER_RADIUS)
         return damaged * (1 - near)
 
 
@@ -234,32 +241,32 @@ def grow(mask: NDArray[np.uint8], pixels: int) -> None:
     away = np.arange(-pixels, pixels + 1)
     disc = (np.hypot(away[:, None], away) < pixels + 0.5).astype(np.uint8)
     above = mask[:0].copy()
-    for top in range(0, len(mask), SIDE):
-        rows = np.concatenate([above, mask[top : top + SIDE + pixels]])
-        above = mask[max(top + SIDE - pixels, 0) : top + SIDE].copy()
-        first = len(rows) - len(mask[top : top + SIDE + pixels])
+    for top in range(0, len(mask), CHEAP_WINDOW_SIDE):
+        rows = np.concatenate([above, mask[top : top + CHEAP_WINDOW_SIDE + pixels]])
+        above = mask[max(top + CHEAP_WINDOW_SIDE - pixels, 0) : top + CHEAP_WINDOW_SIDE].copy()
+        first = len(rows) - len(mask[top : top + CHEAP_WINDOW_SIDE + pixels])
         grown = cv2.dilate(rows, disc)
-        mask[top : top + SIDE] = grown[first : first + len(mask[top : top + SIDE])]
+        mask[top : top + CHEAP_WINDOW_SIDE] = grown[first : first + len(mask[top : top + CHEAP_WINDOW_SIDE])]
 
 
 def leave_borders(levels: NDArray[np.uint8], least: int) -> None:
     """Set to 0 what runs, at `least` or more, evenly along much of a side (H, W): a print's border, not a torn edge."""
-    if min(levels.shape) < SMALL:
+    if min(levels.shape) < MIN_SIDE:
         return
     for side in (levels, levels[::-1], levels.T, levels.T[::-1]):
-        edge = side[SKIPPED : SKIPPED + math.ceil(DEEP * len(side))]
-        starts = range(0, edge.shape[1], SIDE)
+        edge = side[SKIPPED_EDGE : SKIPPED_EDGE + math.ceil(MAX_BORDER_DEPTH * len(side))]
+        starts = range(0, edge.shape[1], CHEAP_WINDOW_SIDE)
         # How far all is marked from the edge inwards, for each place along it.
         depth = np.concatenate(
-            [np.logical_and.accumulate(edge[:, at : at + SIDE] >= least, axis=0).sum(0) for at in starts]
+            [np.logical_and.accumulate(edge[:, at : at + CHEAP_WINDOW_SIDE] >= least, axis=0).sum(0) for at in starts]
         )
         border = (depth > 0) & (depth < len(edge))
-        if border.mean() <= ALONG:
+        if border.mean() <= MIN_BORDER_COVERAGE:
             continue
         shallow, usual, deep = np.quantile(depth[border], [0.25, 0.5, 0.75])
-        if deep - shallow <= UNEVEN * usual + max(SWAY * len(side), 1):
-            for row in range(SKIPPED + depth[border].max()):
-                side[row][border & (row < SKIPPED + depth)] = 0
+        if deep - shallow <= BORDER_UNEVENNESS * usual + max(BORDER_SWAY * len(side), 1):
+            for row in range(SKIPPED_EDGE + depth[border].max()):
+                side[row][border & (row < SKIPPED_EDGE + depth)] = 0
 
 
 def read_mask(source: PictureLike, like: Picture) -> Picture:
@@ -279,7 +286,7 @@ def read_mask(source: PictureLike, like: Picture) -> Picture:
             f"{like.height}; a mask must have the size of its picture"
         )
     canvas = Canvas(made.height, made.width, grey=True)
-    for window in plan_windows(made.height, made.width, SIDE):
+    for window in plan_windows(made.height, made.width, CHEAP_WINDOW_SIDE):
         bright = made.read(window).amax(1, keepdim=True) * made.read_alpha(window)
         canvas.write(window, (bright >= 0.5).float())
     return canvas.picture()
@@ -287,7 +294,7 @@ def read_mask(source: PictureLike, like: Picture) -> Picture:
 
 def damaged_part(mask: Picture) -> float:
     """The part of a mask's pixels that are damaged, in [0, 1]."""
-    windows = plan_windows(mask.height, mask.width, SIDE)
+    windows = plan_windows(mask.height, mask.width, CHEAP_WINDOW_SIDE)
     found = sum(float((mask.read(window)[:, :1] >= 0.5).sum()) for window in windows)
     return found / (mask.height * mask.width)
 
