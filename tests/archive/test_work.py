@@ -39,7 +39,7 @@ def test_several_steps_are_a_chain_and_each_says_what_it_found():
     report = work.run(Path("photo.png"), Path("large.png"))
     assert [step["task"] for step in report["steps"]] == ["upscale", "faces"] == list(work.tasks)
     assert report["steps"][1]["found"] == {"faces": []}
-    assert set(report["networks"]) == {"small-x2", "faces"}
+    assert set(report["networks"]) == {"small-x2", "faces", "face-detection"}
 
 
 @pytest.mark.parametrize("options", [AgeOptions(kind="studio", seed=3), ScratchOptions(device="cpu")])
