@@ -10,7 +10,7 @@ def test_options_that_make_no_sense_are_refused():
     with pytest.raises(OptionError, match="sensitivity is -1"):
         RestoreOptions(sensitivity=-1)
     for choice in ({"fix_fading": "strong"}, {"fix_fading": "off"}, {"keep_colour": True}, {"blur": "1"}):
-        with pytest.raises(OptionError, match="leave out blur, fix-fading and keep-colour"):
+        with pytest.raises(OptionError, match="leave out blur, grain, fix-fading and keep-colour"):
             RestoreOptions(model="microsoft", **choice)
     with pytest.raises(OptionError, match=r"blur is 'soft'; write auto, off, or a number of pixels such as 1\.5"):
         RestoreOptions(blur="soft")

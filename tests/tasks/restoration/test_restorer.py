@@ -88,6 +88,7 @@ def test_what_was_done_is_recorded_in_the_file(photo, mask_file, tmp_path):
         "tone",
         "stains",
         "faces",
+        "face-detection",
     }
     assert step["source_type"] == "compositeWithTrainedAlgorithmicMedia"
     assert json.dumps(step["measured"])
