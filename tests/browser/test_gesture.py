@@ -91,7 +91,7 @@ def test_a_job_is_cancelled_at_once_and_survives_a_reload(fresh, window, served)
     page.wait_for_selector(".working:not([hidden])")
     assert served.json("/api/jobs")[-1]["state"] in ("running", "waiting")
     page.get_by_role("button", name="Cancel").click()
-    page.wait_for_selector(".working", state="hidden", timeout=3000)
+    page.wait_for_selector(".working", state="hidden", timeout=10000)
     assert served.json("/api/jobs")[-1]["state"] == "cancelled"
     page.get_by_role("button", name="Apply changes").click()
     page.wait_for_selector(".working:not([hidden])")
@@ -113,7 +113,7 @@ def test_a_restart_of_the_server_in_the_middle_loses_nothing(browser, tmp_path):
         window.wait_for_selector(".message", state="detached", timeout=20000)
         window.wait_for_selector(".working:not([hidden])", timeout=20000)
         window.get_by_role("button", name="Cancel").click()
-        window.wait_for_selector(".working", state="hidden", timeout=5000)
+        window.wait_for_selector(".working", state="hidden", timeout=15000)
     finally:
         context.close()
         page.stop()
