@@ -7,6 +7,13 @@ from served import DROP, OLD, Served, done, drop
 
 from daguerre.cli.main import main
 
+PASTE = """([data, name]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, { type: 'image/jpeg' }));
+    document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }));
+}"""
+
 
 @pytest.fixture
 def photo(fresh, window, tiny):
@@ -24,6 +31,14 @@ def test_a_photograph_that_is_dropped_becomes_the_command_lines_bytes(photo, tin
     (tmp_path / "old.jpg").write_bytes(tiny.read_bytes())
     assert main(["restore", str(tmp_path / "old.jpg")]) == 0
     assert download.value.path().read_bytes() == (tmp_path / "old-restored.jpg").read_bytes()
+
+
+def test_a_photograph_is_pasted(fresh, window, tiny):
+    page = window()
+    page.wait_for_selector("#empty:not([hidden])")
+    page.evaluate(PASTE, [base64.b64encode(tiny.read_bytes()).decode(), "pasted.jpg"])
+    done(page)
+    assert page.locator("#photo-title").inner_text() == "pasted.jpg"
 
 
 def test_the_line_is_moved_by_mouse_and_keys_and_both_pictures_zoom_together(photo):
