@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from daguerre.cli.streams import give_up, printable
@@ -72,6 +72,17 @@ class Lines(logging.Handler):
                 say(f"    {line}")
 
 
+def columns() -> tuple[ProgressColumn, ...]:
+    """What a progress bar shows."""
+    return (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+
+
 @contextmanager
 def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[ProgressCallback]]:
     """A progress bar over `total` pictures, or over each step of a single one.
@@ -84,14 +95,7 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
     if quiet or not errors.is_terminal:
         yield [silent] * total
         return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Bar(*columns, console=errors, transient=True) as bar:
+    with Bar(*columns(), console=errors, transient=True) as bar:
         task = bar.add_task("", total=total, note="")
         step, reached = "", 0.0
 
@@ -121,14 +125,7 @@ def shown_total(total: int, *, quiet: bool = False) -> Iterator[Callable[[float,
     if quiet or not errors.is_terminal:
         yield lambda done, note: None
         return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Bar(*columns, console=errors, transient=True, speed_estimate_period=600) as bar:
+    with Bar(*columns(), console=errors, transient=True, speed_estimate_period=600) as bar:
         task = bar.add_task("", total=total, note="")
 
         def show(done: float, note: str) -> None:
