@@ -1,6 +1,6 @@
-"""Names of a package that are imported when they are first used.
+"""Names of a package that are imported on first use.
 
-A package's `__init__` says once which names it has, as imports that type checkers and editors see:
+A package's `__init__` lists its names once, as imports that type checkers and editors see:
 
     if TYPE_CHECKING:
         from daguerre.images.picture import Picture as Picture
@@ -21,7 +21,7 @@ __all__ = ["names_in", "on_demand"]
 
 
 def on_demand(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package whose names are imported for type checkers alone."""
+    """`__getattr__` and `__dir__` for a package that imports its names for type checkers only."""
 
     @functools.cache
     def homes() -> dict[str, str]:

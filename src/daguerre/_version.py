@@ -1,3 +1,3 @@
-"""The version, in the one place where it is written."""
+"""The version, written in this one place."""
 
 __version__ = "0.1.0"

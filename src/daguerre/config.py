@@ -1,4 +1,4 @@
-"""Tables, as TOML files hold them, made into frozen dataclasses: training recipes and chains of steps."""
+"""Convert TOML tables to frozen dataclasses: training recipes and pipelines."""
 
 import dataclasses
 import tomllib
@@ -15,14 +15,14 @@ __all__ = ["build", "read_table"]
 
 T = TypeVar("T")
 
-LARGEST = 2**63  # as TOML has it
+LARGEST = 2**63  # TOML's limit
 
 
 def read_table(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     Raises:
-        RecipeError: it is missing, or not TOML.
+        RecipeError: the file is missing, or not TOML.
     """
     try:
         return tomllib.loads(read_small(path).decode())
@@ -33,13 +33,13 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def build(kind: type[T], table: dict[str, Any], where: str) -> T:
-    """Make the dataclass `kind` from a table whose keys are its fields.
+    """Build the dataclass `kind` from a table whose keys are its fields.
 
     Args:
-        where: dotted path to the table, which begins every key that a message names; empty, or with a dot at its end.
+        where: dotted path to the table, put before every key in messages; empty, or ending in a dot.
 
     Raises:
-        RecipeError: a key is unknown or missing, a value has not its field's type, or the dataclass refuses it.
+        RecipeError: a key is unknown or missing, a value has the wrong type, or the dataclass refuses it.
     """
     hints = typing.get_type_hints(kind)
     known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
@@ -87,7 +87,7 @@ def convert(kind: Any, value: Any, where: str) -> Any:
 
 
 def describe(kind: Any) -> str:
-    """What a type is called in a message."""
+    """Name of a type in messages."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))

@@ -1,4 +1,4 @@
-"""Where networks run and at which precision; what "auto" means."""
+"""Where networks run, at which precision, and what "auto" means."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +16,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device together with the number format networks run in on it."""
+    """A torch device, and the number format in which networks run on it."""
 
     torch_device: torch.device
     dtype: torch.dtype
@@ -31,12 +31,12 @@ class Device:
 
 
 def device_option() -> Any:
-    """The field `device: str` of every options dataclass that has one; its value is for `choose_device`."""
+    """The field `device: str` of options dataclasses; its value is passed to `choose_device`."""
     return option("auto", "compute device: auto, cpu, cuda, cuda:1, mps")
 
 
 def precision_option() -> Any:
-    """The field `precision: Precision` of every options dataclass that has one; its value is for `choose_device`."""
+    """The field `precision: Precision` of options dataclasses; its value is passed to `choose_device`."""
     return option("auto", "floating-point precision")
 
 
@@ -44,11 +44,11 @@ def choose_device(name: str = "auto", precision: Precision = "auto") -> Device:
     """Find the device to run on.
 
     Args:
-        name: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` takes the first of NVIDIA or AMD GPU, Apple GPU, processor.
+        name: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` takes the first available of NVIDIA or AMD GPU, Apple GPU, CPU.
         precision: `auto` takes bfloat16 where the hardware multiplies in it, float32 elsewhere.
 
     Raises:
-        DeviceError: the device named is not there.
+        DeviceError: the named device is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

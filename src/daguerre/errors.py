@@ -2,20 +2,20 @@
 
     DaguerreError                 anything a user can meet; its message says what failed and the way out
     ├── PictureError              a picture that cannot be read, written or used
-    │   ├── UnreadablePicture     missing, empty, truncated, mislabelled, too large to be honest
-    │   ├── UnwritablePicture     unknown format, no such folder, no room
-    │   └── OutputExists          the result's name is taken, and overwriting was not asked for
+    │   ├── UnreadablePicture     missing, empty, truncated, mislabeled, a decompression bomb
+    │   ├── UnwritablePicture     unknown format, no such folder, disk full
+    │   └── OutputExists          the result exists, and overwriting was not requested
     ├── WeightsError              weights that cannot be used
     │   ├── WeightsNotFound       no such name or file
     │   ├── WeightsDamaged        the checksum or the contents are not what they should be
     │   └── UnknownArchitecture   no network here has these parameters
-    ├── OptionError               a choice that makes no sense, or not together with another
+    ├── OptionError               an invalid option, or options that contradict each other
     ├── RecipeError               a training recipe or pipeline file that cannot be followed
     ├── DataError                 training or evaluation pictures that cannot be used
-    ├── ArchiveError              a folder of results that cannot be used, or that another run works on
-    ├── DeviceError               a device that is not there, or has no room left
+    ├── ArchiveError              a folder of results that is unusable, or in use by another run
+    ├── DeviceError               a device that is unavailable, or out of memory
     ├── MissingExtra              an optional part of daguerre that is not installed
-    └── Cancelled                 stopped on request; nothing half-made is left behind
+    └── Cancelled                 stopped on request; no partial output is left behind
 
 The command line prints the message alone and exits with a non-zero status; a caller's mistake is a `ValueError`.
 """
@@ -41,7 +41,7 @@ __all__ = [
 
 
 class DaguerreError(Exception):
-    """Anything a user can meet; the message is one clear line."""
+    """Any error a user can meet; the message is one clear line."""
 
 
 class PictureError(DaguerreError):
@@ -49,15 +49,15 @@ class PictureError(DaguerreError):
 
 
 class UnreadablePicture(PictureError):
-    """Missing, empty, truncated, mislabelled, or too large to be honest."""
+    """Missing, empty, truncated, mislabeled, or a decompression bomb."""
 
 
 class UnwritablePicture(PictureError):
-    """Unknown format, no such folder, no room."""
+    """Unknown format, no such folder, or disk full."""
 
 
 class OutputExists(PictureError):
-    """The result's name is taken, and overwriting was not asked for."""
+    """The result exists, and overwriting was not requested."""
 
 
 class WeightsError(DaguerreError):
@@ -77,7 +77,7 @@ class UnknownArchitecture(WeightsError):
 
 
 class OptionError(DaguerreError):
-    """A choice that makes no sense, or not together with another."""
+    """An invalid option, or options that contradict each other."""
 
 
 class RecipeError(DaguerreError):
@@ -89,11 +89,11 @@ class DataError(DaguerreError):
 
 
 class ArchiveError(DaguerreError):
-    """A folder of results that cannot be used, or that another run works on."""
+    """A folder of results that is unusable, or in use by another run."""
 
 
 class DeviceError(DaguerreError):
-    """A device that is not there, or has no room left."""
+    """A device that is unavailable, or out of memory."""
 
 
 class MissingExtra(DaguerreError):
@@ -101,4 +101,4 @@ class MissingExtra(DaguerreError):
 
 
 class Cancelled(DaguerreError):
-    """Stopped on request; nothing half-made is left behind."""
+    """Stopped on request; no partial output is left behind."""

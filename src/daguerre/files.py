@@ -1,4 +1,4 @@
-"""Files read with care, and written whole or not at all; nothing is replaced unasked."""
+"""Files are read with care and written completely or not at all; nothing is replaced unless requested."""
 
 import errno
 import os
@@ -35,20 +35,20 @@ PART = re.compile(r"\.[0-9a-f]{16}\.daguerre-part(\.[^.]*)?")
 
 
 def check_regular(path: Path) -> None:
-    """Make sure that a path leads to a file with an end: not to a folder, a named pipe or a device.
+    """Make sure that a path leads to a regular file, not to a folder, a named pipe or a device.
 
     Raises:
-        OSError: it does not, or nothing is there.
+        OSError: it does not, or does not exist.
     """
     open_regular(path).close()
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading, as `check_regular` has it; whoever reads a pipe may wait for ever.
+    """Open a regular file for reading (see `check_regular`); reading a pipe could block forever.
 
     Raises:
-        OSError: it leads elsewhere, or nothing is there.
-        ValueError: a name with a zero in it.
+        OSError: it is not a regular file, or does not exist.
+        ValueError: the name contains a null character.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
@@ -65,13 +65,13 @@ def kind_of(mode: int) -> str:
 
 
 def read_small(path: Path, limit: int = 2**20) -> bytes:
-    """Contents of a file that is small unless something is wrong with it.
+    """Contents of a file that should be small.
 
     Args:
-        limit: most bytes that it may have.
+        limit: maximum size in bytes.
 
     Raises:
-        OSError: it is larger, no file, or cannot be read.
+        OSError: it is larger, not a regular file, or cannot be read.
     """
     with open_regular(path) as file:
         data = file.read(limit + 1)
@@ -81,9 +81,9 @@ def read_small(path: Path, limit: int = 2**20) -> bytes:
 
 
 def same_file(first: Path, second: Path) -> bool:
-    """Whether two names mean one file, also through links, or in another case on a disk that knows none.
+    """Whether two names mean the same file, also through links or by case on a case-insensitive disk.
 
-    Of files that are not there yet, whether one would replace the other.
+    For files that do not exist yet: whether one would replace the other.
     """
     with suppress(OSError):
         return first.samefile(second)
@@ -91,14 +91,14 @@ def same_file(first: Path, second: Path) -> bool:
 
 
 def check_free(path: Path, ending: str = "", *, overwrite: bool = False) -> None:
-    """Make sure, before any work is done, that a file can be written as `path`.
+    """Make sure, before any work is done, that a file can be written to `path`.
 
     Args:
-        ending: what its name must end in, such as `.csv`; anything unless given.
+        ending: required suffix of its name, such as `.csv`; any by default.
 
     Raises:
-        OutputExists: there is such a file, and `overwrite` was not asked for.
-        UnwritablePicture: another ending, or no such folder.
+        OutputExists: the file exists, and `overwrite` is false.
+        UnwritablePicture: another suffix, or no such folder.
     """
     if path.suffix.lower() != (ending or path.suffix.lower()):
         raise UnwritablePicture(f"{path} does not end in {ending}; name it so")
@@ -109,7 +109,7 @@ def check_free(path: Path, ending: str = "", *, overwrite: bool = False) -> None
 
 
 def check_name(path: Path) -> bool:
-    """Make sure that a file may have this name; whether there is one.
+    """Make sure that a file may have this name; returns whether it exists.
 
     Raises:
         UnwritablePicture: it is a folder, or the system refuses the name.
@@ -128,12 +128,12 @@ def check_name(path: Path) -> bool:
 
 @contextmanager
 def part(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A name in the same folder to write to; it becomes `path` when all went well, and is gone when not.
+    """A temporary name in the same folder to write to; it becomes `path` on success and is deleted on failure.
 
-    The file is on the disk before it gets its name. What killed processes left in the folder is removed.
+    The file is flushed to disk before it is renamed. Leftovers of killed processes in the folder are removed.
 
     Raises:
-        OutputExists: somebody else was faster, and `overwrite` was not asked for.
+        OutputExists: another process was faster, and `overwrite` is false.
         OSError: the system refuses.
     """
     sweep(path.parent.absolute())
@@ -148,7 +148,7 @@ def part(path: Path, *, overwrite: bool) -> Iterator[Path]:
             if not overwrite and path.exists():
                 raise OutputExists(f"{path} exists already; name another file, or add --overwrite")
             if sys.platform == "win32":
-                os.close(lock)  # an open file cannot be renamed there
+                os.close(lock)  # Windows cannot rename an open file
                 lock = -1
             name.replace(path)
             flush(path.parent)
@@ -162,20 +162,20 @@ def part(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def begin(path: Path) -> tuple[Path, int]:
-    """A new file beside `path`, and a descriptor that holds a lock on it: so long as it is held, its writer lives."""
+    """A new file beside `path`, and a descriptor with a lock on it, held as long as its writer lives."""
     while True:
         name = path.with_name(f".{secrets.token_hex(8)}.daguerre-part{path.suffix}")
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         hold(lock)
         if sys.platform == "win32" or os.fstat(lock).st_nlink:
             return name, lock
-        os.close(lock)  # somebody swept it away before it was locked
+        os.close(lock)  # another process removed it before it was locked
 
 
 def hold(descriptor: int, *, wait: bool = True) -> bool:
-    """Lock an open file; whether that worked. Where files cannot be locked, nobody can, so nothing is swept away."""
+    """Lock an open file; returns whether that worked. Where files cannot be locked, leftovers are never removed."""
     if sys.platform == "win32":
-        return False  # nobody can remove a file there that another process has open
+        return False  # Windows cannot remove a file that another process has open
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
@@ -185,7 +185,7 @@ def hold(descriptor: int, *, wait: bool = True) -> bool:
 
 @cache
 def sweep(folder: Path) -> None:
-    """Remove what processes that were killed left in a folder; once for each folder."""
+    """Remove the leftovers of killed processes from a folder, once per folder."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             if PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
@@ -193,7 +193,7 @@ def sweep(folder: Path) -> None:
 
 
 def discard(leftover: Path) -> None:
-    """Remove a file that was being written, unless its writer lives."""
+    """Remove a partial file, unless its writer is alive."""
     with suppress(OSError):
         if sys.platform == "win32":
             leftover.unlink()
@@ -207,14 +207,14 @@ def discard(leftover: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
+    """Flush a file, or the entries of a folder, to disk."""
     if path.is_dir() and sys.platform == "win32":
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a disk that knows no such thing
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system without it
             raise
     finally:
         os.close(descriptor)
@@ -222,10 +222,10 @@ def flush(path: Path) -> None:
 
 @contextmanager
 def whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """As `part`, for files that people are told about in a line.
+    """Like `part`, but with errors as one line for people.
 
     Raises:
-        OutputExists: as `part` has it.
+        OutputExists: as in `part`.
         UnwritablePicture: the system refuses.
     """
     try:

@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 def option(default: Any, help: str, *, metavar: str | None = None, alias: str | None = None, file: bool = False) -> Any:
-    """Make a dataclass field with a default and a line of help for people.
+    """Make a dataclass field with a default and a line of help.
 
     Args:
-        default: value of the field if it is not given.
-        help: what the option does, in one plain line without a full stop.
+        default: default value of the field.
+        help: what the option does, in one line without a full stop.
         metavar: placeholder for the value in `--help`; by default made from the type.
         alias: a short flag, such as `-o`.
-        file: whether the value, a string, may name a file.
+        file: whether the value, a string, may be the name of a file.
     """
     extras = {"metavar": metavar, "alias": alias, "file": file}
     metadata = {"help": help} | {name: value for name, value in extras.items() if value}
@@ -42,15 +42,15 @@ def check_range(name: str, value: float | None, low: float, high: float) -> None
     """
     if value is not None and not low <= value <= high:
         wanted = f"be at least {low:g}" if high == math.inf else f"lie between {low:g} and {high:g}"
-        said = f"{value:g}" if isinstance(value, float) else str(value)  # an endless whole number is no float
+        said = f"{value:g}" if isinstance(value, float) else str(value)  # an int may be too large for a float
         raise OptionError(f"{name} is {said}; it must {wanted}")
 
 
 def check_span(name: str, span: tuple[float, float], low: float, high: float) -> None:
-    """Refuse a span (least, greatest) that is not within [low, high] or lies the wrong way round.
+    """Refuse a span (minimum, maximum) that is not within [low, high] or is reversed.
 
     Raises:
-        OptionError: names the option, the span and where it must lie.
+        OptionError: names the option, the span and the range.
     """
     if not low <= span[0] <= span[1] <= high:
         raise OptionError(
@@ -59,7 +59,7 @@ def check_span(name: str, span: tuple[float, float], low: float, high: float) ->
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint to append to an error about an unknown word: "; did you mean …?", or what is known."""
+    """A hint to append to an error about an unknown word: "; did you mean …?", or the known words."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
@@ -72,7 +72,7 @@ def changed(options: Any) -> dict[str, Any]:
 
 
 def with_paths(options: T, change: Callable[[Path], Path]) -> T:
-    """The same options, every path in them changed; so are texts that name a file."""
+    """The same options, with every path and every text that names a file changed."""
     changes: dict[str, Any] = {}
     for entry in fields(options):  # type: ignore[arg-type]
         value = getattr(options, entry.name)
@@ -86,7 +86,7 @@ def with_paths(options: T, change: Callable[[Path], Path]) -> T:
 
 
 def files_in(options: Any) -> set[Path]:
-    """The files that options name; of a text that may name one it is not asked whether it does."""
+    """The files that options name, including every text that may name one."""
     found = {
         Path(text) for entry in fields(options) if entry.metadata.get("file") and (text := getattr(options, entry.name))
     }
@@ -100,5 +100,5 @@ def files_in(options: Any) -> set[Path]:
 
 
 def names_a_file(text: str) -> bool:
-    """Whether it has a folder or an ending, such as `mine.pth`; `compact-x1.5` has none."""
+    """Whether it has a folder or a suffix, such as `mine.pth`; `compact-x1.5` does not."""
     return "/" in text or os.sep in text or Path(text).suffix[1:].isalpha()

@@ -1,4 +1,4 @@
-"""What went wrong, as one line for people, whatever was raised."""
+"""Any exception as one line for people."""
 
 import errno
 import logging
@@ -27,8 +27,8 @@ def problem_in(error: Exception) -> str:
 
 LACKING = (
     *("allocate memory", "out of memory", "insufficient memory", "bad_alloc", "alloc failed", "start new thread"),
-    "failed to map segment",  # a library finds no place
-    "could not create a primitive",  # oneDNN, in which torch computes convolutions
+    "failed to map segment",  # a library cannot be mapped
+    "could not create a primitive",  # oneDNN, which computes torch's convolutions
 )
 """What libraries say when memory is lacking; torch raises RuntimeError for everything, OpenCV an error of its own."""
 

@@ -8,12 +8,12 @@ __all__ = ["Progress", "ProgressCallback", "silent"]
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far one step of the work is.
+    """Progress of one step of the work.
 
     Args:
         step: what is being done, in plain words ("upscaling").
-        done, total: amount of work, in the step's own unit (windows, bytes, iterations); 0 <= done <= total.
-        note: a short remark beside it, such as the current loss; may be empty.
+        done, total: amount of work in the step's own unit (windows, bytes, iterations); 0 <= done <= total.
+        note: a short remark, such as the current loss; may be empty.
     """
 
     step: str

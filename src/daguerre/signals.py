@@ -1,6 +1,6 @@
-"""How work is stopped: Ctrl-C, and what systems send that shut down, terminals that are closed, `kill` and `timeout`.
+"""How work is stopped: by Ctrl-C, a system shutdown, a closed terminal, `kill` or `timeout`.
 
-Python hears signals in the main thread alone; elsewhere nothing here has an effect.
+Python handles signals only in the main thread; elsewhere nothing here has an effect.
 """
 
 import os
@@ -37,7 +37,7 @@ heard: list[int] = []
 
 
 class Ended(KeyboardInterrupt):
-    """A signal asked the program to end; whoever cleans up after Ctrl-C does so now.
+    """A signal asked the program to end; code that cleans up after Ctrl-C does so now.
 
     Args:
         signal: its number.
@@ -49,15 +49,15 @@ class Ended(KeyboardInterrupt):
 
 
 def heard_here() -> bool:
-    """Whether signals can be listened to."""
+    """Whether signals can be handled in this thread."""
     return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP raise `Ended`, unless somebody has them ignored (`nohup`) or listens already.
+    """Make Ctrl-C, SIGTERM and SIGHUP raise `Ended`, unless they are ignored (`nohup`) or handled already.
 
-    Where a signal meets Python code that is called from C, a callback or `__del__`, what it raises is lost. So it is
+    If a signal arrives in Python code that is called from C, a callback or `__del__`, its exception is lost. So it is
     raised again a little later.
     """
     usual = (signal.SIG_DFL, signal.default_int_handler)
@@ -89,12 +89,12 @@ def ending() -> Iterator[None]:
 
 @contextmanager
 def ending_at_once(told: Callable[[int], object]) -> Iterator[None]:
-    """Let the signals that `ending` hears end the process on the spot, while nothing is half made.
+    """Let the signals of `ending` end the process at once, while there is no partial output.
 
-    An exception that meets the C++ of a library as it is imported may end the process by abort.
+    An exception inside a library's C++ code, while it is imported, may abort the process.
 
     Args:
-        told: called with the signal's number before.
+        told: called with the signal's number first.
     """
     before = {number: signal.getsignal(number) for number in ALL if heard_here()}
     listening = {number: handler for number, handler in before.items() if callable(handler)}
@@ -123,27 +123,27 @@ def check_ended() -> None:
 
 
 def stop_listening() -> None:
-    """From now on ignore what would stop the program."""
+    """Ignore all signals that would stop the program, from now on."""
     for number in ALL if heard_here() else ():
         signal.signal(number, signal.SIG_IGN)
 
 
 class Asked(threading.Event):
-    """Set once an end is asked for; `signal` is what asked for it, if one did."""
+    """Set once an end is requested; `signal` is the signal that did, if any."""
 
     signal: int | None = None
 
 
 @contextmanager
 def interruptible(*signals: int, told: Callable[[], None] = lambda: None) -> Iterator[Asked]:
-    """Let the first signal ask for an end, which the work heeds when it suits, and the second stop it at once.
+    """Let the first signal request an end, which the work may delay, and the second stop it at once.
 
     Args:
-        signals: which to listen to; `INTERRUPT` unless given. One that is ignored stays so.
-        told: called when the first comes.
+        signals: those to handle, `INTERRUPT` by default. An ignored one stays ignored.
+        told: called on the first one.
 
     Yields:
-        The event that the first one sets; outside the main thread only the caller can.
+        The event that the first one sets; outside the main thread only the caller can set it.
     """
     asked = Asked()
     before = {
@@ -171,9 +171,9 @@ def interruptible(*signals: int, told: Callable[[], None] = lambda: None) -> Ite
 
 
 class Undisturbed:
-    """A time in which signals wait: between making a file and the place where it is tidied away, and while it is.
+    """A period in which signals wait: while a file exists but its cleanup is not yet set up, and during cleanup.
 
-    Those whose handlers are the system's own do not wait.
+    Signals with the system's default handlers do not wait.
     """
 
     def __init__(self) -> None:
@@ -181,7 +181,7 @@ class Undisturbed:
         self.came: list[int] = []
 
     def begin(self) -> None:
-        """From now on signals wait."""
+        """Hold signals back from now on."""
         for number in ALL if heard_here() else ():
             handler = signal.getsignal(number)
             if callable(handler) and handler != self.note:
@@ -192,7 +192,7 @@ class Undisturbed:
         self.came.append(number)
 
     def end(self) -> None:
-        """From now on they are heard, and those that came meanwhile at once."""
+        """Handle signals again, and at once those that arrived meanwhile."""
         while self.before:
             signal.signal(*self.before.popitem())
         while self.came:

@@ -1,1 +1,1 @@
-"""Many pictures: what is done to them, the manifest of all results, workers, and the report."""
+"""Many pictures: what is done to each, the manifest of all results, workers, and the report."""

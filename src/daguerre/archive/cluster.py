@@ -1,6 +1,6 @@
 """Work done by Ray: actors on this computer or on many, each with its networks loaded.
 
-Paths travel, pixels do not: every computer must see the pictures and the results under the same names.
+Only paths are sent, not pixels: every computer must see the pictures and the results under the same names.
 """
 
 import os
@@ -20,14 +20,14 @@ LOCAL = "ray"
 """The address that means this computer alone."""
 
 RESTARTS = 3  # of an actor
-RETRIES = 1  # of a picture, whose actor was lost
+RETRIES = 1  # of a picture whose actor was lost
 
 
 class Hand:
-    """What works in an actor.
+    """The worker inside an actor.
 
     Args:
-        threads: that it may use.
+        threads: number of threads it may use.
     """
 
     def __init__(self, threads: int) -> None:
@@ -35,20 +35,20 @@ class Hand:
         self.works = KeptWorks()
 
     def do(self, number: int, work: str, source: str, target: str, overwrite: bool) -> Event:
-        """An order, its work as text."""
+        """Process one order, whose work is given as text."""
         kept = self.works.kept(Work.loads(work))
         return perform(Order(number, kept, Path(source), Path(target), overwrite))
 
 
 class RayPool:
-    """Actors of Ray.
+    """A pool of Ray actors.
 
     A picture whose actor is lost is tried once more by its successor, and then fails.
 
     Args:
         address: `ray` for this computer, or that of a cluster: `auto`, `10.0.0.1:6379`, `ray://10.0.0.1:10001`.
         count: how many actors; by default one for each core, or for each share of a GPU.
-        gpus: part of a GPU that each takes, such as 0.25; none by default.
+        gpus: share of a GPU that each takes, such as 0.25; none by default.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -56,7 +56,7 @@ class RayPool:
     """
 
     def __init__(self, address: str, *, count: int | None = None, gpus: float = 0.0) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # send nothing to anybody
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             import ray
@@ -88,7 +88,7 @@ class RayPool:
         self.pending[actor.do.remote(order.number, order.work.dumps(), *names, order.overwrite)] = order, actor
 
     def cancel(self, number: int) -> None:
-        """An actor cannot be interrupted; its picture is finished."""
+        """Do nothing: an actor cannot be interrupted and finishes its picture."""
 
     def events(self, timeout: float) -> Iterator[Event]:
         ready, _ = self.ray.wait(list(self.pending), num_returns=1, timeout=timeout) if self.pending else ([], [])

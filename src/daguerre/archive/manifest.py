@@ -1,9 +1,9 @@
 """The manifest of a folder of results: a row for each, in an SQLite file at `FOLDER/.daguerre/manifest.sqlite`.
 
-One process writes a manifest, holding its lock; any number read it meanwhile, on other computers too. For that, and for
-shared disks, the journal is SQLite's ordinary one and not its write-ahead log. Every change is on the disk before the
-call returns: after `kill -9` or a power cut, rows say `running` of what was being done, and `recover` lets it be done
-again. With `--shard` each share has a file of its own; `Manifest.all_rows` reads all of them as one.
+One process writes a manifest, holding its lock; any number may read it meanwhile, also on other computers. For that,
+and for shared disks, the journal is SQLite's ordinary one, not its write-ahead log. Every change is on disk before the
+call returns: after `kill -9` or a power cut, unfinished rows are `running`, and `recover` lets them be done again. With
+`--shard` each shard has a file of its own; `Manifest.all_rows` reads all of them as one.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from daguerre._version import __version__
 from daguerre.errors import ArchiveError
 
-if TYPE_CHECKING:  # the page's own process reads manifests, and imports no networks
+if TYPE_CHECKING:  # the page's own process reads manifests but imports no networks
     from daguerre.archive.work import Work
 
 __all__ = ["FOLDER", "Manifest", "Outcome", "Row", "Shard", "Stamp", "State"]
@@ -34,7 +34,7 @@ __all__ = ["FOLDER", "Manifest", "Outcome", "Row", "Shard", "Stamp", "State"]
 FOLDER = ".daguerre"
 """Folder in a folder of results with all that is not a result."""
 
-VERSION = 1  # of the tables
+VERSION = 1  # of the tables' layout
 PATIENCE = 60.0  # seconds to wait for another process that reads or writes
 
 TABLES = """
@@ -69,7 +69,7 @@ CREATE INDEX by_place ON results (place);
 
 
 class State(StrEnum):
-    """What became of a row."""
+    """State of a row."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -82,12 +82,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Stamp:
-    """By what a file is recognised.
+    """What identifies the contents of a file.
 
     Args:
-        sha256: of its contents; empty if nobody has read it.
+        sha256: of its contents; empty if they have not been read.
         size: in bytes.
-        mtime_ns: when it was changed; None if that was so recently that it can be changed again at the same time.
+        mtime_ns: time of the last change; None if it was so recent that another change could get the same time.
     """
 
     sha256: str
@@ -101,11 +101,11 @@ class Stamp:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What there is to know of a finished row.
+    """What is known about a finished row.
 
     Args:
-        report: as `Work.run` returns it.
-        work_key: the key that the work had.
+        report: returned by `Work.run`.
+        work_key: key of the work.
         source, result: stamps of both files.
         seconds: that it took.
         warnings: a line each.
@@ -121,23 +121,24 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One result, made or to be made.
+    """One result, finished or to be made.
 
     Args:
         id: its number in its manifest.
         source: the picture's file, absolute, or its address.
         target: the result's path in the folder, with slashes.
         options: the work, as `Work.dumps` writes it.
-        state: what became of it.
-        place: rows are done in the order of this number.
-        attempts: how often it was begun.
+        state: its state.
+        place: rows are processed in the order of this number.
+        attempts: how often it was started.
         changed: when the state last changed, in seconds since 1970.
         seconds: that it took.
         error: why it failed.
         warnings: a line each.
-        report: as `Work.run` returned it, without the networks.
-        version: of daguerre, that made it.
-        work_key, networks, input, result: what it was made with, of and as; known of rows that were done once.
+        report: returned by `Work.run`, without the networks.
+        version: of daguerre that made it.
+        work_key, networks, input, result: the work, networks, input and file of the result; known once it has been
+            made.
     """
 
     id: int
@@ -160,7 +161,7 @@ class Row:
 
     @property
     def work(self) -> "Work":
-        """What is to be done.
+        """The work to be done.
 
         Raises:
             RecipeError: an option that this version does not know.
@@ -177,7 +178,7 @@ def work_of(options: str) -> "Work":
 
 @dataclass(frozen=True)
 class Shard:
-    """One share of the work.
+    """One shard of the work.
 
     Args:
         index: from 1.
@@ -193,18 +194,18 @@ class Shard:
         return f"manifest-{self.index:05}-of-{self.count:05}.sqlite"
 
     def holds(self, path: PurePath) -> bool:
-        """Whether a picture belongs to it: by its path in the folder alone, so that it stays so when others arrive."""
+        """Whether a picture belongs to it; decided by its path alone, so that new pictures change nothing."""
         return zlib.crc32(os.fsencode(path.as_posix())) % self.count == self.index - 1
 
 
 class Manifest:
-    """The manifest of a folder, or of one share of its work.
+    """The manifest of a folder, or of one shard of its work.
 
     Safe to use from several threads of one process.
 
     Args:
-        folder: of the results; it is made if it is not there.
-        shard: the share; by default all.
+        folder: folder of the results; created if missing.
+        shard: the shard; by default all of the work.
 
     Raises:
         ArchiveError: the file cannot be used, or is of a newer version.
@@ -224,17 +225,17 @@ class Manifest:
             with self.database:
                 if version_of(self.database, self.path) == 0:
                     self.database.execute("BEGIN IMMEDIATE")
-                    if version_of(self.database, self.path) == 0:  # still, now that nobody else can write
+                    if version_of(self.database, self.path) == 0:  # check again, now that nobody else can write
                         for statement in TABLES.split(";"):
                             self.database.execute(statement)
                         self.database.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Be the one who works on this manifest; what a run that was killed left running waits again.
+        """Hold this manifest's lock; rows that a killed run left running wait again.
 
         Raises:
-            ArchiveError: somebody else is.
+            ArchiveError: another process holds it.
         """
         try:
             self.lock.acquire(timeout=0)
@@ -250,7 +251,7 @@ class Manifest:
             self.lock.release()
 
     def recover(self) -> None:
-        """Let what was running wait again."""
+        """Set running rows to waiting again."""
         with self.writing() as database:
             database.execute("UPDATE results SET state = 'waiting' WHERE state = 'running'")
 
@@ -258,15 +259,15 @@ class Manifest:
         """Close the file."""
         self.database.close()
 
-    # What a run or a page writes.
+    # Writing: a run or the page.
 
     def add(self, source: str | Path, target: str | Path, work: "Work | str") -> int:
-        """Add a row, last in the order, or let the row of that target wait again, with this source and work.
+        """Add a row at the end, or set the existing row of that target to waiting, with this source and work.
 
         Args:
             source: a file, made absolute, or an address.
             target: path in the folder.
-            work: what to do, or it as `Work.dumps` writes it.
+            work: what to do, as an object or as `Work.dumps` writes it.
 
         Returns:
             Its id.
@@ -275,7 +276,7 @@ class Manifest:
         return number
 
     def add_all(self, rows: "Iterable[tuple[str | Path, str | Path, Work | str]]") -> list[int]:
-        """As `add`, for many at once."""
+        """Like `add`, for many rows at once."""
         numbers = []
         with self.writing() as database:
             (last,) = database.execute("SELECT coalesce(max(place), 0) FROM results").fetchone()
@@ -302,11 +303,11 @@ class Manifest:
         return numbers
 
     def begin(self, number: int) -> None:
-        """A row is being worked on; from now on a file with its target's name is its own."""
+        """Mark a row as running; from now on, the file of its target's name is ours."""
         self.set(number, state=State.RUNNING, more="attempts = attempts + 1")
 
     def finish(self, number: int, outcome: Outcome) -> None:
-        """A row is done."""
+        """Mark a row as done."""
         report = dict(outcome.report)
         with self.writing() as database:
             networks = interned(database, "networks", "checksums", json.dumps(report.pop("networks", {})))
@@ -325,27 +326,27 @@ class Manifest:
             )
 
     def fail(self, number: int, error: str, *, seconds: float | None = None, warnings: Sequence[str] = ()) -> None:
-        """A row has failed, and why."""
+        """Mark a row as failed, with the reason."""
         self.set(number, state=State.FAILED, error=error, seconds=seconds, warnings=json.dumps(list(warnings)))
 
     def keep(self, number: int, reason: str) -> None:
-        """The file that has the target's name stays, and why."""
+        """Mark a row whose target is an existing file that is kept, with the reason."""
         self.set(number, state=State.KEPT, error=reason)
 
     def cancel(self, number: int) -> None:
-        """Nobody wants a row any more."""
+        """Cancel a row."""
         self.set(number, state=State.CANCELLED)
 
     def wait(self, number: int) -> None:
-        """A row waits to be done, again."""
+        """Set a row to waiting again."""
         self.set(number, state=State.WAITING, error=None)
 
     def confirm(self, number: int, *, source: str | Path, input: Stamp) -> None:
-        """A row that is done is so still, though its picture has another name or time."""
+        """Keep a row as done although its picture has a new name or time."""
         self.set(number, source=stored(source), **columns("input", input))
 
     def move(self, number: int, before: int | None = None) -> None:
-        """Change the order: a row comes before another, or first of all."""
+        """Move a row before another, or to the front."""
         with self.writing() as database:
             if before is None:
                 (place,) = database.execute("SELECT min(place) - 1 FROM results").fetchone()
@@ -358,12 +359,12 @@ class Manifest:
             database.execute("UPDATE results SET place = ? WHERE id = ?", (place, number))
 
     def remove(self, number: int) -> None:
-        """Forget a row; its files stay."""
+        """Delete a row; its files stay."""
         with self.writing() as database:
             database.execute("DELETE FROM results WHERE id = ?", (number,))
 
     def adopt(self, rows: Iterable[Row]) -> None:
-        """Take over rows of other shares, as they are, where this manifest has none of their targets."""
+        """Copy rows of other shards whose targets this manifest does not have."""
         with self.writing() as database:
             for row in rows:
                 work = interned(database, "works", "options", row.options)
@@ -389,7 +390,7 @@ class Manifest:
                 names, marks = ", ".join(taken), ", ".join("?" * len(taken))
                 database.execute(f"INSERT OR IGNORE INTO results ({names}) VALUES ({marks})", [*taken.values()])
 
-    # What anybody reads.
+    # Reading: anybody.
 
     def row(self, number: int) -> Row:
         """A row by its id.
@@ -407,23 +408,23 @@ class Manifest:
         return next(iter(self.select("WHERE target = ?", (name,))), None)
 
     def rows(self, *states: State, limit: int = -1, offset: int = 0) -> list[Row]:
-        """Rows in order; of these states if any are named."""
+        """Rows in order, optionally only those in the given states."""
         wanted = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         return self.select(f"{wanted} ORDER BY place, results.id LIMIT ? OFFSET ?", (*states, limit, offset))
 
     def next(self) -> Row | None:
-        """The row that is to be done next."""
+        """The row to be processed next."""
         return next(iter(self.rows(State.WAITING, limit=1)), None)
 
     def counts(self) -> dict[State, int]:
-        """How many rows there are of each state."""
+        """Number of rows in each state."""
         with self.told(), self.guard:
             found = dict(self.database.execute("SELECT state, count(*) FROM results GROUP BY state"))
         return {state: found.get(state, 0) for state in State}
 
     @classmethod
     def files(cls, folder: Path) -> list[Path]:
-        """The manifests of a folder: of one run, and of each share."""
+        """The manifests of a folder: of an undivided run, and of each shard."""
         names = re.compile(r"manifest(-\d+-of-\d+)?\.sqlite")
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             found = os.listdir(folder / FOLDER)
@@ -432,9 +433,9 @@ class Manifest:
 
     @classmethod
     def all_rows(cls, folder: Path, *states: State) -> list[Row]:
-        """Rows of all manifests of a folder, by target; where several have one, the latest.
+        """Rows of all manifests of a folder, by target; the latest if there are several.
 
-        Only reads: the folder may be on a disk that cannot be written to.
+        Reads only, so the folder may be on a read-only disk.
 
         Raises:
             ArchiveError: there is no manifest, or one cannot be read.
@@ -445,7 +446,8 @@ class Manifest:
         return [row for row in merged(files) if not states or row.state in states]
 
     def done_elsewhere(self) -> list[Row]:
-        """What runs with other shares, or with none, have done; other shares of the same division have nothing of ours.
+        """Rows done by runs with other shards, or with none; other shards of the same count have no pictures in common
+        with this one.
 
         Raises:
             ArchiveError: one of their manifests cannot be read.
@@ -454,7 +456,7 @@ class Manifest:
         files = [path for path in self.files(self.folder) if not path.name.endswith(same)]
         return [row for row in merged(files) if row.state is State.DONE]
 
-    # How.
+    # Internals.
 
     def set(self, number: int, *, more: str = "", **values: Any) -> None:
         if "state" in values:
@@ -469,7 +471,7 @@ class Manifest:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, or a part of the one that goes on."""
+        """A transaction, or part of the one in progress."""
         with self.told(), self.guard:
             if self.database.in_transaction:
                 yield self.database
@@ -495,7 +497,7 @@ def opened(path: Path, *, write: bool = True) -> sqlite3.Connection:
         address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=64
     )
     if write:
-        database.execute("PRAGMA synchronous = EXTRA")  # FULL, and the names in the folder too
+        database.execute("PRAGMA synchronous = EXTRA")  # FULL, and the folder's entries, too
     return database
 
 
@@ -507,9 +509,9 @@ def version_of(database: sqlite3.Connection, path: Path) -> int:
 
 
 def read(path: Path) -> list[Row]:
-    """All rows of a manifest that is not ours."""
+    """All rows of another process's manifest."""
     try:
-        # After a crash SQLite first undoes what was half written, for which it must be allowed to write.
+        # After a crash SQLite first rolls back, for which it must be allowed to write.
         with contextlib.closing(opened(path, write=os.access(path.parent, os.W_OK))) as database:
             return selected(database, "", ()) if version_of(database, path) else []
     except sqlite3.Error as error:
@@ -517,7 +519,7 @@ def read(path: Path) -> list[Row]:
 
 
 def merged(files: Iterable[Path]) -> list[Row]:
-    """Rows of several manifests, by target; where several have one, the latest that says more than that it waits."""
+    """Rows of several manifests, by target; if there are several, the latest that is not merely waiting."""
     latest: dict[str, Row] = {}
     for path in files:
         for row in read(path):
@@ -570,7 +572,7 @@ def loaded(networks: str | None) -> Mapping[str, str]:
 
 
 def interned(database: sqlite3.Connection, table: str, column: str, text: str) -> int:
-    """The id of a text in a table that has each once."""
+    """The id of a text in a table of unique texts."""
     database.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (text,))
     (number,) = database.execute(f"SELECT id FROM {table} WHERE {column} = ?", (text,)).fetchone()
     return int(number)
@@ -581,7 +583,7 @@ def columns(file: str, stamp: Stamp) -> dict[str, Any]:
 
 
 def stored(path: str | Path) -> str | bytes:
-    """A name as SQLite takes it: text, or the bytes of what is no UTF-8."""
+    """A name as SQLite stores it: as text, or as bytes if it is not UTF-8."""
     name = str(path)
     try:
         name.encode()

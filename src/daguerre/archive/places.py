@@ -1,8 +1,8 @@
-"""Folders elsewhere (`s3://`, `gs://`, `memory://`, …), for pictures and for results.
+"""Remote folders (`s3://`, `gs://`, `memory://`, …), for pictures and for results.
 
-Here each is mirrored by hollow files, which have the size and the time of those there and take no room: to find what is
-new or has changed they are as good as the files themselves. A picture is fetched when its turn comes and worked on as
-any other; its result is put back whole, or not at all. fsspec knows the addresses.
+Each is mirrored locally by hollow (sparse) files, which have the size and time of the remote ones but take no space:
+they are enough to find what is new or has changed. A picture is fetched when its turn comes and processed like any
+other; its result is uploaded completely or not at all. fsspec handles the addresses.
 """
 
 import contextlib
@@ -27,18 +27,18 @@ __all__ = ["Mirror", "address_of"]
 
 
 def address_of(path: Path) -> str:
-    """The address that was meant by a path, in which two slashes became one; empty if it is an ordinary path."""
+    """The address in a path whose two slashes have become one; empty for an ordinary path."""
     found = re.match(r"([a-z][a-z0-9+]+):/(.*)", path.as_posix())
     return f"{found[1]}://{found[2]}".rstrip("/") if found else ""
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A folder elsewhere, and the folder here in which its hollow files lie.
+    """A remote folder, and the local folder with its hollow files.
 
     Args:
         address: such as `s3://bucket/scans`.
-        folder: here.
+        folder: the local folder.
     """
 
     address: str
@@ -46,15 +46,15 @@ class Mirror:
 
     @classmethod
     def of(cls, address: str) -> "Mirror":
-        """The mirror of an address, in the user's folder for such things."""
+        """The mirror of an address, in the user's cache folder."""
         name = hashlib.sha256(address.encode()).hexdigest()[:16]
         return cls(address, platformdirs.user_cache_path("daguerre") / "places" / name)
 
     def there(self) -> tuple[Any, str]:
-        """The file system, and the folder's path in it.
+        """The remote file system, and the folder's path in it.
 
         Raises:
-            MissingExtra: what knows such addresses is not installed.
+            MissingExtra: the package for such addresses is not installed.
             ArchiveError: the address makes no sense.
         """
         try:
@@ -69,7 +69,7 @@ class Mirror:
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
-        """Whatever goes wrong elsewhere is told in a line that names the address."""
+        """Report any remote error in a line that names the address."""
         try:
             yield
         except (ArchiveError, MissingExtra):
@@ -78,7 +78,7 @@ class Mirror:
             raise ArchiveError(f"{self.address}: {problem_in(error)}") from error
 
     def refresh(self) -> None:
-        """Make the hollow files here those of the files there."""
+        """Update the hollow files to match the remote files."""
         with self.told():
             system, root = self.there()
             system.invalidate_cache()
@@ -96,7 +96,7 @@ class Mirror:
                     path.unlink()
 
     def hollow(self, path: Path, info: dict[str, Any] | None = None) -> None:
-        """Let a file here be the hollow one of that there."""
+        """Make a local file the hollow one of a remote file."""
         if info is None:
             system, root = self.there()
             system.invalidate_cache()
@@ -116,11 +116,11 @@ class Mirror:
         return f"{root}/{path.relative_to(self.folder).as_posix()}"
 
     def shown(self, path: Path) -> str:
-        """The address of the file that a file here stands for."""
+        """The address of the remote file that a local file stands for."""
         return self.name_of(self.address, path)
 
     def fetch(self, path: Path) -> None:
-        """Fetch a file in the place of its hollow one, with the same time."""
+        """Replace a hollow file with the remote file, with the same time."""
         with self.told():
             system, root = self.there()
             changed = path.stat().st_mtime_ns if path.exists() else None
@@ -130,7 +130,7 @@ class Mirror:
                 os.utime(path, ns=(changed, changed))
 
     def put(self, path: Path) -> None:
-        """Put a file there, whole or not at all, and leave its hollow one here."""
+        """Upload a file completely or not at all, and leave a hollow one here."""
         with self.told():
             self.send(path, path)
             self.hollow(path)
@@ -139,10 +139,10 @@ class Mirror:
         system, root = self.there()
         name = self.name_of(root, path)
         system.makedirs(name.rpartition("/")[0], exist_ok=True)
-        system.put_file(str(file), name)  # an object appears when all of it has arrived
+        system.put_file(str(file), name)  # an object appears once all of it has arrived
 
     def fetch_manifests(self, own: str = "") -> None:
-        """Fetch the manifests of all runs; that of the name `own` only if it is not here."""
+        """Fetch the manifests of all runs; the one named `own` only if it is missing here."""
         with self.told():
             system, root = self.there()
             names = system.ls(f"{root}/{FOLDER}", detail=False) if system.exists(f"{root}/{FOLDER}") else []
@@ -153,7 +153,7 @@ class Mirror:
 
     @contextlib.contextmanager
     def lent(self, path: Path) -> Iterator[Path]:
-        """A copy of the file that one here stands for, with the same ending, as long as it is needed."""
+        """A temporary copy of the remote file that a local one stands for, with the same suffix."""
         with tempfile.TemporaryDirectory() as folder, self.told():
             system, root = self.there()
             copy = Path(folder) / f"copy{path.suffix}"
@@ -161,7 +161,7 @@ class Mirror:
             yield copy
 
     def send_manifest(self, manifest: Path) -> None:
-        """Put a copy of a manifest there, as it is at this moment."""
+        """Upload a snapshot of a manifest."""
         copy = manifest.with_suffix(".copy")
         with self.told():
             source = sqlite3.connect(manifest)
@@ -172,7 +172,7 @@ class Mirror:
 
 
 def changed_at(info: dict[str, Any]) -> int:
-    """When a file elsewhere was changed, in nanoseconds since 1970; 0 if that is not known."""
+    """Time of a remote file's last change, in nanoseconds since 1970; 0 if unknown."""
     for name in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
         value = info.get(name)
         if isinstance(value, str):

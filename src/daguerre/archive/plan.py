@@ -1,4 +1,4 @@
-"""What is to be done in an archive: what is new, and what has changed since it was done."""
+"""Plan the work on an archive: what is new, and what has changed since it was processed."""
 
 import functools
 import os
@@ -20,7 +20,7 @@ EDITED = "it was changed since it was made here; --overwrite makes it anew"
 
 
 class Reason(StrEnum):
-    """Why a picture is to be worked on."""
+    """Why a picture has to be processed."""
 
     NEW = "new"
     UNFINISHED = "not finished"
@@ -33,13 +33,13 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A result that there should be.
+    """A result that should exist.
 
     Args:
         source: the picture.
         target: path of the result in the archive's folder, with slashes.
         work: what is to be done.
-        come, go: as of `Order`.
+        come, go: as in `Order`.
     """
 
     source: Path
@@ -59,10 +59,10 @@ class Plan:
     """What is to be done, and what is not.
 
     Args:
-        todo: what is to be done, and why, in order.
-        current: what is done and current.
-        kept: results whose files are somebody else's, and why each is left.
-        moved: of these the ones whose picture has another name or time: the row, and the new stamp.
+        todo: what has to be done, in order, and why.
+        current: what is done and up to date.
+        kept: results whose files are not ours, and why each is left.
+        moved: current ones whose picture has a new name or time: the row, and the new stamp.
     """
 
     todo: list[tuple[Wanted, Reason]] = field(default_factory=list)
@@ -71,19 +71,19 @@ class Plan:
     moved: list[tuple[int, Wanted, Stamp]] = field(default_factory=list)
 
     def reasons(self) -> Counter[Reason]:
-        """How many are to be done for each reason."""
+        """Number of pictures for each reason."""
         return Counter(reason for _, reason in self.todo)
 
 
 def plan(folder: Path, rows: Iterable[Row], wanted: Iterable[Wanted], *, overwrite: bool = False) -> Plan:
-    """Compare what there should be with what there is; nothing is written.
+    """Compare what should exist with what exists; writes nothing.
 
-    A picture is read only where its size or time has changed.
+    A picture is read only if its size or time has changed.
 
     Args:
-        folder: of the results.
-        rows: what its manifest knows.
-        overwrite: whether to do everything anew, and replace files that were not made here.
+        folder: folder of the results.
+        rows: rows of its manifest.
+        overwrite: whether to do everything again, and replace files that were not made here.
     """
     made, known = Plan(), {row.target: row for row in rows}
     same = functools.cache(lambda networks: unchanged(dict(networks)))
@@ -115,7 +115,7 @@ def plan(folder: Path, rows: Iterable[Row], wanted: Iterable[Wanted], *, overwri
 
 
 def enter(manifest: Manifest, made: Plan) -> list[Order]:
-    """Write a plan into the manifest; returns the orders for what is to be done."""
+    """Write a plan into the manifest; returns the orders for what has to be done."""
     with manifest.writing():
         for number, one, found in made.moved:
             manifest.confirm(number, source=one.origin, input=found)
@@ -130,11 +130,11 @@ def enter(manifest: Manifest, made: Plan) -> list[Order]:
 
 
 def not_ours(path: Path, row: Row | None) -> str:
-    """Why a file that is there must not be replaced; empty if it was made here and not changed since."""
+    """Why an existing file must not be replaced; empty if it was made here and has not changed since."""
     if row is None or (row.attempts == 0 and row.result is None):
         return FOREIGN
     if row.result is None or (row.state is not State.DONE and row.attempts):
-        return ""  # it may have been made by a run that ended before it could say so
+        return ""  # it may have been made by a run that ended before it could record it
     try:
         intact = row.result.matches(path.stat()) or sha256_of(path) == row.result.sha256
     except OSError:
@@ -143,7 +143,7 @@ def not_ours(path: Path, row: Row | None) -> str:
 
 
 def looked_at(source: Path, row: Row) -> Stamp | None:
-    """The stamp of the picture that a row is of; None if it is another now."""
+    """The stamp of a row's picture; None if the picture has changed."""
     try:
         if row.input is None or row.input.matches(source.stat()):
             return row.input

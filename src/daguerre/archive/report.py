@@ -1,7 +1,7 @@
-"""A report of a folder of results, as one HTML file that opens anywhere, also without a network.
+"""A report on a folder of results, as one HTML file that opens anywhere, even offline.
 
-First come the results of which the machine was least sure, each with what it was before under a slider; then what
-failed, what was left, and the others.
+First come the least certain results, each with a slider between before and after; then failures, pictures left as they
+were, and the rest.
 """
 
 import base64
@@ -30,7 +30,7 @@ MARK = '<meta name="generator" content="daguerre report">'
 
 SIDE = 560  # pixels of the longer side of a picture in a report
 SHOWN = 200  # results that are shown with pictures
-LISTED = 5000  # further results that are listed by name
+LISTED = 5000  # more results that are listed by name
 LEAST_AGREEMENT = 35.0  # dB; photographs reach 40 and more
 MUCH_FILLED = 2.0  # percent of a photograph
 PALE = 30.0  # percent between its darkest tones and black, and its lightest and white
@@ -44,7 +44,7 @@ BACK = {
     "texture": "texture that was lost was put back",
     "faces": "faces changed less than they would have",
 }
-MUCH_BACK = {"texture": 20.0}  # percent from which that is worth a look; elsewhere 1
+MUCH_BACK = {"texture": 20.0}  # percent from which it deserves a look; 1 for the others
 NAMES = {"restore": "restored", "upscale": "enlarged", "stylize": "stylized", "faces": "faces refined"}
 NAMES |= {"age": "aged", "scratches": "damage marked"}
 
@@ -63,7 +63,7 @@ class Doubt:
 
 
 def doubts_in(row: Row) -> list[Doubt]:
-    """Of what in a result the machine is not sure, what matters most first."""
+    """Doubts about a result, the most important first."""
     found = [Doubt(3.0, warning) for warning in row.warnings]
     for step in (row.report or {}).get("steps", []):
         found += step_doubts(step["found"])
@@ -93,7 +93,7 @@ def step_doubts(found: Mapping[str, Any]) -> Iterator[Doubt]:
 
 
 def done_in(row: Row) -> list[str]:
-    """What was done and found, a line for each thing."""
+    """What was done and found, as lines."""
     lines: list[str] = []
     for step in (row.report or {}).get("steps", []):
         lines += step_lines(step["task"], step["found"])
@@ -130,10 +130,10 @@ def faces(count: int) -> str:
 
 
 def check_report(path: Path) -> None:
-    """Make sure, before any work is done, that a report may be written; an older report is replaced.
+    """Make sure, before any work is done, that a report can be written; an older report is replaced.
 
     Raises:
-        OutputExists: there is another file of that name.
+        OutputExists: another file has that name.
         UnwritablePicture: it is a folder, or the name cannot be used.
     """
     if not check_name(path):
@@ -147,12 +147,12 @@ def check_report(path: Path) -> None:
 def write_report(
     folder: Path, path: Path, *, mirror: Mirror | None = None, progress: ProgressCallback = silent
 ) -> Path:
-    """Write a report of all that the manifests of a folder know.
+    """Write a report on everything in the manifests of a folder.
 
     Args:
         folder: of the results.
-        mirror: if that is elsewhere, its mirror.
-        path: of the report, which replaces an older one.
+        mirror: the folder's mirror, if it is remote.
+        path: path of the report, which replaces an older one.
 
     Raises:
         ArchiveError: there is no manifest, or it cannot be read.
@@ -190,7 +190,7 @@ def write_report(
 
 
 def card(folder: Path, report: Path, row: Row, doubts: Sequence[Doubt], mirror: Mirror | None) -> dict[str, Any]:
-    """What is shown of a result."""
+    """How a result is shown."""
     source = Path(row.source)
     address = address_of(source)
     come = Mirror(address.rpartition("/")[0], source.parent) if address else None
@@ -208,14 +208,14 @@ def card(folder: Path, report: Path, row: Row, doubts: Sequence[Doubt], mirror: 
 
 
 def named(folder: Path, report: Path, row: Row) -> dict[str, Any]:
-    """A row's names, and why it is as it is."""
+    """A row's names, and the reason for its state."""
     target = os.path.relpath(folder / row.target, report.parent)
     why = row.error or ""
     return {"name": row.target, "source": row.source, "why": why, "href": quote(Path(target).as_posix())}
 
 
 def embedded(path: Path, mirror: Mirror | None) -> str:
-    """A small copy of a picture as an address with its data in it; empty if it cannot be read."""
+    """A thumbnail of a picture as a data URL; empty if it cannot be read."""
     with (
         contextlib.suppress(DaguerreError, OSError),
         tempfile.TemporaryDirectory() as folder,

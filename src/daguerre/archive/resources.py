@@ -1,4 +1,4 @@
-"""How many processor cores and how much memory there are for this process, as its system or container allows."""
+"""The processor cores and memory available to this process, as its system or container allows."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def memory() -> int:
-    """Bytes of memory that are free now, and may be used."""
+    """Bytes of memory that are free now and may be used."""
     free = int(psutil.virtual_memory().available)
     with contextlib.suppress(OSError, ValueError):
         allowed, used = (int((GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
@@ -37,7 +37,7 @@ def memory() -> int:
 
 
 def private_memory(process: int) -> int:
-    """Bytes of memory that a process has for itself; 0 if it is gone."""
+    """Bytes of private memory of a process; 0 if it is gone."""
     with contextlib.suppress(psutil.Error):
         found = psutil.Process(process).memory_info()
         return int(found.rss - getattr(found, "shared", 0))
@@ -45,7 +45,7 @@ def private_memory(process: int) -> int:
 
 
 def accelerators(device: str) -> int:
-    """How many GPUs there are for work on a device, as options name it; 0 if processors do it."""
+    """Number of GPUs for a device, as options name it; 0 for the CPU."""
     kind, _, number = device.partition(":")
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -58,9 +58,9 @@ def workers_for(pictures: int, *, wanted: int | None, memory: int) -> int:
     """How many workers to start.
 
     Args:
-        pictures: that are to be done; a few are not worth several workers.
-        wanted: at most so many; by default as many as there are cores.
-        memory: bytes for all of them; one is started in any case.
+        pictures: number to be processed; a few are not worth several workers.
+        wanted: maximum; by default the number of cores.
+        memory: bytes for all of them together; at least one is started.
     """
     most = (wanted or cores()) if wanted or pictures > 4 * cores() else 1
     return max(min(most, pictures, memory // WORKER), 1)

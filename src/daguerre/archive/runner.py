@@ -1,7 +1,7 @@
-"""Work done by other processes: each keeps its networks loaded, and none can take the others with it.
+"""Work done by other processes: each keeps its networks loaded, and none can crash the others.
 
-A worker gets one order at a time through a pipe and answers with events. One that is killed, mostly for want of memory,
-is replaced; what it did is tried once more while nothing else runs, and then fails.
+A worker gets one order at a time through a pipe and answers with events. One that is killed, usually for lack of
+memory, is replaced; its picture is tried once more while nothing else runs, and then fails.
 """
 
 import collections
@@ -42,22 +42,22 @@ __all__ = [
 
 OFTEN = 0.1  # seconds between two reports of progress
 LOOK = 0.5  # seconds between two looks at the workers' memory
-GRACE = 3.0  # seconds in which a worker that is told to stop does so by itself
-FRESH = 2 * 10**9  # nanoseconds in which a file may change again without its time telling
+GRACE = 3.0  # seconds that a worker has to stop by itself when told to
+FRESH = 2 * 10**9  # nanoseconds in which a file may change again without a new time
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
 class Order:
-    """A picture to be worked on.
+    """A picture to be processed.
 
     Args:
-        number: of its row in the manifest.
+        number: number of its row in the manifest.
         source: the picture.
         target: the file of the result.
-        overwrite: whether a file of that name is replaced.
-        come, go: if picture or result are elsewhere, the mirrors of their folders.
+        overwrite: whether to replace an existing file.
+        come, go: mirrors of the folders of picture and result, if these are remote.
     """
 
     number: int
@@ -71,10 +71,10 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What became of an order, or how far it is.
+    """Progress or outcome of an order.
 
     Args:
-        number: of the row.
+        number: number of the row.
         state: `running` with progress; `done` with an outcome; `failed` with an error; `waiting` if it was stopped.
         hopeless: whether nothing else with the same work can succeed, because a network is missing.
     """
@@ -94,22 +94,22 @@ Beside = Callable[[Order], contextlib.AbstractContextManager[dict[str, Any]]]
 
 
 class Pool(Protocol):
-    """Those who do the work."""
+    """Whatever does the work."""
 
     def free(self) -> int:
-        """How many orders can be given now."""
+        """Number of orders that can be given now."""
 
     def give(self, order: Order) -> None:
-        """Have an order done."""
+        """Start an order."""
 
     def cancel(self, number: int) -> None:
-        """Have an order stopped; an event says when it has."""
+        """Ask for an order to be stopped; an event tells when it has."""
 
     def events(self, timeout: float) -> Iterator[Event]:
-        """What happened since the last call; waits for it so many seconds."""
+        """Events since the last call; waits this many seconds for one."""
 
     def close(self) -> None:
-        """Stop everything; results that are not finished are not there."""
+        """Stop everything; unfinished results leave nothing behind."""
 
 
 def nothing(order: Order) -> contextlib.AbstractContextManager[dict[str, Any]]:
@@ -117,10 +117,10 @@ def nothing(order: Order) -> contextlib.AbstractContextManager[dict[str, Any]]:
 
 
 def perform(order: Order, progress: ProgressCallback = silent, beside: Beside = nothing) -> Event:
-    """Do an order here.
+    """Carry out an order in this process.
 
     Raises:
-        Cancelled: `progress` wanted that.
+        Cancelled: raised by `progress`.
     """
     began = time.monotonic()
     with warnings_heard() as heard:
@@ -132,7 +132,7 @@ def perform(order: Order, progress: ProgressCallback = silent, beside: Beside = 
             before = order.source.stat()
             with fetched(order):
                 source = stamp(order.source)
-                if order.come:  # by this its hollow file is recognised
+                if order.come:  # which identifies its hollow file
                     source = replace(source, mtime_ns=before.st_mtime_ns)
                 with beside(order) as how:
                     report = order.work.run(
@@ -169,7 +169,7 @@ def perform(order: Order, progress: ProgressCallback = silent, beside: Beside = 
 
 @contextlib.contextmanager
 def fetched(order: Order) -> Iterator[None]:
-    """The picture is here meanwhile."""
+    """The picture, fetched for the duration of the block."""
     if order.come is None:
         yield
         return
@@ -181,14 +181,14 @@ def fetched(order: Order) -> Iterator[None]:
 
 
 def stamp(path: Path) -> Stamp:
-    """A file's stamp, its contents read."""
+    """A file's stamp, with the checksum of its contents."""
     found, now = path.stat(), time.time_ns()
     settled = now - found.st_mtime_ns > FRESH
     return Stamp(sha256_of(path), found.st_size, found.st_mtime_ns if settled else None)
 
 
 def record(manifest: Manifest, event: Event) -> None:
-    """Write into the manifest what an event says."""
+    """Write an event into the manifest."""
     if event.outcome is not None:
         manifest.finish(event.number, event.outcome)
     elif event.state is State.FAILED:
@@ -205,11 +205,11 @@ def work_through(
     told: Callable[[Event], None] = lambda event: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Have all orders done, each written down in the manifest before and after.
+    """Carry out all orders, recording each in the manifest before and after.
 
     Args:
         told: gets every event.
-        stopped: asked twice a second; once it says True, what is being done is stopped and waits again.
+        stopped: polled twice a second; once it returns True, running orders are stopped and wait again.
 
     Raises:
         DaguerreError: nothing can be done, because a network is missing; the line says which.
@@ -241,7 +241,7 @@ def work_through(
 
 @contextlib.contextmanager
 def warnings_heard() -> Iterator[list[str]]:
-    """What is warned of meanwhile, in this thread, each line once."""
+    """Warnings of this thread during the block, each line once."""
     heard: list[str] = []
     thread = threading.get_ident()
 
@@ -259,7 +259,7 @@ def warnings_heard() -> Iterator[list[str]]:
 
 
 class Here:
-    """This process, which does one order after the other.
+    """This process, which carries out one order after the other.
 
     Args:
         told: gets events of progress at once.
@@ -277,7 +277,7 @@ class Here:
         self.order = order
 
     def cancel(self, number: int) -> None:
-        """Nobody can ask for that meanwhile."""
+        """Do nothing: nobody can ask for it while an order runs."""
 
     def events(self, timeout: float) -> Iterator[Event]:
         order = self.order
@@ -291,15 +291,15 @@ class Here:
             yield event
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Do nothing: there is no process to end."""
 
 
 # In a worker.
 
 
 def serve(connection: Connection, threads: int) -> None:
-    """A worker's life: orders come through `connection` until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all of us, and whoever started us decides
+    """Main loop of a worker: carries out orders from `connection` until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, and the parent decides
     limit_threads(threads)
     logging.getLogger("daguerre").addHandler(logging.NullHandler())  # not to standard error
     works = KeptWorks()
@@ -322,7 +322,7 @@ class KeptWorks:
         self.works: collections.deque[Work] = collections.deque(maxlen=2)
 
     def kept(self, work: Work) -> Work:
-        """The same work, with its networks loaded if it was among the last."""
+        """The same work, with its networks loaded if it was used recently."""
         found = next((one for one in self.works if one == work), None)
         if found is None:
             self.works.append(found := work)
@@ -330,9 +330,9 @@ class KeptWorks:
 
 
 class Teller:
-    """Sends progress through a pipe, not too often, and stops the work if anything comes from the other side.
+    """Sends progress through a pipe, not too often, and stops the work if anything arrives from the other side.
 
-    What comes is a wish to stop, or the end of whoever had it.
+    That is either a request to stop, or the end of the parent process.
     """
 
     def __init__(self, number: int, connection: Connection) -> None:
@@ -361,11 +361,11 @@ def limit_threads(threads: int) -> None:
     cv2.setNumThreads(threads)
 
 
-# In the process that has the workers.
+# In the parent process.
 
 
 class WorkerProcess:
-    """A worker process and what it does at the moment."""
+    """A worker process and its current order."""
 
     def __init__(self, threads: int, environment: dict[str, str], place: int) -> None:
         self.place = place
@@ -379,24 +379,24 @@ class WorkerProcess:
 
     def give(self, order: Order) -> None:
         self.order, self.deadline = order, float("inf")
-        with contextlib.suppress(OSError):  # it is dead, which is noticed soon
+        with contextlib.suppress(OSError):  # it is dead, as will soon be noticed
             self.connection.send(order)
 
     def stop(self) -> None:
-        """Ask it to stop what it does, and see to it that it does so soon."""
+        """Ask it to stop its order, and make sure that it soon does."""
         self.deadline = min(self.deadline, time.monotonic() + GRACE)
         with contextlib.suppress(OSError):
             self.connection.send("stop")
 
 
 class WorkerPool:
-    """WorkerProcess processes on this computer.
+    """A pool of worker processes on this computer.
 
     Args:
         count: how many.
-        threads: of each.
-        gpus: among which they are distributed, if there are several.
-        memory: bytes that all of them together may have; when they have more, one is stopped, and what it did is tried
+        threads: threads of each.
+        gpus: GPUs they are distributed among, if there are several.
+        memory: bytes that all of them together may use; if they use more, one is stopped, and its picture is tried
             again alone.
     """
 
@@ -452,7 +452,7 @@ class WorkerPool:
         yield from self.within_memory()
 
     def killed(self, worker: WorkerProcess) -> Iterator[Event]:
-        """A worker that did not stop when it was told to."""
+        """Handle a worker that did not stop when told to."""
         order = worker.order
         self.end(worker)
         if order:
@@ -460,12 +460,12 @@ class WorkerPool:
             yield Event(number=order.number, state=State.WAITING)
 
     def buried(self, worker: WorkerProcess) -> Iterator[Event]:
-        """A worker that died by itself."""
+        """Handle a worker that died by itself."""
         order = worker.order
         self.end(worker)
         if order is None:
             return
-        if worker.deadline < float("inf"):  # it was told to stop anyway
+        if worker.deadline < float("inf"):  # it had been told to stop
             yield Event(number=order.number, state=State.WAITING)
         elif order.number in self.second:
             self.second.discard(order.number)
@@ -478,7 +478,7 @@ class WorkerPool:
             self.alone.append(order)
 
     def within_memory(self) -> Iterator[Event]:
-        """See to it that the workers have no more memory than they may."""
+        """Keep the workers within their memory limit."""
         if self.memory is None or time.monotonic() - self.looked < LOOK:
             return
         self.looked = time.monotonic()
@@ -533,7 +533,7 @@ class WorkerPool:
 
 @contextlib.contextmanager
 def surroundings(changes: dict[str, str]) -> Iterator[None]:
-    """Environment variables that processes started meanwhile have."""
+    """Environment variables for processes started inside the block."""
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:

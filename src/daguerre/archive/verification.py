@@ -1,4 +1,4 @@
-"""Do again what a picture's record says, and compare: whether a result is what it claims to be."""
+"""Repeat what a picture's record says, and compare: is a result what it claims to be?"""
 
 import math
 import tempfile
@@ -28,20 +28,20 @@ __all__ = ["Verdict", "Verification", "verify"]
 
 Verdict = Literal["same file", "same picture", "nearly the same picture", "another picture", "another original"]
 
-NEAR = 45.0  # decibels from which nobody sees a difference
+NEAR = 45.0  # decibels above which no difference is visible
 SIDE = 2048  # pixels of the windows in which pictures are compared
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What came of doing it again.
+    """Outcome of a verification.
 
     Args:
-        verdict: how the two compare.
+        verdict: how the two results compare.
         reasons: why they may differ, a line each.
-        differing: part of the picture, in [0, 1], that differs.
+        differing: fraction of the pixels that differ, in [0, 1].
         agreement: PSNR of the two in dB; infinite if all pixels are the same.
-        where: left, top, right and bottom of all that differs, in pixels.
+        where: left, top, right and bottom of the differing area, in pixels.
     """
 
     verdict: Verdict
@@ -52,23 +52,23 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """Whether every pixel is what the record says."""
+        """Whether every pixel matches the record."""
         return self.verdict in ("same file", "same picture")
 
 
 def verify(
     result: Path, original: Path, *, files: Sequence[Path] = (), progress: ProgressCallback = silent
 ) -> Verification:
-    """Do again what the record of a result says, from the original, and compare.
+    """Repeat what the record of a result says, from the original, and compare.
 
     Args:
         result: a picture with a record.
         original: the file that it was made from.
-        files: folders in which other files, such as masks, are looked for, besides those of the two pictures.
+        files: folders to search for other files, such as masks, besides those of the two pictures.
 
     Raises:
-        PictureError: there is no record, or a file that it names is not found.
-        WeightsError: a network that took part is missing.
+        PictureError: there is no record, or a file that it names is missing.
+        WeightsError: a network that was used is missing.
     """
     steps = last_run(records_of(result))
     if not steps:
@@ -116,7 +116,7 @@ def other_programs(steps: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def other_networks(steps: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Networks that are not here as they took part."""
+    """Networks that are missing here, or differ from those used."""
     reasons = []
     for name, digest in {name: digest for step in steps for name, digest in step.get("models", {}).items()}.items():
         try:
@@ -128,10 +128,10 @@ def other_networks(steps: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def options_from(step: Mapping[str, Any], folders: Iterable[Path]) -> TaskOptions:
-    """The options of a step, from its record.
+    """Options of a step, from its record.
 
     Raises:
-        PictureError: this version does not know them; or they name a file that is not found.
+        PictureError: this version does not know them, or they name a missing file.
     """
     table = {name: value for name, value in dict(step.get("options", {})).items() if name != "record"}
     try:
@@ -146,10 +146,10 @@ def options_from(step: Mapping[str, Any], folders: Iterable[Path]) -> TaskOption
 
 
 def located(path: Path, step: Mapping[str, Any], folders: Iterable[Path]) -> Path:
-    """A file that the record names.
+    """A file named in the record.
 
     Raises:
-        PictureError: it is in none of the folders, or another file is.
+        PictureError: it is in none of the folders, or its contents differ.
     """
     digest = step.get("files", {}).get(path.name) or step.get("models", {}).get(path.name)
     if digest is None:
@@ -169,7 +169,7 @@ def located(path: Path, step: Mapping[str, Any], folders: Iterable[Path]) -> Pat
 def compared(
     result: Picture, again: Picture, reasons: Sequence[str], progress: ProgressCallback = silent
 ) -> Verification:
-    """Two pictures of which the files differ."""
+    """Compare two pictures whose files differ."""
     if (result.height, result.width) != (again.height, again.width):
         sizes = [f"{picture.width} x {picture.height} pixels" for picture in (result, again)]
         return Verification(

@@ -1,4 +1,4 @@
-"""What is done to a picture, in a form that can be compared, stored, and sent to another process to be done there."""
+"""What is done to a picture, in a form that can be compared, stored and sent to another process."""
 
 import functools
 import hashlib
@@ -28,11 +28,11 @@ __all__ = ["Work", "sha256_of", "unchanged"]
 class Work:
     """Steps with their options, and how pictures are read and results saved.
 
-    The command line, the workers of an archive and the web page all run this, so that their results are the same bytes.
-    Networks are loaded by the first run and kept; a copy that is pickled leaves them behind.
+    The command line, the workers of an archive and the web page all run this, so their results are the same bytes. The
+    first run loads the networks and keeps them; pickling leaves them out.
 
     Args:
-        steps: options of the tasks, in order; several are a chain, for which see `Pipeline`.
+        steps: options of the tasks, in order; several make a pipeline (see `Pipeline`).
         saving: how results are saved.
         page: page of a TIFF file, or frame of an animation.
         max_pixels: refuse larger pictures.
@@ -58,10 +58,10 @@ class Work:
 
     @functools.cached_property
     def key(self) -> str:
-        """SHA-256 of all that shapes the result, but the picture and the networks.
+        """SHA-256 of everything that shapes the result except the picture and the networks.
 
-        Of files that the options name, such as a style's picture, the contents count and not the name; nor does the
-        device count, nor the limit of pixels.
+        For files that the options name, such as a style picture, the contents count, not the name. The device and the
+        pixel limit do not count.
         """
         steps = [table_of(with_paths(step, content_of)) for step in self.steps]
         for step in steps:
@@ -70,7 +70,7 @@ class Work:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def dumps(self) -> str:
-        """It as JSON, with absolute paths; options that have their defaults are left out."""
+        """The work as JSON, with absolute paths and without default options."""
         said: dict[str, Any] = {"steps": [table_of(with_paths(step, Path.absolute)) for step in self.steps]}
         more = {
             "saving": saved_as(with_paths(self.saving, Path.absolute)),
@@ -98,7 +98,7 @@ class Work:
         """Size (height, width) of the result for a picture of the given size, unless a step crops.
 
         Raises:
-            OptionError: a step cannot make that of it.
+            OptionError: a step refuses this size.
         """
         for step in self.steps:
             if resize := getattr(step, "out_size", None):
@@ -110,16 +110,16 @@ class Work:
         """The tasks with their networks loaded.
 
         Raises:
-            DaguerreError: whatever the tasks miss, such as weights or a style.
+            DaguerreError: something is missing, such as weights or a style.
         """
-        ResultOptions.of(self.saving).signature()  # whether one can sign is told before any work is done
+        ResultOptions.of(self.saving).signature()  # raises before any work is done if signing is impossible
         networks: set[str] = set()
         with weights.noting(networks):
             task = make_task(self.steps[0]) if len(self.steps) == 1 else Pipeline(*self.steps)
         return Ready(task, networks)
 
     def open(self, source: Path) -> Picture:
-        """Open a picture as these options say."""
+        """Open a picture with these options."""
         return ResultOptions.of(self.saving).prepared(Picture.open(source, max_pixels=self.max_pixels, page=self.page))
 
     def run(
@@ -133,22 +133,21 @@ class Work:
         kept: Callable[[Result], None] | None = None,
         **how: Any,
     ) -> dict[str, Any]:
-        """Do it to a picture and save the result as `target`, whose folder exists, whole or not at all.
+        """Process a picture and save the result as `target`, in an existing folder, completely or not at all.
 
         Args:
             overwrite: replace `target`; `source` is never replaced.
-            on_stage: gets pictures on the way, as the task has them.
-            kept: gets the result once it is saved.
-            how: what else the task takes.
+            on_stage: receives the task's intermediate pictures.
+            kept: receives the result once it is saved.
+            how: further arguments of the task.
 
         Returns:
-            The report, JSON values:
-            `width`, `height` of the result in pixels;
-            `steps`, of each the `task`, what was `measured` (as in the record) and what was `found`;
-            `networks`, SHA-256 of all weights that could have had a part, by name.
+            The report, JSON values: `width`, `height` of the result in pixels; `steps`, each with its `task`, what was
+                `measured` (as in the record) and what was `found`; `networks`, SHA-256 of all weights that could have
+                been used, by name.
 
         Raises:
-            DaguerreError: in one line, why there is no result.
+            DaguerreError: says in one line why there is no result.
         """
         original = self.open(source)
         size = self.out_size(original.height, original.width)
@@ -176,11 +175,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Ready:
-    """Tasks that are loaded.
+    """Loaded tasks.
 
     Args:
-        task: one task, or a chain.
-        networks: names and files of the weights that it has asked for so far.
+        task: one task, or a pipeline.
+        networks: names and files of the weights that it has loaded so far.
     """
 
     task: Task | Pipeline
@@ -198,14 +197,14 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's contents.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, or is not a regular file.
     """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_of(path: Path) -> Path:
-    """A name made of a file's contents; its own if it cannot be read, which the task will complain of."""
+    """A name made from a file's contents; its own name if it cannot be read, as the task will report."""
     with suppress(OSError, ValueError):
         return Path(sha256_of(path) + path.suffix)
     return path
@@ -221,7 +220,7 @@ def saved_as(saving: SaveOptions) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value in JSON's types."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     return value.as_posix() if isinstance(value, Path) else value

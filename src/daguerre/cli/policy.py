@@ -1,4 +1,4 @@
-"""The flag `--policy`: options of tasks, of saving and the format of results as a policy has them."""
+"""The flag `--policy`: a policy's options for tasks, saving and the format of results."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ def under_policy(
     """The options of a command under a policy.
 
     Raises:
-        OptionError: an option, the name of the result or its format is not as the policy has it.
+        OptionError: an option, the name of the result or its format contradicts the policy.
     """
     return policy.steps(list(steps)), policy.save_options(saving), in_format(policy, output)
 

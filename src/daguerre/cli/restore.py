@@ -24,9 +24,9 @@ from daguerre.tasks.scans.prints import find_prints, straightened
 
 __all__ = ["run"]
 
-PALE = 0.3  # so far from black and white it may have faded further than was plain
+PALE = 0.3  # distance from black and white beyond which a photograph may have faded more than was detected
 HINT = "still pale: if it has faded, try --fix-fading strong"
-MORE = 0.1  # mean change of tones, from which it is said what would be done if one knew
+MORE = 0.1  # mean change of tones from which a hint names the stronger correction
 MORE_HINT = "if its colours have changed, --fix-fading strong changes them by another {:.0f} %"
 
 
@@ -56,11 +56,11 @@ def restore(
     $ daguerre restore old.jpg --faces off             do not refine faces
     $ daguerre restore old.jpg --mask-out mask.png     save the mask, edit it ...
     $ daguerre restore old.jpg --scratches mask.png    ... and restore with it
-    $ daguerre restore scan.jpg --crop                 cut the scanner's bed off
+    $ daguerre restore scan.jpg --crop                 cut off the scanner bed
     $ daguerre restore scan.jpg --split                each print as its own file
     $ daguerre restore film.jpg --negative             invert a negative
     $ daguerre restore scans/ -o restored/             a whole folder
-    $ daguerre restore scan.tif --policy archive       only what befell the print
+    $ daguerre restore scan.tif --policy archive       only damage to the print
 
     Fills scratches, dust, folds, tears and holes; removes stains, water lines and old tape; reduces blur, noise and
     grain, and upscales again what was enlarged; corrects fading, yellowing and color casts; refines faces. Size, color
@@ -71,7 +71,7 @@ def restore(
         split: save each print of a scan, straightened, as its own file.
         mask_out: also write the mask of the detected damage, white on black; of several pictures, masks to this folder.
         stages: also write the photograph after each stage to this folder.
-        policy: what may be done at all: archive, family (the default), or a file of your own.
+        policy: what may be done: archive, family (the default), or a file of your own.
     """
     if policy:
         (restoring,), saving, result = under_policy(read_policy(policy), [restoring], saving, result)  # type: ignore
@@ -127,7 +127,7 @@ def restore(
 def split_prints(
     restoring: RestoreOptions, result: Output, saving: ResultOptions
 ) -> Callable[[Job, ProgressCallback], dict[str, Any]]:
-    """Restores each print of a scan into its own file."""
+    """Restore each print of a scan into its own file."""
     restorer = Restorer(replace(restoring, prints="off"))
 
     def work(job: Job, progress: ProgressCallback) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def split_prints(
 
 
 def hinted(said: dict[str, Any], restoring: RestoreOptions) -> dict[str, Any]:
-    """What was found in a photograph, with what else could be done to it."""
+    """The findings in a photograph, with hints at what else could be done."""
     pale, more = said["pale_percent"] / 100, said["more_tone_change_percent"] / 100
     if restoring.fix_fading != "auto" or max(pale / PALE, more / MORE) <= 1:
         return said
@@ -162,7 +162,7 @@ def mask_files(jobs: Sequence[Job], place: Path) -> dict[Job, Path]:
     """File for the mask of each picture: `place` for one, `place/old-scratches.png` for each of several.
 
     Raises:
-        OptionError: several pictures, but a file.
+        OptionError: `place` is a file, but there are several pictures.
     """
     if len(jobs) == 1 and not place.is_dir():
         return {jobs[0]: place}

@@ -27,7 +27,7 @@ from daguerre.tasks.saving import ResultOptions
 
 __all__ = ["run"]
 
-WHERE = ("device", "precision")  # options of all tasks, said once
+WHERE = ("device", "precision")  # options that all tasks share, given once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +74,11 @@ def chain(
     $ daguerre run album/ -o done/ --recipe family.toml
     $ daguerre run --steps upscale,stylize --help     list the flags of these tasks
 
-    Accepts the flags of all tasks in --steps. A flag that several of them have, or that this command has itself, needs
-    the task's name as a prefix; others may have it: --restore.strength, --stylize.steps. Between steps a picture is
-    kept at 16 bits, without a file; --stages also writes it to PNG files.
+    Accepts the flags of all tasks in --steps. A flag that several of them, or this command itself, have needs the
+    task's name as a prefix; on others it is optional: --restore.strength, --stylize.steps. Between steps a picture has
+    16 bits and is kept in memory; --stages also writes it to PNG files.
 
-    --policy archive undoes only what befell the print and saves 16-bit TIFF with the record beside it.
+    --policy archive repairs only damage to the print and saves 16-bit TIFF with the record beside it.
 
     A recipe is a TOML file with a table for each step, in order; paths in it are relative to the file:
 
@@ -173,7 +173,7 @@ def names_in(steps: str) -> list[str]:
     """Names of tasks, separated by commas.
 
     Raises:
-        OptionError: one of them twice.
+        OptionError: one of them occurs twice.
     """
     names = [name.strip() for name in steps.split(",")]
     if twice := [name for name in names if names.count(name) > 1]:
@@ -185,7 +185,7 @@ def said_as(flag: str, words: Sequence[str]) -> str:
     """The value of a flag among unparsed words; empty if it is absent.
 
     Raises:
-        OptionError: it is there twice.
+        OptionError: it occurs twice.
     """
     said = [
         following if word == flag else word.partition("=")[2]

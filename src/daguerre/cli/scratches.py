@@ -40,7 +40,7 @@ def scratches(
     $ daguerre scratches photo.jpg --overlay look.png  draw it on the photo
     $ daguerre scratches scans/ -o masks/              a whole folder
 
-    The mask has the size of the photograph and is white where it is damaged. Edit it in any paint program.
+    The mask has the size of the photograph and is white where it is damaged. You can edit it in any paint program.
 
     Args:
         pictures: pictures, or folders of them.

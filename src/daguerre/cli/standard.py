@@ -1,7 +1,7 @@
 """Pictures from standard input and to standard output (`-`).
 
-Both go through files in a folder that only their owner can enter and that is gone when the program ends: pictures are
-read here and there, not from front to back, and need not fit in memory.
+Both go through files in a private folder that is deleted when the program ends: pictures are read in random order and
+need not fit in memory.
 """
 
 import atexit
@@ -20,11 +20,11 @@ __all__ = ["STANDARD", "check_output", "deliver", "passing", "receive"]
 
 STANDARD = Path("-")
 INPUT = "standard input"
-PASSING = "daguerre-passing-"  # how names of the folders begin
+PASSING = "daguerre-passing-"  # prefix of the folders' names
 
 
 def passing() -> Path:
-    """A folder for what passes through; those that killed processes left are removed."""
+    """A folder for what passes through; those left by killed processes are removed."""
     sweep()
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PASSING))
@@ -32,7 +32,7 @@ def passing() -> Path:
         if sys.platform == "win32":
             return folder
         hold(os.open(folder, os.O_RDONLY))  # as long as this process lives
-        if folder.exists():  # and nobody swept it away before it was locked
+        if folder.exists():  # and no other process removed it before it was locked
             return folder
 
 
@@ -49,7 +49,7 @@ def sweep() -> None:
 
 
 def receive() -> Path:
-    """Standard input as a file, whose ending is that of its format.
+    """Standard input as a file, with the suffix of its format.
 
     Raises:
         OptionError: standard input is a terminal.
@@ -77,7 +77,7 @@ def check_output() -> None:
     """
     if sys.stdout.isatty():
         raise OptionError("a terminal shows no pictures; send standard output somewhere: -o - > result.jpg")
-    if getattr(sys.stdout, "name", "") == os.devnull:  # as `main` has it where it was closed
+    if getattr(sys.stdout, "name", "") == os.devnull:  # where it was closed, as `main` sets it
         raise OptionError("standard output is closed; name a file with -o")
 
 

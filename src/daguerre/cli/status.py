@@ -1,4 +1,4 @@
-"""`daguerre status`: how far the work on a folder is."""
+"""`daguerre status`: progress of the work on a folder."""
 
 import json
 import tempfile
@@ -30,16 +30,16 @@ def status(
     failed: bool = False,
     json: bool = False,
 ) -> int:
-    """Tell how far the work on a folder of results is.
+    """Show the progress of the work on a folder of results.
 
-    $ daguerre status restored/                  how many are done, the time left
+    $ daguerre status restored/                  how many are done, and the time left
     $ daguerre status restored/ --failed         what failed, and why
-    $ daguerre status restored/ --report a.html  a page to look at, shares merged
+    $ daguerre status restored/ --report a.html  a page to look at, all shards merged
 
-    It may run meanwhile, on any computer that sees the folder.
+    You can run this while the work goes on, from any computer that sees the folder.
 
     Args:
-        folder: the results, as -o of the command that makes them.
+        folder: the results, given as -o to the command that makes them.
         report: write a report to this HTML file.
         failed: list the pictures that failed, and why.
         json: print one line of JSON, for programs.
@@ -70,7 +70,7 @@ def told_of(folder: Path, mirror: Mirror | None, report: Path | None, failed: bo
 
 
 def measured(rows: Sequence[Row], now: float) -> dict[str, Any]:
-    """Counts, and the time left in seconds if something is being done."""
+    """Counts, and the time left in seconds if work is in progress."""
     counts = Counter(row.state for row in rows)
     left = counts[State.WAITING] + counts[State.RUNNING]
     times = sorted(
@@ -83,7 +83,7 @@ def measured(rows: Sequence[Row], now: float) -> dict[str, Any]:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """The same in words."""
+    """The same as lines of text."""
     done = [f"{told['done']:,} of {told['total']:,} done"]
     parts = [f"{told[state]:,} {WORDS.get(state, state.value)}" for state in State if state != "done" and told[state]]
     found = [", ".join(done + parts)]

@@ -1,7 +1,7 @@
 """Safe printing for every command, even before rich is loaded.
 
-Names of files come from anywhere. Whatever is printed is escaped, so that no name can steer the terminal or begin a
-line of its own; and a terminal that is full or gone away stops no work.
+File names come from anywhere. Everything printed is escaped, so that no name can control the terminal or begin a line
+of its own; and a terminal that is full or gone does not stop the work.
 """
 
 import contextlib
@@ -19,18 +19,18 @@ STEERING = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x2
 
 ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in STEERING}
 ESCAPES |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
-ESCAPES |= {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}  # how Python holds what is not UTF-8
+ESCAPES |= {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}  # bytes that are not UTF-8
 
 
 def printable(text: str) -> str:
-    r"""A text as one line without effects: an escape character becomes `\x1b`, a new line `\n`."""
+    r"""A text as one harmless line: an escape character becomes `\x1b`, a new line `\n`."""
     return text.translate(ESCAPES)
 
 
 def open_streams() -> None:
-    """Open to nowhere what somebody closed (`>&-`), and print what an encoding lacks as escapes.
+    """Open closed streams (`>&-`) to the null device, and print characters that the encoding lacks as escapes.
 
-    Were they left closed, the next file opened would take their number, and what libraries print would go into it.
+    If they stayed closed, the next opened file would get their descriptor, and libraries would print into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
@@ -47,7 +47,7 @@ def open_streams() -> None:
 
 def give_up(stream: IO[Any]) -> None:
     """Discard what a stream has buffered and anything written to it later."""
-    with contextlib.suppress(OSError, ValueError):  # as in tests, where it is no file
+    with contextlib.suppress(OSError, ValueError):  # as in tests, where it is not a file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

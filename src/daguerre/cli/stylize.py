@@ -35,7 +35,7 @@ FRAMES = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Working:
-    """Further outputs, in files named after the result."""
+    """Additional outputs, in files named after the result."""
 
     stages: str = option("", "also save the picture after these iterations, such as 1,10,50, and a contact sheet")
     losses: bool = option(False, "also save the losses of all iterations (.csv)")
@@ -133,7 +133,7 @@ def stylize(
 
 
 class Files:
-    """The further output files of one result."""
+    """The additional output files of one result."""
 
     def __init__(self, target: Path, stages: Sequence[int], working: Working) -> None:
         def beside(ending: str) -> Path:
@@ -146,12 +146,12 @@ class Files:
         self.film = beside(f"film.{working.film}") if working.film != "none" else None
 
     def all(self) -> list[Path]:
-        """Every one of them."""
+        """All of them."""
         files = [*self.stages.values(), self.sheet, self.losses, self.plot, self.film]
         return [path for path in files if path is not None]
 
     def check(self, *, overwrite: bool) -> None:
-        """Make sure that all can be written, before any work is done."""
+        """Make sure, before any work is done, that all can be written."""
         for path in (*self.stages.values(), self.sheet):
             if path is not None:
                 check_target(path, overwrite=overwrite)

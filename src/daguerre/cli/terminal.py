@@ -18,7 +18,7 @@ __all__ = ["Lines", "Screen", "complain", "errors", "naming", "say", "shown_prog
 
 
 class Stderr:
-    """Standard error as it is at the moment; what it cannot take is lost."""
+    """The current standard error; output that it cannot take is lost."""
 
     def write(self, text: str) -> int:
         try:
@@ -38,12 +38,12 @@ class Stderr:
 
 
 def stream() -> Any:
-    """Standard error itself, also while a bar stands between."""
+    """Standard error itself, also while a progress bar wraps it."""
     return getattr(sys.stderr, "rich_proxied_file", sys.stderr)
 
 
 class Screen(Console):
-    """A console on which a broken pipe is the error that it is; rich would end the program."""
+    """A console that raises on a broken pipe; rich would end the program."""
 
     def on_broken_pipe(self) -> None:
         raise
@@ -58,12 +58,12 @@ def say(line: str, style: str | None = None) -> None:
 
 
 def complain(problem: str) -> None:
-    """Print what went wrong."""
+    """Print an error message."""
     say(f"daguerre: {problem}", style="red")
 
 
 class Lines(logging.Handler):
-    """Shows what is logged, a line each, and tracebacks where there are any."""
+    """Shows log messages, one line each, with their tracebacks if any."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(f"daguerre: {record.getMessage()}")
@@ -73,7 +73,7 @@ class Lines(logging.Handler):
 
 
 def columns() -> tuple[ProgressColumn, ...]:
-    """What a progress bar shows."""
+    """The columns of a progress bar."""
     return (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -87,7 +87,8 @@ def columns() -> tuple[ProgressColumn, ...]:
 def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[ProgressCallback]]:
     """A progress bar over `total` pictures, or over each step of a single one.
 
-    How many steps a picture takes is not known beforehand: it counts in its first, and the bar waits for the others.
+    The number of steps of a picture is not known in advance: a picture counts in its first step, and the bar waits for
+    the others.
 
     Yields:
         One callback for each picture, in order.
@@ -105,7 +106,7 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
                 of = f" ({number + 1} of {total})" if total > 1 else ""
                 share = progress.done / progress.total if progress.total else 1.0
                 if total == 1 and progress.step != step:
-                    bar.reset(task)  # so that the time left is this step's
+                    bar.reset(task)  # so that the time left is that of this step
                     reached = 0.0
                 step, reached = progress.step, max(reached, number + share)
                 bar.update(task, completed=reached, description=step + of, note=printable(progress.note))
@@ -117,10 +118,10 @@ def shown_progress(total: int, *, quiet: bool = False) -> Iterator[list[Progress
 
 @contextmanager
 def shown_total(total: int, *, quiet: bool = False) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar over many pictures, several of which are worked on at a time, with the time left.
+    """A progress bar over many pictures, several of them in progress at a time, with the time left.
 
     Yields:
-        What tells how many are done, parts of pictures included, and a note.
+        A callback for the number done, including parts of pictures, and a note.
     """
     if quiet or not errors.is_terminal:
         yield lambda done, note: None

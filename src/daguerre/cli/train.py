@@ -27,13 +27,13 @@ def train(
     $ daguerre train recipes/compact-x4.toml --data pictures/ --out run
     $ daguerre train recipes/compact-x4.toml --data pictures/ --out run --resume
 
-    Writes to the run's folder a table and a plot of losses and scores (log.csv, log.png), sample pictures, a checkpoint
-    and finally the weights. Ctrl-C saves a checkpoint, from which --resume continues exactly as if the run had never
-    stopped. Use `torchrun` for several processes.
+    Writes a table and a plot of losses and scores (log.csv, log.png), sample pictures, a checkpoint and finally the
+    weights to the run's folder. Ctrl-C saves a checkpoint, from which --resume continues exactly as if the run had
+    never stopped. Use `torchrun` for several processes.
 
     Args:
-        recipe: what to train and how; the source's recipes/ has those of all shipped weights.
-        data: folder of the training pictures, with the parts that the recipe names.
+        recipe: what to train and how; recipes/ in the source has those of all shipped weights.
+        data: folder of the training pictures, with the subfolders that the recipe names.
         out: folder of the run.
         resume: continue from its checkpoint.
     """

@@ -44,8 +44,8 @@ def upscale(
     The result, downscaled again, matches the original; how closely is printed in decibels (40 is very good), before
     any loss in a format such as JPEG. Color profile, bit depth, gray, transparency and metadata are kept.
 
-    Letters, line art and pixel art are recognized and enlarged otherwise, which the result's line says; with
-    --content photo they are not.
+    Letters, line art and pixel art are recognized and enlarged in a different way, as the output says; --content photo
+    prevents this.
 
     Args:
         pictures: pictures, or folders of them.

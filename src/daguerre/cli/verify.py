@@ -1,4 +1,4 @@
-"""`daguerre verify`: do again what a result's record says, and compare."""
+"""`daguerre verify`: repeat what a result's record says, and compare."""
 
 import math
 from collections.abc import Sequence
@@ -30,17 +30,17 @@ def verify(
     files: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None,
     json: bool = False,
 ) -> int:
-    """Make a result again from its original, as the record in it says, and compare.
+    """Make a result again from its original, following its record, and compare.
 
     $ daguerre verify old-restored.jpg old.tif
 
-    Says whether the two are the same file, the same picture, or what differs: the original, the program, the networks,
-    or that it was edited afterwards. The exit status is 0 if every pixel is what the record says, and 1 if not.
+    Says whether the two are the same file or the same picture, or else what differs: the original, the program, the
+    networks, or a later edit. The exit status is 0 if every pixel matches the record, and 1 if not.
 
     Args:
         result: a picture that Daguerre has made.
         original: the file that it was made from.
-        files: folder of other files that took part, such as masks and styles, unless they are beside the two.
+        files: folder of other input files, such as masks and styles, unless they are beside these two.
         json: print one line of JSON, for programs.
     """
     with shown_progress(1, quiet=json) as (progress,):

@@ -1,4 +1,4 @@
-"""`daguerre web`: a page in the browser, for everything that the command line does."""
+"""`daguerre web`: a page in the browser that does everything the command line does."""
 
 import contextlib
 from collections.abc import Sequence
@@ -16,13 +16,15 @@ __all__ = ["run"]
 def web(serving: WebOptions) -> int:
     """Restore, upscale and stylize photographs on a page in the browser.
 
-    $ daguerre web                          for this computer alone; nothing is kept
+    $ daguerre web                          for this computer only; keeps nothing
     $ daguerre web --keep restored/         keep photographs and results
     $ daguerre web --host 0.0.0.0 --origin https://photos.example
 
-    The last is for others, too; the environment variable DAGUERRE_PASSWORD has the password that they need.
+    The last one serves other computers, too; their users need the password in the environment variable
+    DAGUERRE_PASSWORD.
 
-    The page is served on this computer, to this computer. It loads nothing from the internet, and sends nothing there.
+    By default the page can be reached from this computer only. It loads nothing from the internet and sends nothing
+    there.
     """
     try:
         from daguerre.web.serving import serve
