@@ -34,13 +34,13 @@ def age(
     mask: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
     clean: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
 ) -> int:
-    """Age new photographs, to try restoration on.
+    """Age new photographs, to test restoration.
 
     $ daguerre age photo.jpg                photo-old.jpg, beside it
     $ daguerre age photo.jpg --kind studio --seed 7 --mask damage.png
 
     Adds fading, yellowing, grain, blur, scratches, folds, stains and more, as in real photographs of that kind. Each
-    of several pictures ages differently, depending on the seed and its name.
+    picture ages differently, depending on the seed and its name.
 
     Args:
         pictures: pictures, or folders of them.

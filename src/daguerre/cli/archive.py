@@ -29,40 +29,40 @@ from daguerre.signals import END, INTERRUPT, Ended, interruptible
 
 __all__ = ["Archive", "Errand", "nothing", "run_errand"]
 
-PAUSE = 2.0  # seconds between two looks at a folder that is watched
-SEND = 60.0  # seconds after which the manifest of results elsewhere is put there again
-SAMPLE = 200  # pictures whose size in pixels is looked up to tell how long all will take
+PAUSE = 2.0  # seconds between two scans of a watched folder
+SEND = 60.0  # seconds between uploads of the manifest of remote results
+SAMPLE = 200  # pictures whose size in pixels is read to estimate the total time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
     """Folders of pictures, with -o FOLDER."""
 
-    workers: int | None = option(None, "processes that work at the same time (default: as cores and memory allow)")
-    memory: float | None = option(None, "most memory for all of them, in GiB (default: what is free)", metavar="GIB")
+    workers: int | None = option(None, "number of worker processes (default: as cores and memory allow)")
+    memory: float | None = option(None, "memory limit for all of them, in GiB (default: what is free)", metavar="GIB")
     shard: str = option(
-        "", "only this share of the pictures, such as 3/16, for one of several computers", metavar="I/N"
+        "", "only this shard of the pictures, such as 3/16, for one of several computers", metavar="I/N"
     )
-    dry_run: bool = option(False, "only say what would be done, how long it takes and how large it gets")
-    cluster: str = option("", "let Ray do it: ray for this computer, or a cluster's address", metavar="ray|ADDRESS")
-    gpu_share: float = option(0.0, "with --cluster: part of a GPU for each worker, such as 0.25")
-    watch: bool = option(False, "go on as pictures arrive, until Ctrl-C")
+    dry_run: bool = option(False, "only report what would be done, how long it would take and how much space it needs")
+    cluster: str = option("", "work with Ray: ray for this computer, or a cluster address", metavar="ray|ADDRESS")
+    gpu_share: float = option(0.0, "with --cluster: share of a GPU for each worker, such as 0.25")
+    watch: bool = option(False, "keep processing pictures as they arrive, until Ctrl-C")
     report: Path | None = option(
-        None, "then write a report to this HTML file: before and after, what is doubtful first, what failed"
+        None, "finally write a report to this HTML file: before and after, doubtful results first, failures"
     )
 
     def __post_init__(self) -> None:
         check_range("workers", self.workers, 1, 1024)
         check_range("memory", self.memory, 0.1, 1e6)
         check_range("gpu_share", self.gpu_share, 0, 16)
-        self.share  # noqa: B018 - refuses what is none
+        self.share  # noqa: B018 - raises if it is invalid
 
     @property
     def share(self) -> Shard | None:
-        """The share of the work.
+        """The shard of the work.
 
         Raises:
-            OptionError: `shard` is none.
+            OptionError: `shard` is not one.
         """
         if not self.shard:
             return None
@@ -87,15 +87,15 @@ def nothing(job: Job) -> contextlib.AbstractContextManager[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Errand:
-    """What a command wants done.
+    """The work that a command requests.
 
     Args:
         find: finds the pictures and names their results.
-        jobs: what it found.
-        work: what is to be done to each.
-        describe: what a report says, in a line.
-        said: what of a report the command says.
-        beside: checks before each picture, what else `Work.run` takes for it, and files written after it; all of it in
+        jobs: the pictures found.
+        work: what to do to each.
+        describe: summarizes a report in one line.
+        said: selects what the command prints of a report.
+        beside: checks before each picture, further arguments of `Work.run` for it, and files written after it; all in
             this process.
         options: may name files, which are never replaced.
     """
@@ -110,7 +110,7 @@ class Errand:
 
 
 def run_errand(errand: Errand, output: Output, archive: Archive) -> int:
-    """Do what a command wants done; returns the exit status."""
+    """Do the work of a command; returns the exit status."""
     if is_archive(errand, output, archive):
         return run_archive(errand, output, archive)
 
@@ -120,15 +120,15 @@ def run_errand(errand: Errand, output: Output, archive: Archive) -> int:
         return errand.said(report)
 
     for job in errand.jobs[:1]:
-        errand.work(job).ready  # noqa: B018 - a network that is missing is told at once
+        errand.work(job).ready  # noqa: B018 - a missing network is reported at once
     return run_jobs(errand.jobs, output, work, errand.describe, *errand.options)
 
 
 def is_archive(errand: Errand, output: Output, archive: Archive) -> bool:
-    """Whether results of a folder go into a folder, with a manifest.
+    """Whether a folder of pictures goes into a folder of results, with a manifest.
 
     Raises:
-        OptionError: only such work has the flags that were given.
+        OptionError: flags for such work were given for other work.
     """
     folder = output.output is not None and output.output != STANDARD
     many = any(not job.named or job.source.is_dir() for job in errand.jobs) or archive.watch
@@ -142,7 +142,7 @@ def is_archive(errand: Errand, output: Output, archive: Archive) -> bool:
 
 
 def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
-    """Do what is new or has changed, and write down what became of it; returns the exit status."""
+    """Process what is new or has changed, and record the outcome; returns the exit status."""
     folder = output.place or Path()
     if archive.dry_run:
         return foretell(errand, output, archive)
@@ -169,20 +169,20 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
 
 
 class ArchiveRun:
-    """One time through all pictures."""
+    """One pass over all pictures."""
 
     def __init__(self, errand: Errand, output: Output, archive: Archive, folder: Path) -> None:
         self.errand, self.output, self.archive, self.folder = errand, output, archive, folder
         self.quiet = output.quiet or output.json
         self.bad: list[Job] = []
-        self.sent = time.monotonic()  # when others were last told how far it is
-        self.heard = True  # whoever reads standard output
+        self.sent = time.monotonic()  # when the manifest was last uploaded
+        self.heard = True  # whether standard output is still read
         self.orders: dict[int, tuple[Job, Order]] = {}
-        self.apart = False  # whether other processes do the work, and hear what is warned of
+        self.apart = False  # whether other processes do the work, and collect its warnings
         self.done = 0
 
     def all(self, jobs: Sequence[Job], manifest: Manifest) -> int:
-        """Do everything that is to be done; returns the exit status."""
+        """Do all the work; returns the exit status."""
         wanted = {job: wanted_of(job, self.errand, self.folder) for job in self.passed(jobs)}
         by_target = {one.target: job for job, one in wanted.items()}
         manifest.adopt(row for row in manifest.done_elsewhere() if row.target in by_target)
@@ -198,7 +198,7 @@ class ArchiveRun:
         return 0 if self.heard and not self.bad else 1
 
     def passed(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        """Jobs of this share that can be begun; the others are complained of."""
+        """Jobs of this shard that can be started; the others are reported as errors."""
         read = identities(job.source for job in jobs) | identities(read_by(self.errand.options))
         share = self.archive.share
         for job in jobs:
@@ -215,7 +215,7 @@ class ArchiveRun:
                 yield job
 
     def tell_what_is_left(self, made: Plan, jobs: dict[str, Job]) -> None:
-        """Say what is not done, and why."""
+        """Report what is not done, and why."""
         if self.output.json:
             for one, reason in [*((one, "already there") for one in made.current), *made.kept]:
                 self.heard = print_json(jobs[one.target].said() | {"skipped": reason}) and self.heard
@@ -228,10 +228,10 @@ class ArchiveRun:
             say(f"{len(made.current)} of {total} were there already and are up to date; --overwrite makes them anew")
 
     def work(self, manifest: Manifest) -> None:
-        """Have all orders done.
+        """Carry out all orders.
 
         Raises:
-            Ended: a signal asked for it; what was being done will be done by the next run.
+            Ended: a signal asked for it; the next run does what was in progress.
         """
         orders = iter([order for _, order in self.orders.values()])
         limit = int(self.archive.memory * 2**30) if self.archive.memory else memory() * 9 // 10
@@ -268,7 +268,7 @@ class ArchiveRun:
             yield how
 
     def tell(self, event: Event) -> None:
-        """Say what became of an order."""
+        """Report the outcome of an order."""
         job, _ = self.orders[event.number]
         if event.state is State.RUNNING:
             return
@@ -296,7 +296,7 @@ class ArchiveRun:
 
 
 def gpus_for(work: Work) -> int:
-    """How many GPUs there are for work; 0 if processors do it. One worker is enough for each."""
+    """Number of GPUs for the work, each worth one worker; 0 if it is done on the CPU."""
     return accelerators(next((str(step.device) for step in work.steps if hasattr(step, "device")), "cpu"))
 
 
@@ -309,7 +309,7 @@ def signature(path: Path) -> tuple[int, int]:
 
 
 def arrived(path: Path, bad: Mapping[Path, tuple[int, int]]) -> bool:
-    """Whether a file of a watched folder is whole, as far as one can tell, and not one that failed just as it is."""
+    """Whether a file in a watched folder seems complete, and has changed since it failed, if it did."""
     size, changed = signature(path)
     return size > 0 and time.time() - changed / 1e9 >= PAUSE and bad.get(path) != (size, changed)
 
@@ -319,9 +319,9 @@ def wanted_of(job: Job, errand: Errand, folder: Path) -> Wanted:
 
 
 def foretell(errand: Errand, output: Output, archive: Archive) -> int:
-    """Say what would be done, how long it would take and how large it would get; returns the exit status.
+    """Report what would be done, the time it would take and the space needed; returns the exit status.
 
-    Of pictures that were done already the time is known; of others one is done for that, into a temporary folder.
+    The time is known from pictures that are done already; otherwise one picture is processed into a temporary folder.
     """
     folder = output.place or Path()
     rows = Manifest.all_rows(folder) if Manifest.files(folder) else []
@@ -343,7 +343,7 @@ def foretell(errand: Errand, output: Output, archive: Archive) -> int:
 
 
 def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
-    """How long it will take and how large it gets, measured with a picture of middle size."""
+    """Estimated time and size, measured on a picture of median size."""
     sizes = {}
     for one in todo[:: -(-len(todo) // SAMPLE)]:
         with contextlib.suppress(DaguerreError):
@@ -354,7 +354,7 @@ def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
     middle = sorted(sizes, key=lambda one: sizes[one])[len(sizes) // 2]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / Path(middle.target).name
-        middle.work.ready  # noqa: B018 - so that loading does not count
+        middle.work.ready  # noqa: B018 - so that loading is not measured
         began = time.monotonic()
         middle.work.run(middle.source, target)
         seconds, size = time.monotonic() - began, target.stat().st_size
@@ -372,12 +372,12 @@ def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
 
 
 def nearest_folder(path: Path) -> Path:
-    """The folder itself, or the nearest above it that is there."""
+    """The folder itself, or its nearest parent that exists."""
     return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.is_dir())
 
 
 def span(seconds: float) -> str:
-    """A time in words."""
+    """A duration in words."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

@@ -25,7 +25,7 @@ __all__ = ["Job", "Output", "attempt", "flat", "make_folder", "plan_jobs", "prin
 
 
 def flat(report: dict[str, Any]) -> dict[str, Any]:
-    """The report of work with one step, as its command says it."""
+    """The report of a single-step work, as its command prints it."""
     (step,) = report["steps"]
     return {"width": report["width"], "height": report["height"], **step["found"]}
 
@@ -35,7 +35,7 @@ def refuse_shared(files: Iterable[Path], jobs: Sequence[Job], *options: Any) -> 
 
     Args:
         files: the additional outputs; each only once.
-        options: options that may name input files; or such files.
+        options: input files, or options that may name some.
 
     Raises:
         OptionError: names the first that would.
@@ -73,7 +73,7 @@ def run_jobs(
     refused = {job for job in jobs if identity(job.target) in read}
     written: set[Hashable] = set()
     failed = skipped = 0
-    heard = True  # whoever reads standard output
+    heard = True  # whether standard output is still read
 
     def do(job: Job, progress: ProgressCallback) -> None:
         nonlocal heard
@@ -150,9 +150,9 @@ def attempt(job: Job, output: Output, do: Callable[[], None]) -> bool:
 
 
 def print_json(said: dict[str, Any]) -> bool:
-    """Print an object as one line of JSON; returns False if that failed although it is still read.
+    """Print an object as one line of JSON; returns False if that failed although the output is still read.
 
-    Results are saved all the same, so the other pictures go on.
+    Results are saved anyway, so the other pictures go on.
     """
     try:
         show(json.dumps(said))

@@ -24,7 +24,7 @@ WIDTH = 112  # characters that the widest table needs
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Further outputs besides the table."""
+    """Additional outputs besides the table."""
 
     csv: Path | None = option(None, "also write all numbers to this .csv file")
     json: bool = option(False, "print JSON instead of the table, for programs")
@@ -73,7 +73,7 @@ def start(report: Report, folders: Iterable[Path], **how: Any) -> ContactSheet |
     """Check that the reports can be written, before hours are spent; returns the contact sheet, if asked for.
 
     Args:
-        folders: with the pictures that are measured, in which no other picture is put.
+        folders: folders of the measured pictures, to which no other picture may be written.
     """
     for path, ending in ((report.csv, ".csv"), (report.sheet, ".png")):
         if path:

@@ -36,7 +36,7 @@ def explain(
     ],
     json: bool = False,
 ) -> int:
-    """Say in plain words what was done to pictures, from the record in them.
+    """Explain in plain words what was done to pictures, from their records.
 
     $ daguerre explain old-restored.jpg     what was done, how much, and from what
     $ daguerre explain restored/            a line for each picture of a folder
@@ -78,7 +78,7 @@ def explain(
 
 
 def show_all(job: Job, told: Explanation, steps: Sequence[dict[str, Any]]) -> None:
-    """Print all there is to say about one picture."""
+    """Print everything known about one picture."""
     show(f"{printable(job.origin)}\n\n{textwrap.fill(told.headline, WIDTH)}")
     for number, step in enumerate(told.steps, start=1):
         begin = f"{number}. " if len(told.steps) > 1 else ""
@@ -88,7 +88,7 @@ def show_all(job: Job, told: Explanation, steps: Sequence[dict[str, Any]]) -> No
     try:
         if (signed := SIGNED.get(check_signature(job.source) or "")) is not None:
             show(signed)
-    except MissingExtra:  # then nobody can tell
+    except MissingExtra:  # without it, there is no telling
         pass
     if origin := input_of(steps):
         show(f"To check it against that file: daguerre verify {shlex.join(map(printable, (job.origin, origin.name)))}")

@@ -45,7 +45,7 @@ def faces(
 
     Args:
         pictures: photographs, or folders of them.
-        list: only print the detected faces, as --boxes reads them or, with --json, as JSON.
+        list: only print the detected faces, in the format of --boxes or, with --json, as JSON.
     """
     find = partial(plan_jobs, pictures, result, "-faces")
     jobs = find()

@@ -1,4 +1,4 @@
-"""Flags and help, made from options dataclasses."""
+"""Flags and help, generated from options dataclasses."""
 
 import contextlib
 import dataclasses
@@ -36,7 +36,7 @@ def flags(options: type, told: Callable[[str], object] | None = None) -> type:
     Instances of the result are instances of `options`.
 
     Args:
-        told: what else tyro is told of a field, made from its name.
+        told: makes further tyro annotations of a field from its name.
     """
     hints = typing.get_type_hints(options, include_extras=True)
     fields = []
@@ -51,7 +51,7 @@ def flags(options: type, told: Callable[[str], object] | None = None) -> type:
 
 
 def without_flags(options: Any) -> Any:
-    """Options that `flags` made, as the class that they were made of; anything else as it is."""
+    """Options made by `flags`, converted back to their original class; anything else unchanged."""
     kind = type(options)
     if not dataclasses.is_dataclass(kind) or FLAGGED not in vars(kind):
         return options
@@ -62,18 +62,18 @@ def without_flags(options: Any) -> Any:
 def flags_of_several(
     tasks: Mapping[str, type], *, taken: Collection[str], left_out: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Annotations for the parameters of a command with the flags of several tasks, one parameter per task.
+    """Annotations for a command with the flags of several tasks, one parameter per task.
 
-    A flag that one task alone has is called by its own name, one that several have by the task's, too:
+    A flag that only one task has keeps its name; one that several have is prefixed with the task's:
     `--restore.strength`.
 
     Args:
-        tasks: options dataclass of every task, by name.
-        taken: names that the command's own flags have.
+        tasks: options dataclass of each task, by name.
+        taken: names of the command's own flags.
         left_out: fields that get no flags.
 
     Returns:
-        Annotation of every task's parameter; and for every ambiguous name the flags that it may mean.
+        Annotation of each task's parameter; and for each ambiguous name the flags that it may mean.
     """
     owners: dict[str, list[str]] = {}
     for task, options in tasks.items():
@@ -99,9 +99,9 @@ def annotated(
 
     Args:
         hint: the type of a flag's value.
-        default: its value when nothing is said.
+        default: its default value.
         metavar, alias: as in `option`.
-        help, file: stay where they are.
+        help, file: not used here.
     """
     kind, optional = without_none(hint)
     parts = typing.get_args(kind) if typing.get_origin(kind) is tuple else (kind,)
@@ -122,7 +122,7 @@ def annotated(
 
 
 def number(kind: type, metavar: str) -> PrimitiveConstructorSpec[Any]:
-    """How tyro reads a number, so that a mistake is explained in words."""
+    """How tyro reads a number, with an understandable error message."""
 
     def read(words: list[str]) -> Any:
         try:
@@ -151,11 +151,11 @@ def without_none(hint: Any) -> tuple[Any, bool]:
 def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapping[str, Any] | None = None) -> T:
     """Parse the words and call `command`.
 
-    Its docstring is the help; parameters whose type is a dataclass become that dataclass' flags, without a prefix.
-    Words that cannot be understood end the program with exit status 2.
+    Its docstring is the help; a parameter whose type is a dataclass becomes the flags of that dataclass, without a
+    prefix. Invalid words end the program with exit status 2.
 
     Args:
-        more: annotations of what `command` takes besides, as `**more`; each has a default of its own.
+        more: annotations of further parameters of `command`, passed as `**more`; each has its own default.
     """
 
     @functools.wraps(command)
@@ -200,7 +200,7 @@ def parse(command: Callable[..., T], name: str, words: Sequence[str], more: Mapp
 
 @contextlib.contextmanager
 def harmless(words: Sequence[str]) -> Iterator[None]:
-    """Escape control characters, which a file name can hold, where tyro repeats words."""
+    """Escape control characters, which file names can contain, where tyro repeats words."""
     if not any(printable(word) != word for word in words):
         yield
         return
@@ -213,9 +213,9 @@ def harmless(words: Sequence[str]) -> Iterator[None]:
 
 
 def description(command: Callable[..., object]) -> str:
-    """What a command's docstring says before its arguments, its paragraphs as wide as the terminal, examples apart.
+    """The part of a command's docstring before its arguments, wrapped to the terminal except for examples.
 
-    Not left to tyro, which breaks no lines.
+    Not left to tyro, which does not wrap lines.
     """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\nArgs:")[0].split("\n\n")
     width = min(shutil.get_terminal_size().columns, 100)
@@ -226,7 +226,7 @@ def choose(command: str, choices: Mapping[str, tuple[Callable[..., int], str]], 
     """Run one of a command's subcommands, or list them.
 
     Args:
-        choices: what to call, and its one line of help, by subcommand.
+        choices: function and one line of help, by subcommand.
     """
     if words and words[0] in choices:
         return parse(choices[words[0]][0], f"{command} {words[0]}", words[1:])

@@ -11,18 +11,18 @@ __all__ = ["identity", "name_key", "place"]
 def identity(path: Path) -> Hashable:
     """A key that identifies a file, whether it exists or not.
 
-    Absolute, through links or linked folders, as a hard link, in another case on a disk that ignores it: all that lead
-    to one file have one identity.
+    All paths to one file have the same identity: absolute, through links or linked folders, as a hard link, or in
+    another case on a case-insensitive disk.
     """
     try:
         found = path.stat()
-    except (OSError, ValueError):  # not there, out of reach, a loop of links; a zero byte in the name
+    except (OSError, ValueError):  # missing, inaccessible, a loop of links; a null character in the name
         return place(path)
-    return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(path)  # 0: the file system numbers none
+    return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(path)  # 0: no inode numbers
 
 
 def place(path: Path) -> Hashable:
-    """A name in a folder, however the folder is spelled; what lies there, or where a link leads, does not count."""
+    """A key for a name in a folder, however the folder is spelled; the file there, or a link's target, is ignored."""
     try:
         folder = path.parent.stat()
         return folder.st_dev, folder.st_ino, path.name
@@ -31,7 +31,7 @@ def place(path: Path) -> Hashable:
 
 
 def name_key(path: Path) -> Hashable:
-    """As `place`, for names that some disks take for one: in upper or lower case, with accents joined or apart."""
+    """Like `place`, but equal for names that some disks equate: by case, or by composed and decomposed accents."""
     return place(path.with_name(unicodedata.normalize("NFC", path.name).casefold()))
 
 

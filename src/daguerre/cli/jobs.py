@@ -40,17 +40,17 @@ class Output:
         alias="-o",
     )
     overwrite: bool = option(False, "replace existing results")
-    format: str | None = option(None, "of results: jpeg, png, tiff, webp, avif, gif, bmp (default: the picture's)")
+    format: str | None = option(None, "format of results: jpeg, png, tiff, webp, avif, gif or bmp (default: as it was)")
     max_pixels: int | None = option(
         None, "refuse larger pictures, in pixels (default: 4 billion, fewer in a tiny file)"
     )
     page: int | None = option(None, "page of a TIFF file, or frame of an animation (default: the first)")
     include: tuple[str, ...] = option(
-        (), "of folders, only pictures that match one of these, such as '*.tif' or '1920s/*'", metavar="GLOB ..."
+        (), "in folders, take only pictures that match one of these, such as '*.tif' or '1920s/*'", metavar="GLOB ..."
     )
-    exclude: tuple[str, ...] = option((), "of folders, no pictures that match one of these", metavar="GLOB ...")
+    exclude: tuple[str, ...] = option((), "in folders, skip pictures that match one of these", metavar="GLOB ...")
     newer: str = option(
-        "", "of folders, only pictures changed since a day (2026-11-29) or since a file was", metavar="DAY|FILE"
+        "", "in folders, take only pictures changed after this day (2026-11-29) or after this file", metavar="DAY|FILE"
     )
     json: bool = option(False, "print one line of JSON per picture, for programs")
     quiet: bool = option(False, "print only errors")
@@ -60,7 +60,7 @@ class Output:
             raise OptionError(f"no format is called {self.format!r}{nearest(self.format, FORMATS)}")
         check_range("max_pixels", self.max_pixels, 1, math.inf)
         check_range("page", self.page, 1, math.inf)
-        self.since  # noqa: B018 - refuses what is neither
+        self.since  # noqa: B018 - raises if it is invalid
         if self.json and self.output == STANDARD:
             raise OptionError("--json and --output - both want standard output; leave one of them out")
 
@@ -71,7 +71,7 @@ class Output:
 
     @functools.cached_property
     def mirror(self) -> Mirror | None:
-        """The mirror of the folder of results, if that is elsewhere."""
+        """The mirror of the folder of results, if that is remote."""
         address = address_of(self.output) if self.output else ""
         if not address:
             return None
@@ -81,12 +81,12 @@ class Output:
 
     @property
     def place(self) -> Path | None:
-        """Where results go here: `output`, or its mirror."""
+        """Where results go locally: `output`, or its mirror."""
         return self.mirror.folder if self.mirror else self.output
 
     @functools.cached_property
     def since(self) -> float:
-        """The time in seconds since 1970 after which pictures must have been changed.
+        """The time, in seconds since 1970, after which pictures must have changed.
 
         Raises:
             OptionError: `newer` is neither a day nor a file.
@@ -101,7 +101,7 @@ class Output:
             raise OptionError(f"newer is {self.newer!r}; give a day such as 2026-11-29, or a file") from error
 
     def wants(self, job: "Job") -> bool:
-        """Whether a picture is among those that `include`, `exclude` and `newer` leave; what was named itself is."""
+        """Whether `include`, `exclude` and `newer` select a picture; one that was named itself always is."""
         inside = job.inside.as_posix()
 
         def matches(globs: Sequence[str]) -> bool:
@@ -114,11 +114,11 @@ class Output:
         return self.since == -math.inf or job.source.stat().st_mtime > self.since
 
     def open(self, path: Path) -> Picture:
-        """Open a picture as these options say."""
+        """Open a picture with these options."""
         return Picture.open(path, max_pixels=self.max_pixels, page=self.page)
 
     def work(self, *steps: TaskOptions, saving: SaveOptions | None = None) -> Work:
-        """The work that makes results of pictures by these steps."""
+        """The work of these steps, with these options."""
         return Work(steps=steps, saving=saving or SaveOptions(), page=self.page, max_pixels=self.max_pixels)
 
 
@@ -131,10 +131,10 @@ class Job:
 
     Args:
         source, target: files; standard input and output go through temporary files.
-        inside: the part of the picture's path that is kept in another output folder.
+        inside: the part of the picture's path that is kept in the output folder.
         named: whether the picture itself was named, not a folder that contains it.
         problem: why it cannot be read at all.
-        come, go: mirrors of the folders that picture and result have elsewhere, if they do.
+        come, go: mirrors of the folders of picture and result, if these are remote.
         from_stdin, to_stdout: whether the files stand for standard input and output.
     """
 
@@ -174,7 +174,7 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str =
     """Find the pictures and name their results; missing ones come first, so that they are reported at once.
 
     Args:
-        inputs: files, and folders, which are searched with everything below them; `-` is standard input.
+        inputs: files, and folders, which are searched recursively; `-` is standard input.
         suffix: appended to the picture's name, such as `-4x`.
         ending: format suffix such as `.png`, unless `output` has one; by default the picture's own.
 
@@ -201,7 +201,7 @@ def plan_jobs(inputs: Sequence[Path], output: Output, suffix: str, ending: str =
 
 
 def target_alone(found: Sequence[Job], output: Output, ending: str) -> Job | None:
-    """The only job, with the named output file; None if a folder or nothing was named.
+    """The only job, with the named output file; None if the output is a folder or unnamed.
 
     Raises:
         OptionError: one file for several pictures, or a suffix that contradicts the format.
@@ -252,7 +252,7 @@ def find_pictures(path: Path) -> Iterator[Job]:
 
 
 def walk(top: Path) -> Iterator[Job]:
-    """Pictures in a folder and below, in order; unreadable folders are reported as pictures would be."""
+    """Pictures in a folder and its subfolders, in order; unreadable folders are reported like pictures."""
     closed: list[OSError] = []
     for folder, folders, files in os.walk(top, onerror=closed.append):
         folders[:] = sorted(

@@ -1,8 +1,8 @@
-"""The command `daguerre`: dispatches to its commands, and turns errors into one line and an exit status.
+"""The command `daguerre`: dispatches to its subcommands, and turns errors into one line and an exit status.
 
-Exit status: 0 success; 1 something failed, and a line says what; 2 the command was not understood; 130 stopped
-by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. A command's module is imported when it is called, so that `daguerre --help`
-answers at once.
+Exit status: 0 success; 1 something failed, and a line says what; 2 the command was not understood; 130 stopped by
+Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. The module of a command is imported only when it is called, so that `daguerre
+--help` answers at once.
 """
 
 import difflib
@@ -93,11 +93,11 @@ def attempt(words: Sequence[str]) -> int:
     except KeyboardInterrupt as stopped:
         return stopped_by(stopped.signal if isinstance(stopped, Ended) else signal.SIGINT)
     except BrokenPipeError:
-        # The reader of our output has closed it (`daguerre models | head`), which is not an error.
+        # The reader has closed our output (`daguerre models | head`), which is not an error.
         give_up(sys.stdout)
         return 0
     except Exception as error:
-        if heard:  # the signal's exception came out of C code as another
+        if heard:  # C code turned the signal's exception into another
             return stopped_by(heard[0])
         complain_plainly(lost_output() or problem_in(error))
         return 128 + signal.SIGINT if isinstance(error, Cancelled) else 1
@@ -110,7 +110,7 @@ def stopped_by(number: int) -> int:
 
 
 def dispatch(words: Sequence[str]) -> int:
-    """Print the help, or call the module of the command asked for."""
+    """Print the help, or call the module of the requested command."""
     if not words or words[0] in ("-h", "--help", "help"):
         show(HELP.rstrip())
         return 0 if words else 2
@@ -142,7 +142,7 @@ def lost_output() -> str:
 
 
 def prepare() -> None:
-    """Set up what all commands need: the folder for temporary files, the width of the help, logging of warnings.
+    """Set up what all commands need: the folder for temporary files, the width of the help, warnings in the log.
 
     Raises:
         DaguerreError: TMPDIR is unusable, or the memory limit is below what the libraries need.
@@ -155,7 +155,7 @@ def prepare() -> None:
     if shutil.get_terminal_size().columns < NARROWEST:
         os.environ["COLUMNS"] = str(NARROWEST)
     logging.basicConfig(handlers=[Lines()], level=logging.WARNING)
-    # Large pictures are unpacked into temporary files, and /tmp is memory on many systems.
+    # Large pictures are unpacked into temporary files, and /tmp is in memory on many systems.
     folder = os.environ.get("TMPDIR")
     if folder is None and os.access("/var/tmp", os.W_OK):
         os.environ["TMPDIR"] = "/var/tmp"

@@ -85,7 +85,7 @@ def import_weights(
     overwrite: bool = False,
     labels: Annotated[Path | None, tyro.conf.arg(metavar="TXT")] = None,
 ) -> int:
-    """Import your own weights (.pth, .npz, .h5, .safetensors, …) under a name, or those in a published archive (.zip).
+    """Import weights (.pth, .npz, .h5, .safetensors, …) under a name, or those in a published archive (.zip).
 
     Their network is detected from their contents. Nothing in them is executed.
 
@@ -122,7 +122,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def verify(name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None) -> int:
-    """Verify weights on this computer completely against their checksums.
+    """Verify all weights on this computer against their checksums.
 
     Args:
         name: one model; by default all.

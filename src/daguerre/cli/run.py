@@ -39,13 +39,13 @@ class Chain:
         None, "TOML file with the steps and their options, instead of --steps", metavar="FILE.toml"
     )
     write_recipe: Path | None = option(
-        None, "also write the steps and their options as such a file; no picture needs to be named", metavar="FILE.toml"
+        None, "also write the steps and their options to such a file; pictures are optional then", metavar="FILE.toml"
     )
     policy: str = option(
-        "", "what may be done at all: archive, family (the default), or a file of your own", metavar="NAME|FILE.toml"
+        "", "what may be done: archive, family (the default), or a file of your own", metavar="NAME|FILE.toml"
     )
     stages: Path | None = option(
-        None, "folder to which the picture is also written as it is after each step but the last", metavar="FOLDER"
+        None, "also write the picture after each step except the last to this folder", metavar="FOLDER"
     )
     device: str | None = option(None, "compute device of all steps: auto, cpu, cuda, cuda:1, mps")
     precision: Precision | None = option(None, "floating-point precision of all steps")

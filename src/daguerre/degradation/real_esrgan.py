@@ -300,5 +300,5 @@ def happens(like: Tensor, probability: float, generator: torch.Generator) -> Ten
 
 
 def select(which: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """As `torch.where` per image or kernel: `yes` where `which` (B,) is true, else `no`."""
+    """Like `torch.where` per image or kernel: `yes` where `which` (B,) is true, else `no`."""
     return torch.where(which.view(-1, *[1] * (yes.ndim - 1)), yes, no)

@@ -96,7 +96,7 @@ def load_distances(*, lpips: bool) -> dict[str, Distance]:
     try:
         return {"perceptual": perceptual_distance(weights.load(FEATURES).network)} | distances
     except WeightsNotFound:
-        return distances  # `describe_distances` says so
+        return distances  # `describe_distances` reports it
 
 
 def describe_distances(distances: Iterable[str]) -> list[str]:

@@ -1,9 +1,9 @@
 """Metrics for pictures and masks, by the protocol of the papers.
 
 The protocol of super-resolution papers (as in BasicSR's `metrics/psnr_ssim.py`): both pictures are rounded to 8 bits,
-`border` pixels are cropped on every side (as many as the scale), and Y of BT.601 in studio swing is compared.
-One model on Set5 measures 30.14 dB in RGB, 32.02 dB on this Y and 30.71 dB on OpenCV's full-range Y, so a number
-without its protocol means little.
+`border` pixels are cropped on every side (as many as the scale), and Y of BT.601 in studio swing is compared. One model
+on Set5 measures 30.14 dB in RGB, 32.02 dB on this Y and 30.71 dB on OpenCV's full-range Y, so a number means little
+without its protocol.
 """
 
 import math

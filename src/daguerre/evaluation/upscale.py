@@ -41,7 +41,7 @@ class EvaluateUpscaleOptions:
     pairs: tuple[Path, Path] | None = option(
         None, "folder of small pictures, and folder of the same pictures, large", metavar="SMALL LARGE"
     )
-    high: Path | None = option(None, "folder of large pictures, from which the small ones are made")
+    high: Path | None = option(None, "folder of large pictures, which are downscaled to small ones")
     scale: int = option(4, "scale factor between the small and the large pictures")
     models: tuple[str, ...] = option((), "names from `daguerre models`, or weights files; bicubic is always measured")
     agree: bool = option(False, "make results, downscaled again, match the small picture before measuring")

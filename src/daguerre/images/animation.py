@@ -24,7 +24,7 @@ def check_film(path: Path, *, overwrite: bool = False) -> None:
 
     Raises:
         UnwritablePicture: neither WebP nor GIF, or `path` may not be written to.
-        OutputExists: there is such a file, and `overwrite` was not asked for.
+        OutputExists: the file exists, and `overwrite` is false.
     """
     format = check_target(path, overwrite=overwrite)
     if format not in (WEBP, GIF):
@@ -35,8 +35,8 @@ def write_film(frames: Sequence[Tensor], path: Path, *, overwrite: bool = False)
     """Write images (1, 3, H, W) in [0, 1] of one size, at least one, as a looping WebP or GIF animation.
 
     Raises:
-        UnwritablePicture: neither WebP nor GIF, no such folder, no room.
-        OutputExists: there is such a file, and `overwrite` was not asked for.
+        UnwritablePicture: neither WebP nor GIF, no such folder, disk full.
+        OutputExists: the file exists, and `overwrite` is false.
     """
     begin_use()
     check_film(path, overwrite=overwrite)

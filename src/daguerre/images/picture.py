@@ -259,7 +259,7 @@ class Picture:
         return levels[..., 0] if levels.shape[2] == 1 else levels
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        """As `array`, for `np.asarray`.
+        """Like `array`, for `np.asarray`.
 
         Raises:
             ValueError: `copy` is False, but a picture's pixels are always copied.

@@ -38,12 +38,12 @@ CLASSIC_TIFF = 2**32 - 2**26
 class SaveOptions:
     """How results are written; the format follows from the file's extension."""
 
-    quality: int | None = option(None, "1 to 100 for JPEG, WebP and AVIF (default: 95, 90 and 80)")
+    quality: int | None = option(None, "quality of JPEG, WebP and AVIF, 1 to 100 (default: 95, 90 and 80)")
     lossless: bool = option(False, "lossless WebP and AVIF; larger files")
     subsampling: Literal["4:4:4", "4:2:0"] = option(
         "4:4:4", "chroma subsampling in JPEG and AVIF; 4:2:0 gives smaller files"
     )
-    compression: int = option(2, "0 (fast) to 9 (small) for PNG and TIFF, always lossless")
+    compression: int = option(2, "compression of PNG and TIFF, always lossless: 0 (fast) to 9 (small)")
     profile: Literal["keep", "srgb"] = option("keep", "color profile: keep the picture's own, or convert to sRGB")
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ def check_target(
     Raises:
         UnwritablePicture: the extension is missing or unknown, `path` is a folder, its folder is not writable, or the
             format cannot hold so many pixels.
-        OutputExists: `path` is `source`; or there is such a file, and `overwrite` was not asked for.
+        OutputExists: `path` is `source`; or the file exists, and `overwrite` is false.
     """
     format = format_for(path)
     there = check_name(path)
@@ -104,7 +104,7 @@ def save_image(
 
     Raises:
         UnwritablePicture: no such folder, a full disk, no permission, or too many pixels for the format.
-        OutputExists: there is such a file, and `overwrite` was not asked for.
+        OutputExists: the file exists, and `overwrite` is false.
     """
     begin_use()
     format = check_target(path, overwrite=overwrite, size=(image.height, image.width))
@@ -231,7 +231,7 @@ def saver_for(image: pyvips.Image, format: Format, options: SaveOptions) -> tupl
 
 @contextlib.contextmanager
 def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
-    """As `daguerre.files.part`, for pictures.
+    """Like `daguerre.files.part`, for pictures.
 
     Raises:
         UnwritablePicture: the system refuses to write.

@@ -39,7 +39,7 @@ class Meter:
         self.step, self.done, self.total = "", 0, 0
 
     def measured(self, step: str, smallest: int, function: Callable[..., Tensor], *inputs: Rows) -> Rows:
-        """As `streamed`, reported as `step`; no map may have fewer than `smallest` rows and columns."""
+        """Like `streamed`, reported as `step`; no map may have fewer than `smallest` rows and columns."""
         self.step, self.done, self.total = step, 0, work(smallest, function, *inputs)
         self(0)
         return streamed(function, *inputs)

@@ -67,7 +67,7 @@ def begin_use() -> None:
 
     Raises:
         DaguerreError: this process was forked from one that had used it. Its threads, and torch's, were not copied, and
-            waiting for them would block for ever.
+            waiting for them would block forever.
     """
     if users - {os.getpid()}:
         raise DaguerreError(

@@ -31,7 +31,7 @@ def read_colours(picture: Picture, window: Window) -> tuple[Tensor, Tensor | Non
 
 
 def read_exactly(picture: Picture, window: Window) -> tuple[Tensor, Tensor | None]:
-    """As `read_colours`, with the file's own colors under full transparency."""
+    """Like `read_colours`, with the file's own colors under full transparency."""
     return picture.read(window), picture.read_alpha(window) if picture.alpha else None
 
 

@@ -55,7 +55,7 @@ class EfficientNetLite0(nn.Module):
         return logits
 
     def classify(self, image: Tensor) -> Tensor:
-        """As `forward`, for pictures of any size: resized to a shorter side of 224 pixels first."""
+        """Like `forward`, for pictures of any size: resized to a shorter side of 224 pixels first."""
         share = SIDE / min(image.shape[2:])
         size = [round(side * share) for side in image.shape[2:]]
         logits: Tensor = self(F.interpolate(image, size, mode="bicubic", antialias=True))

@@ -136,7 +136,7 @@ class StyleTransformer(nn.Module):
         return torch.sigmoid(self.logits(image, style))
 
     def logits(self, image: Tensor, style: Tensor) -> Tensor:
-        """As `forward`, before the sigmoid."""
+        """Like `forward`, before the sigmoid."""
         x = self.contract(image)
         for block in self.residual:
             x = block(x, style)

@@ -7,9 +7,9 @@ from torch.nn import functional as F
 __all__ = ["ToneCurves", "apply_curves", "blend_curves", "extremes", "stretched_curves"]
 
 LUMA = (0.299, 0.587, 0.114)
-TAIL = 0.005  # part of the pixels beyond each of a channel's extreme tones (percentiles of the levels)
-RIM = 0.02  # part of the range that a stretch leaves to the tones beyond them
-EVEN = 0.2  # part of a copy, its flattest, in which vignetting is estimated
+TAIL = 0.005  # fraction of the pixels beyond each of a channel's extreme tones (percentiles)
+RIM = 0.02  # fraction of the range that a stretch leaves to the tones beyond them
+EVEN = 0.2  # flattest fraction of the copy, where vignetting is estimated
 FIELDS = 4  # channels of the light field estimated from it
 KNOTS = 64  # segments of a stretched curve
 STEEPEST = 3.0  # bound on the log slope of a segment, before normalization

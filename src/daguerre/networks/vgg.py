@@ -10,7 +10,7 @@ from torch.nn import functional as F
 __all__ = ["VGG", "VGG16", "VGG16_LAYERS", "VGG19", "VGG19_LAYERS", "Pooling", "SmoothPool2d", "style_distance"]
 
 Pooling = Literal["average", "smooth", "max"]
-FAINT = 0.05  # part of the mean power below which a feature counts less in a style
+FAINT = 0.05  # fraction of the mean power below which a feature counts less in a style
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of the convolutions between two poolings."""

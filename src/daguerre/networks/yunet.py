@@ -1,4 +1,4 @@
-"""YuNet, which finds faces: the published network, and ours, which is wider."""
+"""YuNet, a face detector: the published network, and ours, which is wider."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ __all__ = [
 
 STRIDES = (8, 16, 32)
 """Pixels between the cells of each of the three maps that YuNet makes."""
-SAME, WITHIN = 0.3, 0.7  # part of two boxes' union, and of the smaller of them, that they share at most
+SAME, WITHIN = 0.3, 0.7  # maximum overlap of two boxes, as a fraction of their union, and of the smaller one
 HEADS = {"cls": 1, "bbox": 4, "obj": 1, "kps": 10}
 """Outputs of each head in each cell, in the published file's order."""
 
@@ -50,8 +50,8 @@ class YuNet(nn.Module):
     """An anchor-free detector of faces with five landmarks each.
 
     Wu et al. 2023, https://doi.org/10.1007/s11633-023-1423-y, as in face_detection_yunet_2023mar.onnx of OpenCV's model
-    zoo: every cell of three maps says how likely a face is there, and its box and landmarks. A face is
-    `sqrt(cls * obj)` likely. Ours has more features and units; otherwise it is the same.
+    zoo: every cell of three maps predicts the likelihood of a face there, its box and landmarks. The score is `sqrt(cls
+    * obj)`. Ours has more features and units; otherwise it is the same.
 
     Args:
         features: channels at a half and a quarter of the size, at the end of the latter, and from an eighth on.
@@ -96,7 +96,7 @@ class YuNet(nn.Module):
             ValueError: H or W is not a multiple of 32.
         """
         check_size(image, self.multiple, type(self).__name__)
-        x = F.relu(self.first(image.flip(1) * 255))  # it wants blue first
+        x = F.relu(self.first(image.flip(1) * 255))  # it expects BGR
         levels = []
         for number, stage in enumerate(self.stages):
             x = stage(F.max_pool2d(x, 2) if number else x)
@@ -124,7 +124,7 @@ def published_names() -> Iterator[str]:
 
 
 def scores_of(made: Tensor) -> Tensor:
-    """How likely each cell of a map (B, 16, h, w) is a face's: (B, h, w) in [0, 1]."""
+    """Face score of each cell of a map (B, 16, h, w): (B, h, w) in [0, 1]."""
     return made[:, :2].sigmoid().prod(1).sqrt()
 
 
@@ -148,15 +148,15 @@ def landmarks_of(made: Tensor, stride: int) -> Tensor:
 def candidates_of(
     maps: Sequence[Tensor], least: float, *, rows: tuple[int, int] = (0, 2**31), columns: tuple[int, int] = (0, 2**31)
 ) -> Tensor:
-    """All that is seen in the maps of one picture, each face by many cells: (n, 15).
+    """All detections in the maps of one picture, several per face: (n, 15).
 
     Args:
         maps: (1, 16, h, w) for each of `STRIDES`.
-        least: score that a face has at least.
-        rows, columns: first and last, excluded, of the pixels whose cells count.
+        least: minimum score of a face.
+        rows, columns: first and last-plus-one of the pixels whose cells count.
 
     Returns:
-        For each left, top, right and bottom, x and y of the landmarks, in pixels, and the score.
+        For each detection: left, top, right and bottom, x and y of the landmarks, in pixels, and the score.
     """
     seen = []
     for made, stride in zip(maps, STRIDES, strict=True):
@@ -168,12 +168,12 @@ def candidates_of(
 
 
 def faces_of(maps: Sequence[Tensor], least: float) -> Tensor:
-    """What `candidates_of` sees, each face once, the surest first."""
+    """The detections of `candidates_of` after non-maximum suppression, highest score first."""
     return without_doubles(candidates_of(maps, least))
 
 
 def without_doubles(faces: Tensor) -> Tensor:
-    """The faces (n, 15), the surest first, none of which is largely the same as one before it, or lies within it."""
+    """Non-maximum suppression of faces (n, 15), highest score first: drops what overlaps a better one."""
     faces = faces[faces[:, 14].argsort(descending=True, stable=True)]
     kept: list[Tensor] = []
     while len(faces):
@@ -198,6 +198,6 @@ def shared(face: Tensor, others: Tensor) -> Tensor:
 
 
 def overlap(face: Tensor, others: Tensor) -> Tensor:
-    """The part of its union with each of other boxes (n, 4 or more) that a box (4 or more,) shares: (n,) in [0, 1]."""
+    """Intersection over union of a box (4 or more,) with each of others (n, 4 or more): (n,) in [0, 1]."""
     common = shared(face, others)
     return common / (area(face[None]) + area(others) - common).clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""Make an old photograph of a new one, as one picture with all that is known of it."""
+"""Age a photograph; the result carries its ground truth."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Unpack
@@ -21,13 +21,13 @@ __all__ = ["AgeResult", "Ager", "age"]
 
 @dataclass(frozen=True, kw_only=True)
 class AgeResult(Result):
-    """A photograph made old.
+    """An aged photograph.
 
     Args:
         mask: where it is damaged: gray, white = damaged.
-        clean: what a perfect restoration could make of it, its color lost if the photograph lost it.
-        damaged: part of it that is damaged, in [0, 1].
-        story: its kind, and what befell it.
+        clean: what a perfect restoration could achieve, without color if the photograph lost it.
+        damaged: fraction of its area that is damaged, in [0, 1].
+        story: its kind, and what was done to it.
     """
 
     mask: Picture
@@ -40,7 +40,7 @@ class AgeResult(Result):
 
 
 class Ager:
-    """Makes old photographs of new ones, each with the options' seed."""
+    """Ages photographs, each with the options' seed."""
 
     def __init__(self, options: AgeOptions | None = None) -> None:
         self.options = options or AgeOptions()
@@ -52,14 +52,14 @@ class Ager:
 
 
 def age(source: PictureLike, options: AgeOptions | None = None, **changes: Unpack[AgeKwargs]) -> AgeResult:
-    """Make an old photograph of a new one: `age("photo.jpg", kind="studio", seed=7).save("old.jpg")`.
+    """Age a photograph: `age("photo.jpg", kind="studio", seed=7).save("old.jpg")`.
 
     Args:
         source: a picture in any form.
-        options: as which kind, how far, and the seed; single options may be given by name instead or on top.
+        options: kind, amount and seed; single options may also be given by name.
 
     Raises:
-        PictureError: too small, or too large to be held in memory whole.
+        PictureError: the picture is too small, or too large to be held in memory.
     """
     options = replace(options or AgeOptions(), **changes)
     photo = as_picture(source)

@@ -1,4 +1,4 @@
-"""What a picture's record says, in plain words."""
+"""Explain a picture's record in plain words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ SEEN = ((45.0, "nobody could tell the two apart"), (35.0, "closely"), (0.0, "onl
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a record says.
+    """Explanation of a record.
 
     Args:
         headline: what the picture is, in a sentence or two.
         steps: what was done, a paragraph each.
-        origin: from what, and with what; empty if that is not known.
+        origin: the input and the networks; empty if unknown.
     """
 
     headline: str
@@ -44,11 +44,11 @@ class Explanation:
 
 
 def explain(steps: Sequence[Mapping[str, Any]], source_type: str | None) -> Explanation:
-    """Put a record into words.
+    """Explain a record.
 
     Args:
         steps: as `records_of` reads them.
-        source_type: the IPTC's code that the picture states.
+        source_type: IPTC code stated in the picture.
     """
     if not steps:
         headline = KINDS.get(source_type or "", f"It says that it is of the kind {source_type}." if source_type else "")
@@ -76,7 +76,7 @@ def percent(value: float) -> str:
 
 
 def sentences(step: Mapping[str, Any]) -> list[str]:
-    """What one step did."""
+    """Sentences about one step."""
     task, options, found = str(step.get("task")), dict(step.get("options", {})), dict(step.get("measured", {}))
     tell = {"restore": restored, "upscale": enlarged, "stylize": painted, "faces": refined, "age": aged}.get(task)
     told = tell(options, found, step) if tell else [f"{task.capitalize()}."]

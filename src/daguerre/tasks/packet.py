@@ -1,7 +1,7 @@
-"""XMP packets read for what they say of a picture's making, and written anew with more of it (ISO 16684-1).
+"""Read what XMP packets say about how a picture was made, and rewrite them with additions (ISO 16684-1).
 
-Whatever else a packet says stays as it is, under its own prefixes, because programs that look for `dc:` and `tiff:`
-letter by letter are common.
+Everything else in a packet stays unchanged, with its own prefixes, because many programs search for a literal `dc:` or
+`tiff:`.
 """
 
 import re
@@ -47,12 +47,12 @@ ROOT, DESCRIBED, ABOUT, SEQUENCE = (full(f"rdf:{name}") for name in ("RDF", "Des
 
 
 def said(xmp: bytes | None) -> TypeGuard[bytes]:
-    """Whether a packet says anything at all."""
+    """Whether a packet contains any statement."""
     return bool(xmp and xmp.strip(b"\0 \n"))
 
 
 class Nested(Listener):
-    """Knows the full names of the elements that it is in, the innermost last."""
+    """Tracks the full names of the enclosing elements, innermost last."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,21 +66,21 @@ class Nested(Listener):
 
     @property
     def described(self) -> bool:
-        """Whether this is in a description of the picture itself, not of something in it, and in nothing deeper."""
+        """Whether this is directly in a description of the picture itself, not of something in it."""
         return self.inside[-1:] == [DESCRIBED] and self.inside[-2:-1] in ([], [ROOT])
 
     @property
     def listed(self) -> bool:
-        """Whether this is in the list of the picture's history, and in nothing deeper."""
+        """Whether this is directly in the list of the picture's history."""
         return self.inside[-4:] == [ROOT, DESCRIBED, full(HISTORY), SEQUENCE]
 
 
 class Statements(Nested):
-    """What a packet says of the picture's making.
+    """What a packet says about how the picture was made.
 
     Attributes:
         found: simple properties by name (`xmp:CreatorTool`), the first of each.
-        history: whether it lists what happened to the picture.
+        history: whether it has a list of the picture's history.
     """
 
     def __init__(self) -> None:
@@ -111,10 +111,10 @@ class Statements(Nested):
 
 
 def read_statements(xmp: bytes | None) -> Statements:
-    """What a packet says of the picture's making; nothing if it says nothing.
+    """Read what a packet says about how the picture was made; empty if nothing.
 
     Raises:
-        ValueError: it is no XMP.
+        ValueError: it is not XMP.
     """
     heard = Statements()
     if said(xmp):
@@ -129,13 +129,13 @@ def rewritten(
     derived: Mapping[str, str] | None = None,
     events: Sequence[Mapping[str, str]] = (),
 ) -> bytes:
-    """A packet that says what `xmp` says, and more.
+    """A packet with the contents of `xmp` and additions.
 
     Args:
-        xmp: a packet, or nothing.
-        properties: simple properties by name, which replace what is said of them.
-        derived: fields (`stRef:…`) of the reference to the picture that this one was made from, in place of another.
-        events: fields (`stEvt:…`) of what was done to it, appended to its history.
+        xmp: a packet, or empty.
+        properties: simple properties by name, replacing present ones.
+        derived: fields (`stRef:…`) of the reference to the original, replacing a present one.
+        events: fields (`stEvt:…`) of events, appended to the history.
 
     Raises:
         ValueError: `xmp` cannot be read.
@@ -159,12 +159,12 @@ def attributes_of(values: Mapping[str, str]) -> str:
 
 
 class Copy(Nested):
-    """Writes down what it hears.
+    """Copies the packet that it parses.
 
     Args:
         replaced: full names of properties of the picture that are left out.
-        description: what is added to the first `rdf:RDF`.
-        entries: what is added to the history; they declare nothing.
+        description: added to the first `rdf:RDF`.
+        entries: added to the history; they declare no prefixes.
     """
 
     def __init__(self, replaced: set[str], description: str, entries: str) -> None:
@@ -193,7 +193,7 @@ class Copy(Nested):
             self.left_out -= 1
             return
         if self.entries and self.listed:
-            # The prefixes may mean something else here, or nothing.
+            # The prefixes may have another meaning here, or none.
             self.parts.append(self.entries.replace("<rdf:li", f"<rdf:li {names_of('rdf', 'stEvt')}"))
             self.entries = ""
         super().end(name, full)

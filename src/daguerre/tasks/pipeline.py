@@ -1,4 +1,4 @@
-"""A chain: several tasks over one picture, one after the other."""
+"""Pipelines: several tasks applied to a picture in order."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +17,12 @@ __all__ = ["Pipeline", "PipelineResult"]
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineResult(Result):
-    """A picture that went through a chain.
+    """The result of a pipeline.
 
     Args:
-        record: what the last step did.
-        records: what each did, in order.
-        found: the findings of each.
+        record: record of the last step.
+        records: records of all steps, in order.
+        found: findings of each step.
     """
 
     records: tuple[Record, ...]
@@ -30,20 +30,20 @@ class PipelineResult(Result):
 
 
 class Pipeline:
-    """Does several tasks over pictures, one after the other, keeping their networks loaded.
+    """Applies several tasks to pictures in order, keeping their networks loaded.
 
         Pipeline(Restorer(), Upscaler(scale=2), StylizeOptions(style=(Path("painting.jpg"),)))
 
-    Between two steps a picture is a canvas of 16 bits, in memory or, if it is large, on disk; it is rounded to the
-    original's bits by the last step.
+    Between steps a picture is a 16-bit canvas, in memory or, if large, on disk; the last step rounds it to the
+    original's bit depth.
 
     Args:
-        steps: tasks, or their options, in the order in which they are done; a task may come twice.
+        steps: tasks, or their options, in order; a task may occur twice.
 
     Raises:
-        OptionError: no steps, or options that make no sense.
-        DaguerreError: whatever the tasks miss, such as weights or a style.
-        TypeError: something else than tasks and options.
+        OptionError: no steps, or invalid options.
+        DaguerreError: something is missing, such as weights or a style.
+        TypeError: anything other than tasks and options.
     """
 
     def __init__(self, *steps: Task | TaskOptions) -> None:
@@ -54,14 +54,14 @@ class Pipeline:
 
     @classmethod
     def read(cls, path: Path | str) -> "Pipeline":
-        """A chain from a TOML file; see `read_steps`."""
+        """Read a pipeline from a TOML file; see `read_steps`."""
         return cls(*read_steps(Path(path)))
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Size (height, width) of the result for a picture of the given size.
 
         Raises:
-            OptionError: a step cannot make that of it.
+            OptionError: a step refuses this size.
         """
         for options in self.steps:
             if resize := getattr(options, "out_size", None):
@@ -71,12 +71,12 @@ class Pipeline:
     def __call__(
         self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent
     ) -> PipelineResult:
-        """Do all steps.
+        """Run all steps.
 
         Args:
             source: a picture in any form.
-            on_stage: gets the picture after each step but the last, by the name of the step's task: "restore". Only
-                what it keeps stays in memory.
+            on_stage: receives the picture after each step except the last, with the task's name: "restore". Only what
+                it keeps stays in memory.
         """
         picture = first = as_picture(source)
         bits = picture.bits
@@ -84,7 +84,7 @@ class Pipeline:
         found: list[dict[str, Any]] = []
         for number, task in enumerate(self.tasks, start=1):
             last = number == len(self.tasks)
-            # The last step gets the bits of the result, so that what it measures is true of what is saved.
+            # The last step gets the result's bit depth, so that its measurements hold for the saved file.
             result = task(picture.saved_with(bits=bits if last else 16), progress=self.counted(number, progress))
             picture = result.picture
             records.append(result.record)
@@ -100,7 +100,7 @@ class Pipeline:
         )
 
     def counted(self, number: int, progress: ProgressCallback) -> ProgressCallback:
-        """The progress of one step, told as part of the chain's."""
+        """The progress of one step, reported as part of the pipeline's."""
 
         def tell(event: Progress) -> None:
             progress(replace(event, step=f"{event.step}, step {number} of {len(self.steps)}"))
@@ -109,7 +109,7 @@ class Pipeline:
 
 
 def ready(step: Task | TaskOptions) -> Task:
-    """The task of a step: itself, or made from its options."""
+    """The task of a step: the step itself, or made from its options."""
     if not isinstance(step, type):
         if isinstance(step, Task) and isinstance(step.options, TaskOptions):
             return step

@@ -1,4 +1,4 @@
-"""Chains as TOML files: a table for each step, in order, with the options of its task.
+"""Pipelines as TOML files: a table for each step, in order, with the options of its task.
 
     [[step]]
     task = "upscale"
@@ -8,8 +8,8 @@
     task = "stylize"
     style = ["painting.jpg"]
 
-Paths are relative to the file's folder. What is left out has its default. Above the steps a line such as
-`policy = "archive"` may name a policy that they are done under, or a file with one.
+Paths are relative to the file's folder. Omitted options have their defaults. A line above the steps such as `policy =
+"archive"` may name a policy, or a policy file, to follow.
 """
 
 import json
@@ -31,17 +31,17 @@ __all__ = ["policy_of", "read_steps", "write_steps"]
 
 @dataclass(frozen=True, kw_only=True)
 class ChainTable:
-    """What a file holds."""
+    """Contents of a file."""
 
     step: tuple[dict[str, Any], ...]
     policy: str = ""
 
 
 def read_steps(path: Path) -> list[TaskOptions]:
-    """The options of every step of a chain, in order, from a TOML file.
+    """Read the options of every step of a pipeline, in order, from a TOML file.
 
     Raises:
-        RecipeError: the file is missing or not TOML, or says what makes no sense.
+        RecipeError: the file is missing, not TOML, or invalid.
     """
     table = read_table(path)
     try:
@@ -61,7 +61,7 @@ def read_steps(path: Path) -> list[TaskOptions]:
 
 
 def policy_of(path: Path) -> Policy | None:
-    """The policy that a chain's file names, if it names one.
+    """The policy that a pipeline file names, if any.
 
     Raises:
         RecipeError: the file is missing or not TOML.
@@ -81,11 +81,11 @@ def read_step(table: dict[str, Any]) -> TaskOptions:
 
 
 def write_steps(steps: Sequence[TaskOptions], path: Path, *, overwrite: bool = False) -> Path:
-    """Write a chain as a TOML file that `read_steps` reads: of every step the options that differ from the defaults.
+    """Write a pipeline as a TOML file for `read_steps`: for every step, the options that differ from the defaults.
 
     Raises:
-        OutputExists: there is such a file, and `overwrite` was not asked for.
-        UnwritablePicture: there is no such folder, or the system refuses; or a file's name is no text.
+        OutputExists: the file exists, and `overwrite` is false.
+        UnwritablePicture: the folder does not exist, the system refuses, or a file's name is not text.
     """
     check_free(path, overwrite=overwrite)
 
@@ -109,8 +109,8 @@ def table_of(options: TaskOptions) -> str:
 
 
 def literal(value: Any) -> str:
-    """A value as TOML writes it; for numbers and texts that is how JSON does."""
+    """A value in TOML syntax; numbers and texts are written as in JSON."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(literal, value))}]"
     text = json.dumps(value.as_posix() if isinstance(value, Path) else value, ensure_ascii=False)
-    return text.replace("\x7f", "\\u007f")  # the one character that only JSON lets stand
+    return text.replace("\x7f", "\\u007f")  # the one character that JSON allows and TOML does not

@@ -1,7 +1,7 @@
 """Policies: what may be done to pictures, and how results are saved, decided once for a whole collection.
 
-A policy sets options of tasks and of saving. An option that asks for something else is refused, so that no single
-command does what the collection has decided not to do. `docs/policies.md` has the reasons, and how to write one's own.
+A policy sets options of tasks and of saving. A contradicting option is refused, so that no command does what the
+collection has decided against. `docs/policies.md` gives the reasons, and explains how to write a policy.
 """
 
 from collections.abc import Mapping
@@ -37,17 +37,17 @@ POLICIES: Mapping[str, Mapping[str, Any]] = {"archive": ARCHIVE, "family": {}}
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What a policy sets.
+    """The settings of a policy.
 
     Args:
         name: for messages.
         format: of results, such as `tif`; the picture's own if empty.
-        never: tasks that are not done at all.
+        never: tasks that are never run.
         restore, faces, upscale, stylize: options of these tasks.
         saving: `ResultOptions`.
 
     Raises:
-        RecipeError: a format, a task or an option that is not known.
+        RecipeError: an unknown format, task or option.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Policy:
             self.values(table)
 
     def values(self, table: str) -> dict[str, Any]:
-        """What is set in one of the tables, checked."""
+        """The values set in one of the tables, checked."""
         set_here = getattr(self, table)
         kind = ResultOptions if table == "saving" else options_of(table)
         wanted = build(kind, set_here, f"{table}.") if set_here else None
@@ -80,7 +80,7 @@ class Policy:
         """The options of tasks under this policy.
 
         Raises:
-            OptionError: a task that is never done, or an option that asks for something else.
+            OptionError: a task that is never run, or an option that contradicts the policy.
         """
         for options in steps:
             if options.task in self.never:
@@ -91,7 +91,7 @@ class Policy:
         """How results are saved under this policy.
 
         Raises:
-            OptionError: an option asks for something else.
+            OptionError: an option contradicts the policy.
         """
         return self.settled(saving, self.values("saving"))
 
@@ -111,11 +111,11 @@ def read_policy(name: str, folder: Path | None = None) -> Policy:
     """A policy by its name, or from a TOML file with such tables.
 
     Args:
-        folder: which a file's name is relative to.
+        folder: folder that the name of a file is relative to.
 
     Raises:
         OptionError: there is no policy of that name.
-        RecipeError: the file cannot be read, or says what makes no sense.
+        RecipeError: the file cannot be read, or is invalid.
     """
     if name in POLICIES:
         return build(Policy, {"name": name, **POLICIES[name]}, "")

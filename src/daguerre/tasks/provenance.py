@@ -1,9 +1,9 @@
-"""What was done to a picture, written into the picture (XMP) in terms that other programs understand.
+"""Record what was done to a picture in its XMP, in terms that other programs understand.
 
-The IPTC's *digital source type* says whether trained algorithms took part, and how; `xmpMM:DerivedFrom` which picture
-it was made from, `xmpMM:History` what was done; and a record of every step holds its options, the checksums of the
-input, of the networks and of other files, and what was measured, so that the step can be repeated. Nothing in it
-depends on the time: the same work over the same file gives the same bytes.
+The IPTC's *digital source type* tells whether and how trained algorithms were involved, `xmpMM:DerivedFrom` which
+picture it was made from, `xmpMM:History` what was done. A record of every step holds its options, its measurements, and
+the checksums of the input, the networks and other files, so that the step can be repeated. Nothing depends on the time:
+the same work on the same file gives the same bytes.
 """
 
 import json
@@ -59,7 +59,7 @@ class Input:
     Args:
         name: without its folder.
         sha256: of its bytes.
-        page: of it, if not the first was asked for.
+        page: its page, if not the first was requested.
     """
 
     name: str
@@ -69,16 +69,16 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One thing that was done.
+    """Record of one step.
 
     Args:
         task: `upscale`, `restore`, ...
         options: those that shaped the result.
-        models: SHA-256 of every network that took part, by name.
-        measured: numbers found, with their unit in the name (`agreement_db`).
+        models: SHA-256 of every network used, by name.
+        measured: measurements, with the unit in the name (`agreement_db`).
         source_type: IPTC code: `ENHANCED`, `COMPOSITE` or `TRAINED`; none if nothing was changed.
         files: SHA-256 of other files that the options name, such as masks, by name.
-        input: the file, if this was the first step over one.
+        input: the file, if this was the first step after reading one.
     """
 
     task: str
@@ -91,7 +91,7 @@ class Record:
 
 
 def add_step(xmp: bytes | None, step: Record) -> bytes:
-    """An XMP packet that says everything `xmp` says, and that `step` was done after what was done before."""
+    """An XMP packet with the contents of `xmp` and the record of `step` appended."""
     values = {name: value for name, value in asdict(step).items() if value or name not in ("files", "input")}
     if step.input is not None:
         values["input"] = {name: value for name, value in asdict(step.input).items() if value is not None}
@@ -108,7 +108,7 @@ def add_step(xmp: bytes | None, step: Record) -> bytes:
 
 
 def fitted(xmp: bytes | None, path: Path) -> bytes | None:
-    """What of an XMP packet a file has room for: in a JPEG file that may be the record of steps alone."""
+    """The part of an XMP packet that fits a file: in a JPEG file possibly only the record of steps."""
     room = format_for(path).xmp
     steps = steps_of(xmp) if xmp and room and len(xmp) > room else None
     if not steps:
@@ -120,7 +120,7 @@ def fitted(xmp: bytes | None, path: Path) -> bytes | None:
 
 
 def with_saving(xmp: bytes | None, saving: Mapping[str, object]) -> bytes | None:
-    """The packet of a result with how it was saved in the record of the last step, if not as by default."""
+    """The packet of a result, with any non-default saving options added to the record of the last step."""
     steps = steps_of(xmp)
     if not saving or not steps:
         return xmp
@@ -132,16 +132,16 @@ def properties_of(steps: list[dict[str, object]], said: Statements, input: Input
     """Simple properties of a picture's XMP.
 
     Args:
-        steps: all that were done.
-        said: what the packet says so far.
-        input: the file, if the last step was the first over one.
+        steps: all steps.
+        said: statements already in the packet.
+        input: the file, if the last step was the first after reading one.
     """
     claims = [str(step["source_type"]) for step in steps if step.get("source_type")]
     claimed = strongest([source_type_in(said), *claims])
     made = {"daguerre:Steps": json.dumps(steps, sort_keys=True)}
     made |= {"Iptc4xmpExt:DigitalSourceType": f"{SOURCE_TYPES}{claimed}"} if claimed else {}
     made |= {"xmp:CreatorTool": said.found.get("xmp:CreatorTool") or f"Daguerre {__version__}"}
-    if input_of(steps) is None:  # of a picture without a file two could get the same identity
+    if input_of(steps) is None:  # two pictures without a file could get the same identity
         return made
     original = said.found.get("xmpMM:OriginalDocumentID") or said.found.get("xmpMM:DocumentID")
     mine = identifier(made["daguerre:Steps"])
@@ -152,7 +152,7 @@ def properties_of(steps: list[dict[str, object]], said: Statements, input: Input
 
 
 def derived_from(input: Input, said: Statements) -> dict[str, str]:
-    """The reference to the file that a picture was made from, by its own identity if it has one."""
+    """The reference to a picture's original file, by the identity stated in it, if any."""
     names = {"stRef:documentID": "xmpMM:DocumentID", "stRef:instanceID": "xmpMM:InstanceID"}
     own = {field: said.found[name] for field, name in names.items() if said.found.get(name)}
     return {
@@ -163,7 +163,7 @@ def derived_from(input: Input, said: Statements) -> dict[str, str]:
 
 
 def identifier(text: str) -> str:
-    """A UUID that stands for a text."""
+    """A UUID derived from a text."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
 
 
@@ -173,7 +173,7 @@ def opened(input: Input) -> dict[str, str]:
 
 
 def event_of(step: Record) -> dict[str, str]:
-    """A step as an event of the picture's history."""
+    """A step as an event in the picture's history."""
     options = {name: value for name, value in step.options.items() if not isinstance(value, Mapping)}
     parts = [", ".join(f"{name} {value}" for name, value in values.items()) for values in (options, step.measured)]
     return event(ACTIONS.get(step.task, "edited"), "; ".join([step.task, *filter(None, parts)]))
@@ -188,7 +188,7 @@ def event(action: str, parameters: str) -> dict[str, str]:
 
 
 def input_of(steps: Iterable[Mapping[str, object]]) -> Input | None:
-    """The file that the last of these steps began with; none if that is not known."""
+    """The file that the last of these steps started from; None if unknown."""
     for step in reversed(list(steps)):
         table = step.get("input")
         if isinstance(table, dict) and isinstance(table.get("name"), str) and isinstance(table.get("sha256"), str):
@@ -198,7 +198,7 @@ def input_of(steps: Iterable[Mapping[str, object]]) -> Input | None:
 
 
 def strongest(kinds: Iterable[str | None]) -> str | None:
-    """The code that says most of what trained algorithms did; none if there are none."""
+    """The code for the strongest involvement of trained algorithms; empty without codes."""
     known = [kind for kind in kinds if kind]
     return max(known, key=strength) if known else None
 
@@ -208,7 +208,7 @@ def strength(kind: str) -> int:
 
 
 def source_type_of(xmp: bytes | None) -> str | None:
-    """The IPTC's code that a packet states, without the address before it; none if it states none."""
+    """The IPTC code stated in a packet, without its address; empty if there is none."""
     try:
         return source_type_in(read_statements(xmp))
     except ValueError:
@@ -220,7 +220,7 @@ def source_type_in(said: Statements) -> str | None:
 
 
 def steps_of(xmp: bytes | None) -> list[dict[str, object]]:
-    """What an XMP packet says was done by Daguerre, in order; empty if nothing."""
+    """Daguerre's steps recorded in an XMP packet, in order; empty if none."""
     try:
         return steps_in(read_statements(xmp))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The tasks by name, steps of a chain and others. One is imported when it is first used."""
+"""The tasks by name, those of pipelines and others, imported on first use."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ ALONE = {
 
 @runtime_checkable
 class TaskOptions(Protocol):
-    """A task's options: a frozen dataclass that knows whose it is.
+    """A task's options: a frozen dataclass that knows its task.
 
-    Those of a task that changes a picture's size also say to which: `out_size(height, width) -> (height, width)`.
+    For a task that changes a picture's size they also tell the result's: `out_size(height, width) -> (height, width)`.
     """
 
     task: ClassVar[str]
@@ -39,7 +39,7 @@ class TaskOptions(Protocol):
 
 @runtime_checkable
 class Task(Protocol):
-    """Does one task for one picture after the other, with the networks that its options ask for loaded."""
+    """Runs a task on one picture after the other, keeping the networks of its options loaded."""
 
     options: Any
 
@@ -52,7 +52,7 @@ def options_of(task: str, *, alone: bool = False) -> type[Any]:
     """The options dataclass of a task.
 
     Args:
-        alone: whether it may be one that cannot be a step.
+        alone: allow tasks that cannot be a step of a pipeline.
 
     Raises:
         OptionError: there is no such task.
@@ -62,7 +62,7 @@ def options_of(task: str, *, alone: bool = False) -> type[Any]:
 
 
 def make_task(options: TaskOptions) -> Task:
-    """The task that these are the options of, its networks loaded."""
+    """Make the task of these options, with its networks loaded."""
     module, _, task = place_of(options.task, TASKS | ALONE)
     return getattr(importlib.import_module(module), task)(options)  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""What a task makes: a picture with the record of how in it, and pictures on the way to it."""
+"""Results of tasks: a picture that contains the record of how it was made."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ class Result:
     Args:
         picture: the result; its XMP holds the record, after those of earlier work.
         record: what was done.
-        origin: the file that it was made from, if it was made from one.
+        origin: the file that it was made from, if any.
     """
 
     picture: Picture
@@ -46,7 +46,7 @@ class Result:
     origin: Source | None = None
 
     def findings(self) -> dict[str, Any]:
-        """What there is to say about it, as JSON values; numbers have their unit in their names."""
+        """Findings, as JSON values; numbers have their unit in their names."""
         return dict(self.record.measured)
 
     def save(
@@ -57,13 +57,13 @@ class Result:
         options: SaveOptions | None = None,
         progress: ProgressCallback = silent,
     ) -> Path:
-        """Save the picture, with its record at least where a format has no room for all its XMP; as `Picture.save`.
+        """Save the picture like `Picture.save`; if a format has no room for all its XMP, at least with its record.
 
         Args:
-            options: how; `ResultOptions` also write the record beside it, or sign it.
+            options: saving options; `ResultOptions` can also write the record beside it, or sign it.
 
         Raises:
-            MissingExtra: it is to be signed, and c2pa-python is not installed.
+            MissingExtra: signing was requested, and c2pa-python is not installed.
         """
         path = Path(path)
         how = ResultOptions.of(options)
@@ -85,9 +85,9 @@ class Result:
 
 
 def recorded(picture: Picture, record: Record, original: Picture, progress: ProgressCallback = silent) -> Result:
-    """A result with the record in it of what was done, after what the original says was done before.
+    """A result with its record, appended to the records that the original has already.
 
-    How much was changed is measured here. What changed nothing claims nothing.
+    How much changed is measured here. A step that changed nothing claims nothing.
     """
     changes, source_type = {}, record.source_type
     if (picture.height, picture.width) == (original.height, original.width):
@@ -102,12 +102,12 @@ def recorded(picture: Picture, record: Record, original: Picture, progress: Prog
 
 
 def percent(share: float) -> float:
-    """A share in [0, 1] in percent; what is more than nothing stays so."""
+    """A fraction in [0, 1] in percent; what is above zero stays above zero."""
     return round(100 * share, 2) or (0.01 if share else 0.0)
 
 
 def measure_change(picture: Picture, original: Picture, progress: ProgressCallback = silent) -> tuple[float, float]:
-    """How much of a picture differs from another of its size, and by how much on average: both in [0, 1].
+    """The fraction of a picture that differs from another of its size, and the mean difference: both in [0, 1].
 
     A pixel differs if one of its channels does by more than half a level; fully transparent ones do not count.
     """
@@ -133,7 +133,7 @@ def measure_change(picture: Picture, original: Picture, progress: ProgressCallba
 
 
 def input_from(original: Picture) -> Input | None:
-    """The file that a picture was read from, unless it already says that it was made from that."""
+    """The file that a picture was read from, unless its record names that file already."""
     source = original.source
     if source is None or not source.whole:
         return None
@@ -145,15 +145,15 @@ def input_from(original: Picture) -> Input | None:
 
 
 def checksums(options: Any, models: Mapping[str, str]) -> dict[str, str]:
-    """SHA-256 of the files that options name, such as masks, by name; networks have theirs already."""
+    """SHA-256 of the files that options name, such as masks, by name; those of networks are recorded elsewhere."""
     files = sorted(path for path in files_in(options) if path.name not in models and path.is_file())
     return {path.name: Source(path=path).sha256() for path in files}
 
 
 def chosen(options: Any) -> dict[str, Any]:
-    """The options to record: those that differ from the defaults, but not where it was computed, nor folders' names.
+    """The options to record: those that differ from the defaults, without the device and the names of folders.
 
-    The precision is recorded where it is not exact, whoever chose it.
+    The precision is recorded wherever it is not exact, even if chosen automatically.
     """
     found = changed(with_paths(options, lambda path: Path(path.name)))
     found.pop("device", None)
@@ -164,18 +164,18 @@ def chosen(options: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value in JSON's types."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if isinstance(value, float) and value.is_integer():
-        return int(value)  # one number is written in one way
+        return int(value)  # the same number is always written the same way
     return value.name if isinstance(value, Path) else value
 
 
 def records_of(source: PictureLike) -> list[dict[str, object]]:
-    """What a picture says was done to it by Daguerre, in order, each with its options and the networks' checksums.
+    """Daguerre's records in a picture, in order, each with its options and the networks' checksums.
 
     Args:
-        source: a picture in any form, mostly a file's name.
+        source: a picture in any form, usually a file name.
     """
     return steps_of(as_picture(source).xmp)

@@ -1,4 +1,4 @@
-"""How a task's result is saved: as a picture is, and with what says how it came about, beside it or signed."""
+"""How results are saved: like pictures, optionally with the record beside them, or signed."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ class ResultOptions(SaveOptions):
     bits: Literal[8, 16] | None = option(None, "bits per channel, if the format has them (default: the picture's)")
     sidecar: bool = option(False, "also write the record as RESULT.json: what was done, with which networks, from what")
     c2pa_certificate: Path | None = option(
-        None, "sign results with this certificate (Content Credentials); PEM, followed by those that it depends on"
+        None, "sign results with this certificate (Content Credentials); PEM, followed by its chain"
     )
     c2pa_key: Path | None = option(None, "private key of the certificate; PEM, without a password")
 
@@ -44,7 +44,7 @@ class ResultOptions(SaveOptions):
         return options if type(options) is cls else cls(**vars(options or SaveOptions()))
 
     def signature(self) -> Signature | None:
-        """What signs the results; nothing unless asked for.
+        """Signs results; None unless requested.
 
         Raises:
             MissingExtra: c2pa-python is not installed.
@@ -55,7 +55,7 @@ class ResultOptions(SaveOptions):
         return Signature(self.c2pa_certificate, self.c2pa_key)
 
     def prepared(self, picture: Picture) -> Picture:
-        """A picture that was opened, with the bits per channel that its result is to have."""
+        """An opened picture, with the bits per channel that its result shall have."""
         return picture if self.bits is None else picture.saved_with(bits=self.bits)
 
     def recorded(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ResultOptions(SaveOptions):
 
 
 def sidecar_of(picture: Path) -> Path:
-    """Where the record of a result is: `old-restored.jpg.json`."""
+    """The file for the record of a result: `old-restored.jpg.json`."""
     return picture.with_name(f"{picture.name}.json")
 
 
@@ -72,7 +72,7 @@ def check_sidecar(picture: Path, *, overwrite: bool) -> None:
     """Make sure, before any work is done, that the record of a result can be written.
 
     Raises:
-        OutputExists: there is such a file already; one that is no such record is never replaced.
+        OutputExists: the file exists; one that is not a record is never replaced.
     """
     path = sidecar_of(picture)
     if check_name(path) and not (overwrite and is_record(path)):
@@ -89,7 +89,7 @@ def is_record(path: Path) -> bool:
 
 
 def write_sidecar(picture: Path, xmp: bytes | None, *, overwrite: bool) -> Path:
-    """Write what a result's XMP says of its making, and the checksum of the result, beside it."""
+    """Write the record in a result's XMP, and the result's checksum, to a file beside it."""
     check_sidecar(picture, overwrite=overwrite)
     with open_regular(picture) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

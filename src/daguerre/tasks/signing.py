@@ -1,7 +1,7 @@
-"""Content Credentials (C2PA): a signed statement of what was done, added to a finished file as the last thing.
+"""Content Credentials (C2PA): a signed statement of what was done, added to a finished file as the last step.
 
-Nothing is asked of any server: there is no time stamp, and the certificate is the user's own. Whether somebody trusts
-it is theirs to decide; what the signature proves is that the file has not been changed since.
+No server is contacted: there is no time stamp, and the certificate is the user's own. Whether to trust it is up to the
+reader; the signature proves that the file has not changed since.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ MIME = {
     name: f"image/{name.lower().replace(' ', '-')}" for name in ("JPEG", "PNG", "TIFF", "WebP", "AVIF", "GIF", "HEIC")
 }
 OTHER = "application/octet-stream"
-CURVES = {256: "es256", 384: "es384", 521: "es512"}  # bits of a key: the algorithm
-PARENT = "original"  # how the actions refer to the original
+CURVES = {256: "es256", 384: "es384", 521: "es512"}  # algorithm by bits of the key
+PARENT = "original"  # label by which the actions refer to the original
 ACTIONS = {"upscale": "c2pa.resized", "stylize": "c2pa.filtered"}
 SETTINGS = {
     "builder": {"thumbnail": {"enabled": False}},
@@ -34,7 +34,7 @@ class Signature:
     """Signs files with a key and its certificate.
 
     Args:
-        certificate: PEM file of the signer's certificate, followed by those that it depends on.
+        certificate: PEM file of the signer's certificate, followed by its chain.
         key: PEM file of its private key, without a password: P-256, P-384, P-521, RSA or Ed25519.
 
     Raises:
@@ -57,10 +57,10 @@ class Signature:
         """Write a signed copy of a file.
 
         Args:
-            source, target: files of one format; there may be one at `target` already, which is overwritten.
-            title: what the file is called.
+            source, target: files of the same format; an existing `target` is overwritten.
+            title: title of the file.
             origin: the file that the picture was made from.
-            steps: what was done to it, as records have it.
+            steps: the records of what was done.
 
         Raises:
             UnwritablePicture: the format holds no credentials, or the certificate is refused.
@@ -85,7 +85,7 @@ class Signature:
 
 
 def actions(steps: Sequence[Mapping[str, Any]], origin: Source | None) -> list[dict[str, Any]]:
-    """What was done, as C2PA lists it; what changed nothing is left out."""
+    """What was done, as C2PA actions; steps that changed nothing are left out."""
     first: dict[str, Any] = {"action": "c2pa.created"}
     if origin is not None:
         first = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}
@@ -104,7 +104,7 @@ def action(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_signature(path: Path, *, trusted: Path | None = None) -> str | None:
-    """What a file's credentials are worth: `Trusted`, `Valid`, `Invalid`; none if it has none.
+    """Validity of a file's credentials: `Trusted`, `Valid`, `Invalid`; empty without credentials.
 
     Args:
         trusted: PEM file of certificates to trust.
@@ -129,7 +129,7 @@ def check_signature(path: Path, *, trusted: Path | None = None) -> str | None:
 
 
 def load() -> Any:
-    """The library.
+    """Import the library.
 
     Raises:
         MissingExtra: it is not installed.
@@ -147,7 +147,7 @@ def read_pem(path: Path) -> bytes:
     """Contents of a file of keys or certificates.
 
     Raises:
-        OptionError: there is no such file, or it is none.
+        OptionError: the file is missing, or not of this kind.
     """
     try:
         data = read_small(path)
@@ -159,7 +159,7 @@ def read_pem(path: Path) -> bytes:
 
 
 def algorithm(key: bytes, path: Path) -> str:
-    """What a private key signs with.
+    """The signing algorithm of a private key.
 
     Raises:
         OptionError: it has a password, or is of another kind.

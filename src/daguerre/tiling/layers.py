@@ -33,7 +33,7 @@ def single(value: int | Sequence[int]) -> int:
 
 
 def padded(rows: LazyMap, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> LazyMap:
-    """As `F.pad` of the last two axes: left, right, top, bottom; negative numbers cut."""
+    """Like `F.pad` of the last two axes: left, right, top, bottom; negative numbers cut."""
     left, right, above, below = pad
     height, width = rows.height + above + below, rows.width + left + right
     source = rows.settled()

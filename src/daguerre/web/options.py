@@ -23,12 +23,10 @@ class WebOptions:
         None, "keep photographs and results in this folder (default: all is deleted at the end)", metavar="FOLDER"
     )
     port: int = option(7860, "port; 0 takes a free one")
-    host: str = option("127.0.0.1", "address to listen on; others than this computer need --origin and a password")
-    origin: str = option(
-        "", "address at which browsers find the page, if not this computer's own", metavar="https://NAME"
-    )
-    max_megabytes: int = option(1000, "largest file that may be brought, in megabytes")
-    max_megapixels: int = option(400, "largest photograph that may be brought, in megapixels")
+    host: str = option("127.0.0.1", "address to listen on; any beyond this computer needs --origin and a password")
+    origin: str = option("", "public address of the page, if not this computer's own", metavar="https://NAME")
+    max_megabytes: int = option(1000, "largest accepted file, in megabytes")
+    max_megapixels: int = option(400, "largest accepted photograph, in megapixels")
     quiet: bool = option(False, "do not open a browser; print only the address")
 
     def __post_init__(self) -> None:

@@ -11,11 +11,16 @@ from daguerre.degradation.aging.noise import Colour, colour, pixel_coordinates, 
 __all__ = ["add_border", "add_distractors"]
 
 RAILS = 0.2  # probability that a distractor is a rail or wire
-RAIL_LENGTH = 5.0  # times the length of the others
+RAIL_LENGTH = 5.0  # relative to the length of the others
 INKS: list[Colour] = [(0.98, 0.97, 0.95), (1.0, 1.0, 1.0), (0.92, 0.90, 0.86), (0.80, 0.79, 0.77), (0.06, 0.06, 0.06)]
-CARDS: list[Colour] = [*INKS, (0.87, 0.80, 0.66), (0.55, 0.46, 0.36), (0.45, 0.45, 0.44)]  # of borders and mounts
+CARDS: list[Colour] = [
+    *INKS,
+    (0.87, 0.80, 0.66),
+    (0.55, 0.46, 0.36),
+    (0.45, 0.45, 0.44),
+]  # borders, mounts
 MOST_TILT = 0.02  # of a border, in radians
-LEAST_SWAY = 80.0  # pixels from one bend of a border to the next
+LEAST_SWAY = 80.0  # pixels between bends of a border
 
 
 class Distractor(NamedTuple):
@@ -66,8 +71,8 @@ def draw_ink(inks: list[Colour], number: float, like: Tensor) -> Tensor:
 def add_distractors(image: Tensor, *, count: int = 3, size: float = 60.0, generator: torch.Generator) -> Tensor:
     """Draw hats, plates, rims, sticks, gleams and rails into a scene: what fools a detector of scratches and tears.
 
-    Call it before aging, so that blur, grain and fading affect them like the rest of the scene; nothing else tells them
-    from damage.
+    Call it before aging, so that blur, grain and fading affect them like the rest of the scene: only this distinguishes
+    them from damage.
 
     Args:
         image: one picture (1, 3, H, W) in [0, 1].

@@ -34,7 +34,7 @@ def tone_print(p: Photograph, names: list[str], low: float, high: float) -> None
 
 
 def capture(p: Photograph, *, blur: float, grain: float, coloured: bool = False) -> None:
-    """Blur up to `blur` pixels, grain up to `grain`."""
+    """Capture on film: blur up to `blur` pixels, grain up to `grain`."""
     p.degrade(texture.blur, sigma=p.strength * p.pixels(0.2, blur))
     p.degrade(
         texture.grain,

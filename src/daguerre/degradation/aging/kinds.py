@@ -30,7 +30,7 @@ class Aged:
     Args:
         image: the aged photograph (1, 3, H, W) in [0, 1].
         clean: what a perfect restoration could know, (1, 3, H, W): in color if some is left, else neutral, or toned as
-            when new; always as its emulsion recorded it.
+            when new; always with the tones its emulsion recorded.
         toned: `clean` with the changes of tone only (fading, stain, uneven light, silver mirroring): the target of a
             restoration without tone correction, (1, 3, H, W).
         kinds: the damage of each pixel, (1, 1, H, W) uint8: 0 none, else 1 + its index in `DAMAGES`; the latest one,

@@ -29,12 +29,12 @@ class AgeOptions:
         check_range("seed", self.seed, 0, 2**63 - 1)
 
     def seed_of(self, name: str) -> int:
-        """The seed of one of several pictures, by its name."""
+        """Seed for one of several pictures, derived from its name."""
         return zlib.crc32(f"{self.seed} {name}".encode())
 
 
 def size_error(height: int, width: int) -> str | None:
-    """Message why a picture of this size in pixels cannot be aged; None if it can."""
+    """Error message if a picture of this size in pixels cannot be aged; None if it can."""
     if min(height, width) >= SMALLEST and height * width <= LARGEST:
         return None
     return (

@@ -1,7 +1,7 @@
 """Real damage laid over photographs: scans of cracks, scratches, dust and worn borders, and how they catch the light.
 
-A texture is a scan of damage alone: light on black paper, dark on white, or transparent where nothing is. Its form is
-seen in the picture itself, so a folder of such scans needs no list.
+A texture is a scan of damage alone: light on black paper, dark on white, or transparent where there is none. Its form
+is recognized from the scan itself, so a folder of scans needs no index.
 """
 
 import math
@@ -20,12 +20,12 @@ __all__ = ["STYLES", "Texture", "crack_net", "flakes", "lay_damage", "read_textu
 Form = Literal["damage", "frame", "paper"]
 
 DARK, LIGHT = 0.3, 0.72  # mean lightness below which a scan shows light damage, and above which dark damage
-CLEAR = 0.02  # of a picture must be transparent for its alpha to be what covers
-BED = 31  # parts of a scan's shorter side: how fine the paper's own shade is followed
-GREY = 0.06  # difference of channels up to which a light scan is one of marks, beyond it is yellowed paper
-FAINT = 0.1  # lightness above the paper's that is still paper
-CROWDED = 0.25  # of a scan is the most that damage may cover; beyond, it is a paper's grain
-TRIES = 4  # places looked at for damage
+CLEAR = 0.02  # fraction of a picture that must be transparent for its alpha to be used as coverage
+BED = 31  # divisions of a scan's shorter side, at which the paper's own shade is estimated
+GREY = 0.06  # difference between channels above which a light scan is yellowed paper, not marks
+FAINT = 0.1  # lightness above the paper's that still counts as paper
+CROWDED = 0.25  # fraction of a scan that damage may cover; beyond that it is paper grain
+TRIES = 4  # places tried when looking for damage
 PAPERS: list[Colour] = [(0.97, 0.96, 0.94), (0.93, 0.90, 0.84), (0.88, 0.83, 0.74), (0.75, 0.73, 0.70), (1.0, 1.0, 1.0)]
 STYLES = ("paper", "paper", "lighter", "lighter", "folded", "folded", "peeled", "darker")
 """How damage looks, as often as it does: bare paper, worn thin, creased with a lit and a shady side, come off with a
@@ -37,9 +37,9 @@ class Texture:
     """A scan of damage.
 
     Args:
-        form: of damage, of a frame around a picture, or of plain paper.
-        cover: how much each pixel covers (1, H, W), 8 bits; of paper its lightness.
-        pixels: colours (3, H, W), 8 bits, of a frame.
+        form: damage, a frame around a picture, or plain paper.
+        cover: coverage of each pixel (1, H, W), 8 bits; for paper, its lightness.
+        pixels: colors (3, H, W), 8 bits, of a frame.
     """
 
     form: Form
@@ -48,9 +48,9 @@ class Texture:
 
 
 def read_texture(pixels: Tensor) -> Texture | None:
-    """What a scan (3 or 4, H, W), 8 bits, shows; nothing if that cannot be used.
+    """The texture in a scan (3 or 4, H, W), 8 bits; None if it is unusable.
 
-    A scan whose alpha is solid around and empty within is a frame.
+    A scan whose alpha is opaque around a transparent center is a frame.
     """
     if pixels.shape[0] == 4 and (pixels[3] < 128).float().mean() > CLEAR:
         alpha = pixels[3:]
@@ -77,7 +77,7 @@ def contrasted(light: Tensor) -> bool:
 
 
 def bed(light: Tensor) -> Tensor:
-    """The shade of the paper below damage (1, 1, H, W): the darkest quarter of each neighbourhood, smoothed."""
+    """The shade of the paper under the damage (1, 1, H, W): the darkest quarter of each neighborhood, smoothed."""
     side = max(min(light.shape[-2:]) // BED, 4)
     coarse = F.avg_pool2d(light, 4)
     low = -F.max_pool2d(-F.avg_pool2d(coarse, max(side // 8, 1)), 3, stride=1, padding=1)
@@ -91,10 +91,10 @@ def to_bytes(values: Tensor) -> Tensor:
 def take(cover: Tensor, side: int, generator: torch.Generator, *, sizes: tuple[float, float] = (0.7, 3.0)) -> Tensor:
     """A square piece (1, 1, side, side) in [0, 1] of a texture's cover (1, H, W), resized, turned and mirrored.
 
-    Of some places the one with most damage is more often taken than not.
+    Of several places, usually the one with the most damage is taken.
 
     Args:
-        sizes: the least and the most pixels of the texture that become one.
+        sizes: smallest and largest number of texture pixels per resulting pixel.
     """
     drawn = torch.rand(3 + 2 * TRIES, generator=generator).tolist()
     _, height, width = cover.shape
@@ -114,7 +114,7 @@ def take(cover: Tensor, side: int, generator: torch.Generator, *, sizes: tuple[f
 
 
 def lay_damage(image: Tensor, cover: Tensor, *, style: str, generator: torch.Generator) -> Tensor:
-    """An image (1, 3, H, W) in [0, 1] with damage where `cover` (1, 1, H, W) says, as one of `STYLES` has it."""
+    """Damage an image (1, 3, H, W) in [0, 1] where `cover` (1, 1, H, W) says, in one of `STYLES`."""
     drawn = torch.rand(8, generator=generator).tolist()
     opacity = 0.35 + 0.65 * drawn[0]
     ink = colour(PAPERS[int(drawn[1] * 0.9999 * len(PAPERS))], image).expand_as(image)
@@ -142,10 +142,10 @@ def lay_damage(image: Tensor, cover: Tensor, *, style: str, generator: torch.Gen
 
 
 def specks(like: Tensor, *, share: float, generator: torch.Generator) -> Tensor:
-    """Specks and pinholes, here dense and there none: how much they cover (1, 1, H, W) of `like` (1, …, H, W).
+    """Specks and pinholes of varying density: their coverage (1, 1, H, W) of `like` (1, …, H, W).
 
     Args:
-        share: of the pixels from which one starts, about.
+        share: approximate fraction of pixels at which one starts.
     """
     cloud = torch.exp(1.2 * smooth_noise(like, min(like.shape[-2:]) / 3, generator))
     total = like.new_zeros(1, 1, *like.shape[-2:])
@@ -162,9 +162,9 @@ def specks(like: Tensor, *, share: float, generator: torch.Generator) -> Tensor:
 
 
 def crack_net(like: Tensor, *, cells: int, width: float, generator: torch.Generator) -> Tensor:
-    """Cracks between `cells` islands of emulsion, parts of them closed: how much they cover (1, 1, H, W).
+    """Cracks between `cells` islands of emulsion, some of them closed: their coverage (1, 1, H, W).
 
-    The borders of Voronoi cells, swayed by noise.
+    They are the borders of Voronoi cells, distorted by noise.
     """
     y, x = pixel_coordinates(like)
     height, longer = like.shape[-2:]
@@ -178,7 +178,7 @@ def crack_net(like: Tensor, *, cells: int, width: float, generator: torch.Genera
 
 
 def flakes(like: Tensor, *, size: float, share: float, generator: torch.Generator) -> Tensor:
-    """Where emulsion has come off in ragged pieces of about `size` pixels, over a `share` of the picture."""
+    """Coverage where emulsion has come off in ragged pieces of about `size` pixels, over a `share` of the picture."""
     hills = smooth_noise(like, size, generator, 5)
     level = torch.quantile(hills.flatten()[::5], 1 - share)
     return ((hills - level) * 8 + 0.5).clamp(0, 1)

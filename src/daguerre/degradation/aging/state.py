@@ -25,7 +25,7 @@ MISSING_PAPER = tuple(DAMAGES.index(name) + 1 for name in ("tear", "hole"))
 class Photograph:
     """One picture (1, 3, H, W) in [0, 1], its clean twin, a clean twin with the aged tones, and its damage.
 
-    `undamaged` is a third twin, which ages as the photograph does, grain and all, but is never damaged.
+    `undamaged` is a third twin, which ages like the photograph, including its grain, but is never damaged.
 
     Args:
         strength: factor on every amount and probability.

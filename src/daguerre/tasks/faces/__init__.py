@@ -1,1 +1,1 @@
-"""Faces: found, and refined."""
+"""Detect and refine faces."""

@@ -1,4 +1,4 @@
-"""What a network sees of a face in a photograph, what it adds there, and the grain that goes with it."""
+"""Face crops: what the network sees of a face, the detail it adds, and matching grain."""
 
 import cmath
 import math
@@ -17,26 +17,26 @@ from daguerre.tiling import Window
 
 __all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "missing_grain", "turned"]
 
-FULL_EFFECT_RADIUS = 0.78  # of the way from a face's middle to its frame's border, up to which it is refined in full
-GRAIN_SIDE = 256  # pixels of a square of grain, which is repeated
-MAX_GRAIN = 0.04  # most grain that is put back
-MIN_TURN = 15.0  # degrees from which a face is turned upright; the network saw faces inclined by up to 12
+FULL_EFFECT_RADIUS = 0.78  # of the way from a face's center to its frame's border
+GRAIN_SIDE = 256  # pixels of a square of grain, which is tiled
+MAX_GRAIN = 0.04  # maximum grain that is put back
+MIN_TURN = 15.0  # degrees from which a face is turned upright; the network was trained on tilts up to 12
 GRAIN_SEED = 1839
-# How large the change around a place may be, in the mean of its absolute values near it.
+# Limit on the change around a place: the local mean of its absolute values.
 # Of 22 faces on 9 real photographs 16 stay at or below 0.05 everywhere, and so does one blurred by 1 to 4 pixels; the
 # others, whose outlines were redrawn, come to 0.08 to 0.24.
 MAX_LOCAL_CHANGE = 0.06
-CHANGE_RADIUS = 4  # pixels of the network's
+CHANGE_RADIUS = 4  # network pixels
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The square of the picture that a network sees of a face, and what it adds to it.
+    """A face's square in the picture, and the detail that the network adds to it.
 
     Args:
         inside: the part of the square within the picture.
-        detail: (1, 3, h, w): what is added to `inside`, at the network's size.
-        grain: standard deviation of the grain that is added to it.
+        detail: (1, 3, h, w), added to `inside`, at the network's size.
+        grain: standard deviation of the added grain.
     """
 
     top: float
@@ -51,12 +51,12 @@ class Frame:
         return rows and self.inside.left < window.right and window.left < self.inside.right
 
     def weight(self, window: Window) -> Tensor:
-        """How far each pixel of a window belongs to the face: an ellipse with a soft border, (1, 1, h, w) in [0, 1]."""
+        """Weight of the face in each pixel of a window: an ellipse with a soft border, (1, 1, h, w) in [0, 1]."""
         half = self.side / 2
         return soft_ellipse(window, (self.top + half, self.left + half), (half, half), FULL_EFFECT_RADIUS)
 
     def change(self, window: Window) -> Tensor:
-        """What is added in a window within `inside`: (1, 3, h, w)."""
+        """The change in a window within `inside`: (1, 3, h, w)."""
         made, inner = self.detail, window.within(self.inside)
         spans = ((-2, inner.top, inner.bottom, self.inside.height), (-1, inner.left, inner.right, self.inside.width))
         for dim, start, stop, length in spans:
@@ -71,13 +71,13 @@ class Frame:
 
 @dataclass(frozen=True)
 class Sight:
-    """The square of the picture that a network sees of a face.
+    """A face's square in the picture, as the network sees it.
 
     Args:
-        top, left, side: of the square as if it were upright, in pixels of the picture; it may reach over the border.
+        top, left, side: the square as if it were upright, in pixels of the picture; it may extend beyond the border.
         inside: the part of the picture that is read: the square, or an upright one around it if it is turned.
-        image: (1, 3, h, h) of that at the network's resolution; beyond the border it goes on as it ends there.
-        rows, columns: those of `image` that lie within the picture.
+        image: (1, 3, h, h), that part at the network's resolution; the picture's border is replicated.
+        rows, columns: rows and columns of `image` within the picture.
         turn: degrees by which the square is turned clockwise.
         size: pixels of the network's input.
     """
@@ -94,10 +94,10 @@ class Sight:
 
     @classmethod
     def of(cls, photo: Picture, face: Face, frame: tuple[float, float, float], size: int) -> "Sight":
-        """What a network that takes `size` pixels sees of a face.
+        """The square of a face for a network whose input has `size` pixels.
 
         Args:
-            frame: left, top and side of the square, in sides of the face's.
+            frame: left, top and side of the square, relative to the side of the face.
         """
         x, y, part = frame
         side, turn = part * face.side, face.turn if abs(face.turn) >= MIN_TURN else 0.0
@@ -122,18 +122,18 @@ class Sight:
         return cls(row - side / 2, column - side / 2, side, inside, image, rows, columns, turn, size)
 
     def upright(self) -> Tensor:
-        """What the network sees: (1, 3, size, size)."""
+        """The network's input: (1, 3, size, size)."""
         return turned(self.image, self.turn, self.size, padding="border").clamp(0, 1) if self.turn else self.image
 
     def laid_back(self, detail: Tensor) -> Tensor:
-        """What the network adds, (1, 3, size, size), where `inside` is: (1, 3, h, w)."""
+        """The network's residual (1, 3, size, size), turned back and placed in `inside`: (1, 3, h, w)."""
         if self.turn:
             detail = turned(detail, -self.turn, self.image.shape[-1], padding="zeros")
         return detail[..., self.rows, self.columns]
 
 
 def turned(image: Tensor, degrees: float, size: int, *, padding: str) -> Tensor:
-    """The middle of an image (1, 3, h, h), turned counterclockwise, as (1, 3, size, size) at the same resolution."""
+    """The center of an image (1, 3, h, h), turned counterclockwise, as (1, 3, size, size) at the same resolution."""
     share = size / image.shape[-1]
     across, down = share * math.cos(math.radians(degrees)), share * math.sin(math.radians(degrees))
     grid = F.affine_grid(
@@ -143,13 +143,13 @@ def turned(image: Tensor, degrees: float, size: int, *, padding: str) -> Tensor:
 
 
 def cut(photo: Picture, window: Window) -> Picture:
-    """A part of a picture as a picture; its pixels are decoded when they are read."""
+    """A part of a picture as a picture; its pixels are decoded on reading."""
     part = photo.image.crop(window.left, window.top, window.width, window.height)
     return Picture(part, bits=photo.bits, colour=photo.colour, metadata=photo.metadata, path=photo.path)
 
 
 def common(a: Window, b: Window) -> Window:
-    """The rectangle that two windows share."""
+    """Intersection of two windows."""
     top, left = max(a.top, b.top), max(a.left, b.left)
     return Window(top, left, min(a.bottom, b.bottom) - top, min(a.right, b.right) - left)
 
@@ -165,10 +165,10 @@ def changed(frame: Frame) -> float:
 
 
 def calmed(detail: Tensor) -> tuple[Tensor, Tensor]:
-    """What a network adds to a face (1, 3, h, w) made smaller where it is large nearby: that would be another face.
+    """A face's residual (1, 3, h, w), reduced where it is locally large, which would make another face.
 
     Returns:
-        The detail, and by how much of itself each place was made smaller: (1, 1, h, w) in [0, 1].
+        The residual, and the fraction by which each place was reduced: (1, 1, h, w) in [0, 1].
     """
     side = 2 * CHANGE_RADIUS + 1
     around = F.avg_pool2d(
@@ -181,9 +181,9 @@ def calmed(detail: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def missing_grain(photo: Picture, inside: Window, detail: Tensor) -> float:
-    """How much grain a face has lost against what is around it, as a standard deviation; 0 where it has not."""
+    """The grain that a face lacks compared with its surroundings, as a standard deviation; 0 if none."""
     if detail.shape[2] < inside.height or detail.shape[3] < inside.width:
-        return 0.0  # what is larger than the network keeps its own grain
+        return 0.0  # a face larger than the network's input keeps its own grain
     around = cut(photo, inside.grown(max(inside.height, inside.width) // 4, photo.height, photo.width))
     image = luma(around.read())
     frame = Frame(0, 0, 1, inside, detail)
@@ -194,7 +194,7 @@ def missing_grain(photo: Picture, inside: Window, detail: Tensor) -> float:
 
 
 def roughness(image: Tensor) -> float:
-    """Standard deviation of grain in (1, 1, H, W): of the calmest fifth of its places of 8 x 8 pixels."""
+    """Standard deviation of grain in (1, 1, H, W), in the smoothest fifth of its blocks of 8 x 8 pixels."""
     fine = image - F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
     if min(image.shape[2:]) < 16:
         return 0.0
@@ -203,7 +203,7 @@ def roughness(image: Tensor) -> float:
 
 
 def noise(window: Window) -> Tensor:
-    """Grain (1, 1, h, w) of deviation 1 that hangs on the place in the picture alone, the same in all channels."""
+    """Grain (1, 1, h, w) of deviation 1 that depends only on the position in the picture; equal in all channels."""
     generator = torch.Generator().manual_seed(GRAIN_SEED)
     square = torch.randn(GRAIN_SIDE, GRAIN_SIDE, generator=generator)
     rows, columns = (

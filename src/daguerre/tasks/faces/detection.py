@@ -1,4 +1,4 @@
-"""Find faces: a network looks at the picture window by window, and at copies of a half, a quarter, ... of its size."""
+"""Detect faces: a network runs on windows of the picture and of copies at a half, a quarter, ... of its size."""
 
 import cmath
 import math
@@ -23,27 +23,27 @@ from daguerre.tiling import Window, plan_windows, run_windows
 
 __all__ = ["Boxes", "Face", "FaceDetector", "FaceFinder", "finder_option", "in_reading_order", "soft_ellipse"]
 
-SIDE = 1024  # pixels of a window, a multiple of the network's
-SEEN = 24  # pixels from which a face is seen surely; pictures in which all wanted ones are twice as large are halved
-SMALLEST_COPY = 320  # pixels of a copy's longer side down to which it is halved again
-LARGEST_BOX = 10  # sides of the picture; a face may reach over its border
+SIDE = 1024  # pixels of a window, a multiple of the network's size multiple
+SEEN = 24  # pixels from which a face is reliably detected; pictures with only faces twice as large are halved
+SMALLEST_COPY = 320  # pixels of a copy's longer side, down to which it is halved again
+LARGEST_BOX = 10  # relative to the picture; a face may extend beyond its border
 LANDMARKS = (0.308 + 0.37j, 0.72 + 0.37j, 0.514 + 0.615j, 0.34 + 0.78j, 0.688 + 0.78j)
 """Where the eyes, the nose and the corners of the mouth of an upright face lie in its square, as x + y i in its sides:
 the medians of 403 training faces and their mirror images."""
 PUBLISHED, OURS = "yunet", "face-detection"  # weights
-HIGHER = 1.16  # sides of its square that the box of a face is high
+HIGHER = 1.16  # height of a face's box, relative to its square
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face: a square around it from above the brows to the chin, in pixels of the picture, and how sure it is.
+    """A face: a square from above the brows to the chin, in pixels of the picture, and its score.
 
     Args:
-        left, top, side: of the square; it may reach over the picture's border.
+        left, top, side: the square, which may extend beyond the picture's border.
         score: from 0, a guess, to 1.
-        turn: degrees by which the face is inclined clockwise; its square is upright all the same.
-        landmarks: x and y of the right and the left eye, as the person has them, the tip of the nose, and the right and
-            the left corner of the mouth, in pixels; none if they are not known.
+        turn: degrees by which the face is tilted clockwise; its square is upright anyway.
+        landmarks: x and y of the person's right and left eye, the tip of the nose, and the right and left corner of the
+            mouth, in pixels; empty if unknown.
     """
 
     left: int
@@ -62,19 +62,19 @@ class FaceDetector(Protocol):
 
 
 class FaceFinder:
-    """Finds faces of any size with a network that gives each five landmarks, from which its square is made.
+    """Detects faces of any size with a network that predicts five landmarks each, which determine the square.
 
-    Windows overlap by all that the network sees around a place, and each counts only what lies in itself, so the result
-    does not depend on them. Large faces are found in the copies.
+    Windows overlap by the network's receptive field, and each counts only the detections inside it, so the result does
+    not depend on them. Large faces are found in the copies.
 
     Args:
-        model: name or file of the network's weights; by default the published YuNet if it was fetched, else ours.
-        min_size: least side of a face, in pixels of the picture.
-        confidence: least score.
+        model: name or file of the network's weights; by default the published YuNet if fetched, else ours.
+        min_size: minimum side of a face, in pixels of the picture.
+        confidence: minimum score.
         side: of a window in pixels, a multiple of 32.
 
     Raises:
-        WeightsError: the weights are not found, damaged, or of another network.
+        WeightsError: the weights are missing, damaged, or for another network.
     """
 
     def __init__(self, model: str = "auto", *, min_size: int, confidence: float, side: int = SIDE) -> None:
@@ -90,7 +90,7 @@ class FaceFinder:
         return in_reading_order([face for face in faces if face.side >= self.min_size])
 
     def candidates(self, copy: Picture) -> Tensor:
-        """What the network sees in a copy, as of `candidates_of`, in pixels of the copy."""
+        """Detections in a copy, as from `candidates_of`, in pixels of the copy."""
         halo, multiple = self.network.halo, self.network.multiple
         seen: list[Tensor] = []
 
@@ -117,17 +117,17 @@ class FaceFinder:
 
 
 def finder_option() -> Any:
-    """The option that names the detector, as all tasks with faces have it."""
-    return option("auto", "face detector: auto: yunet if it was fetched, else ours; or a name or file", file=True)
+    """The option that names the detector, shared by all tasks with faces."""
+    return option("auto", "face detector: auto: yunet if fetched, else ours; or a name or file", file=True)
 
 
 def chosen_model() -> str:
-    """The published YuNet if it is on this computer, else ours; not by asking for it, which would note it as used."""
+    """The published YuNet if it is on this computer, else ours. It is not loaded, which would record it as used."""
     return PUBLISHED if (weights.weights_folder() / f"{PUBLISHED}.safetensors").is_file() else OURS
 
 
 def copies(picture: Picture, least: int) -> Iterator[Picture]:
-    """The picture at sizes that are halved again and again, from one at which a face of `least` pixels is seen."""
+    """The picture at repeatedly halved sizes, from one at which a face of `least` pixels is detected."""
     copy = picture
     while least >= 2 * SEEN:
         copy, least = halved(copy), least // 2
@@ -142,18 +142,18 @@ def halved(picture: Picture) -> Picture:
 
 
 def scales(picture: Picture, copy: Picture) -> Tensor:
-    """What turns pixels of a copy into those of the picture, for a row of `candidates_of`: (15,)."""
+    """Factors from pixels of a copy to those of the picture, for a row of `candidates_of`: (15,)."""
     x, y = picture.width / copy.width, picture.height / copy.height
     return torch.tensor([x, y] * 7 + [1.0])
 
 
 def shift(x: int, y: int) -> Tensor:
-    """What moves a row of `candidates_of`: (15,)."""
+    """Offsets that move a row of `candidates_of`: (15,)."""
     return torch.tensor([x, y] * 7 + [0.0])
 
 
 def face_of(row: Sequence[float]) -> Face:
-    """The face of a row of `candidates_of`: its square is where its landmarks lie best in it (Umeyama 1991).
+    """The face of a row of `candidates_of`; its square is fitted to its landmarks (Umeyama 1991).
 
     The eyes and the mouth of a face in profile lie closer together, so a square is never much smaller than its box.
     """
@@ -175,10 +175,10 @@ def face_of(row: Sequence[float]) -> Face:
 
 
 class Boxes:
-    """Faces that a person has marked, in a text file: in each line left, top, width and height in pixels.
+    """Faces marked by hand, in a text file: left, top, width and height in pixels on each line.
 
-    Commas or spaces lie between; empty lines and what follows a # do not count. A box is made square around its middle,
-    and may reach over the picture's border, as `daguerre faces --list` writes them.
+    Separated by commas or spaces; empty lines and anything after a # are ignored. A box becomes a square around its
+    center, and may extend beyond the picture's border, as those of `daguerre faces --list` do.
 
     Args:
         path: of the file.
@@ -191,7 +191,7 @@ class Boxes:
         """The faces of a picture, in reading order of their middles.
 
         Raises:
-            OptionError: the file cannot be read, a line says something else, or a box lies outside the picture.
+            OptionError: the file cannot be read, a line is invalid, or a box lies outside the picture.
         """
         try:
             lines = read_small(self.path).decode("utf-8-sig").splitlines()
@@ -223,7 +223,7 @@ class Boxes:
 
 
 def in_reading_order(faces: Sequence[Face]) -> list[Face]:
-    """From top to bottom in rows as high as the faces, from left to right in each."""
+    """Faces in rows from top to bottom, each row from left to right."""
     left, ordered = sorted(faces, key=lambda face: face.top + face.side / 2), []
     while left:
         first = left[0]
@@ -235,12 +235,12 @@ def in_reading_order(faces: Sequence[Face]) -> list[Face]:
 
 
 def soft_ellipse(window: Window, middle: tuple[float, float], half: tuple[float, float], full: float) -> Tensor:
-    """How far each pixel of a window belongs to an ellipse: (1, 1, h, w) in [0, 1].
+    """Weight of an ellipse in each pixel of a window: (1, 1, h, w) in [0, 1].
 
     Args:
-        middle: its row and column in pixels.
+        middle: row and column of its center in pixels.
         half: half its height and half its width in pixels.
-        full: part of the way from its middle to its border, up to which the weight is 1.
+        full: fraction of the way from its center to its border, up to which the weight is 1.
     """
     y = (torch.arange(window.top, window.bottom) + 0.5 - middle[0]) / half[0]
     x = (torch.arange(window.left, window.right) + 0.5 - middle[1]) / half[1]

@@ -31,7 +31,7 @@ MODELS = {"auto": "faces", "microsoft": "microsoft-face-256"}
 
 @dataclass(frozen=True, kw_only=True)
 class FaceOptions:
-    """Which faces to refine, and how far."""
+    """Which faces to refine, and how much."""
 
     task: ClassVar[str] = "faces"
 
@@ -43,7 +43,7 @@ class FaceOptions:
     confidence: float = option(0.7, "minimum detection score, from 0 to 1")
     only: str = option("", "refine only the faces with these numbers", metavar="1,3")
     skip: str = option("", "refine all faces except those with these numbers", metavar="2")
-    each: str = option("", "strengths of single faces, by their numbers, within --strength", metavar="1:0.5,3:0.2")
+    each: str = option("", "strengths of individual faces, by number, multiplied by --strength", metavar="1:0.5,3:0.2")
     boxes: str = option(
         "", "text file of faces, one per line: left, top, width, height; replaces detection", metavar="FILE", file=True
     )
@@ -77,10 +77,10 @@ class RefinedFace:
     """A face and what was done to it.
 
     Args:
-        number: from 1, in reading order; `only` and `skip` refer to it.
-        change: mean absolute change within it, in percent of the range from black to white.
-        fate: `refined`; `left out`, as asked for; or `kept`, because it would have changed too much.
-        held_back: percent of it where less was changed than the network wanted, because that was too much at one place.
+        number: from 1, in reading order; used by `only` and `skip`.
+        change: mean absolute change within the face, in percent of the range from black to white.
+        fate: `refined`; `left out`, as requested; or `kept`, because it would have changed too much.
+        held_back: percentage of its area where the network's change was limited, because it was locally too large.
     """
 
     number: int
@@ -90,7 +90,7 @@ class RefinedFace:
     held_back: float = 0.0
 
     def findings(self) -> dict[str, Any]:
-        """It as JSON values."""
+        """The face as JSON values."""
         return {"number": self.number, **asdict(self.face), "change_percent": self.change, "fate": self.fate}
 
 
@@ -99,7 +99,7 @@ class FaceResult(Result):
     """A photograph with its faces refined, and what was done to each.
 
     Args:
-        faces: all that were found, in reading order.
+        faces: all faces found, in reading order.
     """
 
     faces: tuple[RefinedFace, ...]
@@ -109,28 +109,28 @@ class FaceResult(Result):
 
     @property
     def refined(self) -> int:
-        """How many were refined."""
+        """Number of refined faces."""
         return sum(face.fate == "refined" for face in self.faces)
 
     @property
     def kept(self) -> int:
-        """How many were left as they were because they would have changed too much."""
+        """Number of faces left as they were because they would have changed too much."""
         return sum(face.fate == "kept" for face in self.faces)
 
 
 class FaceRefiner:
-    """Refines the faces of photographs, keeping its network loaded between them.
+    """Refines the faces of photographs, keeping its network loaded.
 
-    The network sees a face at its own size and makes a difference, which alone is resized and added: a face that is
-    larger than the network keeps every detail it has. The faces are refined from the photograph as it came; where two
-    overlap the larger one, which is nearer, lies above.
+    The network sees a face at its own size and predicts a residual, and only that is resized and added: a face larger
+    than the network's input keeps all its detail. Every face is refined from the original photograph; where two
+    overlap, the larger and thus nearer one is on top.
 
     Args:
-        options: how; single options may be given by name instead or on top.
+        options: the options; single ones may also be given by name.
 
     Raises:
         WeightsNotFound: no model of that name.
-        OptionError: a model that does not refine faces.
+        OptionError: the model does not refine faces.
     """
 
     def __init__(self, options: FaceOptions | None = None, **changes: Unpack[FaceKwargs]) -> None:
@@ -141,7 +141,7 @@ class FaceRefiner:
         if loaded.header.task != "faces":
             raise OptionError(f"{self.options.model} is for {loaded.header.task}, not for refining faces")
         self.ours = isinstance(loaded.network, CompactFace)
-        if not self.ours:  # in bfloat16 its siblings give only 28 to 32 dB of what they give in float32
+        if not self.ours:  # in bfloat16, related networks agree only to 28 to 32 dB with float32
             self.device = replace(self.device, dtype=torch.float32)
         self.network = loaded.on(self.device)
         self.side = int(getattr(loaded.network, "side", 0))
@@ -155,7 +155,7 @@ class FaceRefiner:
 
         Args:
             source: a picture in any form.
-            on_stage: as all tasks have it, but there is nothing on the way to show.
+            on_stage: not called; present as in all tasks.
         """
         photo = as_picture(source)
         faces: list[RefinedFace] = []
@@ -178,7 +178,7 @@ class FaceRefiner:
         """The numbers of the faces to refine.
 
         Raises:
-            OptionError: there is no face of a number that is asked for.
+            OptionError: no face has a requested number.
         """
         only, skip = (numbers(name, getattr(self.options, name)) for name in ("only", "skip"))
         each = set(strengths(self.options.each))
@@ -190,14 +190,14 @@ class FaceRefiner:
 
     @torch.inference_mode()
     def refine(self, photo: Picture, face: Face, strength: float) -> tuple[Frame, float]:
-        """What the network adds to a face, times `strength`, and the part of the face where that is held back."""
+        """The residual of a face, times `strength`, and the fraction of the face where it was limited."""
         sight = Sight.of(photo, face, self.frame, self.side)
         whole = sight.upright().to(self.device.torch_device)
         made = self.network(whole)
-        if self.ours:  # and its mirror image: 0.07 dB on 60 faces held out
+        if self.ours:  # averaged with its mirror image: 0.07 dB better on 60 held-out faces
             made = (made + self.network(whole.flip(-1)).flip(-1)) / 2
         detail, held_back = (made - whole).cpu(), 0.0
-        if self.ours:  # the published one paints faces anew, which is what its user asks for
+        if self.ours:  # the published one redraws faces, as its user wants
             detail, less = calmed(detail)
             held_back = float((less > 0).float().mean())
         detail = sight.laid_back(detail)
@@ -223,7 +223,7 @@ class FaceRefiner:
         return map_windows(photo, compute, step="refining faces", side=SIDE, read=read_exactly, progress=progress)
 
     def record(self, faces: list[RefinedFace]) -> Record:
-        """What to record of a result."""
+        """The record of a result."""
         refined = [face.change for face in faces if face.fate == "refined"]
         kept = sum(face.fate == "kept" for face in faces)
         names = [self.model, *([self.find.model] if isinstance(self.find, FaceFinder) else [])]
@@ -270,7 +270,7 @@ def find_faces(source: PictureLike, **options: Unpack[FaceKwargs]) -> list[Face]
 
     Args:
         source: a picture in any form.
-        options: those fields of `FaceOptions` that say how: `finder`, `min_size`, `confidence`.
+        options: the fields `finder`, `min_size` and `confidence` of `FaceOptions`.
     """
     return FaceOptions(**options).finding()(as_picture(source))
 

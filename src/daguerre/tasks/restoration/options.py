@@ -33,11 +33,11 @@ class RestoreOptions:
     )
     prints: Literal["auto", "off"] = option(
         "auto",
-        "auto finds prints on a scanner's bed or a mount, and slides in their frames, and restores these alone; off "
-        "takes the whole picture for the photograph",
+        "auto: find prints on a scanner bed or a mount, and slides in their frames, and restore only these; off: "
+        "treat the whole picture as the photograph",
     )
-    crop: bool = option(False, "give the print alone, straightened, without the bed or the frame around it")
-    negative: bool = option(False, "turn a negative, the orange of colour film included")
+    crop: bool = option(False, "keep only the print, straightened, without the scanner bed or frame around it")
+    negative: bool = option(False, "invert a negative, including the orange mask of color film")
     scratches: str = option(
         "auto",
         "auto: find and fill scratches, tears and holes; off: leave them; or a mask file: white = damaged",

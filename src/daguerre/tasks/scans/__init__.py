@@ -1,1 +1,1 @@
-"""What a scan holds besides one photograph: its bed, borders, several prints, a negative."""
+"""Scans that are more than one photograph: scanner beds, borders, several prints, negatives."""

@@ -1,4 +1,4 @@
-"""Borders of prints, mounts, scanner beds: even stripes along the sides of a picture that end in a straight line."""
+"""Borders of prints, mounts and scanner beds: even strips along a picture's sides, ending in a straight line."""
 
 from collections.abc import Iterator
 
@@ -12,18 +12,17 @@ from daguerre.images.resize import read_resized
 
 __all__ = ["Border", "clear_borders", "find_borders"]
 
-COPY_SIDE = 1024  # pixels of the longer side at which borders are looked for
-MIN_SIDE = 100  # pixels of the shorter side below which there is no telling
-BORDER_TOLERANCE = 0.07  # lightness by which a border's pixels differ from the middle of it at the very edge
-MAX_DEPTH = 0.3  # of the picture is the most that one reaches inwards
-MIN_LINE_SHARE = 0.55  # of a side must end in one line
-MAX_SLOPE = 0.06  # rise of that line: a print lies askew by three degrees at most; a torn corner is steeper
-MIN_RUN = 4  # pixels; runs as short as that end anywhere in a texture
-LINE_TOLERANCE = 2  # pixels to the line
-ANCHORS = 20  # places along a side that lines are drawn between
-SOFT_RIM = 3  # pixels of its soft end beyond that line, where it is still taken for a scratch
-# Of 30 photographs in which 53 borders were marked by hand it finds 25 sides in 11; of all marked damage, ten specks
-# and 57 pixels of a torn corner lie in them.
+COPY_SIDE = 1024  # pixels of the longer side of the copy in which borders are detected
+MIN_SIDE = 100  # pixels of the shorter side, below which nothing is detected
+BORDER_TOLERANCE = 0.07  # maximum difference in lightness from the border's median at the very edge
+MAX_DEPTH = 0.3  # maximum depth of a border, relative to the picture
+MIN_LINE_SHARE = 0.55  # fraction of a side that must end in one line
+MAX_SLOPE = 0.06  # of that line: a print is tilted by at most three degrees; a torn corner is steeper
+MIN_RUN = 4  # pixels; shorter runs occur anywhere in a texture
+LINE_TOLERANCE = 2  # pixels from the line
+ANCHORS = 20  # places along a side, between which lines are tried
+SOFT_RIM = 3  # pixels of its soft end beyond that line, which could be taken for a scratch
+# Of 53 borders marked by hand in 30 photographs it finds 25, in 11 photographs; of all marked damage, ten specks
 
 Border = tuple[int, NDArray[np.float32]]
 """A side, 0 to 3 for top, bottom, left and right, and how deep the border is at each place along it, in parts of the
@@ -33,9 +32,9 @@ picture's extent: 0 where there is none, as where it is torn off."""
 def find_borders(picture: Picture) -> list[Border]:
     """The borders of a picture, from a smaller copy of it.
 
-    Along each side the run of pixels is measured that are as light as the edge. Where most of these runs end in one
-    line that is nearly parallel to the side, they are a border (the line with most of them, as RANSAC finds it,
-    Fischler and Bolles 1981). Dirt ends a run early, and a torn corner late; at such places there is no border.
+    At each place along a side, the run of pixels as light as the edge is measured. If most of these runs end in one
+    line nearly parallel to the side, they are a border (the line with the most of them, as in RANSAC, Fischler and
+    Bolles 1981). Dirt ends a run early and a torn corner late; such places are not border.
     """
     if min(picture.height, picture.width) < MIN_SIDE:
         return []
@@ -53,7 +52,7 @@ def views(image: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
 
 
 def depths(light: NDArray[np.generic]) -> NDArray[np.float32]:
-    """How deep the border at the top of `light` (H, W) is at each place (W,), in parts of its height."""
+    """Depth of the border at the top of `light` (H, W) at each place (W,), relative to its height."""
     deep = max(round(MAX_DEPTH * len(light)), 4)
     edge = light[:deep].astype(np.float32)
     alike = np.abs(edge - np.median(edge[:3])) <= BORDER_TOLERANCE
@@ -71,7 +70,7 @@ def depths(light: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def best_line(run: NDArray[np.generic], places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The line (W,) that most of `run` (W,) lies near, of those between some of its places."""
+    """The line (W,) close to most of `run` (W,), among lines between some of its places."""
     x = np.arange(len(run))
     chosen = places[np.linspace(0, len(places) - 1, ANCHORS).astype(int)]
     best, most = np.full(len(run), np.inf), -1
@@ -86,7 +85,7 @@ def best_line(run: NDArray[np.generic], places: NDArray[np.int64]) -> NDArray[np
 
 
 def clear_borders(levels: NDArray[np.uint8], borders: list[Border]) -> None:
-    """Set to 0 what lies in the borders of a picture, in a map of it (H, W)."""
+    """Set a map (H, W) to 0 in the picture's borders."""
     sides = list(views(levels))
     for side, depth in borders:
         view = sides[side]

@@ -1,4 +1,4 @@
-"""Negatives: recognised, and turned into positives."""
+"""Detect negatives and turn them into positives."""
 
 from typing import NamedTuple
 
@@ -16,33 +16,33 @@ from daguerre.tiling import Window
 
 __all__ = ["has_orange_mask", "shows_faces_inverted", "turned"]
 
-COPY_SIDE = 256  # pixels of the copy's sides in which tones are measured
-FACES_SIDE = 400  # pixels of the longer side of the copy in which inverted faces are looked for
-# The base of colour negative film is orange: what is lightest, and lets through in green and in blue this part of red.
+COPY_SIDE = 256  # pixels; side of the copy in which tones are measured
+FACES_SIDE = 400  # pixels of the longer side of the copy in which inverted faces are detected
+# The base of color negative film is orange: its lightest tone transmits this fraction of red in green and in blue.
 BASE_GREEN = (0.45, 0.82)
 BASE_BLUE = (0.2, 0.55)
-MIN_ORDERED_SHARE = 0.97  # of the pixels are no greener than red, nor bluer than green
-MAX_RANGE_RATIO = 1.8  # factor by which the range of one channel's density may exceed another's
+MIN_ORDERED_SHARE = 0.97  # fraction of the pixels that must have red >= green >= blue
+MAX_RANGE_RATIO = 1.8  # maximum ratio between the density ranges of two channels
 
 
 class Ends(NamedTuple):
-    """The darkest and the lightest tone of each channel, (1, 3, 1, 1) in [0, 1] each."""
+    """The darkest and lightest tone of each channel, each (1, 3, 1, 1) in [0, 1]."""
 
     low: Tensor
     high: Tensor
 
 
 def ends(picture: Picture) -> tuple[Tensor, Ends]:
-    """A small copy (1, 3, SIDE, SIDE) and the ends of its tones."""
+    """A small copy (1, 3, SIDE, SIDE) and its darkest and lightest tones."""
     copy, _ = read_resized(picture, COPY_SIDE, COPY_SIDE)
     low, high = (tones[..., None] for tones in extremes(copy))
     return copy, Ends(low, high)
 
 
 def has_orange_mask(picture: Picture) -> bool:
-    """Whether a picture is a colour negative: all of it seen through the orange of the film's base.
+    """Whether a picture is a color negative: all of it is seen through the orange film base.
 
-    A sunset is orange, too, but its channels have not the same range of density below that orange.
+    A sunset is orange, too, but the density ranges of its channels differ.
     """
     if picture.grey:
         return False
@@ -56,7 +56,7 @@ def has_orange_mask(picture: Picture) -> bool:
 
 
 def shows_faces_inverted(picture: Picture, find: FaceDetector) -> bool:
-    """Whether faces are seen once light and dark are exchanged."""
+    """Whether faces are detected after inversion."""
     share = min(FACES_SIDE / max(picture.height, picture.width), 1.0)
     height, width = (max(round(length * share), 1) for length in (picture.height, picture.width))
     copy, _ = read_resized(picture, height, width)
@@ -64,9 +64,9 @@ def shows_faces_inverted(picture: Picture, find: FaceDetector) -> bool:
 
 
 def turned(picture: Picture, progress: ProgressCallback = silent) -> Picture:
-    """The positive of a negative: light and dark exchanged, from the film's base, black, to its densest place, white.
+    """The positive of a negative, inverted so that the film base is black and the densest place white.
 
-    Channel by channel, which takes the orange of the base away.
+    This is done for each channel, which removes the orange of the base.
     """
     _, (low, high) = ends(picture)
 

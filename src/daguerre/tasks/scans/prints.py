@@ -1,4 +1,4 @@
-"""Prints on a scanner's bed or a mount, and slides in their frames: found, straightened, and cut out."""
+"""Find prints on a scanner bed or a mount, and slides in their frames; straighten them and cut them out."""
 
 import math
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from daguerre.tiling import Window
 
 __all__ = ["Print", "find_prints", "straightened"]
 
-COPY_SIDE = 640  # pixels of the longer side of the copy in which prints are looked for
-MIN_SIDE = 64  # pixels of the shorter side below which there is no telling
-EDGE_STRIP = 0.008  # of the longer side: how wide a strip along the picture's edge shows the ground
-GROUND_TOLERANCE = 0.07  # in any channel: what differs by less from the ground is ground
-WHITE_LID = 0.8  # lightness of a scanner's lid, at least ...
-BLACK_LID = 0.15  # ... or at most
+COPY_SIDE = 640  # pixels of the longer side of the copy in which prints are detected
+MIN_SIDE = 64  # pixels of the shorter side, below which nothing is detected
+EDGE_STRIP = 0.008  # width of the strip along the edge that shows the background, relative to the longer side
+GROUND_TOLERANCE = 0.07  # maximum difference from the background, in any channel, that still counts as background
+WHITE_LID = 0.8  # minimum lightness of a white scanner lid ...
+BLACK_LID = 0.15  # ... and maximum of a black one
 MAX_LID_COLOUR = 0.1
-MIN_BED_SHARE = 0.4  # of that strip must be ground where that is white or black
-MIN_MOUNT_SHARE = 0.9  # ... and where it is anything else
-MIN_PRINT_AREA = 0.02  # of the picture
-MIN_PRINT_SIDE = 0.08  # of its shorter side
-MIN_RECTANGLE_SHARE = 0.9  # of a rectangle must lie within the hull of what is on the ground
-MIN_STRAIGHT_SHARE = 0.6  # of a print's side lies near a straight line
-LINE_TOLERANCE = 2.5  # pixels of the copy: how near
-CUT_RIM = 1.5  # pixels of the copy that are cut away all around, because the ground still shows in them
-MIN_ANGLE = 0.15  # degrees below which nothing is turned
+MIN_BED_SHARE = 0.4  # fraction of that strip that must be background if that is white or black ...
+MIN_MOUNT_SHARE = 0.9  # ... and if it is anything else
+MIN_PRINT_AREA = 0.02  # minimum, relative to the picture
+MIN_PRINT_SIDE = 0.08  # minimum, relative to its shorter side
+MIN_RECTANGLE_SHARE = 0.9  # fraction of a rectangle that must be inside the object's hull
+MIN_STRAIGHT_SHARE = 0.6  # fraction of a print's side that must be close to a straight line
+LINE_TOLERANCE = 2.5  # pixels of the copy; distance that counts as close
+CUT_RIM = 1.5  # pixels of the copy that are trimmed all around, because they show background
+MIN_ANGLE = 0.15  # degrees; smaller angles are not corrected
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Print:
     """A rectangle of a picture.
 
     Args:
-        row, column: its middle, in pixels.
-        height, width: its sides, in pixels.
-        angle: in degrees, by which it is turned clockwise, from -45 to 45.
+        row, column: its center, in pixels.
+        height, width: its size, in pixels.
+        angle: clockwise rotation in degrees, from -45 to 45.
     """
 
     row: float
@@ -56,7 +56,7 @@ class Print:
         return math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
 
     def box(self, height: int, width: int) -> Window:
-        """The smallest window of a picture of (height, width) that holds it."""
+        """The smallest window in a picture of (height, width) that contains it."""
         cos, sin = (abs(part) for part in self.turn)
         down, across = (self.height * cos + self.width * sin) / 2, (self.height * sin + self.width * cos) / 2
         top, left = max(math.floor(self.row - down), 0), max(math.floor(self.column - across), 0)
@@ -64,7 +64,7 @@ class Print:
         return Window(top, left, bottom - top, right - left)
 
     def inside(self, window: Window) -> Tensor:
-        """Which pixels of a window lie within it: (1, 1, h, w)."""
+        """Mask of a window's pixels inside it: (1, 1, h, w)."""
         rows = torch.arange(window.top, window.bottom)[:, None] + 0.5 - self.row
         columns = torch.arange(window.left, window.right) + 0.5 - self.column
         cos, sin = self.turn
@@ -73,11 +73,11 @@ class Print:
 
 
 def find_prints(picture: Picture) -> list[Print]:
-    """Prints on an even ground, from the top to the bottom; none if the picture is one print up to its edges.
+    """Prints on an even background, from top to bottom; none if a single print fills the picture.
 
-    What lies along the edge of the picture is the ground, if it is even; what lies on it is a print if it is a
-    rectangle with straight sides, at least two of which face the ground. A person before a white wall is none, nor is
-    the land below a white sky.
+    The background is what lies along the picture's edge, if it is even; a print is a rectangle on it with straight
+    sides, at least two of which border the background. A person in front of a white wall is not a print, nor is land
+    below a white sky.
     """
     if min(picture.height, picture.width) < MIN_SIDE:
         return []
@@ -96,7 +96,7 @@ def find_prints(picture: Picture) -> list[Print]:
 
 
 def figure_on_ground(copy: Tensor) -> NDArray[np.uint8] | None:
-    """What is not ground in a copy (1, 3, h, w): (h, w) of 0 and 1; nothing if it has no even ground."""
+    """Mask of the foreground in a copy (1, 3, h, w): (h, w) of 0 and 1; None without an even background."""
     import cv2
 
     strip = math.ceil(EDGE_STRIP * max(copy.shape[2:]))
@@ -115,7 +115,7 @@ def figure_on_ground(copy: Tensor) -> NDArray[np.uint8] | None:
 
 
 def rectangles(figure: NDArray[np.uint8]) -> list[Print]:
-    """The pieces of a figure (h, w) that are rectangles, in its pixels."""
+    """The components of a mask (h, w) that are rectangles, in its pixels."""
     import cv2
 
     height, width = figure.shape
@@ -143,7 +143,7 @@ def middle(one: Print) -> Window:
 
 
 def is_framed(figure: NDArray[np.uint8], one: Print) -> bool:
-    """Whether all sides of a rectangle that face the ground are straight, and at least two do."""
+    """Whether all sides of a rectangle that border the background are straight, and at least two do."""
     import cv2
 
     far = math.ceil(LINE_TOLERANCE) + 1
@@ -174,7 +174,7 @@ def is_framed(figure: NDArray[np.uint8], one: Print) -> bool:
 
 
 def straightened(picture: Picture, one: Print) -> Picture:
-    """A print on its own, upright; pixels are decoded, and turned if they must be, when they are read."""
+    """A print by itself, upright; its pixels are decoded, and rotated if necessary, on reading."""
     image = picture.image
     width, height = max(math.floor(one.width), 1), max(math.floor(one.height), 1)
     if abs(one.angle) < MIN_ANGLE:

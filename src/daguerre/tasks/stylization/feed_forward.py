@@ -127,7 +127,7 @@ class FeedForwardNetworks:
     def streamed(
         self, picture: Picture, read: Callable[[Window], Tensor], vector: StyleVector, progress: ProgressCallback
     ) -> Iterator[tuple[Window, Tensor]]:
-        """As `strips`, in bounded memory."""
+        """Like `strips`, in bounded memory."""
         meter = Meter(progress)
         rows = rows_of(picture, 3, read, Streaming(device=self.device.torch_device, after_strip=meter))
         with torch.inference_mode(), self.device.autocast():

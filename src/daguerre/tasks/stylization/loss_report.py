@@ -25,7 +25,7 @@ def write_losses(history: Sequence[HistoryEntry], path: Path, *, overwrite: bool
 
 
 def check_plot(path: Path, *, overwrite: bool = False) -> Any:
-    """As `check_free`, for a plot; gives matplotlib's `Figure`.
+    """Like `check_free`, for a plot; gives matplotlib's `Figure`.
 
     Raises:
         MissingExtra: matplotlib is not there.

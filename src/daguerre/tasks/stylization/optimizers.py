@@ -63,9 +63,9 @@ def optimize_adam(
 def optimize_lbfgs(
     image: Tensor, objective: Callable[[Tensor], tuple[Losses, Tensor]], steps: int, *, axes: Tensor
 ) -> Iterator[Losses]:
-    """As `optimize_adam`, by L-BFGS with a line search: it takes steps of the size that the losses allow, and no rate.
+    """Like `optimize_adam`, by L-BFGS with a line search, which chooses the step sizes: there is no rate.
 
-    A step looks at the picture two to `TRIES` times; twice `HISTORY` pyramids are held.
+    A step evaluates the picture two to `TRIES` times; twice `HISTORY` pyramids are kept.
     Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
     """
     levels = [level.requires_grad_() for level in build_pyramid(image, axes)]

@@ -1,11 +1,11 @@
-"""Enlargement as a pure function of a window, made to agree with the picture it came from.
+"""Upscaling as a pure function of a window, made consistent with the input.
 
-A network invents detail; what it makes need not even look like its input when it is shrunk again. Here the result x of
-the network is projected onto the pictures that do:
+A network invents detail; downscaled again, its output need not even match the input. Here the network's output x is
+projected onto the pictures that do:
 
     x + U G (y - S x)
 
-where y is the input, S shrinks (antialiased bicubic), U enlarges (bicubic) and G = (S U)^-1, a short sharpening
+where y is the input, S downscales (antialiased bicubic), U upscales (bicubic) and G = (S U)^-1 is a short sharpening
 filter at the size of the input. Then S of the result is y: back-projection (Irani & Peleg 1991), converged in one step.
 """
 
@@ -25,7 +25,7 @@ from daguerre.weights import Model
 
 __all__ = ["Axis", "Enlargement", "Span", "box"]
 
-REACH = 8  # input pixels G looks to each side; its weights fall to a third from one to the next
+REACH = 8  # radius of G in input pixels; each weight is a third of the one before
 
 
 class Span(NamedTuple):
@@ -37,7 +37,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of an enlargement: `size` input samples become `out_size`, by way of `scale` * `size` of the network."""
+    """One axis: `size` input samples become `out_size`, via the network's `scale` * `size`."""
 
     size: int
     out_size: int
@@ -52,15 +52,15 @@ class Axis:
         return resample(piece, dim, self.out_size, self.size, held, wanted)
 
     def enlarged_from(self, wanted: Span) -> Span:
-        """Input samples that U makes result samples from."""
+        """Input samples that U computes result samples from."""
         return Span(*support(self.size, self.out_size, self.out_size / self.size, *wanted))
 
     def shrunk_from(self, wanted: Span) -> Span:
-        """Result samples that S makes input samples from."""
+        """Result samples that S computes input samples from."""
         return Span(*support(self.out_size, self.size, self.size / self.out_size, *wanted))
 
     def around(self, wanted: Span) -> Span:
-        """Input samples that G makes input samples from."""
+        """Input samples that G computes input samples from."""
         return Span(max(wanted.start - REACH, 0), min(wanted.stop + REACH, self.size))
 
     def sharpen(self, piece: Tensor, dim: int, held: Span, wanted: Span) -> Tensor:
@@ -80,10 +80,10 @@ Filter = Callable[[Axis, Tensor, int, Span, Span], Tensor]
 
 @dataclass(frozen=True)
 class Reach:
-    """What one axis of a window of the result depends on, level by level."""
+    """Dependencies of a window of the result along one axis, level by level."""
 
-    result: Span  # wanted, at the size of the result
-    correction: Span  # input samples whose correction is enlarged onto it
+    result: Span  # requested, at the size of the result
+    correction: Span  # input samples whose correction is upscaled onto it
     residual: Span  # input samples where the draft is compared with the input
     draft: Span  # samples at the size of the result that the comparison needs
     detail: Span  # samples at the network's size that the draft is resampled from
@@ -108,14 +108,14 @@ def plan_reach(axis: Axis, result: Span, *, halo: int, multiple: int, project: b
 
 
 class Enlargement:
-    """Makes any window of an enlarged picture from the input pixels it depends on, and from nothing else.
+    """Computes any window of an upscaled picture from just the input pixels that it depends on.
 
     Args:
-        model: a network that enlarges.
+        model: a network that upscales.
         size, out_size: (height, width) of the input and of the result, in pixels.
-        project: make the result agree with the input.
-        ensemble: average the network over the eight flips and turns of its input.
-        within_range: keep every channel within what the input has around the place, so that no edge rings.
+        project: make the result consistent with the input.
+        ensemble: average the network over the eight flips and rotations of its input.
+        within_range: clip every channel to the local range of the input, so that no edge rings.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Enlargement:
         self.project, self.ensemble, self.within_range = project, ensemble, within_range
 
     def reaches(self, window: Window) -> tuple[Reach, Reach]:
-        """What a window of the result depends on, along its rows and along its columns."""
+        """Dependencies of a window of the result along its rows and columns."""
         spans = Span(window.top, window.bottom), Span(window.left, window.right)
         rows, columns = (
             plan_reach(axis, span, halo=self.model.halo, multiple=self.model.multiple, project=self.project)
@@ -148,10 +148,10 @@ class Enlargement:
 
     @torch.inference_mode()
     def __call__(self, window: Window, low: Tensor) -> Tensor:
-        """Make one window of the result.
+        """Compute one window of the result.
 
         Args:
-            window: where, in the result.
+            window: window of the result.
             low: (1, 3, h, w) in [0, 1], the input pixels of `source(window)`.
 
         Returns:
@@ -171,7 +171,7 @@ class Enlargement:
         return result.clamp(0, 1)
 
     def range_around(self, window: Window, low: Tensor, rows: Reach, columns: Reach) -> tuple[Tensor, Tensor]:
-        """The least and the most that the input has within a pixel of what each pixel of the result comes from."""
+        """Minimum and maximum of the input within a pixel of each result pixel's position."""
         places = (
             torch.arange(start, stop, device=low.device) * axis.size // axis.out_size - reach.source.start
             for axis, reach, (start, stop) in zip(
@@ -187,25 +187,25 @@ class Enlargement:
 
     @torch.inference_mode()
     def invented(self, window: Window, low: Tensor, result: Tensor) -> Tensor:
-        """How far each pixel of `result` lies from what the input alone determines, U G y, in luma: (1, 1, h, w)."""
+        """Distance of each pixel of `result` from what the input alone determines, U G y, in luma: (1, 1, h, w)."""
         rows, columns = self.reaches(window)
         given = cut(low.to(result.device), rows.source, columns.source, rows.residual, columns.residual)
         difference = result - self.determined(given, rows, columns)
         return (difference * difference.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True).abs()
 
     def plain(self, window: Window, low: Tensor) -> Tensor:
-        """Enlarge a channel no network should touch, alpha: bicubic, in [0, 1]; `low` at `source(window)`."""
+        """Upscale alpha without the network: bicubic, in [0, 1]; `low` at `source(window)`."""
         rows, columns = self.reaches(window)
         low = cut(low, rows.source, columns.source, rows.correction, columns.correction)
         return self.apply(Axis.enlarge, low, [(r.correction, r.result) for r in (rows, columns)]).clamp(0, 1)
 
     def determined(self, low: Tensor, rows: Reach, columns: Reach) -> Tensor:
-        """U G of input pixels at the `residual` spans: the smoothest enlargement that shrinks to them again."""
+        """U G of input pixels at the `residual` spans: the smoothest picture that downscales to them."""
         sharp = self.apply(Axis.sharpen, low, [(r.residual, r.correction) for r in (rows, columns)])
         return self.apply(Axis.enlarge, sharp, [(r.correction, r.result) for r in (rows, columns)])
 
     def draft(self, low: Tensor, rows: Reach, columns: Reach) -> Tensor:
-        """What the network makes, resampled to the size of the result, at the `draft` spans."""
+        """The network's output, resampled to the size of the result, at the `draft` spans."""
         detail = self.model(low, ensemble=self.ensemble)
         scale = self.model.scale
         down, across = (Span(r.source.start * scale, r.source.stop * scale) for r in (rows, columns))
@@ -224,10 +224,10 @@ class Enlargement:
 
 @functools.lru_cache(maxsize=64)
 def inverse_kernel(factor: float) -> Tensor:
-    """The filter G that undoes enlarging by `factor` and shrinking again, (2 REACH + 1,) float64, sum 1.
+    """The filter G that inverts upscaling by `factor` and downscaling again, (2 REACH + 1,) float64, sum 1.
 
-    Read off the middle of the inverse of S U on a short axis. S U is well conditioned (its condition number is 2.1 for
-    factors from 1.4 to 8) and nearly the same at every sample, exactly so for whole factors.
+    Taken from the middle of the inverse of S U on a short axis. S U is well conditioned (its condition number is 2.1
+    for factors from 1.4 to 8) and nearly the same at every sample, exactly so for integer factors.
     """
     size = 8 * REACH
     out_size = round(size * factor)
@@ -255,7 +255,7 @@ def resample(piece: Tensor, dim: int, size: int, out_size: int, held: Span, want
 
 
 def cut(piece: Tensor, held_rows: Span, held_columns: Span, rows: Span, columns: Span) -> Tensor:
-    """The part of `piece`, which holds the `held` spans, at the spans wanted."""
+    """The part of `piece`, which holds the `held` spans, at the wanted spans."""
     top, left = rows.start - held_rows.start, columns.start - held_columns.start
     return piece[..., top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
 

@@ -1,4 +1,4 @@
-"""How well an enlarged picture agrees with the picture it came from."""
+"""Consistency of an upscaled picture with its input."""
 
 import math
 
@@ -15,10 +15,10 @@ __all__ = ["measure_agreement"]
 
 
 def measure_agreement(result: Picture, original: Picture, *, progress: ProgressCallback = silent) -> float:
-    """PSNR in dB between `original` and `result` shrunk to its size by antialiased bicubic; RGB, [0, 1].
+    """PSNR in dB between `original` and `result` downscaled to its size by antialiased bicubic; RGB, [0, 1].
 
-    Fully transparent pixels of the original do not count. Infinite where all that count are the same. Read through
-    windows, so any size will do.
+    Fully transparent pixels of the original do not count. Infinite if all others are equal. Read by windows, so any
+    size will do.
     """
     out_size, size = (original.height, original.width), (result.height, result.width)
     factors = tuple(a / b for a, b in zip(out_size, size, strict=True))

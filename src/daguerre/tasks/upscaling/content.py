@@ -1,4 +1,4 @@
-"""What a picture is: a photograph, a drawing or letters, or pixels that are meant to be seen as squares."""
+"""Kind of a picture: a photograph, a drawing or letters, or pixel art."""
 
 import math
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ __all__ = ["Content", "recognize"]
 Content = Literal["photo", "drawing", "pixels"]
 Codes = NDArray[np.int64]
 
-SAMPLE_SIDE = 256  # pixels of a window that is looked at
-SAMPLES_PER_AXIS = 4  # windows down and across at most
-MIN_CHANGES = 8  # columns, and rows, where something changes, for squares to be told from chance
-MAX_SQUARE_COLOURS = 256  # more are a photograph that somebody enlarged by repeating its pixels
-MAX_PALETTE = 16  # colors of pixel art that is not enlarged; smoothed letters have more
+SAMPLE_SIDE = 256  # pixels; side of a sampled window
+SAMPLES_PER_AXIS = 4  # maximum number of windows down and across
+MIN_CHANGES = 8  # columns, and rows, with changes, to tell squares from chance
+MAX_SQUARE_COLOURS = 256  # more means a photograph enlarged by repeating its pixels
+MAX_PALETTE = 16  # maximum colors of pixel art at its original size; antialiased letters have more
 MAX_ICON_SIDE = 512  # pixels of its longer side
-FLAT_RANGE = 3 / 255  # between a pixel and its neighbors
+FLAT_RANGE = 3 / 255  # maximum range between a pixel and its neighbors in a flat area
 MIN_FLAT_SHARE = 0.5  # of a drawing's pixels
 MAIN_COLOURS = 8  # of 32 levels in each channel ...
-MIN_MAIN_SHARE = 0.9  # ... which so many of a drawing's pixels have
+MIN_MAIN_SHARE = 0.9  # ... that this fraction of a drawing's pixels must have
 
 
 def recognize(picture: Picture) -> Content:
     """Whether a picture is a photograph, a drawing (letters, line art, logos), or pixel art.
 
-    Pixel art is made of equal squares of few colors, or is a small picture of very few. A drawing has few colors, too,
-    and is flat in most places. Anything doubtful is a photograph. Looks at up to 16 windows.
+    Pixel art consists of equal squares of few colors, or is a small picture of very few. A drawing has few colors, too,
+    and is mostly flat. Anything doubtful is a photograph. Samples up to 16 windows.
     """
     windows = list(samples(picture.height, picture.width))
     parts = [(window, picture.read(window)) for window in windows]
@@ -51,7 +51,7 @@ def recognize(picture: Picture) -> Content:
 
 
 def samples(height: int, width: int) -> Iterator[Window]:
-    """Windows spread evenly over a picture, all of it if it is small."""
+    """Windows spread evenly over a picture, or all of a small one."""
     rows, columns = (
         sorted({round(k * (size - side) / max(count - 1, 1)) for k in range(count)})
         for size in (height, width)
@@ -70,12 +70,12 @@ def encoded(part: Tensor) -> Codes:
 
 
 def counts_of(codes: list[Codes]) -> NDArray[np.int64]:
-    """How often each color occurs, the most frequent first."""
+    """Frequency of each color, highest first."""
     return np.sort(np.unique(np.concatenate([code.ravel() for code in codes]), return_counts=True)[1])[::-1]
 
 
 def side_of_squares(codes: list[Codes], windows: list[Window], dim: int) -> int:
-    """Pixels along an axis of which all distances between changes are multiples; 1 if too little changes."""
+    """Greatest common divisor of the distances between changes along an axis, in pixels; 1 with too few changes."""
     changes = set()
     for code, window in zip(codes, windows, strict=True):
         differs = (np.diff(code, axis=dim) != 0).any(1 - dim)
@@ -85,12 +85,12 @@ def side_of_squares(codes: list[Codes], windows: list[Window], dim: int) -> int:
 
 
 def flat_share(part: Tensor) -> float:
-    """The part of the pixels that hardly differ from those around them."""
+    """Fraction of the pixels that hardly differ from their neighbors."""
     low, high = local_range(part, 1)
     return float(((high - low).amax(1) <= FLAT_RANGE).float().mean())
 
 
 def main_share(codes: list[Codes]) -> float:
-    """The part of the pixels that have one of the most frequent colors."""
+    """Fraction of the pixels that have one of the most frequent colors."""
     counts = counts_of([code & 0xF8F8F8 for code in codes])
     return float(counts[:MAIN_COLOURS].sum() / counts.sum())

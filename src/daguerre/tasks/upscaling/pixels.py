@@ -1,4 +1,4 @@
-"""Enlarging pixel art: every pixel stays a square of its own color."""
+"""Upscale pixel art: every pixel stays a square of its own color."""
 
 import torch
 from torch import Tensor
@@ -14,8 +14,8 @@ __all__ = ["enlarge_pixels"]
 def enlarge_pixels(picture: Picture, size: tuple[int, int], progress: ProgressCallback = silent) -> Picture:
     """Enlarge to `size` (height, width) by repeating pixels.
 
-    A pixel of the result has the color of what it covers; by a whole factor that is one pixel. By others it may be two
-    along an axis, whose mean it has by how much of each it covers. Nothing is invented.
+    A pixel of the result has the color of the input that it covers; with an integer factor, that is a single pixel.
+    With others it may cover two along an axis, and gets their mean weighted by coverage. Nothing is invented.
     """
     axes = tuple(zip((picture.height, picture.width), size, strict=True))
 
@@ -37,11 +37,11 @@ def enlarge_pixels(picture: Picture, size: tuple[int, int], progress: ProgressCa
 
 
 def repeated(part: Tensor, dim: int, sizes: tuple[int, int], start: int, stop: int, offset: int) -> Tensor:
-    """Samples `start` to `stop` of an axis that grows to the second of `sizes`; `part` is held from `offset` on."""
+    """Samples `start` to `stop` of an axis upscaled between two `sizes`; `part` begins at `offset`."""
     size, out_size = sizes
     index = torch.arange(start, stop)
     first = index * size // out_size
-    beyond = ((index + 1) * size - (first + 1) * out_size).clamp(min=0) / size  # the part of the second it covers
+    beyond = ((index + 1) * size - (first + 1) * out_size).clamp(min=0) / size  # how much of the second it covers
     second = torch.where(beyond > 0, first + 1, first)
     shape = [-1 if axis == part.ndim + dim else 1 for axis in range(part.ndim)]
     here, there = (part.index_select(dim, some - offset) for some in (first, second))

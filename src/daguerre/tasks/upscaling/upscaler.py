@@ -31,7 +31,7 @@ AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the distortion-oriented m
 CLEANING = {4: "compact-x4-clean"}  # by scale, the models that also denoise
 VIVID = {False: ("compact-x4", "compact-x4-vivid"), True: ("compact-x4-clean", "compact-x4-photo")}
 """The ends of `vivid`'s network interpolation, by `clean`: a model trained for PSNR, and a GAN fine-tuned from it."""
-INVENTED_WHITE = 64 / 255  # difference shown as white in a map of hallucinated detail
+INVENTED_WHITE = 64 / 255  # difference that is white in a map of hallucinated detail
 INVENTED = 0.02  # difference from which a pixel counts as invented
 
 
@@ -52,7 +52,7 @@ class UpscaleOptions:
         "auto", "make the result, downscaled again, match the original; auto: unless the model denoises"
     )
     content: Literal["auto", "photo", "drawing", "pixels"] = option(
-        "auto", "what it shows: a drawing (or letters) gets clean edges, pixels (pixel art) stay squares"
+        "auto", "kind of picture: a drawing (or letters) gets clean edges, pixels (pixel art) stay squares"
     )
     ensemble: bool = option(False, "self-ensemble of eight flips and rotations: slightly better, eight times slower")
     towards: str | None = option(
@@ -85,7 +85,7 @@ class UpscaleOptions:
 
     @property
     def chooses_models(self) -> bool:
-        """Whether nothing says which networks to take."""
+        """Whether the networks are chosen automatically."""
         return self.model == "auto" and not (self.clean or self.vivid or self.towards)
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
@@ -120,14 +120,14 @@ class Pass:
 
 @dataclass(frozen=True, kw_only=True)
 class UpscaleResult(Result):
-    """An enlarged picture, and what is known of it.
+    """An upscaled picture and its measurements.
 
     Args:
-        agreement: how well it agrees with the original when shrunk again, in dB; infinite if exactly.
-        invented: part of it, in [0, 1], whose lightness is more than 2 % away from what the original determines; after
-            several passes, in the one that invented most.
+        agreement: its agreement with the original after downscaling, in dB; infinite if exact.
+        invented: fraction of its pixels whose lightness is more than 2 % away from what the original determines; with
+            several passes, the largest.
         models: names of the networks used, in order.
-        content: what the picture was taken for.
+        content: the kind of picture that it was taken for.
     """
 
     agreement: float
@@ -141,10 +141,10 @@ class UpscaleResult(Result):
 
 
 class Upscaler:
-    """Upscales pictures, keeping its networks loaded between them.
+    """Upscales pictures, keeping its networks loaded.
 
     Args:
-        options: how; single options may be given by name instead or on top.
+        options: the options; single ones may also be given by name.
 
     Raises:
         WeightsNotFound: no model of that name.
@@ -160,17 +160,17 @@ class Upscaler:
         if self.options.vivid:
             self.towards, self.amount = VIVID[self.options.clean][1], self.options.vivid
         for model in (*self.scales().values(), *([self.towards] if self.towards else [])):
-            weights.find(model)  # a wrong name is told at once, not picture by picture
+            weights.find(model)  # a wrong name is reported at once, not for each picture
 
     def __call__(
         self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent
     ) -> UpscaleResult:
-        """Enlarge a picture.
+        """Upscale a picture.
 
         Args:
             source: a picture in any form.
-            on_stage: gets "invented", a map, which is made only then: where detail was added that the original does
-                not determine; black none, white 64 levels of 255.
+            on_stage: receives "invented", a map of detail that the original does not determine, made only if this is
+                given; black is none, white 64 levels of 255.
         """
         original = as_picture(source)
         content = self.content_of(original)
@@ -191,7 +191,7 @@ class Upscaler:
     def enlarge_pixels(
         self, original: Picture, on_stage: StageCallback | None, progress: ProgressCallback
     ) -> UpscaleResult:
-        """Enlarge pixel art, which takes no network and invents nothing."""
+        """Upscale pixel art, without a network and without inventing anything."""
         size = self.options.out_size(original.height, original.width)
         picture = enlarge_pixels(original, size, progress)
         if on_stage:
@@ -213,13 +213,13 @@ class Upscaler:
         return UpscaleResult(**vars(made), agreement=agreement, invented=invented, models=models, content=content)
 
     def content_of(self, picture: Picture) -> Content:
-        """What a picture is taken for: what it is told to be, or looks like; a photo if networks are named."""
+        """Kind of a picture, as specified or recognized; a photo if networks are named."""
         if self.options.content != "auto":
             return self.options.content
         return recognize(picture) if self.options.chooses_models else "photo"
 
     def tensor(self, low: Tensor) -> Tensor:
-        """Enlarge (1, 3, H, W) in [0, 1] held in memory, whole; as a photograph, unless told."""
+        """Upscale (1, 3, H, W) in [0, 1] held in memory, as a photograph unless specified."""
         content: Content = "drawing" if self.options.content == "drawing" else "photo"
         height, width = low.shape[-2:]
         for stage in self.plan(height, width, content):
@@ -230,7 +230,7 @@ class Upscaler:
         return low
 
     def record(self, models: tuple[str, ...], agreement: float, invented: float, content: Content) -> Record:
-        """What to record of a result."""
+        """The record of a result."""
         used = {*models, *([self.towards] if self.towards else [])}
         measured = {} if math.isinf(agreement) else {"agreement_db": round(agreement, 2)}
         return Record(
@@ -242,14 +242,14 @@ class Upscaler:
         )
 
     def is_adversarial(self, name: str) -> bool:
-        """Whether a model was trained to make what looks real; of a blend, each of the two is asked."""
+        """Whether a model was trained with an adversarial loss; for a blend, whether either was."""
         if name not in self.adversarial:
             loaded = weights.load(name) if self.towards else self.model(name)
             self.adversarial[name] = loaded.header.adversarial
         return self.adversarial[name]
 
     def plan(self, height: int, width: int, content: Content = "photo") -> list[Pass]:
-        """The passes that lead from (height, width) to the size asked for: whole steps of a network, and a rest."""
+        """The passes from (height, width) to the requested size: whole steps of a network, and a remainder."""
         out_size = self.options.out_size(height, width)
         scales = CLEANING if content == "drawing" else self.scales()
         factor = max(out_size[0] / height, out_size[1] / width)
@@ -263,7 +263,7 @@ class Upscaler:
         return [*stages, Pass(model=scales[enough], out_size=out_size)]
 
     def scales(self) -> dict[int, str]:
-        """Which model to take for which scale."""
+        """The model to use for each scale."""
         if self.options.model != "auto":
             header = self.model(self.options.model).header
             if header.task != "upscale":
@@ -288,7 +288,7 @@ class Upscaler:
             model,
             size=size,
             out_size=stage.out_size,
-            # What a network takes away on purpose, agreement would bring back.
+            # Enforcing consistency would bring back what a network removes on purpose.
             project=self.options.agree == "on" or (self.options.agree == "auto" and not model.header.cleans),
             ensemble=self.options.ensemble,
             within_range=content == "drawing",
@@ -305,7 +305,7 @@ class Upscaler:
         step: str,
         progress: ProgressCallback,
     ) -> tuple[Picture, Picture | None, float]:
-        """One pass over one picture, window by window; also a map of what it invented, and the part of it."""
+        """One pass over a picture, window by window; also a map of invented detail, and its fraction."""
         enlargement = self.enlargement(stage, (low.height, low.width), content)
         map_of_invented = Canvas(*stage.out_size, grey=True) if mapped else None
         invented = 0
@@ -330,7 +330,8 @@ class Upscaler:
             # Between passes the picture is kept at 16 bits, so that rounding happens once, at the end.
             bits=original.bits if last else 16,
             alpha=enlargement.plain,
-            read=read_colours if low is original else read_exactly,  # what is hidden in a pass's result is our own
+            # Colors under transparency in the result of a pass are our own.
+            read=read_colours if low is original else read_exactly,
             progress=progress,
         )
         share = invented / (stage.out_size[0] * stage.out_size[1])

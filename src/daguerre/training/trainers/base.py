@@ -83,7 +83,7 @@ class AdversarialTrainer(Trainer):
     """A trainer whose network may also be trained against a discriminator, if the recipe asks for one."""
 
     def optimize(self, network: nn.Module) -> None:
-        """As `Trainer.optimize`, with the recipe's discriminator.
+        """Like `Trainer.optimize`, with the recipe's discriminator.
 
         Raises:
             RecipeError: there is a discriminator without a weight for it, or a weight without one.
