@@ -1,4 +1,4 @@
-"""The application: the page, and the interface for programs that it stands on."""
+"""The application: the page, and the API for programs that it is built on."""
 
 import asyncio
 import contextlib
@@ -37,21 +37,21 @@ from daguerre.web.worker import Worker
 __all__ = ["Page", "make_app"]
 
 HERE = Path(__file__).parent
-LARGE = "large.jpg"  # made when somebody looks closely
-HEAD = 2**18  # bytes of a large file by which its size is judged before it is sent
-SMALL = 2**20  # most bytes of a request that is no file
-DRAIN = 2**26  # bytes of a refused file that are still taken, and thrown away
-BEAT = 15.0  # seconds between signs of life to a page that waits
+LARGE = "large.jpg"  # made when somebody zooms in
+HEAD = 2**18  # first bytes of a large file, from which its size is checked before it is sent
+SMALL = 2**20  # maximum bytes of a request that is not a file
+DRAIN = 2**26  # bytes of a refused file that are still accepted and discarded
+BEAT = 15.0  # seconds between heartbeats to a waiting page
 
 logger = logging.getLogger(__name__)
 
 
 class Page:
-    """Everything that the page has: the folder, the queue, and two processes.
+    """State of the page: the folder, the queue, and two processes.
 
     Args:
         options: how it is served.
-        folder: where it keeps things.
+        folder: where it stores files.
     """
 
     def __init__(self, options: WebOptions, folder: PhotoFolder) -> None:
@@ -109,7 +109,7 @@ class Page:
         return JSONResponse(await run_in_threadpool(self.folder.photos))
 
     async def check(self, request: Request) -> Response:
-        """Judge a large file by its beginning, before all of it is sent."""
+        """Check a large file from its first bytes, before all of it is sent."""
         self.refuse_large(int(request.query_params.get("bytes", "0") or 0))
         with tempfile.NamedTemporaryFile(dir=self.folder.own, prefix="head-") as file:
             file.write(await body_of(request, HEAD))
@@ -118,7 +118,7 @@ class Page:
         return JSONResponse({})
 
     async def bring(self, request: Request) -> Response:
-        """Take a photograph, as the body of the request or in a form."""
+        """Accept a photograph, as the body of the request or in a form."""
         if request.headers.get("content-type", "").startswith("multipart/"):
             async with self.form(request) as form:
                 return JSONResponse(await self.keep_photo(form_file(form, "photo")), status_code=201)
@@ -141,7 +141,7 @@ class Page:
         return await self.keep(clean_name(upload.filename or ""), pieces(), None)
 
     async def keep(self, name: str, pieces: AsyncIterator[bytes], request: Request | None) -> dict[str, Any]:
-        """Keep a photograph that arrives; nothing is left of one that cannot be used."""
+        """Store an uploaded photograph; one that cannot be used leaves nothing behind."""
         if request is not None:
             self.refuse_large(int(request.headers.get("content-length", "0") or 0))
         folder = self.folder.new_photo()
@@ -188,7 +188,7 @@ class Page:
         return download(path)
 
     async def photo_file(self, request: Request) -> Response:
-        """A small picture of a photograph; masks and tones are made when they are first asked for."""
+        """A thumbnail of a photograph; masks and tones are made on first request."""
         photo, file = self.photo_id(request), str(request.path_params["file"])
         folder, source = self.folder.own / "photos" / photo, str(self.folder.photo(photo))
         path = self.folder.side("photos", photo, file)
@@ -212,7 +212,7 @@ class Page:
         return Response(data, media_type="image/jpeg")
 
     async def mask(self, request: Request) -> Response:
-        """Keep a mask that was painted over the small picture; it is the body, a PNG file."""
+        """Store a mask that was painted over the thumbnail; the body is a PNG file."""
         photo = self.photo_id(request)
         name = f"masks/{secrets.token_hex(8)}.png"
         job = request.query_params.get("job", "")
@@ -233,7 +233,7 @@ class Page:
     # Styles.
 
     async def styles(self, request: Request) -> Response:
-        """The gallery's names, and the styles that were brought."""
+        """The gallery's names, and the uploaded styles."""
         own = sorted((self.folder.own / "styles").glob("own-*"), key=lambda path: path.stat().st_mtime)
         return JSONResponse({"gallery": GALLERY, "own": [path.name for path in own]})
 
@@ -269,13 +269,13 @@ class Page:
         return await self.look("describe", *arguments)  # type: ignore[no-any-return]
 
     async def describe(self, request: Request) -> Response:
-        """What a request would do: the command line, the recipe, the size; nothing is done."""
+        """What a request would do: the command line, the recipe, the size; without doing it."""
         asked = await json_of(request)
         made = await self.described_request(asked.get("request", {}), str(asked.get("photo")))
         return JSONResponse({name: made[name] for name in ("command", "recipe", "size", "tasks")})
 
     async def recipe(self, request: Request) -> Response:
-        """A recipe's steps, as a request has them."""
+        """The steps of a recipe, as in a request."""
         return JSONResponse({"steps": steps_in(await body_of(request, SMALL))})
 
     async def add(self, request: Request) -> Response:
@@ -286,7 +286,7 @@ class Page:
         return JSONResponse(self.queue.view(self.queue.row(number)), status_code=201)
 
     async def act(self, request: Request) -> Response:
-        """Cancel a job, let it end now, or let it wait again."""
+        """Cancel a job, finish it early, or queue it again."""
         number = request.path_params["job"]
         {"cancel": self.queue.cancel, "enough": self.queue.enough, "again": self.queue.again}[
             str(request.path_params["act"])
@@ -294,7 +294,7 @@ class Page:
         return JSONResponse(self.queue.view(self.queue.row(number)))
 
     async def job_file(self, request: Request) -> Response:
-        """A small picture of a result, or what belongs to it."""
+        """A thumbnail of a result, or a file that belongs to it."""
         number, file = request.path_params["job"], str(request.path_params["file"])
         if file == LARGE and self.folder.side("jobs", str(number), LARGE) is None:
             result = self.folder.result(self.queue.row(number).target)
@@ -306,7 +306,7 @@ class Page:
         return download(self.folder.result(self.queue.row(request.path_params["job"]).target))
 
     async def zip(self, request: Request) -> Response:
-        """Results in one file: all, or those of the jobs named."""
+        """Results in one file: all, or those of the named jobs."""
         wanted = {int(word) for word in request.query_params.get("jobs", "").split(",") if word.isdecimal()}
         names = [job["name"] for job in self.queue.all() if job["state"] == "done" and wanted <= {job["id"]} | wanted]
         if wanted:
@@ -326,7 +326,7 @@ class Page:
         return FileResponse(handle.name, filename="daguerre.zip", media_type="application/zip", background=gone)
 
     async def events(self, request: Request) -> Response:
-        """Jobs as they change, as server-sent events; first all of them."""
+        """Changes of jobs as server-sent events, beginning with all jobs."""
         watcher = Watcher()
 
         async def news() -> AsyncIterator[str]:
@@ -362,7 +362,7 @@ class Page:
         return JSONResponse(description_of(await self.schema(), self.options))
 
     async def at_once(self, request: Request) -> Response:
-        """Do one task to a photograph in a form, and answer with the result; its fields are options."""
+        """Run one task on a photograph in a form whose fields are options, and answer with the result."""
         task = str(request.path_params["task"])
         schema = (await self.schema()).get(task, {}).get("properties", {})
         async with self.form(request) as form:
@@ -388,7 +388,7 @@ class Page:
             raise
 
     async def bring_file(self, field: str, upload: UploadFile, photo: str) -> str:
-        """Keep a file that an option names; gives the reference to it."""
+        """Store a file for an option; returns a reference to it."""
         if field not in ("style", "scratches", "mask"):
             raise OptionError(f"{field} is no file")
         kind = "styles/own-" if field == "style" else "masks/"
@@ -399,7 +399,7 @@ class Page:
         return name
 
     async def waited(self, number: int, request: Request) -> Response:
-        """The result of a job, when it is there."""
+        """Wait for the result of a job."""
         watcher = Watcher()
         self.queue.watchers.add(watcher)
         try:
@@ -418,7 +418,7 @@ class Page:
 
 
 async def body_of(request: Request, limit: int) -> bytes:
-    """The body of a request that is small."""
+    """The body of a small request."""
     data = bytearray()
     async for piece in request.stream():
         data += piece
@@ -428,9 +428,9 @@ async def body_of(request: Request, limit: int) -> bytes:
 
 
 async def drained(body: AsyncIterator[bytes]) -> None:
-    """Let what is being sent arrive, within reason: many programs read the answer only then."""
+    """Receive the rest of a request, up to a limit: many programs read the answer only then."""
     size = 0
-    with contextlib.suppress(RuntimeError):  # it was read to its end
+    with contextlib.suppress(RuntimeError):  # it has been read to its end
         async for piece in body:
             size += len(piece)
             if size > DRAIN:
@@ -449,7 +449,7 @@ async def json_of(request: Request) -> dict[str, Any]:
 
 
 def typed(name: str, value: str, schema: dict[str, Any]) -> Any:
-    """A form's text as the type of an option."""
+    """A form field converted to the type of an option."""
     kind = schema.get("type", "string")
     if kind == "string":
         return value
@@ -476,7 +476,7 @@ def event(kind: str, value: Any) -> str:
 
 
 def download(path: Path | None) -> Response:
-    """A file to keep, under its own name."""
+    """A download under its own name."""
     if path is None or not path.is_file():
         return problem(404, "there is no such file")
     named = f"attachment; filename*=UTF-8''{quote(path.name, safe='')}"
@@ -484,7 +484,7 @@ def download(path: Path | None) -> Response:
 
 
 def small_file(path: Path | None, *, fresh: bool = False) -> Response:
-    """A small picture, to be shown."""
+    """A thumbnail for display."""
     if path is None:
         return problem(404, "there is no such file")
     return FileResponse(path, headers={"Cache-Control": "no-cache" if fresh else "private, max-age=3600"})

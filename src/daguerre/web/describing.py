@@ -1,7 +1,7 @@
-"""Requests from outside made into work: checked, and as the command line and the recipe that do the same.
+"""Convert requests to work, with checks, and to the equivalent command line and recipe.
 
-A request is a list of steps, each a table with `task` and options, as recipes are. Files are named by references into
-the page's folder, such as `styles/waves.png`; whatever else would name a file is refused.
+A request is a list of steps, each a table with `task` and options, like a recipe. Files are named by references into
+the page's folder, such as `styles/waves.png`; any other file name is refused.
 """
 
 import os
@@ -33,13 +33,13 @@ Find = Callable[[str], Path | None]
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """A checked request.
 
     Args:
         work: the steps.
         suffix: of the result's name, such as `-restored`.
         ending: of the result's format, such as `.png`; empty for the photograph's.
-        names: how files are called for people, by their path.
+        names: display names of files, by path.
     """
 
     work: Work
@@ -52,10 +52,10 @@ def understood(asked: Mapping[str, Any], find: Find, max_pixels: int) -> Request
     """Check a request.
 
     Args:
-        asked: `steps`; perhaps `saving`, the options for saving, and `format`.
+        asked: `steps`; optionally `saving`, the options for saving, and `format`.
 
     Raises:
-        DaguerreError: what makes no sense in it.
+        DaguerreError: says what is invalid in it.
     """
     unknown = set(asked) - {"steps", "saving", "format"}
     tables = asked.get("steps")
@@ -97,7 +97,7 @@ def step_of(table: Mapping[str, Any], find: Find, names: dict[Path, str]) -> Tas
 
 
 def suffix_of(steps: Sequence[TaskOptions]) -> str:
-    """As the command line names results."""
+    """The suffix that the command line gives results."""
     if len(steps) > 1:
         return "-" + "-".join(step.task for step in steps)
     step: Any = steps[0]
@@ -110,7 +110,7 @@ def suffix_of(steps: Sequence[TaskOptions]) -> str:
 
 
 def command_of(request: Request, photo: str) -> str:
-    """The command line that makes the same bytes of a photograph's file."""
+    """The command line that makes the same bytes from a photograph's file."""
     steps = request.work.steps
     several = len(steps) > 1
     if several and len({step.task for step in steps}) < len(steps):

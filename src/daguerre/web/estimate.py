@@ -1,4 +1,4 @@
-"""How far a job is, and how long it will still take, from the progress of its steps."""
+"""Estimate a job's progress and remaining time from the progress of its steps."""
 
 import time
 
@@ -31,7 +31,7 @@ EXPECTED = {
 
 
 class Estimate:
-    """Of one job, while it runs.
+    """The estimate for one running job.
 
     Args:
         tasks: of its steps, in order.
@@ -44,7 +44,7 @@ class Estimate:
         self.began = time.monotonic()
 
     def tell(self, step: str, done: int, total: int) -> dict[str, object]:
-        """Note some progress.
+        """Record progress.
 
         Returns:
             `step`, its plain name; `fraction` of the whole job that is done, in [0, 1], never less than before; `left`,
@@ -56,7 +56,7 @@ class Estimate:
         if key != self.now:
             if self.now:
                 self.done[self.now] = SHARES.get(self.now.partition("/")[0], 1.0)
-            if key in self.expected:  # what was expected before it does not come any more
+            if key in self.expected:  # earlier expected steps will not come any more
                 for passed in self.expected[: self.expected.index(key)]:
                     self.done.setdefault(passed, SHARES.get(passed.partition("/")[0], 1.0))
             self.now = key

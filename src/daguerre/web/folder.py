@@ -1,13 +1,14 @@
-"""Where the page keeps things: a folder of results, with all that belongs to them out of sight in it.
+"""The page's folder: results, with everything that belongs to them in a hidden folder.
 
     FOLDER/old-restored.jpg             a result
-    FOLDER/.daguerre/manifest.sqlite    what was done, as the archive has it
-    FOLDER/.daguerre/web/photos/ID/     a photograph as it was brought, and small pictures of it
-    FOLDER/.daguerre/web/jobs/ID/       small pictures of a result, its mask, the losses
-    FOLDER/.daguerre/web/styles/        styles: drawn by us, and brought
-    FOLDER/.daguerre/web/masks/         masks that were painted
+    FOLDER/.daguerre/manifest.sqlite    what was done, as in an archive
+    FOLDER/.daguerre/web/photos/ID/     an uploaded photograph, and thumbnails of it
+    FOLDER/.daguerre/web/jobs/ID/       thumbnails of a result, its mask, the losses
+    FOLDER/.daguerre/web/styles/        styles: drawn by us, and uploaded
+    FOLDER/.daguerre/web/masks/         painted masks
 
-Nothing outside is read or written, whatever a request names: ids and names are patterns, files are looked up by them.
+Nothing outside is read or written, whatever a request names: ids and names must match patterns, and files are looked up
+by them.
 """
 
 import json
@@ -30,7 +31,7 @@ INFO = "info.json"
 
 
 def clean_name(name: str, ending: str = ".jpg") -> str:
-    """A file's name that is only that: no folders, no control characters, not hidden, not too long."""
+    """A safe file name: without folders or control characters, not hidden, not too long."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(c for c in last if c.isprintable() and c not in '<>:"|?*').encode("utf-8", "ignore").decode()
     stem, suffix = os.path.splitext(kept.strip(" .") or "photograph")
@@ -39,11 +40,11 @@ def clean_name(name: str, ending: str = ".jpg") -> str:
 
 
 class PhotoFolder:
-    """The folder, and what lies where in it.
+    """The folder and its layout.
 
     Args:
-        root: of the results; it is made if it is not there.
-        kept: whether it stays when the page ends.
+        root: folder of the results; created if missing.
+        kept: whether it stays when the server ends.
     """
 
     def __init__(self, root: Path, *, kept: bool) -> None:
@@ -71,12 +72,12 @@ class PhotoFolder:
         return folder
 
     def photos(self) -> list[dict[str, Any]]:
-        """What is known of all photographs, in the order in which they came."""
+        """Information on all photographs, in order of arrival."""
         found = [info for folder in (self.own / "photos").iterdir() if (info := self.info(folder.name))]
         return sorted(found, key=lambda info: (info["added"], info["id"]))
 
     def info(self, photo: str) -> dict[str, Any] | None:
-        """What is known of a photograph; None if there is no such."""
+        """Information on a photograph; None if there is none."""
         if not PHOTO.fullmatch(photo):
             return None
         try:
@@ -94,7 +95,7 @@ class PhotoFolder:
         return self.own / "photos" / photo / info["name"] if info else None
 
     def photo_of(self, source: str) -> str:
-        """The id of the photograph whose file this is; empty if it is none of the page's."""
+        """The id of the photograph with this file; empty if it is not one of the page's."""
         folder = Path(source).parent
         return folder.name if folder.parent == self.own / "photos" else ""
 
@@ -104,24 +105,24 @@ class PhotoFolder:
             shutil.rmtree(self.own / "photos" / photo, ignore_errors=True)
 
     def job(self, number: int) -> Path:
-        """The folder of what belongs to a result."""
+        """The folder of files that belong to a result."""
         folder = self.own / "jobs" / str(number)
         folder.mkdir(exist_ok=True)
         return folder
 
     def side(self, kind: str, name: str, file: str) -> Path | None:
-        """A small picture, or other file, of a photograph (`photos`) or a result (`jobs`); None if there is none."""
+        """A thumbnail, or other file, of a photograph (`photos`) or a result (`jobs`); None if there is none."""
         if not SIDE.fullmatch(file) or file == INFO or not (PHOTO.fullmatch(name) or name.isdecimal()):
             return None
         path = self.own / kind / name / file
         return path if path.is_file() else None
 
     def referable(self, reference: str) -> Path | None:
-        """The path that `styles/waves.png` or `masks/0a1b.png` stands for; None if it is no such reference."""
+        """The path of a reference such as `styles/waves.png` or `masks/0a1b.png`; None if it is not one."""
         return self.own / reference if REFERENCE.fullmatch(reference) else None
 
     def referred(self, reference: str) -> Path | None:
-        """The file that such a reference stands for; None if there is none."""
+        """The file of such a reference; None if there is none."""
         path = self.referable(reference)
         return path if path and path.is_file() else None
 
@@ -132,7 +133,7 @@ class PhotoFolder:
         return path if inside else None
 
     def free_target(self, stem: str, ending: str, taken: set[str]) -> str:
-        """A name for a result that nothing has yet: `old-restored.jpg`, or `old-restored-2.jpg`."""
+        """A free name for a result: `old-restored.jpg`, or `old-restored-2.jpg`."""
         name, number = f"{stem}{ending}", 1
         while name in taken or os.path.lexists(self.root / name):
             number += 1

@@ -1,4 +1,4 @@
-"""Names of the gallery's styles, known without what it takes to draw them."""
+"""Names of the gallery's styles, without the imports that drawing them needs."""
 
 __all__ = ["GALLERY"]
 

@@ -1,9 +1,9 @@
-"""Who may ask for what: checks of every request before anything answers it, and headers on every answer.
+"""Access control: checks before every request is handled, and headers on every answer.
 
-Another site's page in the same browser can send requests here, too. It cannot read answers, nor forge the headers that
-browsers add; so whatever changes something needs our own Origin and the token that only our page holds. Programs such
-as curl send none of these headers, and need none. A name that somebody has pointed at this computer (DNS rebinding)
-shows in the Host header.
+Another site's page in the same browser can send requests here, too. It can neither read answers nor forge the headers
+that browsers add; so every change needs our own Origin and the token that only our page has. Programs such as curl send
+none of these headers, and need none. A foreign name that points to this computer (DNS rebinding) shows in the Host
+header.
 """
 
 import base64
@@ -35,12 +35,12 @@ HEADERS = {
 
 
 class GuardedApp:
-    """An application behind these checks.
+    """An application protected by these checks.
 
     Args:
         origins: addresses of the page, such as `http://127.0.0.1:7860`.
-        token: what our page sends as `X-Token` with everything that changes something.
-        password: what visitors have to give; nobody has to if it is empty.
+        token: sent by our page as `X-Token` with every change.
+        password: required from visitors; none if empty.
     """
 
     def __init__(self, app: ASGIApp, *, origins: Iterable[str], token: str, password: str = "") -> None:
@@ -65,7 +65,7 @@ class GuardedApp:
         await (refused or self.app)(scope, receive, answer)
 
     def refusal(self, method: str, path: str, headers: Headers) -> Response | None:
-        """Why a request is not answered; None if it is."""
+        """Why a request is refused; None if it is accepted."""
         if headers.get("host", "").lower() not in self.hosts:
             return refuse(421, "this address is not the page's own; open the one that `daguerre web` printed")
         if self.password and not self.knows_password(headers.get("authorization", "")):

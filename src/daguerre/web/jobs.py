@@ -1,7 +1,7 @@
-"""The queue of jobs: rows of the archive's manifest, done one after the other in the working process.
+"""The job queue: rows of the archive's manifest, processed one after the other in the worker process.
 
-What happens is written to the manifest first. So a reload, a closed tab and a restart of the server lose nothing; what
-was running when the server died waits again.
+Everything is written to the manifest first, so a reload, a closed tab or a restart of the server loses nothing; jobs
+that were running when the server died wait again.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from daguerre.web.worker import Crashed, Worker
 
 __all__ = ["JobQueue", "Watcher"]
 
-ATTEMPTS = 2  # times that a job is begun, if the process dies of it
+ATTEMPTS = 2  # times that a job is started, if the process dies from it
 ACTIVE = (State.WAITING, State.RUNNING)
 
 logger = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Somebody who wants to know which jobs have changed; what changes while they are busy is told once."""
+    """A subscriber to changes of jobs; several changes while it is busy are reported once."""
 
     def __init__(self) -> None:
         self.changed: dict[int, None] = {}
@@ -64,18 +64,18 @@ class JobQueue:
         self.held.enter_context(self.manifest.held())
 
     def close(self) -> None:
-        """Let go of the manifest."""
+        """Release the manifest."""
         self.held.close()
 
-    # What visitors ask for.
+    # Requests of visitors.
 
     def add(self, photo: str, asked: dict[str, Any], described: dict[str, Any], *, first: bool = False) -> int:
-        """A new job, at the end of the queue or at its beginning; returns its id.
+        """Add a job at the end or the front of the queue; returns its id.
 
         Args:
             photo: id of the photograph.
             asked: the request, for the page to show again.
-            described: what `looking.describe` made of it.
+            described: the result of `looking.describe`.
         """
         source = self.folder.photo(photo)
         if source is None:
@@ -92,7 +92,7 @@ class JobQueue:
         return number
 
     def cancel(self, number: int) -> None:
-        """Stop a job at once, or take it from the queue; one that has ended stays as it is."""
+        """Stop a job at once, or remove it from the queue; a finished one stays as it is."""
         if self.row(number).state not in ACTIVE:
             return
         self.manifest.cancel(number)
@@ -102,12 +102,12 @@ class JobQueue:
         self.tell(number)
 
     def enough(self, number: int) -> None:
-        """Let a painting that is being optimized end now, and keep the best so far."""
+        """End an optimization early, keeping the best picture so far."""
         if self.running and self.running[0] == number:
             self.worker.enough.set()
 
     def again(self, number: int) -> None:
-        """Let a job that failed or was cancelled wait again."""
+        """Queue a failed or cancelled job again."""
         if self.row(number).state in (State.FAILED, State.CANCELLED):
             self.manifest.wait(number)
             self.wake.set()
@@ -120,7 +120,7 @@ class JobQueue:
                 self.cancel(row.id)
                 self.manifest.remove(row.id)
 
-    # What there is to see.
+    # Views.
 
     def row(self, number: int) -> Row:
         """A row by its id.
@@ -134,7 +134,7 @@ class JobQueue:
             raise OptionError(f"there is no job {number}") from None
 
     def view(self, row: Row) -> dict[str, Any]:
-        """What the page shows of a job, as JSON values."""
+        """A job as shown on the page, as JSON values."""
         folder = self.folder.own / "jobs" / str(row.id)
         try:
             request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
@@ -171,7 +171,7 @@ class JobQueue:
     # The work.
 
     async def run(self) -> None:
-        """Do what waits, for ever."""
+        """Process waiting jobs, forever."""
         while True:
             waiting = self.manifest.rows(State.WAITING, limit=1)
             if not waiting:
@@ -193,7 +193,7 @@ class JobQueue:
             self.tell(waiting[0].id)
 
     async def do(self, row: Row) -> None:
-        """Do one job."""
+        """Process one job."""
         estimate = Estimate(self.view(row)["tasks"])
         folder = self.folder.job(row.id)
         for old in [*folder.glob("*.jpg"), *folder.glob("*.png"), folder / "losses.json"]:
@@ -238,5 +238,5 @@ class JobQueue:
         self.manifest.finish(row.id, outcome)
 
     def plain(self, error: str, row: Row) -> str:
-        """An error without the folders of the page in it."""
+        """An error message without the page's folders."""
         return error.replace(row.source, Path(row.source).name).replace(str(self.folder.root) + "/", "")

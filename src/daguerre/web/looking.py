@@ -1,4 +1,4 @@
-"""What the looking process does: everything that the page wants to see at once, while the other process works."""
+"""Functions of the preview process: everything that the page needs at once, while the other process works."""
 
 import functools
 from collections.abc import Callable
@@ -43,7 +43,7 @@ __all__ = [
 PREVIEW, LARGE, THUMB, TONE = 2_000_000, 24_000_000, 60_000, 90_000
 """Pixels of small pictures: to work on, to look at closely, for lists, and to choose tones by."""
 
-DIAL = 96  # pixels of the side of a part that is enlarged while one chooses
+DIAL = 96  # pixels; side of the part that is enlarged as a preview
 TONES = {"off": None, "auto": (False, False), "strong": (True, False), "sepia": (True, True)}
 """Ways to correct tones: whether they have surely changed, and whether to keep every tint."""
 
@@ -51,11 +51,11 @@ Report = Callable[[Any], None]
 
 
 def warm() -> None:
-    """Nothing more than the imports above."""
+    """Do nothing beyond the imports above."""
 
 
 def save_small(picture: Picture, path: Path, pixels: int) -> Picture:
-    """Save a copy of at most so many pixels, in sRGB, without metadata; a mask as PNG."""
+    """Save a copy of limited size, in sRGB, without metadata; a mask as PNG."""
     share = min((pixels / (picture.height * picture.width)) ** 0.5, 1)
     image = picture.image
     if share < 1:
@@ -67,10 +67,10 @@ def save_small(picture: Picture, path: Path, pixels: int) -> Picture:
 
 
 def inspect(path: str, folder: str, max_pixels: int, report: Report) -> dict[str, Any]:
-    """Look at a photograph that was brought, and make small pictures of it.
+    """Check an uploaded photograph, and make thumbnails of it.
 
     Args:
-        folder: for these; empty to look only at its beginning, and complain only of its size.
+        folder: folder for these; empty to check only the first bytes, and only the size.
 
     Raises:
         PictureError: why it cannot be used.
@@ -99,7 +99,7 @@ def inspect(path: str, folder: str, max_pixels: int, report: Report) -> dict[str
 
 
 def plain(error: PictureError, path: str) -> str:
-    """A complaint for people who have no command line."""
+    """An error message for people without a command line."""
     name = Path(path).name
     line = str(error).replace(path, name).split("; if you trust it")[0]
     return line if name in line else f"{name}: {line}"
@@ -108,7 +108,7 @@ def plain(error: PictureError, path: str) -> str:
 def describe(
     root: str, kept: bool, asked: dict[str, Any], photo: str, max_pixels: int, report: Report
 ) -> dict[str, Any]:
-    """Check a request, for a photograph.
+    """Check a request for a photograph.
 
     Returns:
         `options`, as `Work.dumps` writes them; `stem` and `ending` of the result's name; `tasks`; `command` and
@@ -141,26 +141,26 @@ def detector(sensitivity: float) -> ScratchDetector:
 
 
 def show_large(path: str, target: str, report: Report) -> None:
-    """A picture to look at closely."""
+    """A large copy for zooming in."""
     save_small(Picture.open(path), Path(target), LARGE)
 
 
 def show_damage(path: str, folder: str, sensitivity: float, report: Report) -> None:
-    """Find the damage of a photograph; `damage.png` in the folder is a small mask, `mask.png` the whole one."""
+    """Detect the damage of a photograph; `damage.png` in the folder is a small mask, `mask.png` the full one."""
     mask = detector(sensitivity)(Picture.open(path))
     mask.save(Path(folder) / "mask.png", overwrite=True)
     save_small(mask, Path(folder) / "damage.png", PREVIEW)
 
 
 def paint_mask(photo: str, painted: str, found: str, whole: str, target: str, report: Report) -> None:
-    """Make a whole mask of one that was painted over a small copy of a photograph.
+    """Make a full-size mask from one that was painted over a small copy of a photograph.
 
-    Where it was left as it was found, the whole mask that was found is taken, with its finer outline.
+    Where the painted mask equals the detected one, the full-size detected mask is used, with its finer outline.
 
     Args:
-        painted: the small mask, as it is now.
-        found, whole: the small and the whole mask before; empty if there was none.
-        target: file of the new whole mask, in the photograph's size.
+        painted: the current small mask.
+        found, whole: the previous small and full-size masks; empty if there were none.
+        target: file for the new mask, in the photograph's size.
     """
     picture = Picture.open(photo)
     brush = np.asarray(Picture.open(painted))
@@ -183,7 +183,7 @@ def enlarged(mask: Any, size: tuple[int, int]) -> Any:
 
 
 def show_tones(path: str, folder: str, report: Report) -> list[str]:
-    """A photograph in every way to correct its tones, small; gives the ways that differ from the one before."""
+    """Make thumbnails of all ways to correct the tones of a photograph; returns those that differ."""
     whole = Picture.open(path)
     small = save_small(whole, Path(folder) / "tone-0.jpg", TONE)
     model = tone_model()
@@ -216,7 +216,7 @@ def dial(path: str, x: float, y: float, clean: bool, vivid: float, scale: float,
     """A part of a photograph, enlarged, as a JPEG file.
 
     Args:
-        x, y: its centre, in parts of the photograph.
+        x, y: its center, relative to the photograph.
     """
     picture = Picture.open(path)
     scale = min(max(scale, 1), 8)
@@ -234,7 +234,7 @@ def draw_style_file(name: str, folder: str, report: Report) -> None:
 
 
 def inspect_style(path: str, target: str, max_pixels: int, report: Report) -> None:
-    """Check a style that was brought, and keep it as it is, under a name of ours."""
+    """Check an uploaded style, and store it unchanged under a name of ours."""
     try:
         Picture.open(path, max_pixels=max_pixels).fetch(Window(0, 0, 1, 1))
     except PictureError as error:

@@ -1,4 +1,4 @@
-"""The description of the interface for programs, in OpenAPI 3.1, made from the options' schemas."""
+"""OpenAPI 3.1 description of the API, generated from the options' schemas."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def description_of(schemas: dict[str, Any], options: WebOptions) -> dict[str, An
     """The description.
 
     Args:
-        schemas: of the options of every task and of saving, by name, from `looking.schema`.
+        schemas: schemas of the options of every task and of saving, by name, from `looking.schema`.
         options: how the page is served, for its limits.
     """
     names = {name: f"{name.capitalize()}Options" for name in schemas}

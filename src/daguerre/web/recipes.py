@@ -1,4 +1,4 @@
-"""Recipes that are brought to the page, made into the steps of a request."""
+"""Convert uploaded recipes to the steps of a request."""
 
 import tomllib
 from pathlib import PurePath
@@ -13,10 +13,10 @@ KINDS = {"style": "styles", "mask": "masks", "scratches": "masks"}
 
 
 def steps_in(text: bytes) -> list[dict[str, Any]]:
-    """The steps in a recipe's file; files that it names are looked for by their names among what is here.
+    """The steps in a recipe; files that it names are looked up by name in the page's folder.
 
     Raises:
-        RecipeError: it is no recipe.
+        RecipeError: it is not a recipe.
     """
     try:
         steps = tomllib.loads(text.decode()).get("step")
@@ -28,7 +28,7 @@ def steps_in(text: bytes) -> list[dict[str, Any]]:
 
 
 def here(option: str, value: Any) -> Any:
-    """An option's value, the files in it as references."""
+    """An option's value, with files as references."""
     if isinstance(value, list) and option in KINDS:
         return [here(option, one) for one in value]
     named = isinstance(value, str) and option in KINDS and PurePath(value).suffix

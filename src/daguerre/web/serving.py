@@ -1,4 +1,4 @@
-"""Start the server, tell where the page is, and wait."""
+"""Start the server, report its address, and wait."""
 
 import socket
 import threading
@@ -19,10 +19,10 @@ def serve(options: WebOptions, folder: PhotoFolder, say: Callable[[str], None]) 
     """Serve the page until the process is told to stop.
 
     Args:
-        say: tells a line.
+        say: prints a line.
 
     Raises:
-        OptionError: the port cannot be had.
+        OptionError: the port is not available.
         ArchiveError: another process works on this folder.
     """
     listening = listen(options)
@@ -45,7 +45,7 @@ def serve(options: WebOptions, folder: PhotoFolder, say: Callable[[str], None]) 
 
 
 def listen(options: WebOptions) -> socket.socket:
-    """A socket on the port; on another one if it is taken and nobody asked for it."""
+    """A socket on the port, or on another one if it is taken and was not requested explicitly."""
     kind = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     for port in (options.port, 0):
         made = socket.socket(kind)

@@ -1,4 +1,4 @@
-"""Styles that may be given away, for they are drawn here: each a picture of 512 x 512 pixels, always the same."""
+"""Freely redistributable styles, drawn here: pictures of 512 x 512 pixels, always the same."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 __all__ = ["STYLES", "draw_style"]
 
 SIDE = 512
-DRAWN = 2 * SIDE  # drawn at twice the size, and shrunk, so that edges are soft
+DRAWN = 2 * SIDE  # drawn at twice the size and downscaled, for antialiasing
 
 Colours = NDArray[Any]
 """A picture (H, W, 3), float32 in [0, 1]."""
 
 
 def painted(values: Any) -> Colours:
-    """What was computed, as a picture."""
+    """Computed values as a picture."""
     return np.asarray(values, np.float32)
 
 
@@ -82,7 +82,7 @@ def waves(random: np.random.Generator) -> Colours:
 
 
 def nearest_seeds(random: np.random.Generator, count: int) -> tuple[Any, Any, Any]:
-    """Of every pixel the nearest of some seeds, how far it is, and the seeds' places."""
+    """For every pixel the nearest seed and its distance; and the seeds' positions."""
     seeds = random.integers(0, DRAWN, (count, 2))
     blank = np.full((DRAWN, DRAWN), 255, np.uint8)
     blank[seeds[:, 0], seeds[:, 1]] = 0
@@ -161,7 +161,7 @@ def hatching(random: np.random.Generator) -> Colours:
     return painted(canvas[..., None] * (palette("f4efe4") - palette("1d2433"))[0] + palette("1d2433")[0])
 
 
-STYLES: dict[str, Callable[[np.random.Generator], Colours]] = {  # their names also stand in gallery.py
+STYLES: dict[str, Callable[[np.random.Generator], Colours]] = {  # gallery.py has their names, too
     "oil": oil,
     "pastel": pastel,
     "watercolour": watercolour,

@@ -1,4 +1,4 @@
-"""All that the page says, in one file, `texts.json`: every text in every language."""
+"""The texts of the page in all languages, from `texts.json`."""
 
 import functools
 import json
@@ -12,22 +12,22 @@ LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español"}
 
 @functools.cache
 def all_texts() -> dict[str, dict[str, str]]:
-    """Every text by its name, and by language."""
+    """All texts by name and language."""
     found: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "texts.json").read_text(encoding="utf-8"))
     return found
 
 
 @functools.cache
 def texts_in(language: str) -> dict[str, str]:
-    """Every text in a language, by its name."""
+    """All texts in a language, by name."""
     return {name: text.get(language, text["en"]) for name, text in all_texts().items()}
 
 
 def language_for(asked: str, accepted: str) -> str:
-    """The language to speak.
+    """The language to use.
 
     Args:
-        asked: what somebody chose; may be empty.
+        asked: the visitor's choice; may be empty.
         accepted: the browser's header, such as `de-AT,de;q=0.9,en;q=0.8`.
     """
     weighted = []

@@ -1,6 +1,6 @@
-"""A process that computes, kept warm: the page's own process only waits, so that it answers at once.
+"""A warm worker process: the page's own process only waits, so that it answers at once.
 
-It is started anew (`spawn`) when it has crashed, or did not heed a cancellation within a second.
+It is restarted (`spawn`) after a crash, or if it ignores a cancellation for a second.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from daguerre.errors import Cancelled, DaguerreError
 
 __all__ = ["Crashed", "Worker"]
 
-PATIENCE = 1.0  # seconds between asking for an end and making one
+PATIENCE = 1.0  # seconds between asking the process to stop and killing it
 CRASHED = "the computation ended unexpectedly, perhaps for want of memory; close other programs, or try a smaller size"
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Crashed(DaguerreError):
 
 
 class Worker:
-    """Calls functions in a process of its own, one after the other.
+    """Calls functions in a separate process, one after the other.
 
     Args:
         warm: function to call first, such as `daguerre.web.looking:warm`; the first real call waits for it.
@@ -57,7 +57,7 @@ class Worker:
         self.bury()
 
     def bury(self) -> None:
-        """Make sure that a process that is ending has ended, and is not asked again."""
+        """Make sure that an ending process has ended and is not used again."""
         if self.process is not None:
             self.process.kill()
             self.process.join()
@@ -65,15 +65,15 @@ class Worker:
             self.process = None
 
     async def call(self, function: str, *arguments: Any, on_event: Report = lambda event: None) -> Any:
-        """What a function gives in that process.
+        """Call a function in that process.
 
         Args:
             function: `module:name`; it is called with the arguments and a `Report`.
-            on_event: gets what it reports.
+            on_event: receives its reports.
 
         Raises:
-            DaguerreError: as the function does; `Crashed` if the process has gone.
-            asyncio.CancelledError: this call is cancelled, and so is the work.
+            DaguerreError: raised by the function; `Crashed` if the process is gone. asyncio.CancelledError: the call
+                was cancelled, and with it the work.
         """
         async with self.turn:
             if self.process is None or not self.process.is_alive():
@@ -92,9 +92,11 @@ class Worker:
                 raise
 
     def asked(self, function: str, arguments: tuple[Any, ...], on_event: Report) -> "asyncio.Future[Any]":
-        """Send a call, and have its answer come."""
+        """Send a call; returns a future for its answer."""
         loop, answer = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody looks at it, in any case
+        answer.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # so that its exception always counts as retrieved
 
         def settle(kind: str, value: Any) -> None:
             if answer.done():
@@ -115,7 +117,7 @@ class Worker:
                     kind, value = "error", Crashed(CRASHED)
                 try:
                     loop.call_soon_threadsafe(settle, kind, value)
-                except RuntimeError:  # the loop is closed: the program ends
+                except RuntimeError:  # the loop is closed: the program is ending
                     return
 
         try:
@@ -132,13 +134,13 @@ class Worker:
         done, _ = await asyncio.wait([answer], timeout=PATIENCE)
         if not done and self.process is not None:
             self.process.kill()
-            await asyncio.wait([answer])  # whoever listens to it has heard its end
+            await asyncio.wait([answer])  # so that listeners have seen its end
             self.bury()
             self.start()
 
 
 def serve(connection: Connection, cancelled: Any, enough: Any, warm: str) -> None:
-    """The process: call what is asked for, until the other end has gone."""
+    """Main loop of the process: call functions on request, until the other end is gone."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
 
@@ -155,11 +157,11 @@ def serve(connection: Connection, cancelled: Any, enough: Any, warm: str) -> Non
             function, arguments = connection.recv()
             connection.send(outcome(find(function), arguments, report))
     except (EOFError, OSError):
-        return  # the page's process has gone
+        return  # the page's process is gone
 
 
 def outcome(function: Callable[..., Any], arguments: tuple[Any, ...], report: Report) -> tuple[str, Any]:
-    """What came of a call: its value, or an error to raise."""
+    """Outcome of a call: its value, or an error to raise."""
     try:
         return "value", function(*arguments, report)
     except DaguerreError as error:

@@ -1,4 +1,4 @@
-"""What the working process does: a job, with small pictures on the way for the page."""
+"""Functions of the working process: a job, with intermediate thumbnails for the page."""
 
 import functools
 import json
@@ -24,7 +24,7 @@ SHOWN = {"damage": "damage.png", "invented": "invented.png"}
 Enough = Callable[[], bool]
 """Whether an optimization may end now."""
 
-STAGES = 40  # pictures shown while one is optimized, at most
+STAGES = 40  # maximum number of pictures shown during an optimization
 
 
 @functools.lru_cache(maxsize=3)
@@ -34,12 +34,12 @@ def work_of(options: str) -> Work:
 
 
 def warm() -> None:
-    """Load what nearly every job needs."""
+    """Load what almost every job needs."""
     work_of('{"steps": [{"task": "restore"}]}').ready  # noqa: B018
 
 
 class Watched:
-    """A task of a chain whose pictures on the way are seen, too."""
+    """A step of a pipeline whose own intermediate pictures are shown, too."""
 
     def __init__(self, task: Task, on_stage: StageCallback, enough: Enough) -> None:
         self.task, self.options, self.on_stage, self.enough = task, task.options, on_stage, enough
@@ -49,7 +49,7 @@ class Watched:
 
 
 def painting(options: Any, enough: Enough) -> dict[str, Any]:
-    """What else a stylization by optimization is told: which steps to show, and when it is enough."""
+    """Further arguments for stylization by optimization: which steps to show, and when to stop."""
     if options.task != "stylize" or options.method != "optimize":
         return {}
     shown = {1, *(round(options.steps * (part / STAGES) ** 1.5) for part in range(1, STAGES + 1))} - {0}
@@ -62,14 +62,14 @@ def do(options: str, source: str, target: str, folder: str, report: Callable[[An
     Args:
         options: the work, as `Work.dumps` writes it.
         source, target: files.
-        folder: for small pictures, losses and the like.
-        report: gets `("progress", step, done, total)` and `("file", name)`.
+        folder: folder for thumbnails, losses and the like.
+        report: receives `("progress", step, done, total)` and `("file", name)`.
 
     Returns:
         The work's report, its key, the SHA-256 of both files, and seconds.
 
     Raises:
-        DaguerreError: why there is no result.
+        DaguerreError: says why there is no result.
     """
     began, work = time.monotonic(), work_of(options)
     losses: list[list[float]] = []
@@ -120,7 +120,7 @@ def do(options: str, source: str, target: str, folder: str, report: Callable[[An
 
 
 def numbers_in(note: str) -> list[float]:
-    """Step, width, height and the three losses, from what optimization says: `step 3 of 300, 128 x 128 pixels: ...`."""
+    """Step, width, height and the three losses, parsed from `step 3 of 300, 128 x 128 pixels: ...`."""
     words = [word.rstrip(",") for word in note.replace(":", "").split()]
     found = [float(word) for word in words if word.replace(".", "", 1).isdigit()]
     return [found[0], *found[2:7]]

@@ -1,1 +1,1 @@
-"""Stylizing: feed-forward and by optimization."""
+"""Stylization: feed-forward and by optimization."""

@@ -1,4 +1,4 @@
-"""What a network takes a picture for."""
+"""Classify a picture with a VGG."""
 
 import torch
 from torch import Tensor
@@ -16,15 +16,15 @@ NAMING = "vgg19-slim"
 
 
 def guess_labels(picture: Picture, features: str = NAMING, count: int = 5) -> list[tuple[str, float]]:
-    """The likeliest labels of a picture with their probabilities, by a VGG-19 that was trained to tell them.
+    """The most likely labels of a picture with their probabilities, from a VGG-19 with a classification head.
 
-    The whole picture is looked at, shrunk to the size of the pictures that the network was trained on.
+    The whole picture is classified, downscaled to the size of the network's training pictures.
 
     Args:
         features: the network's name, or a weights file.
 
     Raises:
-        OptionError: those weights name no labels.
+        OptionError: the weights have no labels.
     """
     loaded, network = labelling(features)
     trained = int((loaded.header.recipe or {}).get("crop", 224))
@@ -40,7 +40,7 @@ def guess_labels(picture: Picture, features: str = NAMING, count: int = 5) -> li
 
 
 def check_labels(features: str) -> None:
-    """Make sure that weights name labels.
+    """Make sure that weights have labels.
 
     Raises:
         OptionError: they do not.

@@ -1,4 +1,4 @@
-"""Keep the faces of a painted photograph recognizable: there it stays, in part, the photograph."""
+"""Keep the faces of a stylized photograph recognizable by blending in the original."""
 
 import torch
 from torch import Tensor
@@ -13,16 +13,20 @@ __all__ = ["FaceProtection", "face_weight"]
 
 SIDE = 1024  # pixels of a window
 LEAST = 32  # pixels of the smallest face
-HEAD = (0.45, 0.85, 0.65)  # middle of a head below the top of its face's square, half its height and width, in sides
-FULL = 0.7  # of the way from a head's middle to its border, up to which it is protected in full
+HEAD = (
+    0.45,
+    0.85,
+    0.65,
+)  # center of a head below the top of its face's square, half its height and width, relative to the side
+FULL = 0.7  # of the way from a head's center to its border, up to which it is fully protected
 
 
 class FaceProtection:
-    """Blends the faces of paintings of one photograph with the photograph's, softly towards their borders.
+    """Blends the faces of stylized versions of a photograph with the original ones, softly towards their borders.
 
     Args:
-        photo: the photograph, in which the faces are looked for.
-        amount: from 0, the painting, to 1, where faces stay as they were.
+        photo: the photograph, in which the faces are detected.
+        amount: from 0, fully stylized, to 1, the original faces.
     """
 
     def __init__(self, photo: Picture, amount: float) -> None:
@@ -30,7 +34,7 @@ class FaceProtection:
         self.faces = FaceFinder(min_size=LEAST, confidence=0.7)(photo) if amount else []
 
     def __call__(self, painted: Picture) -> Picture:
-        """A painting of the photograph's size, blended."""
+        """Blend a stylized picture of the photograph's size."""
         if not self.faces:
             return painted
         grey = painted.grey and self.photo.grey
@@ -43,7 +47,7 @@ class FaceProtection:
         return canvas.picture(like=painted)
 
     def blend_small(self, painted: Tensor) -> Tensor:
-        """A reduced painting (1, 3, h, w) in [0, 1], blended."""
+        """Blend a reduced stylized picture (1, 3, h, w) in [0, 1]."""
         if not self.faces:
             return painted
         height, width = painted.shape[-2:]
@@ -51,15 +55,15 @@ class FaceProtection:
         return torch.lerp(painted, original, self.weight(Window(0, 0, height, width), width / self.photo.width))
 
     def weight(self, window: Window, share: float = 1.0) -> Tensor:
-        """How far each pixel of a window is the photograph's: (1, 1, h, w) in [0, 1]; `share` is the picture's size."""
+        """Weight of the photograph in each pixel of a window, (1, 1, h, w) in [0, 1]; `share` as in `face_weight`."""
         return self.amount * torch.stack([face_weight(face, window, share) for face in self.faces]).amax(0)
 
 
 def face_weight(face: Face, window: Window, share: float = 1.0) -> Tensor:
-    """How far each pixel of a window belongs to the head around a face: (1, 1, h, w) in [0, 1].
+    """Weight of the head around a face in each pixel of a window: (1, 1, h, w) in [0, 1].
 
     Args:
-        share: size of the picture that the window is of, by that in which the face was found.
+        share: size of the window's picture relative to the one in which the face was found.
     """
     below, height, width = (part * face.side * share for part in HEAD)
     middle = (share * face.top + below, share * (face.left + face.side / 2))

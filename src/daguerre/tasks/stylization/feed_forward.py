@@ -1,8 +1,8 @@
-"""Any style in one pass: a picture's style as a vector, and photographs of any size painted by it.
+"""Feed-forward style transfer: a style becomes a vector, by which photographs of any size are stylized.
 
-Ghiasi et al. 2017, https://arxiv.org/abs/1705.06830. Strength lies between the vectors of the photograph's own look and
-of the style (its section 3.4). The transformer normalizes by the whole picture: a picture that fits in memory goes
-through it whole, a larger one layer by layer in strips of rows, with the same result.
+Ghiasi et al. 2017, https://arxiv.org/abs/1705.06830. Strength interpolates between the vectors of the photograph itself
+and of the style (its section 3.4). The transformer normalizes over the whole picture: one that fits in memory is
+processed whole, a larger one layer by layer in strips of rows, with the same result.
 """
 
 import copy
@@ -30,22 +30,22 @@ from daguerre.tiling import Streaming, Window
 
 __all__ = ["FeedForwardNetworks", "FeedForwardStylization", "StyleSource", "style_vector_of"]
 
-LOOKED_AT = 256  # pixels of the mean side at which a style is looked at, as in training
-WHOLE = 1_250_000  # pixels up to which a picture goes through the network whole on a CPU; 0.6 GiB
-WHOLE_BYTES = 700  # of a GPU's memory for a pixel of a picture that goes through it whole
-SMALLEST_MAP = 8  # rows that a picture needs to be streamed
-SMALLEST_STREAMED = 16  # pixels of a side that a photograph is reduced to, at least
+LOOKED_AT = 256  # pixels; mean side at which the vector of a style is computed, as in training
+WHOLE = 1_250_000  # pixels up to which a picture is processed whole on a CPU; 0.6 GiB
+WHOLE_BYTES = 700  # bytes of GPU memory per pixel of a picture that is processed whole
+SMALLEST_MAP = 8  # minimum number of rows for streaming
+SMALLEST_STREAMED = 16  # pixels; minimum side to which a photograph is reduced
 
 
 class FeedForwardNetworks:
-    """The networks, ready to paint.
+    """The networks, ready to run.
 
     Args:
-        model: name or file of the weights, of `AnyStyle`, or of a `StyleTransformer`, which paints by vectors alone.
+        model: name or file of the weights: an `AnyStyle`, or a `StyleTransformer`, which needs style vectors.
         device: where to compute.
 
     Raises:
-        WeightsError: they cannot be had.
+        WeightsError: they are missing or damaged.
         OptionError: they are of another network.
     """
 
@@ -64,10 +64,10 @@ class FeedForwardNetworks:
         self.checksum = weights.checksum(model)
 
     def predict(self, image: Tensor, alpha: Tensor | None = None, name: str = "") -> StyleVector:
-        """The style vector of an image (1, 3, H, W) in [0, 1]; of what is visible of it, alpha being (1, 1, H, W).
+        """The style vector of the visible part of an image (1, 3, H, W) in [0, 1], with alpha (1, 1, H, W).
 
         Raises:
-            OptionError: the network came without its predictor.
+            OptionError: the network has no predictor.
         """
         predictor, place = self.check_predictor(), self.device.torch_device
         with torch.inference_mode():
@@ -75,7 +75,7 @@ class FeedForwardNetworks:
         return StyleVector(values=tuple(vector.tolist()), model=self.checksum, name=name)
 
     def check_predictor(self) -> StylePredictor:
-        """The network that makes vectors of pictures.
+        """The network that predicts style vectors.
 
         Raises:
             OptionError: there is none.
@@ -102,7 +102,7 @@ class FeedForwardNetworks:
             raise OptionError(f"{name} was made for another network than {self.model}; make it again with this model")
 
     def transform(self, image: Tensor, vector: StyleVector) -> Tensor:
-        """An image (1, 3, H, W) in [0, 1], painted whole; on the CPU."""
+        """Stylize an image (1, 3, H, W) in [0, 1] as a whole; the result is on the CPU."""
         image = image.to(self.device.torch_device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self.device.autocast():
             painted: Tensor = self.transformer(image, self.tensor(vector))
@@ -111,10 +111,10 @@ class FeedForwardNetworks:
     def strips(
         self, picture: Picture, read: Callable[[Window], Tensor], vector: StyleVector, progress: ProgressCallback
     ) -> Iterator[tuple[Window, Tensor]]:
-        """A picture of any size painted, strip by strip, each (1, 3, h, W) in [0, 1].
+        """Stylize a picture of any size, in strips (1, 3, h, W) in [0, 1].
 
         Args:
-            read: colors of a window as they are painted.
+            read: reads the colors of a window.
         """
         if picture.height * picture.width <= self.most_at_once():
             whole = Window(0, 0, picture.height, picture.width)
@@ -139,11 +139,11 @@ class FeedForwardNetworks:
             with torch.inference_mode(), self.device.autocast():
                 return compute(top, bottom).float()
 
-        made.read = computed  # so that whoever reads the strips is not in these contexts, too
+        made.read = computed  # so that these contexts do not extend to the reader of the strips
         yield from meter.strips(made, picture)
 
     def most_at_once(self) -> int:
-        """Pixels of a picture that goes through the network whole."""
+        """Maximum number of pixels of a picture that is processed whole."""
         if self.device.torch_device.type == "cuda":
             return int(torch.cuda.mem_get_info(self.device.torch_device)[0] // 2 // WHOLE_BYTES)
         return WHOLE
@@ -154,7 +154,7 @@ class FeedForwardNetworks:
 
 @dataclass(frozen=True)
 class StyleSource:
-    """A picture or a vector whose style is wanted, how much it counts, and where: white in the mask, or everywhere."""
+    """A style as a picture or a vector, its weight, and where to apply it: white in the mask, or everywhere."""
 
     look: Picture | StyleVector
     name: str
@@ -163,7 +163,7 @@ class StyleSource:
 
 
 class FeedForwardStylization:
-    """One photograph to be painted in one pass.
+    """A photograph to be stylized in one pass.
 
     Args:
         content: the photograph.
@@ -184,7 +184,7 @@ class FeedForwardStylization:
         self.masks = [style.mask for style in styles if style.mask is not None]
 
     def weakened(self, vector: StyleVector) -> StyleVector:
-        """The vector as far from that of the photograph's own look as is wanted."""
+        """The style vector, interpolated with that of the photograph itself according to strength."""
         if self.options.strength == 1:
             return vector
         image, alpha = looked_at(self.content)
@@ -192,13 +192,13 @@ class FeedForwardStylization:
         return mixed([own, vector], [1 - self.options.strength, self.options.strength])
 
     def initial(self, photograph: Tensor) -> Tensor:
-        """A copy (1, 3, H, W) in [0, 1] of the photograph painted, to start from."""
+        """Stylize a copy (1, 3, H, W) in [0, 1] of the photograph, as the initial picture of an optimization."""
         other = copy.copy(self)
         other.content = Picture.from_tensor(photograph.cpu(), bits=16)
         return other.picture(silent).read()
 
     def picture(self, progress: ProgressCallback) -> Picture:
-        """The photograph painted, in whose colors was asked for, where was asked for."""
+        """The stylized photograph, in the requested colors and regions."""
         content = self.content
         grey = self.options.colours != "style" and content.grey
         canvas = Canvas(content.height, content.width, bits=content.bits, grey=grey, alpha=content.alpha)
@@ -214,9 +214,9 @@ class FeedForwardStylization:
         return canvas.picture(like=content)
 
     def painted(self, vector: StyleVector, progress: ProgressCallback) -> Iterator[tuple[Window, Tensor]]:
-        """The photograph painted in one style, in strips.
+        """The photograph in one style, in strips.
 
-        The network's strokes have their size in pixels; to make them larger, a reduced photograph is painted.
+        The network's strokes have a fixed size in pixels; for larger ones, a reduced photograph is stylized.
         """
         content, scale = self.content, self.options.style_scale
         if scale != 1:
@@ -230,7 +230,7 @@ class FeedForwardStylization:
         return strips_resized(kept(content, strips), self.content.height, self.content.width)
 
     def joined(self, original: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
-        """What was painted in each style where it is wanted, and the photograph elsewhere; all (1, C, h, w)."""
+        """Each style where it is wanted, and the photograph elsewhere; all (1, C, h, w)."""
         if not masks:
             return composite(original, painted[0], self.options, None)
         counts = [share * mask for share, mask in zip(self.shares, masks, strict=True)]
@@ -242,7 +242,7 @@ class FeedForwardStylization:
 def style_vector_of(
     style: StyleSource, options: StylizeOptions, networks: FeedForwardNetworks, content: Picture | None
 ) -> StyleVector:
-    """The vector of one style, recoloured to match the photograph first if that was asked for.
+    """The vector of one style, recolored to match the photograph first if requested.
 
     Raises:
         OptionError: a vector that is for another network.
@@ -266,12 +266,12 @@ def kept(like: Picture, strips: Iterator[tuple[Window, Tensor]]) -> Picture:
 
 
 def whole_mask(mask: Picture, height: int, width: int) -> Tensor:
-    """How much of a style each pixel takes: (1, 1, height, width) uint8."""
+    """Weight of a style in each pixel: (1, 1, height, width) uint8."""
     return luma(read_resized(mask, height, width)[0]).mul_(255).round_().byte()
 
 
 def looked_at(picture: Picture) -> tuple[Tensor, Tensor | None]:
-    """A picture as its style is looked at, and its alpha; it is never enlarged but to 32 pixels a side."""
+    """A picture at the size for computing its style vector, and its alpha; enlarged only to 32 pixels a side."""
     share = LOOKED_AT / math.sqrt(picture.height * picture.width)
     height, width = (max(round(length * min(share, 1.0)), 32) for length in (picture.height, picture.width))
     return read_resized(picture, height, width)

@@ -25,10 +25,10 @@ def write_losses(history: Sequence[HistoryEntry], path: Path, *, overwrite: bool
 
 
 def check_plot(path: Path, *, overwrite: bool = False) -> Any:
-    """Like `check_free`, for a plot; gives matplotlib's `Figure`.
+    """Like `check_free`, for a plot; returns matplotlib's `Figure`.
 
     Raises:
-        MissingExtra: matplotlib is not there.
+        MissingExtra: matplotlib is not installed.
     """
     check_free(path, overwrite=overwrite)
     try:
@@ -55,6 +55,6 @@ def plot_losses(history: Sequence[HistoryEntry], path: Path, *, overwrite: bool 
     try:
         with whole(path) as partial:
             figure.savefig(partial)
-    except ValueError as error:  # a format that it does not know
+    except ValueError as error:  # an unsupported format
         raise UnwritablePicture(f"cannot draw the losses as {path}: {error}") from error
     return path

@@ -1,12 +1,12 @@
-"""Style transfer by optimization: change a picture until VGG-19 sees the content's features and the style's statistics.
+"""Style transfer by optimization: change a picture until its VGG-19 features match the content and the style.
 
-Gatys, Ecker and Bethge 2016, "Image style transfer using convolutional neural networks" (CVPR).
-Differs from the paper: every loss is relative to what it is compared with, so that weights mean the same at any size
-and any width of the network; means and covariances instead of Gram matrices, which are an option; Adam, or L-BFGS, on a
-pyramid instead of L-BFGS on pixels; convolutions repeat the border instead of putting zeros there.
+Gatys, Ecker and Bethge 2016, "Image style transfer using convolutional neural networks" (CVPR). Differs from the paper:
+every loss is relative to its target, so that weights mean the same at any size and any width of the network; means and
+covariances instead of Gram matrices, which are an option; Adam, or L-BFGS, on a pyramid instead of L-BFGS on pixels;
+convolutions replicate the border instead of zero padding.
 
-A picture may be looked at through windows. Everything that is minimised depends on sums over positions: those are
-gathered over all windows first, then the gradient is made window by window. It is that of the whole picture.
+A picture may be processed by windows. All losses depend on sums over positions: these are gathered over all windows
+first, then the gradient is computed window by window. It is that of the whole picture.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ __all__ = ["BestIterate", "Losses", "Objective", "Target"]
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """What a picture was worth at one step, before that step.
+    """Losses of the picture before a step.
 
     Args:
         content: mean over layers of |F - F'|² / |F'|², F' the features of the content. From 0.
@@ -51,11 +51,11 @@ class Losses:
 
 @dataclass(frozen=True, kw_only=True)
 class GradientCoefficients:
-    """How the weighted style loss changes with the features x of a region and layer: matrix (x - mean) + constant.
+    """Gradient of the weighted style loss by the features x of a region and layer: matrix (x - mean) + constant.
 
     Args:
         matrix: (C, C).
-        mean, constant: (C,). The mean is taken away first, for bfloat16's sake; see `FeatureSums.of`.
+        mean, constant: (C,). The mean is subtracted first because of bfloat16; see `FeatureSums.of`.
     """
 
     matrix: Tensor
@@ -65,12 +65,12 @@ class GradientCoefficients:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a region of the picture should look like.
+    """Target of a region of the picture.
 
     Args:
         descriptors: of its style, by layer.
-        region: how much each pixel counts, (1, 1, H, W), or None for the whole picture.
-        share: part of the picture that the region makes up, in (0, 1].
+        region: weight of each pixel, (1, 1, H, W), or None for the whole picture.
+        share: fraction of the picture that the region covers, in (0, 1].
     """
 
     descriptors: Mapping[str, Descriptor]
@@ -79,12 +79,12 @@ class Target:
 
 
 class Objective:
-    """What is minimised, for pictures of one size; call it for the losses and the gradient.
+    """The objective for pictures of one size; call it for the losses and the gradient.
 
     Args:
         content: the photograph, (1, 3, H, W) in [0, 1].
         wanted: the style of each region.
-        content_layers, style_layers: how much each layer counts; the sum does not matter.
+        content_layers, style_layers: weight of each layer; the sum does not matter.
         weights: of the content, style and variation losses.
     """
 
@@ -106,7 +106,7 @@ class Objective:
         self.energy = {layer: float(x.float().square().sum()) + 1e-12 for layer, x in self.content.items()}
 
     def remember(self, content: Tensor, tiles: Sequence[Tile]) -> dict[str, Tensor]:
-        """The content's features, whole, in the number format that the network computes in."""
+        """Store the content's features, of the whole picture, in the network's number format."""
         found: dict[str, Tensor] = {}
         for tile in tiles:
             with torch.no_grad():
@@ -120,7 +120,7 @@ class Objective:
         return found
 
     def __call__(self, image: Tensor) -> tuple[Losses, Tensor]:
-        """Losses of `image` (1, 3, H, W) and their gradient with respect to it, which are the same for any windows."""
+        """Losses of `image` (1, 3, H, W) and their gradient with respect to it; both are independent of the windows."""
         return self.extractor.with_tiles(image, lambda tiles: self.evaluate(image, tiles))
 
     def evaluate(self, image: Tensor, tiles: Sequence[Tile]) -> tuple[Losses, Tensor]:
@@ -128,7 +128,7 @@ class Objective:
         sums: list[dict[str, FeatureSums]] = [{} for _ in regions]
         held = None
         for tile in tiles:
-            # The only tile of a small picture is kept for the gradient, those of a large one are looked at again.
+            # The only tile of a small picture is kept for the gradient; those of a large one are computed again.
             with torch.set_grad_enabled(len(tiles) == 1):
                 held = self.extract_tile(image, tile)
             add_sums(sums, held[1], self.extractor, tile, regions)
@@ -159,7 +159,7 @@ class Objective:
     def style_loss(
         self, found: Sequence[Mapping[str, FeatureSums]]
     ) -> tuple[float, list[dict[str, GradientCoefficients]]]:
-        """The style loss, and how the weighted loss changes with the features of each region and layer.
+        """The style loss, and the gradient of the weighted loss by the features of each region and layer.
 
         For sums p = F m and P = F diag(m) F^T the gradient is ((dP + dP^T) F + dp) diag(m).
         """
@@ -194,9 +194,9 @@ class Objective:
 
 
 class BestIterate:
-    """An objective that keeps the picture with the least loss best_with those it was asked about.
+    """An objective that keeps the best of the pictures it was evaluated on.
 
-    That costs one more picture beside the ten or so that a step holds.
+    That costs one more picture besides the ten or so held during a step.
     """
 
     def __init__(self, objective: Callable[[Tensor], tuple[Losses, Tensor]]) -> None:
@@ -212,7 +212,7 @@ class BestIterate:
         return losses, gradient
 
     def best_with(self, image: Tensor) -> tuple[Losses, Tensor]:
-        """The best so far, once `image` was looked at, too."""
+        """The best picture so far, including `image`."""
         self(image)
         return cast(tuple[Losses, Tensor], self.found)
 
@@ -224,9 +224,9 @@ def shares(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def relative(found: Descriptor, wanted: Descriptor) -> Tensor:
-    """How far statistics lie from those wanted, |found - wanted|² / |wanted|² for every part, and their sum.
+    """Relative distance of statistics from the target, |found - wanted|² / |wanted|² for every part, and their sum.
 
-    Of matrices in the norm that `vgg.style_distance` explains.
+    For matrices, in the norm that `vgg.style_distance` explains.
     """
     parts = [
         style_distance(ours, theirs)
@@ -240,7 +240,7 @@ def relative(found: Descriptor, wanted: Descriptor) -> Tensor:
 def total_variation(image: Tensor) -> tuple[float, Tensor]:
     """Mean squared difference of neighboring pixels, down and across, and its gradient.
 
-    By hand: columns of 0 and 1 in turn have 1.
+    By hand: alternating columns of 0 and 1 have 1.
     """
     gradient = torch.zeros_like(image)
     loss = 0.0

@@ -1,4 +1,4 @@
-"""One photograph being painted: sizes from coarse to fine, what is wanted at each, and the picture that comes of it."""
+"""Optimize a stylized picture from coarse to fine: the sizes, the objective at each, and the result."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -23,16 +23,16 @@ from daguerre.tiling import plan_windows
 __all__ = ["SMALLEST_SIDE", "HistoryEntry", "Scale", "Style", "StyleOptimization", "plan_scales"]
 
 SMALLEST_SIDE = 32  # pixels; what VGG-19's deepest layer needs
-COARSEST = 128  # pixels of the mean side of the first size
-BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; what noise is made of
-PALETTE = 256  # pixels of the mean side at which colors are compared
-FINE_STEP_SCALE = 0.5  # step_scale of the steps at all sizes but the first, which has found the wide areas
+COARSEST = 128  # pixels; mean side of the first size
+BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; sizes of the blobs that the initial noise is made of
+PALETTE = 256  # pixels; mean side at which colors are compared
+FINE_STEP_SCALE = 0.5  # step_scale at all sizes but the first, which has already settled the wide areas
 FRAME_SIDE = 480  # pixels of the longer side of a film's frames
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
-    """The losses before one step, and the size painted at; see `optimize_style.Losses`."""
+    """The losses before one step, and the size optimized; see `objective.Losses`."""
 
     step: int
     height: int
@@ -49,7 +49,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Style:
-    """A picture whose style is wanted, how much it counts, and where: white in the mask, or everywhere."""
+    """A style picture, its weight, and where to apply it: white in the mask, or everywhere."""
 
     picture: Picture
     share: float = 1.0
@@ -58,7 +58,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Scale:
-    """One of the sizes to paint at, in pixels, and how many steps are taken there."""
+    """One of the sizes, in pixels, and the number of steps at it."""
 
     height: int
     width: int
@@ -68,8 +68,8 @@ class Scale:
 def plan_scales(height: int, width: int, steps: int, scales: int | None = None) -> list[Scale]:
     """Sizes from coarse to fine, each about twice the one before, the last that of the picture.
 
-    Unless their number is given, the mean side of the first is about 128 pixels. A side never has less than 32. Steps
-    become fewer as they become dearer: by the square root of a half from one size to the next.
+    Unless their number is given, the mean side of the first is about 128 pixels. No side is shorter than 32. As steps
+    become more expensive, their number falls by the square root of a half from one size to the next.
     """
     mean = math.sqrt(height * width)
     count = scales or max(round(math.log2(mean / COARSEST)) + 1, 1)
@@ -84,13 +84,13 @@ def plan_scales(height: int, width: int, steps: int, scales: int | None = None) 
 
 
 class StyleOptimization:
-    """One photograph being painted: take the steps, then ask for the picture.
+    """The optimization of one photograph: take the steps, then ask for the picture.
 
     Args:
         content: the photograph.
         styles: all with a mask, or none.
-        extractor: sees the layers that the options name.
-        initial: what is made of a small photograph (1, 3, H, W) to start from, if not itself or noise.
+        extractor: extracts the layers that the options name.
+        initial: makes the initial picture from a small photograph (1, 3, H, W), unless that is itself or noise.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class StyleOptimization:
         self.axes = self.palette_axes().to(self.device)
 
     def steps(self, progress: ProgressCallback) -> Iterator[HistoryEntry]:
-        """Take the steps one by one; with each come the losses before it."""
+        """Take the steps one by one, yielding the losses before each."""
         scales = plan_scales(self.content.height, self.content.width, self.options.steps, self.options.scales)
         total = sum(scale.steps * scale.height * scale.width for scale in scales)
         done = 0
@@ -149,12 +149,12 @@ class StyleOptimization:
         )
 
     def finish(self) -> Losses:
-        """Go back to the best picture at the size painted last, and say what it is worth."""
+        """Return to the best picture at the last size, and yield its losses."""
         losses, self.image = self.best.best_with(self.image)
         return losses
 
     def picture(self) -> Picture:
-        """What it looks like now, at the photograph's size, in whose colors was asked for, where was asked for."""
+        """The current picture at the photograph's size, in the requested colors and regions."""
         content, options = self.content, self.options
         painted = self.at_full_size().cpu()
         coverage = self.coverage(content.height, content.width)
@@ -169,7 +169,7 @@ class StyleOptimization:
         return canvas.picture(like=content)
 
     def frame(self) -> Tensor:
-        """The same, small, (1, 3, h, w) in [0, 1], for a film."""
+        """The same, small, (1, 3, h, w) in [0, 1], for an animation."""
         share = min(FRAME_SIDE / max(self.content.height, self.content.width), 1.0)
         height, width = (max(round(side * share), 1) for side in (self.content.height, self.content.width))
         painted = self.image if self.image.shape[-2:] == (height, width) else resize_bicubic(self.image, height, width)
@@ -178,14 +178,14 @@ class StyleOptimization:
         return composite(original, painted.clamp(0, 1).cpu(), self.options, coverage).clamp_(0, 1)
 
     def photograph(self, scale: Scale) -> tuple[Tensor, Tensor | None]:
-        """The photograph as it is looked at, and its alpha."""
+        """The photograph at the size for comparing colors, and its alpha."""
         photograph, alpha = read_resized(self.content, scale.height, scale.width)
         return without_colours(photograph, self.options).to(self.device), None if alpha is None else alpha.to(
             self.device
         )
 
     def palette(self, style: Picture) -> Callable[[Tensor], Tensor]:
-        """How a style's colors are changed before it is looked at."""
+        """How a style's colors are changed before its statistics are computed."""
         if self.options.colours == "style":
             return lambda image: image
         return match_colours(self.colours_of(style), self.colours_of(self.content))
@@ -205,13 +205,13 @@ class StyleOptimization:
         return visible(without_colours(image, self.options), alpha)
 
     def initial_image(self, photograph: Tensor) -> Tensor:
-        """What the first step changes."""
+        """The initial picture."""
         if self.initial is not None:
             return self.initial(photograph).to(self.device)
         if self.options.start == "content":
             return self.in_style_colours(photograph)
         generator = torch.Generator().manual_seed(self.options.seed)
-        # Fine and coarse alike, as pictures are: much of blobs of one size, or in other colors, outlasts all steps.
+        # Both fine and coarse, like pictures: blobs of a single size, or in other colors, mostly outlast all steps.
         height, width = photograph.shape[-2:]
         noise = torch.zeros(1, 3, height, width)
         for side in BLOBS:
@@ -221,12 +221,12 @@ class StyleOptimization:
         return self.in_style_colours(noise, noise)
 
     def in_style_colours(self, image: Tensor, colours: Tensor | None = None) -> Tensor:
-        """An image with its colors moved to the styles', as far as strength and masks want them.
+        """An image with its colors moved towards the styles', according to strength and masks.
 
         Args:
-            colours: those that it has; the photograph's unless given.
+            colours: its present colors; the photograph's by default.
 
-        Colors that a style does not have, a red sleeve best_with its blues, would otherwise outlast all steps.
+        Colors that a style lacks, such as a red sleeve among its blues, would otherwise outlast all steps.
         """
         own, before = self.colours_of(self.content) if colours is None else colours, image.cpu()
         changes = []
@@ -238,9 +238,9 @@ class StyleOptimization:
         return (before + change).clamp_(0, 1).to(self.device)
 
     def upsampled(self, photograph: Tensor) -> Tensor:
-        """What was painted at the last size, with what is too fine for that from the photograph in the styles' palette.
+        """The picture of the last size, enlarged; finer detail comes from the photograph, in the styles' palette.
 
-        Enlarged alone it would be blurred, which costs more steps than were saved.
+        Without that detail it would be blurred, which would cost more steps than were saved.
         """
         height, width = photograph.shape[-2:]
         initial = self.in_style_colours(photograph)
@@ -250,7 +250,7 @@ class StyleOptimization:
         )
 
     def at_full_size(self) -> Tensor:
-        """What is on the easel, (1, 3, H, W), at the photograph's size, even if the last one painted was smaller."""
+        """The current picture (1, 3, H, W) at the photograph's size, even if the last size was smaller."""
         size = Scale(self.content.height, self.content.width, 0)
         if self.image.shape[-2:] == (size.height, size.width):
             return self.image
@@ -258,7 +258,7 @@ class StyleOptimization:
         return self.upsampled(photograph)
 
     def objective(self, photograph: Tensor, alpha: Tensor | None) -> Objective:
-        """What is minimised at one size."""
+        """The objective at one size."""
         options = self.options
         height, width = photograph.shape[-2:]
         regions = self.regions(height, width, alpha)
@@ -291,7 +291,7 @@ class StyleOptimization:
         )
 
     def regions(self, height: int, width: int, alpha: Tensor | None) -> list[Tensor | None]:
-        """How much each pixel counts, for every style if they have masks, else for their mixture."""
+        """Weight of each pixel, for every style if they have masks, else for their mixture."""
         if not self.styles[0].mask:
             return [alpha]
         masks = [self.mask(style, height, width).to(self.device) for style in self.styles]
@@ -302,13 +302,13 @@ class StyleOptimization:
         return luma(read_resized(style.mask, height, width)[0])
 
     def coverage(self, height: int, width: int) -> Tensor | None:
-        """Where anything was painted, (1, 1, height, width) in [0, 1]; None if everywhere."""
+        """Mask of the stylized area, (1, 1, height, width) in [0, 1]; None if everywhere."""
         if not self.styles[0].mask:
             return None
         return torch.stack([self.mask(style, height, width) for style in self.styles]).sum(0).clamp_(0, 1)
 
     def descriptor(self, style: Style, number: int, pixels: int) -> dict[str, Descriptor]:
-        """Statistics of a style, as large beside the photograph as its strokes are wanted; it is never enlarged."""
+        """Statistics of a style, at a size that gives the requested stroke size; it is never enlarged."""
         size = mean_side(style.picture, self.options.style_scale * math.sqrt(pixels))
         image, alpha = read_resized(style.picture, *size)
         image = self.recolour[number](without_colours(image, self.options)).to(self.device)

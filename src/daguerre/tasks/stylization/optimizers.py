@@ -1,4 +1,4 @@
-"""Descents that change a picture: a pyramid of it, along the axes of colors, by Adam or by L-BFGS."""
+"""Optimizers of a picture: Adam and L-BFGS on a pyramid in the principal axes of its colors."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +11,11 @@ from daguerre.tasks.stylization.objective import Losses
 
 __all__ = ["optimize_adam", "optimize_lbfgs"]
 
-LEVELS = 5  # halvings in the pyramid that is changed
-SMALLEST_LEVEL = 16  # pixels of the shorter side that are halved no more
-# With steps that were shorter in wide areas, pixels turned to speckle; docs/experiments/style.md has the measurements.
-COARSER = (1.7, 2.2, 2.2)  # how far a step may change a level along each color axis, by the next finer one's
-TRIES = 5  # looks at the picture that L-BFGS takes for a step at most
+LEVELS = 5  # halvings in the pyramid
+SMALLEST_LEVEL = 16  # pixels; shorter side that is not halved further
+# With shorter steps in wide areas, pixels turned into speckle; docs/experiments/style.md has the measurements.
+COARSER = (1.7, 2.2, 2.2)  # step size of a level along each color axis, relative to the next finer one
+TRIES = 5  # maximum evaluations per step of L-BFGS
 HISTORY = 10  # steps that L-BFGS remembers
 
 
@@ -31,15 +31,14 @@ def optimize_adam(
 ) -> Iterator[Losses]:
     """Change `image` (1, 3, H, W) in place by Adam, one step before each of the losses that are yielded.
 
-    What is changed is a pyramid whose levels sum to the picture, in colors turned to axes (3, 3) such as
-    `palette.axes_of` finds them. Adam moves all values alike, so these give a step the spectrum of pictures: wide areas
-    move far, single pixels little, least of all in hues that the styles lack. On plain pixels the same descent ends in
-    colored speckle. `reach` is the power that their ratios are raised to: less than 1 where wide areas are nearly
-    right. Values stay in [0, 1].
-    The rate falls to 0 along a half cosine, so that the last picture is the best.
-    Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the change of variables is that of
-    Olah et al. 2017, "Feature visualization", https://distill.pub/2017/feature-visualization, with a pyramid in place
-    of Fourier coefficients.
+    The variables are a pyramid whose levels sum to the picture, in colors along axes (3, 3) such as those of
+    `colour_transfer.axes_of`. Adam moves all values alike, so these give a step the spectrum of pictures: wide areas
+    move far, single pixels little, least of all in hues that the styles lack. On plain pixels the same optimization
+    ends in colored speckle. `step_scale` is the power that their ratios are raised to: less than 1 where wide areas are
+    nearly right. Values stay in [0, 1]. The rate falls to 0 along a half cosine, so that the last picture is the best.
+    Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the change of variables is that of Olah et al.
+    2017, "Feature visualization", https://distill.pub/2017/feature-visualization, with a pyramid in place of Fourier
+    coefficients.
     """
     levels = build_pyramid(image, axes)
     means, squares = ([torch.zeros_like(level) for level in levels] for _ in range(2))
@@ -93,7 +92,7 @@ def optimize_lbfgs(
 
 
 def build_pyramid(image: Tensor, axes: Tensor) -> list[Tensor]:
-    """An image (1, 3, H, W) as levels, each half as large as the one before, that `collapse_pyramid` sums to it again.
+    """Split an image (1, 3, H, W) into levels, each half as large as the one before; `collapse_pyramid` inverts this.
 
     Colors are multiples of the columns of `axes` (3, 3).
     """
@@ -126,7 +125,7 @@ def enlarge(image: Tensor, like: Tensor) -> Tensor:
 def pyramid_gradients(levels: Sequence[Tensor], gradient: Tensor, axes: Tensor) -> list[Tensor]:
     """Gradient with respect to each level, from that with respect to their sum, clamped to [0, 1].
 
-    Where the sum lies outside, what would lead it further out is left out.
+    Where the sum is outside, gradients that would lead it further out are dropped.
     """
     leaves = [level.detach().requires_grad_() for level in levels]
     with torch.enable_grad():

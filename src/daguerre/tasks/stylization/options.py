@@ -129,7 +129,7 @@ def without_colours(image: Tensor, options: StylizeOptions) -> Tensor:
 
 
 def composite(original: Tensor, painted: Tensor, options: StylizeOptions, coverage: Tensor | None) -> Tensor:
-    """Composite a stylized image over the original, in the colors asked for; all (1, C, h, w) in [0, 1].
+    """Composite a stylized image over the original, in the requested colors; all (1, C, h, w) in [0, 1].
 
     Args:
         coverage: mask of the stylized area, in [0, 1]; None for everywhere.

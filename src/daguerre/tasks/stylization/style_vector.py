@@ -1,4 +1,4 @@
-"""A style as numbers: kept in a small file, to be used again without its picture."""
+"""Style vectors, saved in a small file, to be used again without the picture."""
 
 import json
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from daguerre.files import check_free, read_small, whole
 __all__ = ["SUFFIX", "StyleVector", "mixed"]
 
 SUFFIX = ".json"
-LARGEST = 1e6  # no predictor makes numbers as large, and float32 could not hold much larger ones
+LARGEST = 1e6  # no predictor outputs such large numbers, and float32 could not hold much larger ones
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleVector:
-    """What a style prediction network made of a picture, or a mixture of several.
+    """The output of a style predictor for a picture, or a mixture of several.
 
     Args:
         values: its numbers.
-        model: SHA-256 of the network that they are for; empty if nobody knows.
-        name: of what it was made.
+        model: SHA-256 of the network that they are for; empty if unknown.
+        name: what it was made from.
     """
 
     values: tuple[float, ...]
@@ -33,7 +33,7 @@ class StyleVector:
         """Write it as JSON.
 
         Raises:
-            OutputExists, UnwritablePicture: as `check_free` has it, or no room.
+            OutputExists, UnwritablePicture: as in `check_free`, or the disk is full.
         """
         check_free(path, SUFFIX, overwrite=overwrite)
         content = {"style_vector": list(self.values), "model": self.model, "name": self.name}
@@ -42,10 +42,10 @@ class StyleVector:
 
     @classmethod
     def read(cls, path: Path) -> "StyleVector":
-        """Read what `save` wrote; of other programs' files only `style_vector`, a list of numbers, is needed.
+        """Read a file from `save`, or from another program; only `style_vector`, a list of numbers, is required.
 
         Raises:
-            OptionError: missing, or no style vector.
+            OptionError: the file is missing, or not a style vector.
         """
         try:
             content: Any = json.loads(read_small(path))
@@ -65,7 +65,7 @@ def is_number(value: Any) -> bool:
 
 
 def mixed(vectors: Sequence[StyleVector], shares: Sequence[float]) -> StyleVector:
-    """The weighted mean of vectors for one network."""
+    """The weighted mean of vectors for the same network."""
     total = sum(shares)
     columns = zip(*(vector.values for vector in vectors), strict=True)
     values = tuple(sum(v * share for v, share in zip(column, shares, strict=True)) / total for column in columns)

@@ -1,4 +1,4 @@
-"""Paint a photograph in the style of other pictures."""
+"""Stylize a photograph in the style of other pictures."""
 
 import functools
 from collections.abc import Callable, Collection, Sequence
@@ -39,11 +39,11 @@ StyleLike = PictureLike | StyleVector
 
 @dataclass(frozen=True, kw_only=True)
 class StylizeResult(Result):
-    """A painted photograph, and how it came about.
+    """A stylized photograph, and how it was made.
 
     Args:
         history: the losses of every step; empty after one pass.
-        frames: small images (1, 3, h, w) of its making, from beginning to end, if asked for.
+        frames: small images (1, 3, h, w) of the optimization, from beginning to end, if requested.
     """
 
     history: list[HistoryEntry]
@@ -55,17 +55,16 @@ def never() -> bool:
 
 
 class Stylizer:
-    """Paints photographs in one style, or one mixture of styles.
+    """Stylizes photographs in one style, or one mixture of styles.
 
     Args:
-        options: how; single options may be given by name instead or on top.
-        style: the style, or a list of several, as pictures in any form or as vectors, instead of those that the
-            options name.
+        options: the options; single ones may also be given by name.
+        style: one or several styles, as pictures in any form or as vectors, instead of those in the options.
 
     Raises:
-        PictureError: a style that cannot be read, or has no style in it.
-        OptionError: options that contradict each other, or the number of styles.
-        WeightsError: the features' weights cannot be had, or are no VGG-19.
+        PictureError: a style that cannot be read, or is empty.
+        OptionError: options that contradict each other or the number of styles.
+        WeightsError: the weights of the features are missing, damaged, or not those of a VGG-19.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Stylizer:
         self.check_method()
 
     def check_method(self) -> None:
-        """Refuse what the method cannot do with these styles, before any picture is painted.
+        """Refuse styles that the method does not support, before any picture is processed.
 
         Raises:
             OptionError: says which style.
@@ -116,10 +115,10 @@ class Stylizer:
         return FeedForwardNetworks(self.options.model, choose_device(self.options.device, self.options.precision))
 
     def vector(self) -> StyleVector:
-        """The style, or the mixture of styles, as the numbers that one pass paints by.
+        """The vector of the style, or of the mixture of styles.
 
         Raises:
-            OptionError: several places have each its own, or each photograph; or the model cannot look at pictures.
+            OptionError: there are several vectors, for regions or for each photograph; or the model cannot compute one.
         """
         if self.options.mask or self.options.colours == "match":
             raise OptionError("with --mask or --colours match there is no one style vector to save; leave them out")
@@ -147,19 +146,20 @@ class Stylizer:
         on_stage: StageCallback | None = None,
         progress: ProgressCallback = silent,
     ) -> StylizeResult:
-        """Paint a photograph.
+        """Stylize a photograph.
 
         Args:
             source: a picture in any form.
-            stages: steps after which `on_stage` gets the picture.
-            frames: how many small images of its making to keep.
-            enough: asked after every step; once it says True, the picture is the best so far at the size painted last.
-            on_stage: gets the picture after each of the `stages`, as "step 10".
+            stages: steps after which `on_stage` receives the picture.
+            frames: number of small images of the optimization to keep.
+            enough: polled after every step; once it returns True, the best picture so far at the last size is the
+                result.
+            on_stage: receives the picture after each of the `stages`, as "step 10".
 
         Raises:
             PictureError: too small, or unreadable.
-            OptionError: a stage after the last step, or of what has no steps.
-            ValueError: stages, and nothing that they are given to.
+            OptionError: a stage after the last step, or with a method that has no steps.
+            ValueError: `stages` without `on_stage`.
         """
         if stages and on_stage is None:
             raise ValueError("stages are given to on_stage; name both")
@@ -201,12 +201,12 @@ class Stylizer:
         return StylizeResult(**vars(made), history=painting.history, frames=film)
 
     def record(self, measured: dict[str, float], protection: FaceProtection) -> Record:
-        """What to record of a result."""
+        """The record of a result."""
         fast = self.options.method == "fast"
         networks = [self.options.model] if fast or self.options.start == "fast" else []
         networks += [] if fast else [self.options.features]
         models = {Path(name).name: weights.checksum(name) for name in networks}
-        # A network makes the whole picture, unless a part of the photograph is left in it.
+        # The whole picture is generated, unless a part of the photograph is left in it.
         kept = protection.faces or self.options.colours == "luminance" or self.options.mask
         return Record(
             task=self.options.task,
@@ -219,7 +219,7 @@ class Stylizer:
 
 
 def film_steps(steps: int, frames: int) -> set[int]:
-    """At most `frames` of the steps, closer together at the beginning, where more happens; the last is among them."""
+    """At most `frames` of the steps, including the last; denser at the beginning, where more happens."""
     return {max(round(steps * ((number + 1) / frames) ** 2), 1) for number in range(frames)}
 
 
@@ -233,7 +233,7 @@ def look_of(style: StyleLike) -> Picture | StyleVector:
 
 
 def name_of(source: StyleLike, look: Picture | StyleVector) -> str:
-    """What to call a style: the name of its file."""
+    """The name of a style: that of its file."""
     if isinstance(source, Path | str):
         return Path(source).name
     if isinstance(look, StyleVector):
@@ -247,7 +247,7 @@ def picture_of(style: StyleSource) -> Picture:
 
 
 def check_content(content: Picture) -> None:
-    """Refuse a photograph in which there is nothing to paint."""
+    """Refuse a photograph without anything to stylize."""
     name = name_of(content, content)
     if min(content.height, content.width) < SMALLEST_SIDE:
         size = f"{content.width} x {content.height}"
@@ -257,7 +257,7 @@ def check_content(content: Picture) -> None:
 
 
 def check_style(style: StyleSource) -> None:
-    """Refuse a picture in which there is no style, and a mask that hides it."""
+    """Refuse a picture without a style, and a mask that hides it."""
     if isinstance(style.look, Picture):
         check_look(style.look, style.name)
     if style.mask is not None and luma(read_resized(style.mask, *mean_side(style.mask, 512))[0]).max() < 1 / 255:
@@ -267,7 +267,7 @@ def check_style(style: StyleSource) -> None:
 
 
 def check_look(picture: Picture, name: str) -> None:
-    """Refuse a picture in which there is no style."""
+    """Refuse a picture without a style."""
     if min(picture.height, picture.width) < SMALLEST_SIDE:
         size = f"{picture.width} x {picture.height}"
         raise PictureError(f"{name} has {size} pixels, too few for a style; each side needs {SMALLEST_SIDE}")
@@ -279,11 +279,11 @@ def check_look(picture: Picture, name: str) -> None:
 
 
 def stylize(source: PictureLike, style: StyleLike | Sequence[StyleLike], **options: Unpack[StylizeKwargs]) -> Picture:
-    """Paint a photograph: `stylize("photo.jpg", "painting.jpg", strength=0.7).save("painted.jpg")`.
+    """Stylize a photograph: `stylize("photo.jpg", "painting.jpg", strength=0.7).save("painted.jpg")`.
 
     Args:
         source: a picture in any form.
-        style: the picture whose style to take, or a list of several, also as vectors.
+        style: one or several style pictures or vectors.
         options: fields of `StylizeOptions`.
     """
     return Stylizer(style=style, **options)(source).picture

@@ -1,6 +1,6 @@
-"""A VGG made ready to look at pictures of any size, and statistics of what it sees.
+"""VGG features of pictures of any size, and their statistics.
 
-A picture may be looked at through windows: statistics are sums over positions, gathered over all windows.
+A picture may be processed by windows: statistics are sums over positions, gathered over all windows.
 """
 
 import contextlib
@@ -37,10 +37,10 @@ Descriptor = tuple[Tensor, ...]
 
 Made = TypeVar("Made")
 
-ALIGNMENT = 32  # pixels; windows begin where a VGG's deepest poolings do
+ALIGNMENT = 32  # pixels; windows begin at cells of a VGG's deepest pooling
 PROCESSOR_ALLOWANCE = 2**30  # bytes for the features of one window and their gradients
-LEAST = 1e-6  # weight that is divided by at least
-HELD = 5  # bytes held at a time for one byte of the features of all convolutions; measured at 512 and 768 pixels
+LEAST = 1e-6  # minimum weight to divide by
+HELD = 5  # bytes held at a time per byte of the features of all convolutions; measured at 512 and 768 pixels
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class Tile:
     source: Window
 
     def features(self, stride: int) -> tuple[slice, slice]:
-        """Rows and columns of the source's features of this stride that are the core's own."""
+        """Rows and columns of the source's features of this stride that belong to the core."""
         core = self.core.within(self.source)
         return slice(core.top // stride, core.bottom // stride), slice(core.left // stride, core.right // stride)
 
 
 class FeatureExtractor:
-    """A VGG made ready to look at pictures of any size and to be differentiated.
+    """A VGG prepared for pictures of any size and for differentiation.
 
     Args:
         network: its pooling and padding are changed.
-        layers: names of the layers to look at.
-        pooling: of the network; the paper recommends averages, and those with soft edges (smooth) do better.
+        layers: names of the layers to extract.
+        pooling: pooling of the network; the paper recommends average, and average with soft edges (smooth) does better.
     """
 
     def __init__(self, network: VGG, device: Device, layers: Sequence[str], *, pooling: Pooling = "average") -> None:
@@ -81,18 +81,18 @@ class FeatureExtractor:
         self.allowed = torch.cuda.mem_get_info(device.torch_device)[0] // 2 if on_gpu else PROCESSOR_ALLOWANCE
 
     def tiles(self, height: int, width: int) -> list[Tile]:
-        """Cover a picture with windows that fit in the memory allowed; one if it fits whole."""
-        seen = int(math.sqrt(self.allowed / self.bytes_per_pixel))  # side of what is seen at once
+        """Cover a picture with windows that fit in memory, a single one if possible."""
+        seen = int(math.sqrt(self.allowed / self.bytes_per_pixel))  # side of what is processed at once
         side = max((seen - 2 * self.halo) // ALIGNMENT, 1) * ALIGNMENT
         if height * width <= seen**2:
             side = max(height, width)
         return [Tile(core, core.grown(self.halo, height, width)) for core in plan_windows(height, width, side)]
 
     def with_tiles(self, image: Tensor, work: Callable[[list[Tile]], Made]) -> Made:
-        """Do something that needs the tiles of `image` (1, 3, H, W), with smaller ones if they do not fit in memory.
+        """Run a function on the tiles of `image` (1, 3, H, W), on smaller ones if they do not fit in memory.
 
         Raises:
-            DeviceError: the smallest do not fit.
+            DeviceError: even the smallest do not fit.
         """
         while True:
             tiles = self.tiles(*image.shape[-2:])
@@ -114,7 +114,7 @@ class FeatureExtractor:
 
 @dataclass(frozen=True)
 class FeatureSums:
-    """Weighted sums over the positions of a feature map, of which all its statistics are made; they add up.
+    """Weighted sums over the positions of a feature map, from which its statistics are computed; they can be added.
 
     Args:
         weight: sum of the weights, ().
@@ -128,10 +128,10 @@ class FeatureSums:
 
     @classmethod
     def of(cls, features: Tensor, weights: Tensor | None) -> "FeatureSums":
-        """Those of features (1, C, h, w), each position weighted by (1, 1, h, w), or alike.
+        """The sums of features (1, C, h, w), with positions weighted by (1, 1, h, w), or equally.
 
-        Products are of what differs from the mean, which is added in float32: of a feature that is always strong and
-        hardly varies, bfloat16's three digits would leave no variance, or a negative one.
+        Products are of differences from the mean, which is added in float32: for a strong feature that hardly varies,
+        bfloat16's three digits would leave zero or even negative variance.
         """
         x = features.detach()[0].flatten(1)  # (C, N)
         weight = x.new_tensor(float(x.shape[1])) if weights is None else weights.sum()
@@ -162,7 +162,7 @@ def gather(
     """Sums over a whole picture (1, 3, H, W), for each region and layer.
 
     Args:
-        regions: how much each pixel counts, (1, 1, H, W) in [0, 1], or None where all count alike.
+        regions: weight of each pixel, (1, 1, H, W) in [0, 1], or None for equal weights.
     """
 
     def work(tiles: list[Tile]) -> list[dict[str, FeatureSums]]:
@@ -190,7 +190,7 @@ def add_sums(
 
 
 def feature_weights(region: Tensor | None, tile: Tile, stride: int) -> Tensor | None:
-    """What each feature of a tile's core counts: the mean of the region's pixels that it stands on."""
+    """Weight of each feature of a tile's core: the mean of the region's weights below it."""
     if region is None:
         return None
     window = region[(..., *tile.core.slices)]
@@ -200,7 +200,7 @@ def feature_weights(region: Tensor | None, tile: Tile, stride: int) -> Tensor | 
 
 
 def blend(descriptors: Sequence[Mapping[str, Descriptor]], weights: Sequence[float]) -> dict[str, Descriptor]:
-    """The weighted mean of styles. A distance from it differs from the mean of their distances by a constant."""
+    """The weighted mean of styles. The distance from it differs from the mean of their distances by a constant."""
     total = sum(weights)
     return {
         layer: tuple(
