@@ -62,7 +62,7 @@ class WeightsHeader:
 
     @property
     def adversarial(self) -> bool:
-        """Whether it was trained to make what looks real, against a discriminator; so it may be if nobody knows."""
+        """Whether it was trained adversarially, against a discriminator; True if unknown."""
         return self.recipe is None or self.recipe.get("discriminator") is not None
 
 

@@ -100,7 +100,7 @@ def fetch_archive(entry: ModelEntry, progress: ProgressCallback) -> Path:
 
 @contextlib.contextmanager
 def removed_if_damaged(path: Path) -> Iterator[None]:
-    """Remove a damaged download, which would otherwise be resumed for ever."""
+    """Remove a damaged download, which would otherwise be resumed forever."""
     try:
         yield
     except WeightsDamaged:

@@ -90,7 +90,7 @@ def find(name: str | Path) -> Path:
 
 @contextmanager
 def noting(names: set[str]) -> Iterator[None]:
-    """Add to `names` all weights that are asked for meanwhile, in this thread."""
+    """Add to `names` all weights requested inside the block, in this thread."""
     token = asked_for.set(names)
     try:
         yield
@@ -323,7 +323,7 @@ def names_in(folder: Path) -> list[str]:
     """Names of the weights files in a folder; none, with a warning in the log, if it is unreadable."""
     try:
         names = [name for name in os.listdir(folder) if name.endswith(SUFFIX) and not name.startswith(".")]
-        return [name for name in names if os.path.isfile(folder / name)]  # opening a pipe may block for ever
+        return [name for name in names if os.path.isfile(folder / name)]  # opening a pipe may block forever
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Restoring: one file a stage, in the order of `pipeline`."""
+"""Restoration: one file per stage, in the order of `pipeline`."""

@@ -1,11 +1,12 @@
 """Microsoft's published networks, "Bringing Old Photos Back to Life", on photographs of any size.
 
 Wan et al. 2020, https://arxiv.org/abs/2004.09484, and 2022, https://arxiv.org/abs/2009.07047. A photograph is encoded
-by the autoencoder of old ones, its latent map translated, and the result decoded by the autoencoder of clean ones.
+by the autoencoder of old photographs, its latent map is translated, and the result is decoded by the autoencoder of
+clean ones.
 
-Differs from the published program, which changes the size of a picture to a multiple of its network's and stretches the
-brightness of each result: here the border is mirrored up to the multiple and cut off again, and brightness is what the
-networks make it. The detector sees the photograph at full size, not at a short side of 256 pixels.
+Differs from the published program, which resizes a picture to a multiple of the network's stride and stretches the
+brightness of each result: here the border is mirrored up to the multiple and cropped again, and brightness is left as
+the networks output it. The detector runs at full size, not at a short side of 256 pixels.
 """
 
 from collections.abc import Sequence
@@ -40,12 +41,12 @@ FILLING: dict[Filling, tuple[str, str, str]] = {
     "patches": (OLD, "microsoft-mapping-patch-attention", CLEAN_SCRATCHED),
 }
 DETECTOR = "microsoft-scratch-detection"
-GROWN = {"attention": 0, "patches": 3}  # pixels that the published program widens the mask by, for each filling
-SMALLEST = 8  # pixels: the autoencoder mirrors the border of a map of a quarter of the size, which must have two
+GROWN = {"attention": 0, "patches": 3}  # pixels by which the published program dilates the mask, for each filling
+SMALLEST = 8  # pixels: the autoencoder mirrors the border of its quarter-size map, which must be two pixels wide
 
 
 def models(filling: Filling | None) -> tuple[str, str, str]:
-    """Names of the weights of encoder, translation and decoder; without a filling, those for undamaged pictures."""
+    """Names of the weights of encoder, translation and decoder; without `filling`, those for undamaged pictures."""
     return FILLING[filling] if filling else QUALITY
 
 
@@ -53,7 +54,7 @@ def require(names: Sequence[str]) -> None:
     """Make sure that weights are on this computer.
 
     Raises:
-        WeightsNotFound: names all that are not, and how to get them.
+        WeightsNotFound: names all that are missing, and how to get them.
     """
     missing = []
     for name in dict.fromkeys(names):
@@ -73,8 +74,8 @@ class PublishedRestorer:
     """Restores photographs with Microsoft's networks, keeping them loaded between pictures.
 
     Args:
-        device: where to compute, in float32: what the networks make in bfloat16 is only 28 to 32 dB near it.
-        filling: what fills the places that a mask says are damaged; None if no picture will come with a mask.
+        device: where to compute, in float32: results in bfloat16 agree with it only to 28 to 32 dB.
+        filling: how to fill the damage that a mask marks; None if there will be no masks.
 
     Raises:
         WeightsNotFound: names all weights that are missing, and how to get them.
@@ -94,11 +95,11 @@ class PublishedRestorer:
     def __call__(
         self, picture: Picture, mask: Picture | None = None, *, progress: ProgressCallback = silent
     ) -> Picture:
-        """Restore a photograph; its size, bit depth, profile, metadata and transparency stay, and grey stays neutral.
+        """Restore a photograph, keeping its size, bit depth, profile, metadata and transparency; gray stays neutral.
 
         Args:
-            mask: where it is damaged: a picture of its size, light where it is. Without light anywhere, or without a
-                mask, no place is filled.
+            mask: the damage, as a picture of the same size, light where damaged. Without a mask, or with a black one,
+                nothing is filled.
 
         Raises:
             OptionError: the mask has another size, or no filling was chosen.
@@ -122,7 +123,7 @@ class PublishedRestorer:
         return canvas.picture(like=picture)
 
     def filling_for(self, picture: Picture, mask: Picture | None) -> Filling | None:
-        """What to fill damaged places with; None if there are none."""
+        """How to fill the damage; None if there is none."""
         if mask is None:
             return None
         if (mask.height, mask.width) != (picture.height, picture.width):
@@ -139,13 +140,13 @@ class PublishedRestorer:
 
 
 class PublishedDetector:
-    """How likely each pixel of a photograph is part of a scratch, as Microsoft's network sees it at full size.
+    """Probability that each pixel is part of a scratch, from Microsoft's network at full size.
 
-    It sees so far, 157 pixels, that windows would take six times the work; so the photograph goes through it by rows.
+    With its halo of 157 pixels, windows would cost six times the work, so the photograph is streamed by rows.
 
     Args:
         device: where to compute.
-        network: the detector, if it is loaded already.
+        network: the detector, if already loaded.
 
     Raises:
         WeightsNotFound: names the weights that are missing, and how to get them.
@@ -163,11 +164,11 @@ class PublishedDetector:
 
     @torch.inference_mode()
     def __call__(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
-        """Probabilities: grey, 255 = surely scratched."""
+        """Probabilities: gray, 255 = certainly scratched."""
         meter = Meter(progress)
         streaming = Streaming(device=self.device.torch_device, after_strip=meter)
         multiple = int(getattr(self.network, "multiple", 1))
-        smallest = 2 * multiple  # it mirrors the border of its smallest map, which needs two pixels for that
+        smallest = 2 * multiple  # it mirrors the border of its smallest map, which takes two pixels
         image = padded(colours_of(picture, None, streaming), multiple, smallest)
         canvas = Canvas(picture.height, picture.width, grey=True)
         with self.device.autocast():
@@ -178,7 +179,7 @@ class PublishedDetector:
 
 
 class Damage:
-    """Where a photograph is damaged: a mask, widened by some pixels."""
+    """The damage of a photograph: a mask, dilated by some pixels."""
 
     def __init__(self, mask: Picture, grown: int) -> None:
         self.mask, self.grown = mask, grown
@@ -199,7 +200,7 @@ def damaged(mask: Picture, window: Window) -> Tensor:
 
 
 def colours_of(picture: Picture, damage: Damage | None, streaming: Streaming) -> Rows:
-    """A photograph by rows, white where it is damaged, as the networks were trained on."""
+    """A photograph by rows, white where it is damaged, as in the networks' training."""
 
     def read(window: Window) -> Tensor:
         colours, _ = read_colours(picture, window)

@@ -1,4 +1,4 @@
-"""How blurred a photograph is as a whole, measured at the sharpest edges in it."""
+"""Measure how blurred a photograph is as a whole, by its sharpest edges."""
 
 import torch
 from torch import Tensor
@@ -13,32 +13,31 @@ from daguerre.tiling import Window, plan_windows
 __all__ = ["MAX_SIGMA", "measure_edges"]
 
 WINDOW_SIDE = 1024  # pixels of a window
-REBLUR_SIGMA = 1.0  # pixels: deviation of the Gaussian that it is blurred with once more
+REBLUR_SIGMA = 1.0  # pixels; sigma of the Gaussian that it is blurred with again
 RATIO_HALO = 5  # pixels on each side that a ratio depends on
-MIN_SLOPE = 0.02  # slope of an edge then, in lightness per pixel, from which it counts
-SHARPNESS_QUANTILE = 0.9  # of the edges are less sharp than those that tell
-MIN_EDGES = 100  # edges that there must be
+MIN_SLOPE = 0.02  # minimum slope of an edge after that, in lightness per pixel
+SHARPNESS_QUANTILE = 0.9  # of the edges are less sharp than those that decide
+MIN_EDGES = 100  # minimum number of edges
 HISTOGRAM_BINS = 600
 HISTOGRAM_MAX = 6.0
-# What is found is three quarters of a Gaussian's deviation (21 photographs, blurred by 0.8 to 2.5 pixels: 0.63, 0.75,
-# 0.88, 1.18, 1.49, 1.91 in the middle, with grain, noise or compression cleaned before it little less), for a line is
-# steeper than an edge. Sharp ones come to 0.29 to 0.65, blurred by 1.2 pixels to 0.76 to 1.20.
+# The measurement is three quarters of a Gaussian's sigma (21 photographs, blurred by 0.8 to 2.5 pixels: median 0.63,
+# 0.75, 0.88, 1.18, 1.49, 1.91; little less after grain, noise or compression is cleaned), since a line is steeper than
+# an edge. Sharp ones come to 0.29 to 0.65, blurred by 1.2 pixels to 0.76 to 1.20.
 SEEN_OF_SIGMA = 0.75
-MAX_SIGMA = 4.0  # pixels: the widest blur that is undone
+MAX_SIGMA = 4.0  # pixels; the widest blur that is undone
 
 
 def measure_edges(photo: Picture) -> float:
-    """How wide the sharpest edges of a photograph without noise are, as steps blurred by a Gaussian.
+    """Measure the width of the sharpest edges of a noise-free photograph, as steps blurred by a Gaussian.
 
-    Every edge is blurred once more, and how much less steep it then is tells how steep it was: by a factor of
-    sqrt(1 + (1/s)^2) if it was a step blurred by s pixels (Zhuo and Sim 2011, "Defocus map estimation from a single
-    image"). What is out of focus is soft in a sharp photograph, too; where all is blurred nothing is sharp. So the
-    sharpest tenth of the edges tells, and where that is sharp the photograph is. It is read window by window, and the
-    answer does not depend on the windows.
+    Every edge is blurred again, and the decrease in its slope tells how steep it was: a factor of sqrt(1 + (1/s)^2) for
+    a step blurred by s pixels (Zhuo and Sim 2011, "Defocus map estimation from a single image"). Even a sharp
+    photograph has soft edges where it is out of focus; a blurred one has no sharp edge. So the sharpest tenth of the
+    edges decides. The photograph is read window by window, and the result does not depend on the windows.
 
     Returns:
-        The Gaussian's deviation in pixels, at most WIDEST; 0 if there are hardly any edges. From
-        `daguerre.images.filters.BLURRED` on the photograph counts as blurred.
+        The Gaussian's sigma in pixels, at most `MAX_SIGMA`; 0 if there are hardly any edges. From
+        `daguerre.images.filters.BLURRED` on, the photograph counts as blurred.
 
     Raises:
         UnreadablePicture: the file is damaged.
@@ -57,7 +56,7 @@ def measure_edges(photo: Picture) -> float:
 
 
 def edge_ratios(light: Tensor, window: Window) -> Tensor:
-    """How much steeper each edge is than after blurring once more: (n,), clamped to the histogram.
+    """Ratio of each edge's slope to that after blurring again: (n,), clamped to the histogram.
 
     Args:
         light: (1, 1, h, w) in [0, 1].
@@ -76,7 +75,7 @@ def edge_ratios(light: Tensor, window: Window) -> Tensor:
 
 
 def slopes(light: Tensor) -> tuple[Tensor, Tensor]:
-    """Lightness per pixel downwards and to the right, by the pixels before and after."""
+    """Slope in lightness per pixel downwards and to the right, from the pixels before and after."""
     wide = F.pad(light, (1, 1, 1, 1), mode="replicate")
     down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2
     return down, (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2

@@ -1,4 +1,4 @@
-"""Grain, noise, halftones and compression removed from a photograph of any size."""
+"""Remove grain, noise, halftones and compression artifacts from a photograph of any size."""
 
 from torch import Tensor
 
@@ -16,11 +16,11 @@ MODEL = "texture"
 
 
 def denoise(photo: Picture, model: Model, progress: ProgressCallback = silent, *, blur: float = 0.0) -> Picture:
-    """A photograph without its grain and noise, at 16 bits.
+    """Remove grain and noise from a photograph; the result has 16 bits.
 
     Args:
-        blur: sigma in pixels of the Gaussian that it is blurred with, to undo that first. Deconvolution amplifies
-            noise, so what is blurred is denoised before and after.
+        blur: sigma in pixels of its Gaussian blur, which is undone first. Deconvolution amplifies noise, so a blurred
+            photograph is denoised before and after.
     """
 
     def compute(window: Window, colours: Tensor) -> Tensor:

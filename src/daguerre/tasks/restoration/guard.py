@@ -1,4 +1,4 @@
-"""What restoration may not do to what is sound, and how that is taken back: new colours, rings, smears, new forms."""
+"""Undo changes to undamaged areas that do harm: new colors, ringing, lost texture, new shapes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,41 +12,41 @@ from daguerre.images.pixels import luma
 
 __all__ = ["HALO", "Guard", "Held"]
 
-MASK_RIM = 3  # pixels around damage that are filled with it
-TINT_RADIUS = 4  # pixels around one within which its tint must occur
-TINT_TOLERANCE = 0.012  # by which it may lie beyond
-LIGHTNESS_RADIUS = 2  # pixels around one within which its lightness must occur
-OVERSHOOT_OF_RANGE = 0.35  # of the range found there by which it may lie beyond
-OVERSHOOT = 0.04  # lightness by which it may in any case
-FORM_SIGMA = 4.0  # pixels: deviation of the Gaussian after which only forms are left
-FORM_TOLERANCE = 0.06  # lightness by which they may then differ
-# Of what was taken away from a place, what exceeds noise is given back: so many times what is taken from the calmest
-# places. 12 aged photographs gain 0.01 dB by that, the worst loses 0.1; lawns with noise of 2 and 5 % gain
-# 1.4 and 0.5 dB. With a factor of 1 the first lose 0.14 dB, with 2 the lawns gain 1.1 and 0.1.
+MASK_RIM = 3  # pixels around damage that are filled along with it
+TINT_RADIUS = 4  # pixels; radius within which a pixel's tint must occur
+TINT_TOLERANCE = 0.012  # by which it may differ from those
+LIGHTNESS_RADIUS = 2  # pixels; radius within which a pixel's lightness must occur
+OVERSHOOT_OF_RANGE = 0.35  # of the local range, by which it may exceed that range
+OVERSHOOT = 0.04  # lightness by which it may always exceed it
+FORM_SIGMA = 4.0  # pixels; sigma of the Gaussian after which only shapes are left
+FORM_TOLERANCE = 0.06  # lightness by which these may differ
+# Removed texture is returned where it exceeds noise: this many times what is removed from the calmest places. 12 aged
+# photographs gain 0.01 dB by that, the worst loses 0.1; lawns with noise of 2 and 5 % gain 1.4 and 0.5 dB. With a
+# factor of 1 the former lose 0.14 dB, with 2 the lawns gain 1.1 and 0.1.
 NOISE_FACTOR = 1.5
 MAX_RETURNED = 0.6  # of it
-IMPERCEPTIBLE = 0.01  # what is smaller is nothing that one misses
-# Size of what was taken from which it was the screen of a printed picture; from half of that on less returns.
+IMPERCEPTIBLE = 0.01  # smaller differences are not missed
+# Strength of removed texture from which it was a halftone screen; from half of that on, less is returned.
 SCREEN_AMPLITUDE = 0.12
 CALM_SHARE = 0.1  # of the places
-ENERGY_RADIUS = 8  # pixels around a place that count
-DETAIL_RADIUS = 4  # pixels; what is coarser is no texture
+ENERGY_RADIUS = 8  # pixels; radius over which energy is averaged
+DETAIL_RADIUS = 4  # pixels; anything coarser is not texture
 NOISE_TONES = (0.04, 0.96)  # lightness outside which noise does not show
-VISIBLE_CHANGE = 0.02  # change from which it counts as taken back
-VISIBLE_RETURN = 0.1  # part of what was taken away from which its return counts
+VISIBLE_CHANGE = 0.02  # change from which a pixel counts as taken back
+VISIBLE_RETURN = 0.1  # fraction of removed texture from which its return counts
 
 HALO = (
     2 * ENERGY_RADIUS + DETAIL_RADIUS + MASK_RIM + 1
-)  # pixels on each side that a result depends on, but for the blur
+)  # pixels on each side that a result depends on, apart from the blur
 
 
 @dataclass(frozen=True)
 class Held:
-    """A window with what was too much taken back.
+    """A window after harmful changes were undone.
 
     Args:
         image: (1, 3, h, w) in [0, 1].
-        places: where something was, by what it was: (1, 1, h, w) each.
+        places: mask of each kind of undone change, by name: (1, 1, h, w) each.
     """
 
     image: Tensor
@@ -55,11 +55,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Guard:
-    """Compares a restored photograph with what it was, tones aside, window by window.
+    """Compares a restored photograph with the original, tones aside, window by window.
 
     Args:
-        noise: size of what was taken from its calmest places, as `of` finds it.
-        blur: deviation in pixels of the Gaussian that was undone.
+        noise: strength of what was removed from its calmest places, as measured by `of`.
+        blur: sigma in pixels of the Gaussian blur that was undone.
     """
 
     noise: float
@@ -67,7 +67,7 @@ class Guard:
 
     @classmethod
     def of(cls, seen: Iterable[tuple[Tensor, Tensor, Tensor]], blur: float) -> "Guard":
-        """That of a photograph, from some windows of it as a call takes them."""
+        """The guard for a photograph, from some windows of it, given as to a call."""
         some = torch.cat([calm_sizes(*window) for window in seen])
         return cls(some.quantile(CALM_SHARE).item() if len(some) else 1.0, blur)
 
@@ -77,11 +77,11 @@ class Guard:
         return HALO + round(1.5 * self.blur)
 
     def __call__(self, before: Tensor, made: Tensor, damage: Tensor) -> Held:
-        """Take back what is too much.
+        """Undo excessive changes.
 
         Args:
             before: (1, 3, h, w) in [0, 1], damage filled.
-            made: the same, restored, its tones untouched.
+            made: the same, restored except for tones.
             damage: (1, 1, h, w), 1 where damaged, else 0.
         """
         sound = F.max_pool2d(damage, 2 * MASK_RIM + 1, stride=1, padding=MASK_RIM) == 0
@@ -106,7 +106,7 @@ class Guard:
         return Held(image, {name: found & sound for name, found in places.items()})
 
     def share(self, was: Tensor, light: Tensor, sound: Tensor) -> Tensor:
-        """How much of what was taken away each place gets back: (1, 1, h, w) from 0 to KEPT; what was added stays."""
+        """Fraction of removed texture that each place gets back: (1, 1, h, w), from 0 to `MAX_RETURNED`."""
         taken, first, last = (
             size_around(fine(one, sound)).square().clamp(min=1e-9) for one in (was - light, was, light)
         )
@@ -116,26 +116,26 @@ class Guard:
 
 
 def calm_sizes(before: Tensor, made: Tensor, damage: Tensor) -> Tensor:
-    """Sizes of what was taken away around the sound places of a window that are neither black nor white: (n,)."""
+    """Strength of removed texture around undamaged places of a window, neither black nor white: (n,)."""
     sound, light = damage == 0, luma(before)
     size = size_around(fine(light - luma(made), sound))
     return size[sound & (light > NOISE_TONES[0]) & (light < NOISE_TONES[1])][::ENERGY_RADIUS]
 
 
 def fine(difference: Tensor, sound: Tensor) -> Tensor:
-    """What is fine of a difference of lightness (1, 1, h, w), and sound."""
+    """The fine detail of a difference in lightness (1, 1, h, w), 0 where damaged."""
     there = difference * sound
     return (there - mean_around(there, DETAIL_RADIUS)) * sound
 
 
 def size_around(values: Tensor) -> Tensor:
-    """Deviation of noise as large as `values` (1, 1, h, w) around each place, in which a few specks hardly count.
+    """Standard deviation of noise as strong as `values` (1, 1, h, w) around each place; robust against a few specks.
 
-    The square of the mean of their roots; 0.676 is what that comes to for normal noise of deviation 1.
+    The square of the mean of their roots, divided by 0.676, its value for normal noise of deviation 1.
     """
     return mean_around(values.abs().sqrt(), ENERGY_RADIUS).square() / 0.676
 
 
 def mean_around(values: Tensor, reach: int) -> Tensor:
-    """Means over the square that reaches so many pixels to each side, as far as the picture goes."""
+    """Means over squares of this radius, clipped at the picture's border."""
     return F.avg_pool2d(values, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)

@@ -1,4 +1,4 @@
-"""Damage filled coarse to fine: from reduced copies of the photograph, finished at each size by the same network."""
+"""Coarse-to-fine inpainting: damage is filled from reduced copies, refined at each size by the same network."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,16 +20,16 @@ from daguerre.weights import Model
 
 __all__ = ["Inpainted", "finished", "inpaint", "without_large_holes"]
 
-COPY_SIDE = 640  # pixels of the longer side at most of the copy in which large holes are filled with patches
+COPY_SIDE = 640  # maximum pixels of the longer side of the copy in which large holes are filled with patches
 
 
 class Inpainted(NamedTuple):
-    """A photograph whose damage is filled.
+    """A photograph with its damage filled.
 
     Args:
         picture: at 16 bits.
-        unfinished: where the translation is yet to replace what is there; grey, white where it is.
-        share: of the photograph that is made of patches.
+        unfinished: what the translation has yet to replace; gray, white there.
+        share: fraction of the photograph that was filled with patches.
     """
 
     picture: Picture
@@ -38,19 +38,19 @@ class Inpainted(NamedTuple):
 
 
 def inpaint(photo: Picture, mask: Picture, model: Model, progress: ProgressCallback = silent) -> Inpainted:
-    """Fill what is damaged from reduced copies, as `LatentRestoration.fill` does, window by window.
+    """Fill damage from reduced copies, as `LatentRestoration.fill` does, window by window.
 
-    Started so, what is under scratches is 2.9 dB nearer to the truth than what the network makes of nothing, what is
-    under dust 6.5 dB (14 aged photographs). Large holes, of which the network knows too little, are filled with
-    patches of the photograph, in the largest copy of at most 640 pixels.
+    With this initial fill, the result under scratches is 2.9 dB closer to the truth than without, under dust 6.5 dB (14
+    aged photographs). Large holes, which are too much for the network, are filled with patches of the photograph, in
+    the largest copy of at most 640 pixels.
 
     Args:
-        mask: grey, of the same size; white where damaged.
+        mask: gray, of the same size; white where damaged.
         model: a `LatentRestoration`.
 
     Returns:
-        The photograph with its damage filled, and the damage that the translation has yet to finish; both as they are
-        if nothing is damaged.
+        The photograph with its damage filled, and the damage that the translation has yet to finish; both unchanged if
+        nothing is damaged.
     """
     levels = [(photo, mask)]
     while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and is_damaged(levels[-1][1]):
@@ -73,13 +73,13 @@ def inpaint(photo: Picture, mask: Picture, model: Model, progress: ProgressCallb
 
 @dataclass(frozen=True)
 class Copied:
-    """Large holes of a small copy, and what fills them.
+    """Large holes of a small copy, and their fill.
 
     Args:
         copy: (1, 3, h, w), before its holes were filled.
         patched: after.
         holes: (1, 1, h, w), 1 or 0.
-        factor: how many times as large the photograph is.
+        factor: size of the photograph relative to the copy.
     """
 
     copy: Tensor
@@ -89,9 +89,9 @@ class Copied:
 
 
 def with_detail(photo: Picture, mask: Picture, copied: Copied) -> Inpainted:
-    """The photograph with its large holes filled as in its copy, and with the detail of where patches come from.
+    """The photograph with its large holes filled as in its copy, with detail from where the patches come from.
 
-    Detail is what the photograph has there and its copy, enlarged, has not.
+    Detail is the difference there between the photograph and its enlarged copy.
     """
     rest = Canvas(photo.height, photo.width, grey=True)
     factor = copied.factor
@@ -136,7 +136,7 @@ def without_large_holes(mask: Picture) -> Picture:
 
 
 def repeated(small: Tensor, window: Window, factor: int) -> Tensor:
-    """A window of a map (1, 1, h, w) whose every place is so many pixels wide and high."""
+    """A window of a map (1, 1, h, w), each of whose places is repeated over several pixels."""
     rows, columns = (
         torch.arange(start, stop) // factor
         for start, stop in ((window.top, window.bottom), (window.left, window.right))
@@ -145,19 +145,19 @@ def repeated(small: Tensor, window: Window, factor: int) -> Tensor:
 
 
 def sampled(copy: Tensor, y: Tensor, x: Tensor, factor: int) -> Tensor:
-    """A copy (1, 3, h, w), enlarged bilinearly, at pixels of the photograph: (3, n)."""
+    """Values of a bilinearly enlarged copy (1, 3, h, w) at pixels of the photograph: (3, n)."""
     height, width = copy.shape[-2:]
     grid = torch.stack([(2 * x + 1) / (factor * width) - 1, (2 * y + 1) / (factor * height) - 1], dim=-1)
     return F.grid_sample(copy, grid[None, None].to(copy), padding_mode="border", align_corners=False)[0, :, 0]
 
 
 def is_damaged(mask: Picture) -> bool:
-    """Whether anything is damaged."""
+    """Whether a mask marks any damage."""
     return any(read_damage(mask, window).any() for window in plan_windows(mask.height, mask.width, 1024))
 
 
 def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
-    """Both at half the size: means of the undamaged pixels of 2 x 2; damaged where fewer than two are not."""
+    """Photograph and mask at half the size: means of undamaged pixels; damaged if fewer than two of 2 x 2 are left."""
     height, width = (photo.height + 1) // 2, (photo.width + 1) // 2
     damage = Canvas(height, width, grey=True)
 
@@ -176,7 +176,7 @@ def halved(photo: Picture, mask: Picture) -> tuple[Picture, Picture]:
 
 
 def started(photo: Picture, mask: Picture, coarse: Picture) -> Picture:
-    """The photograph with its damage filled from `coarse`, of half its size."""
+    """The photograph with its damage filled from `coarse`, which is half its size."""
     size, half = (photo.height, photo.width), (coarse.height, coarse.width)
 
     def compute(window: Window, colours: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def enlarged(coarse: Picture, window: Window, size: tuple[int, int], half: tuple
 
 
 def finished(photo: Picture, mask: Picture, model: Model, progress: ProgressCallback) -> Picture:
-    """The photograph with what is damaged replaced by what the network makes of it, the rest as it is."""
+    """The photograph with its damage replaced by the network's output, the rest unchanged."""
     translate = Translation(model, (photo.height, photo.width))
 
     def compute(window: Window, image: Tensor) -> Tensor:

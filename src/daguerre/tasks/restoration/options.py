@@ -100,7 +100,7 @@ class RestoreOptions:
                 "the published networks undo blur and set tones as they were trained to; leave out blur, grain, "
                 "fix-fading and keep-colour"
             )
-        self.blur_pixels, self.finding(), self.refining()  # refuse what makes no sense to them
+        self.blur_pixels, self.finding(), self.refining()  # raise if they are invalid
 
     @property
     def given_mask(self) -> bool:
@@ -109,7 +109,7 @@ class RestoreOptions:
 
     @property
     def blur_pixels(self) -> float | None:
-        """Standard deviation of the photograph's Gaussian blur in pixels; None if it is to be measured.
+        """Standard deviation of the photograph's Gaussian blur in pixels; None if it has to be measured.
 
         Raises:
             OptionError: `blur` is neither auto, off, nor a number of pixels.
@@ -125,21 +125,21 @@ class RestoreOptions:
 
     @property
     def filling(self) -> Filling | None:
-        """How the published networks fill damage; None if they are not used."""
+        """How the published networks fill damage; None if not used."""
         return {"microsoft": "attention", "microsoft-patches": "patches"}.get(self.model)  # type: ignore[return-value]
 
     @property
     def detector(self) -> str:
-        """The network that finds damage."""
+        """The network that detects damage."""
         return "microsoft-scratch-detection" if self.filling else "scratches"
 
     def finding(self) -> ScratchOptions:
-        """How damage is found."""
+        """Options of damage detection."""
         shared = {name: getattr(self, name) for name in FOUND_BY}
         return ScratchOptions(model=self.detector, **shared)
 
     def refining(self) -> FaceOptions:
-        """How faces are refined."""
+        """Options of face refinement."""
         return FaceOptions(
             model="microsoft" if self.filling else "auto",
             strength=self.face_strength,

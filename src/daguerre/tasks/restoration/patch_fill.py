@@ -1,4 +1,4 @@
-"""Large holes filled with patches of the photograph itself, where a network makes nothing but grey of them."""
+"""Fill large holes, where a network outputs only gray, with patches of the photograph itself."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,15 +11,15 @@ from daguerre.networks.compact_translation import halve
 
 __all__ = ["Patched", "fill_with_patches", "large_holes"]
 
-LARGE_RADIUS = 8  # pixels: the largest square within a large hole reaches so far from its middle
+LARGE_RADIUS = 8  # pixels; minimum radius of the largest square within a large hole
 PATCH_RADIUS = 3  # pixels; patches of 7 x 7
-COARSEST_RADIUS = 4  # pixels of such a square at the coarsest size, where a hole is begun
+COARSEST_RADIUS = 4  # pixels; radius of such a square at the coarsest size, where filling begins
 ROUNDS = 5  # of search and vote at each size
-CHUNK = 8192  # patches that are compared at once
+CHUNK = 8192  # patches compared at once
 
 
 def opened(mask: Tensor, radius: int) -> Tensor:
-    """What of a mask (1, 1, H, W) squares of that radius fit into; a picture's border does not narrow a hole."""
+    """Morphological opening of a mask (1, 1, H, W) by squares of this radius; the border does not narrow a hole."""
     side = 2 * radius + 1
     gone = F.pad(mask, [radius] * 4, value=1.0)
     core = 1 - F.max_pool2d(1 - gone, side, stride=1)
@@ -27,18 +27,18 @@ def opened(mask: Tensor, radius: int) -> Tensor:
 
 
 def large_holes(mask: Tensor) -> Tensor:
-    """Where a mask (1, 1, H, W) is part of a large hole, or near one: (1, 1, H, W), 1 or 0."""
+    """The parts of a mask (1, 1, H, W) in or near large holes: (1, 1, H, W), 1 or 0."""
     return F.max_pool2d(opened(mask, LARGE_RADIUS), 2 * LARGE_RADIUS + 1, stride=1, padding=LARGE_RADIUS) * mask
 
 
 @dataclass
 class Search:
-    """Finds for every patch that a hole touches the most similar patch of what is known (Barnes et al. 2009).
+    """Finds the most similar known patch for every patch that touches a hole (Barnes et al. 2009).
 
     Args:
         image: (1, 3, H, W).
-        targets: middles of the patches, flat indices (n,).
-        sources: middles of those that may be copied, (H, W), bool.
+        targets: centers of the patches, flat indices (n,).
+        sources: centers of those that may be copied, (H, W), bool.
         nearest: flat index of the best for each target, (n,).
     """
 
@@ -63,7 +63,7 @@ class Search:
         return self.flat[corner[:, None] + self.steps]
 
     def compare(self, candidates: Tensor) -> Tensor:
-        """Mean squared difference of each target and its candidate, (n,); infinite where that is no source."""
+        """Mean squared difference of each target and its candidate, (n,); infinite if that is not a source."""
         found = torch.cat(
             [
                 (self.patches(self.targets[some]) - self.patches(candidates[some])).square().mean((1, 2))
@@ -79,7 +79,7 @@ class Search:
         self.distance = torch.where(better, distance, self.distance)
 
     def improve(self) -> None:
-        """What neighbors have found, moved along, and random places ever nearer to the best."""
+        """Try the shifted matches of neighbors, and random places at decreasing distances from the best."""
         number = torch.full((self.height * self.width,), -1)
         number[self.targets] = torch.arange(len(self.targets))
         down, across = self.targets // self.width, self.targets % self.width
@@ -100,7 +100,7 @@ class Search:
         return y.clamp(0, self.height - 1) * self.width + x.clamp(0, self.width - 1)
 
     def vote(self, *, sharp: bool) -> Tensor:
-        """The picture (1, 3, H, W) that the found patches make together, each by how similar it is; 0 where none is."""
+        """The picture (1, 3, H, W) blended from the matched patches, weighted by similarity; 0 where there are none."""
         likeness = self.distance.clamp(max=1.0)
         scale = likeness.quantile(0.25 if sharp else 0.75).clamp(min=1e-5)
         weight = torch.exp(-likeness / (2 * scale)) + 1e-6
@@ -121,11 +121,11 @@ def chunks(count: int) -> list[slice]:
 
 
 class Patched(NamedTuple):
-    """A picture whose holes are filled.
+    """A picture with its holes filled.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
-        moves: rows and columns from each place near a hole to the one that it is most like, (2, H, W), whole pixels.
+        moves: offset in rows and columns from each place near a hole to its best match, (2, H, W), whole pixels.
     """
 
     image: Tensor
@@ -135,14 +135,14 @@ class Patched(NamedTuple):
 def fill_with_patches(image: Tensor, hole: Tensor, unknown: Tensor, seed: int = 0) -> Patched:
     """Fill a hole with patches of its surroundings, coarse to fine.
 
-    After Wexler et al. 2007 (https://doi.org/10.1109/TPAMI.2007.60): at each size patches that touch the hole are
-    matched with known ones, and vote for what is in it. Differs from the paper: what is there already, a network's
-    fill, is where the coarsest size begins.
+    After Wexler et al. 2007 (https://doi.org/10.1109/TPAMI.2007.60): at each size, patches that touch the hole are
+    matched with known ones, which vote for its contents. Differs from the paper: the coarsest size starts from an
+    existing fill by a network.
 
     Args:
         image: (1, 3, H, W) in [0, 1], with a first guess in the hole.
         hole: (1, 1, H, W), 1 where to fill.
-        unknown: (1, 1, H, W), 1 where nothing may be copied from either.
+        unknown: (1, 1, H, W), 1 where else nothing may be copied from.
     """
     sizes = [(image, hole, unknown)]
     while opened(sizes[-1][1], COARSEST_RADIUS).any() and min(sizes[-1][0].shape[-2:]) > 8 * PATCH_RADIUS:
@@ -174,7 +174,7 @@ def fill_with_patches(image: Tensor, hole: Tensor, unknown: Tensor, seed: int = 
 
 
 def reduced(image: Tensor, hole: Tensor, unknown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """All at half the size."""
+    """All inputs at half the size."""
     small, lost = halve(image, torch.maximum(hole, unknown))
     guess = F.interpolate(image, size=small.shape[-2:], mode="area")
     gap = F.interpolate(hole, size=small.shape[-2:], mode="nearest") * lost
@@ -182,7 +182,7 @@ def reduced(image: Tensor, hole: Tensor, unknown: Tensor) -> tuple[Tensor, Tenso
 
 
 def moves_of(nearest: Tensor, targets: Tensor, size: tuple[int, int]) -> Tensor:
-    """Rows and columns from each target to its best patch, as a map (2, H, W), 0 elsewhere."""
+    """Offset from each target to its best patch, as a map (2, H, W), 0 elsewhere."""
     width = size[1]
     moves = torch.zeros(2, size[0] * width)
     moves[:, targets] = torch.stack([nearest // width - targets // width, nearest % width - targets % width]).float()
@@ -190,7 +190,7 @@ def moves_of(nearest: Tensor, targets: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def carried(moves: Tensor, targets: Tensor, size: tuple[int, int], sources: Tensor, other: Tensor) -> Tensor:
-    """What was found at half the size, at this one; `other` where that is no source."""
+    """Matches from half the size, scaled to this one; `other` where they are not a source."""
     height, width = size
     larger = 2 * F.interpolate(moves[None], size=size, mode="nearest").view(2, -1)[:, targets].long()
     y, x = (targets // width + larger[0]).clamp(0, height - 1), (targets % width + larger[1]).clamp(0, width - 1)

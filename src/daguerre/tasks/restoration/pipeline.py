@@ -43,12 +43,12 @@ STAGES = ("stains removed", "damage", "inpainted", "denoised", "translated", "be
 """What a photograph may be on its way, in order; of what is not needed there is none."""
 
 NEGATIVE = "this looks like a negative; --negative turns it"
-LEAST_PART = 0.001  # of a photograph in which something is taken back that is worth a word
+LEAST_PART = 0.001  # minimum fraction of a photograph in which undone changes are reported
 
 
 @dataclass
 class Restoration:
-    """What was made of a photograph, and found on the way; the fields are `RestoreResult`'s."""
+    """A restored photograph, and findings along the way; the fields are those of `RestoreResult`."""
 
     picture: Picture
     models: list[str]
@@ -70,7 +70,7 @@ class Restoration:
     warnings: list[str] = field(default_factory=list)
 
     def take_back(self, what: str, part: float) -> None:
-        """Note that something was taken back in a part of the photograph, in [0, 1], unless that is next to nothing."""
+        """Record that changes were undone in a fraction of the photograph, in [0, 1], unless that is negligible."""
         if part >= LEAST_PART:
             self.taken_back[what] = part
 
@@ -80,7 +80,7 @@ class Restoration:
 
 
 class Stages:
-    """The models of all stages, loaded; none for what the options leave out.
+    """The loaded models of all stages; None for those that the options leave out.
 
     Raises:
         WeightsNotFound: a network is missing.
@@ -90,7 +90,7 @@ class Stages:
         self.options = options
         finds, faces = options.scratches == "auto", options.refining()
         refines = options.faces == "auto" and faces.strength > 0
-        if options.filling:  # all that is missing is named at once
+        if options.filling:  # name all missing weights at once
             more = [options.detector] * finds + [FACES["microsoft"]] * refines
             require([*published_models(options.filling), *published_models(None), *more])
         device = choose_device(options.device, options.precision)
@@ -115,10 +115,10 @@ class Stages:
         on_stage: StageCallback | None = None,
         progress: ProgressCallback = silent,
     ) -> Restoration:
-        """Restore a photograph, or each print of a scan, whose bed stays as it is.
+        """Restore a photograph, or each print of a scan, leaving the scanner bed unchanged.
 
         Args:
-            mask: 8-bit grey, white where it is damaged; unless given, damage is detected if the options want that.
+            mask: 8-bit gray, white where damaged; by default damage is detected, unless the options prevent that.
         """
         prints = find_prints(original) if self.options.prints == "auto" else []
         if not prints:
@@ -153,7 +153,7 @@ class Stages:
         return done
 
     def clean(self, filled: Picture, done: Restoration) -> Picture:
-        """Take away grain, noise and blur, and finish what is filled."""
+        """Remove grain, noise and blur, and refine filled areas."""
         photo = self.denoise(filled, done)
         photo = self.sharpen(photo, done)
         done.show("denoised", photo)
@@ -162,7 +162,7 @@ class Stages:
         return photo
 
     def finish_holes(self, filled: Picture, done: Restoration) -> Picture:
-        """Finish what is filled, and leave the rest as it is."""
+        """Refine filled areas, and leave the rest unchanged."""
         if done.unfinished is None or self.restoration is None:
             return filled
         done.models.extend(translation.MODELS)
@@ -176,7 +176,7 @@ class Stages:
             done.warnings.append(NEGATIVE)
 
     def used(self) -> list[str]:
-        """Names of the networks that take part in every restoration."""
+        """Names of the networks used in every restoration."""
         if self.published is not None:
             made_by = list(dict.fromkeys((*published_models(None), *published_models(self.options.filling))))
         else:
@@ -215,7 +215,7 @@ class Stages:
         return photo if self.denoising is None else denoise(photo, self.denoising, done.progress, blur=blur)
 
     def sharpen(self, photo: Picture, done: Restoration) -> Picture:
-        """Deblur a photograph of which nothing is sharp; upscale again one that was enlarged."""
+        """Deblur a photograph without any sharp edge; upscale again one that was enlarged."""
         if self.options.blur_pixels is not None:
             done.blur = self.options.blur_pixels
         else:
@@ -266,7 +266,7 @@ class Stages:
         )
 
     def hold_back(self, before: Picture, made: Picture, done: Restoration) -> Picture:
-        """Take back what does harm where nothing is damaged."""
+        """Undo harmful changes where nothing is damaged."""
         height, width = made.height, made.width
         windows = [window.grown(HALO, height, width) for window in spread(height, width)]
         guard = Guard.of(
@@ -310,14 +310,14 @@ class Stages:
         refined = self.faces(done.picture, progress=done.progress)
         if refined.refined:
             done.show("before the faces", done.picture)
-        # What is recorded in the end is the restoration, not each of its parts.
+        # The record is of the whole restoration, not of each part.
         done.picture = refined.picture.saved_with(xmp=done.picture.xmp or b"")
         done.faces, done.face_record = refined.faces, refined.record
         most = max((face.held_back for face in refined.faces if face.fate == "refined"), default=0.0)
         done.take_back("faces", most / 100)
 
     def apply_strength(self, original: Picture, done: Restoration) -> None:
-        """Go back towards the photograph as it was, by `strength`, in everything that was done."""
+        """Blend the whole restoration with the original photograph, by `strength`."""
         strength, restored = self.options.strength, done.picture
         if strength == 1:
             return
@@ -330,7 +330,7 @@ class Stages:
 
 
 def damage_in(done: Restoration, window: Window) -> Tensor:
-    """Where a window is damaged, but for large holes, which are filled: (1, 1, h, w), 1 or 0."""
+    """Damage in a window, except large holes, which are filled: (1, 1, h, w), 1 or 0."""
     if done.unfinished is None:
         return torch.zeros(1, 1, window.height, window.width)
     return read_damage(done.unfinished, window)
@@ -338,7 +338,7 @@ def damage_in(done: Restoration, window: Window) -> Tensor:
 
 @dataclass(frozen=True)
 class Piece:
-    """A print of a scan, where it lies, and what was made of it."""
+    """A print of a scan, its position, and its restoration."""
 
     place: Print
     box: Window
@@ -351,7 +351,7 @@ class Piece:
 
 
 def joined(original: Picture, pieces: list[Piece], on_stage: StageCallback | None) -> Restoration:
-    """What was made of the prints of a scan as one, the bed between them as it was."""
+    """The restored prints of a scan as one restoration, with the scanner bed unchanged."""
     whole, first = original.height * original.width, pieces[0].done
     if on_stage is not None:
         for stage in STAGES:
@@ -391,7 +391,7 @@ def joined(original: Picture, pieces: list[Piece], on_stage: StageCallback | Non
 
 
 def laid(ground: Picture, pieces: list[tuple[Piece, Picture | None]], like: Picture | None = None) -> Picture:
-    """Pictures of prints laid where these are; where one has none, and between them, is the ground."""
+    """Pictures pasted at the prints' positions; elsewhere, and for prints without one, the background shows."""
 
     def compute(window: Window, colours: Tensor) -> Tensor:
         made = colours.clone()
@@ -408,12 +408,12 @@ def laid(ground: Picture, pieces: list[tuple[Piece, Picture | None]], like: Pict
 
 
 def blank_mask(like: Picture) -> Picture:
-    """A mask of a picture of which nothing is damaged."""
+    """An empty mask for a picture."""
     return Canvas(like.height, like.width, grey=True).picture()
 
 
 def numbered(pieces: list[Piece]) -> tuple[RefinedFace, ...]:
-    """The faces of all prints, at their places in the scan."""
+    """The faces of all prints, at their positions in the scan."""
     found = [
         replace(one, face=replace(one.face, left=one.face.left + piece.box.left, top=one.face.top + piece.box.top))
         for piece in pieces
@@ -423,7 +423,7 @@ def numbered(pieces: list[Piece]) -> tuple[RefinedFace, ...]:
 
 
 def joined_faces(records: list[Record | None]) -> Record | None:
-    """What was done to the faces of all prints."""
+    """The results of face refinement for all prints."""
     made = [record for record in records if record is not None]
     if not made:
         return None

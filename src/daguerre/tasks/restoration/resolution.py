@@ -1,4 +1,4 @@
-"""Low resolution: the smaller picture that a photograph was enlarged from, found in it and enlarged again."""
+"""Low resolution: find the smaller picture that a photograph was enlarged from, and upscale it again."""
 
 import math
 from typing import NamedTuple
@@ -20,24 +20,24 @@ __all__ = ["MODELS", "Resolution", "measure_resolution", "smaller", "upscale_aga
 MODELS = {2: "compact-x2", 3: "compact-x4", 4: "compact-x4"}
 """What enlarges a smaller picture again, by how many times; faithful ones, which invent nothing."""
 
-WINDOW_SIDE = 1024  # pixels of a window in which almost nothing is computed
+WINDOW_SIDE = 1024  # pixels of a window, for cheap functions
 
-# Of photographs with a shorter side of 384 pixels a blur of s pixels leaves about 20 s / k dB of `emptiness` at k, at
-# most 5.2 more; an enlargement by k leaves 16 more and up, with JPEG of quality 80 nearly always 7 and up. Of 390 real
-# ones none comes to more than 5.1.
-BLUR_EMPTINESS = 20.0  # dB for each pixel of blur
+# In photographs with a shorter side of 384 pixels, a blur of s pixels causes about 20 s / k dB of `emptiness` at k, at
+# most 5.2 more; an enlargement by k causes at least 16 more, with JPEG of quality 80 almost always at least 7. None of
+# 390 real ones exceeds 5.1.
+BLUR_EMPTINESS = 20.0  # dB per pixel of blur
 ENLARGED_EMPTINESS = 6.0  # dB beyond that
-# What has this emptiness at 2 profits. Sharp photographs come to 0 to 6 dB, of 116 new ones none to more than 10.0, of
-# 274 old ones one in 23.
+# A photograph with this emptiness at 2 benefits. Sharp photographs reach 0 to 6 dB; none of 116 new ones exceeds 10.0,
+# but one in 23 of 274 old ones.
 SOFT_EMPTINESS = 10.5
 
 
 class Resolution(NamedTuple):
-    """How fine a photograph is.
+    """Effective resolution of a photograph.
 
     Args:
-        finest: pixels of the finest detail that it holds: 2, 3 or 4 if it was enlarged, 2 if it is as soft; else 1.
-        enlarged: whether bicubic enlargement, or one like it, made it.
+        finest: size in pixels of its finest detail: 2, 3 or 4 if it was enlarged, 2 if it is as soft; else 1.
+        enlarged: whether it was made by bicubic or similar enlargement.
     """
 
     finest: int
@@ -45,19 +45,19 @@ class Resolution(NamedTuple):
 
 
 def measure_resolution(photo: Picture, edges: float) -> Resolution:
-    """How fine a photograph without noise is.
+    """Measure the effective resolution of a noise-free photograph.
 
-    What was shrunk and enlarged again holds nothing finer than its smaller self, everything up to there, and nothing
-    like as abrupt an end has what a lens or a shaking hand has blurred.
+    A picture that was downscaled and enlarged has full detail up to the resolution of the smaller one and none beyond.
+    Blur by a lens or a shaking hand has no such abrupt cutoff.
 
     Args:
-        edges: how wide its sharpest edges are, in pixels (`deblurring.measure_edges`).
+        edges: width of its sharpest edges in pixels (`deblurring.measure_edges`).
 
     Raises:
         UnreadablePicture: the file is damaged.
     """
     half = emptiness(photo, 2)
-    if half < SOFT_EMPTINESS:  # anything enlarged is soft, and most photographs are not
+    if half < SOFT_EMPTINESS:  # anything enlarged is soft; most photographs are not
         return Resolution(1, enlarged=False)
     empty = {2: half, 3: emptiness(photo, 3), 4: emptiness(photo, 4)}
     beyond = {factor: empty[factor] - BLUR_EMPTINESS * edges / factor for factor in empty}
@@ -67,9 +67,9 @@ def measure_resolution(photo: Picture, edges: float) -> Resolution:
 
 
 def emptiness(photo: Picture, factor: int) -> float:
-    """How empty a photograph is of what its copy, smaller by `factor`, cannot hold: in dB below the copy's finest half.
+    """Lack of detail beyond what a copy smaller by `factor` can hold, in dB below the copy's finest half.
 
-    It is read window by window; the answer does not depend on the windows.
+    Read window by window; the result does not depend on the windows.
     """
     if min(photo.height, photo.width) < 16 * factor:
         return 0.0
@@ -82,9 +82,9 @@ def smaller(photo: Picture, factor: int, *, exact: bool = True, light: bool = Fa
     """A copy smaller by `factor`, at 16 bits, opaque.
 
     Args:
-        exact: the picture from which bicubic enlargement makes what is nearest to the photograph. Else the photograph
-            shrunk as networks that enlarge have learnt it, antialiased bicubic.
-        light: only its lightness.
+        exact: the picture whose bicubic enlargement is closest to the photograph; otherwise antialiased bicubic
+            downscaling, for which upscaling networks are trained.
+        light: lightness only.
     """
     height, width = (max(round(side / factor), 1) for side in (photo.height, photo.width))
     axes = [Axis(a, b, factor) for a, b in ((height, photo.height), (width, photo.width))]
@@ -113,7 +113,7 @@ def smaller(photo: Picture, factor: int, *, exact: bool = True, light: bool = Fa
 
 
 def unexplained(photo: Picture, copy: Picture) -> float:
-    """Mean square of what bicubic enlargement of a smaller copy lacks of a photograph, in lightness."""
+    """Mean squared residual between a photograph and the bicubic enlargement of a smaller copy, in lightness."""
     axes = [Axis(a, b, 1) for a, b in ((copy.height, photo.height), (copy.width, photo.width))]
     total = 0.0
     for window in plan_windows(photo.height, photo.width, WINDOW_SIDE):
@@ -129,9 +129,9 @@ def unexplained(photo: Picture, copy: Picture) -> float:
 def upscale_again(
     photo: Picture, factor: int, model: Model, progress: ProgressCallback = silent, *, exact: bool
 ) -> Picture:
-    """A photograph whose smaller copy is enlarged by a model instead of as it was, at 16 bits.
+    """Replace the enlargement in a photograph by a model's upscaling of its smaller copy; the result has 16 bits.
 
-    What bicubic enlargement of the copy does not explain is kept as it is.
+    The residual against bicubic enlargement of the copy is kept.
 
     Args:
         exact: how the copy is made, see `smaller`.

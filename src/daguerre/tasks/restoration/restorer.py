@@ -1,4 +1,4 @@
-"""Restore an old photograph of any size: damage found and filled, blur, noise and grain undone, tones corrected."""
+"""Restore an old photograph of any size: fill damage, reduce blur, noise and grain, correct tones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,23 +25,22 @@ UNCROPPED = "nothing to crop: no bed, mount or frame was found around the photog
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult(Result):
-    """A restored photograph, and what is known of it.
+    """A restored photograph and its findings.
 
     Args:
-        mask: where damage was filled: grey, white = damaged; nothing if nobody looked for any.
-        damaged: part of the photograph that is damaged, in [0, 1].
-        patched: part of it that was a large hole and is made of patches of the rest now, in [0, 1].
-        stained: part of it that was stained and has been lightened, in [0, 1].
+        mask: the filled damage: gray, white = damaged; None if damage was not looked for.
+        damaged: fraction of the photograph that is damaged, in [0, 1].
+        patched: fraction that was large holes, now filled with patches of the rest, in [0, 1].
+        stained: fraction that was stained and has been lightened, in [0, 1].
         tone_change: mean absolute change of tone, in [0, 1].
-        pale: how far its darkest and lightest tones still are from black and white, both together, in [0, 1].
-        more_tone_change: how much further they would have changed, in [0, 1], had it been sure that they have faded.
-        blur: sigma in pixels of the Gaussian that it was blurred with; 0 if it was sharp.
-        finest: pixels of the finest detail that it held: 2, 3 or 4 if it was enlarged, or as soft as if; else 1.
-        faces: those that were found, and what was done to each.
-        taken_back: part of the photograph, in [0, 1], in which what a step did was taken back because it did harm:
-            `stains` that were none, new `colours`, `rings` around edges, new `forms`, lost `texture`, or too large a
-            change of `faces`.
-        warnings: what a person should know, a line each.
+        pale: distance that its darkest and lightest tones still have from black and white, summed, in [0, 1].
+        more_tone_change: how much more they would have changed, in [0, 1], had fading been certain.
+        blur: sigma in pixels of its Gaussian blur; 0 if it was sharp.
+        finest: size in pixels of its finest detail: 2, 3 or 4 if it was enlarged, or as soft; else 1.
+        faces: the faces found, and what was done to each.
+        taken_back: fraction of the photograph, in [0, 1], in which a harmful change was undone: false `stains`, new
+            `colours`, `rings` around edges, new `forms`, lost `texture`, or too large a change of `faces`.
+        warnings: for people, one line each.
     """
 
     mask: Picture | None
@@ -74,14 +73,14 @@ class RestoreResult(Result):
 
 
 class Restorer:
-    """Restores photographs, keeping its networks loaded between them.
+    """Restores photographs, keeping its networks loaded.
 
     Args:
-        options: how; single options may be given by name instead or on top.
+        options: the options; single ones may also be given by name.
 
     Raises:
         WeightsNotFound: a network is missing.
-        OptionError: options that make no sense.
+        OptionError: invalid options.
     """
 
     def __init__(self, options: RestoreOptions | None = None, **changes: Unpack[RestoreKwargs]) -> None:
@@ -100,11 +99,11 @@ class Restorer:
 
         Args:
             source: a picture in any form.
-            mask: where it is damaged: a picture of the same size, white there. Unless given, damage is detected.
-            on_stage: called with a name, one of `STAGES`, and the photograph as it is after that stage.
+            mask: the damage, as a picture of the same size, white where damaged. By default damage is detected.
+            on_stage: receives the name of each stage, one of `STAGES`, and the photograph after it.
 
         Raises:
-            PictureError: the mask has another size; or the print alone is asked for, and there are several.
+            PictureError: the mask has another size; or only the print was requested, and there are several.
         """
         picture = as_picture(source)
         original, warnings = self.prepared(picture, progress)
@@ -132,7 +131,7 @@ class Restorer:
         )
 
     def prepared(self, picture: Picture, progress: ProgressCallback) -> tuple[Picture, list[str]]:
-        """The photograph to restore, turned and cut out if that is asked for, and what there is to say about it."""
+        """The photograph to restore, inverted and cropped if requested, and findings about it."""
         if self.options.negative:
             picture = turned(picture, progress)
         if not self.options.crop:
@@ -144,7 +143,7 @@ class Restorer:
         return (straightened(picture, prints[0]), []) if prints else (picture, [UNCROPPED])
 
     def record(self, done: Restoration) -> Record:
-        """What to record of a result."""
+        """The record of a result."""
         faces = done.face_record
         models = {name: weights.checksum(name) for name in done.models} | dict(faces.models if faces else {})
         parts = {"filled": done.damaged, "stained": done.stained, "tone_change": done.tone_change}

@@ -1,4 +1,4 @@
-"""Stains, water lines and old tape lightened: seen on a reduced copy of the whole photograph, undone at full size."""
+"""Remove stains, water lines and old tape: predicted on a reduced copy of the photograph, applied at full size."""
 
 import math
 from typing import NamedTuple
@@ -22,31 +22,31 @@ from daguerre.weights import Model
 __all__ = ["MODEL", "Unstained", "remove_stains"]
 
 MODEL = "stains"
-MIN_SIDE = 64  # pixels of the shorter side below which there is no telling
-MIN_PROBABILITY = 0.9  # that a place is stained, for it to be lightened at all
-FULL_PROBABILITY = 0.98  # ... and wholly
+MIN_SIDE = 64  # pixels of the shorter side, below which nothing is detected
+MIN_PROBABILITY = 0.9  # of a stain, for a place to be lightened at all
+FULL_PROBABILITY = 0.98  # ... and fully
 NOISE_FLOOR = 0.02  # of the predicted log gain
 STAINED_GAIN = 0.05  # log gain above which a pixel counts as stained
-# What lies around a stain says what may be below it. A place is left where its tint would be further from the usual one
-# than nearly all that is around, or beyond it on the other side.
-SURROUNDINGS_REACH = 0.05  # of the copy's longer side, which a stain's surroundings reach from it
-MIN_SURROUNDINGS = 50  # pixels of the copy that these must have
-LIGHTEST_QUANTILE = 0.995  # of the surroundings are darker than what a stain may become in each channel
-TINT_QUANTILE = 0.95  # of the tints around
-TINT_MARGIN = 0.03  # by which one may lie beyond these
-SATURATION_MARGIN = 0.25  # saturation by which it may exceed nearly all that is around ...
-PALER_SHARE = 0.8  # ... unless it falls to so much of what it was
-JUDGED_RADIUS = 3  # pixels of the copy to each side that are judged with a place
-MAX_DOUBTFUL_SHARE = 0.3  # of a stain's area, from which it is left as a whole, for then it is none
+# The surroundings of a stain tell what may be below it. A place is left unchanged if its tint would be further from the
+# usual one than nearly all of the surroundings, or overshoot it.
+SURROUNDINGS_REACH = 0.05  # of the copy's longer side: width of a stain's surroundings
+MIN_SURROUNDINGS = 50  # pixels of the copy; minimum area of these
+LIGHTEST_QUANTILE = 0.995  # of the surroundings, in each channel: the lightest that a stain may become
+TINT_QUANTILE = 0.95  # of the tints in the surroundings
+TINT_MARGIN = 0.03  # by which a tint may lie beyond that
+SATURATION_MARGIN = 0.25  # saturation by which it may exceed nearly all of the surroundings ...
+PALER_SHARE = 0.8  # ... unless it falls to this fraction of what it was
+JUDGED_RADIUS = 3  # pixels of the copy; radius of the area judged with each place
+MAX_DOUBTFUL_SHARE = 0.3  # of a stain's area; beyond that it is not a stain and is left unchanged
 
 
 class Unstained(NamedTuple):
-    """A photograph whose stains are lightened.
+    """A photograph with its stains lightened.
 
     Args:
-        picture: itself, if nothing is stained.
-        stained: the part of it that was and has been lightened, in [0, 1].
-        doubtful: the part of it that looked stained and was left, because what it would become is nowhere around it.
+        picture: the photograph itself, if nothing is stained.
+        stained: fraction that was stained and has been lightened, in [0, 1].
+        doubtful: fraction that looked stained but was left, because its new tint does not occur nearby.
     """
 
     picture: Picture
@@ -55,11 +55,11 @@ class Unstained(NamedTuple):
 
 
 def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = silent) -> Unstained:
-    """Lighten the stains of a photograph without colour: sepia, or black and white on old paper.
+    """Lighten the stains of a photograph without color: sepia, or black and white on old paper.
 
-    In colour, what is brown may be anything, and is left. What is below a stain is multiplied by a gain of its own in
-    each channel, so all detail stays, and what is neutral as a whole stays so. Where there is no stain not one value
-    changes, and no pixel becomes lighter, or of another tint, than what surrounds the stain.
+    In a color photograph, brown may be anything, and is left. The picture below a stain is multiplied by a gain for
+    each channel, so all detail stays, and a neutral picture stays neutral. Without a stain not a single value changes,
+    and no pixel becomes lighter, or of another tint, than the surroundings of the stain.
 
     Args:
         model: a `StainUNet`; runs in float32.
@@ -84,7 +84,7 @@ def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = sil
 
 
 def reduced(photo: Picture, side: int) -> tuple[Tensor, Tensor | None]:
-    """A copy whose longer side is at most `side` (1, 3, h, w), and its alpha."""
+    """A copy (1, 3, h, w) whose longer side is at most `side`, and its alpha."""
     share = min(side / max(photo.height, photo.width), 1.0)
     height, width = (max(round(length * share), 1) for length in (photo.height, photo.width))
     copy, alpha = read_resized(photo, height, width)
@@ -92,19 +92,19 @@ def reduced(photo: Picture, side: int) -> tuple[Tensor, Tensor | None]:
 
 
 def estimate_gains(copy: Tensor, model: Model) -> Tensor:
-    """Natural logarithms of the gains for a reduced copy (1, 3, h, w), as the network sees them."""
+    """Natural logarithms of the gains that the network predicts for a reduced copy (1, 3, h, w)."""
     made = model(copy, border="replicate").cpu()
     sure = (made[:, :1].sigmoid() - MIN_PROBABILITY) / (FULL_PROBABILITY - MIN_PROBABILITY)
     return (gains(made) * sure.clamp(0, 1) - NOISE_FLOOR).clamp(min=0)
 
 
 def kept_within_surroundings(copy: Tensor, log_gains: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-    """Gains of those stains alone that become what is around them, and what each channel may become at most.
+    """Gains of only those stains that become like their surroundings, and the upper limit of each channel.
 
     Args:
         copy: (1, 3, h, w) in [0, 1].
         log_gains: natural logarithms (1, 3, h, w), from 0.
-        visible: (1, 1, h, w), what is not transparent.
+        visible: (1, 1, h, w), where not transparent.
 
     Returns:
         Logarithms of gains and levels in [0, 1], (1, 3, h, w) each.
@@ -134,24 +134,24 @@ def kept_within_surroundings(copy: Tensor, log_gains: Tensor, visible: Tensor) -
 
 
 def strange(copy: Tensor, log_gains: Tensor, sound: Tensor) -> Tensor:
-    """Where a lightened copy would have a tint that what is sound has nowhere: (1, 1, h, w)."""
+    """Where a lightened copy would have a tint that occurs nowhere in unstained areas: (1, 1, h, w)."""
     before, after = (unusual(image, sound.to(copy)) for image in (copy, copy * log_gains.exp()))
     usual = before.abs().amax(1, keepdim=True)[sound].quantile(TINT_QUANTILE) + TINT_MARGIN
     worse = (after.abs() > before.abs()) | (after * before < 0)
     odd = ((after.abs() > usual) & worse).any(1, keepdim=True)
-    # The usual tint of what is darker than all that is sound is unknown, but not how pale tints are.
+    # For tones darker than all unstained ones the usual tint is unknown, but not how pale tints are.
     was, pure = saturation(copy), saturation(copy * log_gains.exp())
     return odd | ((pure > was[sound].quantile(TINT_QUANTILE) + SATURATION_MARGIN) & (pure > PALER_SHARE * was))
 
 
 def saturation(image: Tensor) -> Tensor:
-    """How pure the colours of an image (1, 3, h, w) are, from 0, grey, to 1; what is nearly black counts as greyer."""
+    """Saturation of an image (1, 3, h, w), from 0, gray, to 1; reduced where it is nearly black."""
     most = image.amax(1, keepdim=True)
     return (most - image.amin(1, keepdim=True)) / most.clamp(min=0.1)
 
 
 def grown(places: Tensor, reach: int) -> Tensor:
-    """Places (1, 1, h, w) and all within `reach` pixels of them to each side."""
+    """Dilate a mask (1, 1, h, w) by `reach` pixels."""
     return F.max_pool2d(places.float(), 2 * reach + 1, stride=1, padding=reach) > 0
 
 
@@ -160,7 +160,7 @@ def mean_near(values: Tensor) -> Tensor:
 
 
 def enlarged(small: Tensor, window: Window, photo: Picture) -> Tensor:
-    """A window of what is known of a reduced copy (1, 3, h, w), at the size of the photograph."""
+    """A window of a map of the reduced copy (1, 3, h, w), at the size of the photograph."""
     for dim, size, start, stop in (
         (-2, photo.height, window.top, window.bottom),
         (-1, photo.width, window.left, window.right),

@@ -1,4 +1,4 @@
-"""Whether a photograph is in colour or in one tint, as sepia is, and that one tint kept."""
+"""Recognize photographs of a single tint, such as sepia, and keep that tint."""
 
 from dataclasses import dataclass
 
@@ -11,31 +11,30 @@ from daguerre.networks.stain_unet import unusual
 
 __all__ = ["Tint", "has_colour"]
 
-# A print without colour has one usual tint for each lightness; half of its pixels are near it, and it may have brown
-# spots, but hardly any green or blue ones. Of 21 new photographs one has so little colour, of 62 real old ones, half of
-# them stained on purpose, 57.
+# A print without color has one usual tint for each lightness; half of its pixels are near it, and it may have brown
+# spots, but hardly any green or blue ones. One of 21 new photographs has so little color, and 57 of 62 real old ones,
+# half of which were stained on purpose.
 MAX_TINT_SPREAD = 0.01  # of half of the pixels
 COLD_TINT = 0.045
 NOT_COLD_SHARE = 0.97  # of the pixels are no colder
 # Lightness within which a pixel can show a tint. A scanner's white bed, a slide's black frame and the night around a
-# lamp show none and are often the larger part: of 84 colour photographs on a bed, or in a frame twice as large as they
-# are, 72 % were still seen to be in colour with these counted, all without; of 432 real old ones 8
-# are judged otherwise.
+# lamp show none and are often the larger part: of 84 color photographs on a bed, or in a frame twice their size, 72 %
+# were still recognized as color if these counted, all if they did not; of 432 real old ones, 8 are judged differently.
 TINTED_TONES = (0.1, 0.94)
-MIN_TINTED_SHARE = 0.01  # of the pixels; where fewer can show a tint all of them count
-COPY_SIDE = 96  # pixels of the copy's sides in which that is measured
-TRIM_ROUNDS = 6  # times that the usual tints are found anew
-FAINT_TINT = 0.05  # tint of a pixel, in [0, 1], below which that of the whole counts for more than its own
+MIN_TINTED_SHARE = 0.01  # of the pixels; if fewer can show a tint, all of them count
+COPY_SIDE = 96  # pixels; side of the copy in which this is measured
+TRIM_ROUNDS = 6  # iterations of fitting the usual tints
+FAINT_TINT = 0.05  # tint of a pixel, in [0, 1], below which that of the whole photograph has more weight
 
 
 def has_colour(image: Tensor, alpha: Tensor | None = None) -> bool:
-    """Whether `image` (1, 3, H, W) is more than a print in one tint, stained perhaps.
+    """Whether `image` (1, 3, H, W) is in color, not a print in a single tint with possible stains.
 
-    The usual tints are found in the half of the pixels that are nearest to them, again and again, so that a large stain
-    does not count; nor does what is too dark or too light to show a tint.
+    The usual tints are fitted repeatedly to the half of the pixels closest to them, so that a large stain does not
+    count; nor do pixels too dark or too light to show a tint.
 
     Args:
-        alpha: (1, 1, H, W); what is transparent does not count.
+        alpha: (1, 1, H, W); transparent pixels do not count.
     """
     small, visible = (
         F.interpolate(part, size=(COPY_SIDE, COPY_SIDE), mode="bilinear", antialias=True)
@@ -54,26 +53,26 @@ def has_colour(image: Tensor, alpha: Tensor | None = None) -> bool:
 
 @dataclass(frozen=True)
 class Tint:
-    """The tint of a print without colour: what it may become is more of it or less, never another.
+    """The tint of a print without color: it may become stronger or weaker, never another.
 
     Args:
-        direction: of what its pixels differ from grey, in the mean, (1, 3, 1, 1) of length 1.
+        direction: mean difference of its pixels from gray, (1, 3, 1, 1), scaled to length 1.
     """
 
     direction: Tensor
 
     @classmethod
     def of(cls, image: Tensor) -> "Tint | None":
-        """That of a whole photograph (1, 3, H, W); nothing if it is in colour, or neutral."""
+        """The tint of a whole photograph (1, 3, H, W); None if it is in color, or neutral."""
         tint = (image - luma(image)).mean((2, 3), keepdim=True)
         length = tint.norm().item()
         return None if length < 1e-3 or has_colour(image) else cls(tint / length)
 
     def kept(self, before: Tensor, after: Tensor) -> Tensor:
-        """`after` (1, 3, H, W) as light as it is, in the tint that each pixel had `before`, as much of that as is left.
+        """`after` (1, 3, H, W) with its lightness, but each pixel in its tint from `before`, as strong as it now is.
 
-        A faint tint is hardly one of its own: the fainter, the more the whole photograph's is taken. What is `after` as
-        it was `before` stays exactly so.
+        The fainter a pixel's tint, the more it is replaced by that of the whole photograph. Unchanged pixels stay
+        exactly as they are.
         """
         light = luma(after)
         own, new = before - luma(before), after - light

@@ -1,4 +1,4 @@
-"""Fading, yellowing, casts and uneven light undone: seen on the whole picture, corrected window by window."""
+"""Correct fading, yellowing, casts and uneven light: estimated on the whole picture, corrected window by window."""
 
 from dataclasses import dataclass
 
@@ -18,38 +18,40 @@ __all__ = ["MODEL", "USUAL", "Caution", "ToneCorrection"]
 
 MODEL = "tone"
 
-# A colour photograph has plainly changed where its deepest black and its lightest white, each seen in several of 16
-# regions, lie far from black and white and are tinted, both. Of 60 new photographs one is taken for changed so; under
-# casts of yellow and blue that the network does not see they come from 18.9 and 18.1 to 20.1 and 21.1 dB.
-IGNORED_RIM = 16  # a part so thin all around does not count: a plate's black border is no black of the picture
+# A color photograph has plainly changed if its deepest black and its lightest white, each seen in several of 16
+# regions, are both tinted and far from black and white. Of 60 new photographs, one is mistaken for changed; under
+# yellow and blue casts that the network does not detect they improve from 18.9 and 18.1 to 20.1 and 21.1 dB.
+IGNORED_RIM = 16  # this fraction along each side does not count: a plate's black border is not the picture's black
 REGIONS_PER_AXIS = 4
-END_TOLERANCE = 0.05  # lightness between an end of all tones and a region's own for it to be seen there
-MIN_REGION_SHARE = 0.18  # of the regions are several
-TAIL_QUANTILE = 0.02  # of a region's pixels are darker than what counts as its darkest tone, and as many lighter
-MIN_LIFT = 0.025  # of the deepest black
+END_TOLERANCE = 0.05  # maximum difference in lightness between the overall extreme tone and a region's
+MIN_REGION_SHARE = 0.18  # fraction of the regions that counts as several
+TAIL_QUANTILE = 0.02  # of a region's pixels: quantile of its darkest and its lightest tone
+MIN_LIFT = 0.025  # minimum lightness of the deepest black
 MIN_LIGHTNESS_GAP = 0.5
 MIN_TINT = 0.1
 NETWORK_TRUSTED_CHANGE = (
-    0.04  # change from which the network knows better: of 11 aged photographs of which it sees more 10 lose else
+    0.04  # change from which the network is trusted: 10 of 11 aged photographs above it lose otherwise
 )
 
 
 @dataclass(frozen=True)
 class Caution:
-    """How far tones are corrected on which evidence.
+    """How much tones are corrected, depending on the evidence.
 
-    The ends of the tones are moved before the network looks, for it has learnt little of strong casts: with five laid
-    over 21 photographs it reaches 17.9 dB by itself, 19.6 so, and 25.3 if told that they have faded; where these are
-    aged in six ways 25.2, 25.0 and 22.9; and new ones keep 54.5 and 57.1 dB in the first two cases
+    The extreme tones are moved before the network runs, because it has learned little about strong casts: on 21
+    photographs under five casts it reaches 17.9 dB by itself, 19.6 with this, and 25.3 if told that they have faded; on
+    photographs aged in six ways 25.2, 25.0 and 22.9; and new ones keep 54.5 and 57.1 dB in the first two cases
     (benchmarks/quality/tones.py).
 
     Args:
-        told_stretch: how far the ends move where the tones are known to have changed, of the way to black and white.
-        told_share: how much of what the network then wants is done.
-        most_stretch: how far they move at most where nobody knows.
+        told_stretch: fraction of the way to black and white that the extremes move if the tones are known to have
+            changed.
+        told_share: fraction of the network's correction applied after that.
+        most_stretch: maximum fraction that they move if this is unknown.
         plain_change: mean change by the network alone from which they move that far.
-        slight_change: a smaller one is as often wrong as right, so the smaller it is, the less of it is made. That
-            costs aged photographs 0.1 dB; new ones keep 57.1 dB instead of 54.5, the worst but one 41 instead of 35.
+        slight_change: a smaller change is as often wrong as right, so the smaller it is, the less of it is applied.
+            That costs aged photographs 0.1 dB; new ones keep 57.1 dB instead of 54.5, the second worst 41 instead of
+            35.
     """
 
     told_stretch: float = 0.85
@@ -64,19 +66,18 @@ USUAL = Caution()
 
 @dataclass(frozen=True)
 class ToneCorrection:
-    """What becomes of the tones of one picture, wherever in it; made by `estimate`.
+    """The tone correction of one picture; made by `estimate`.
 
-    Applied to a window it looks at nothing but each pixel and its place, so windows fit together to the last bit. It
-    sends [0, 1] into [0, 1], leaves black black and white white, never turns the order of tones around, and keeps
-    grey grey wherever the picture is grey as a whole.
+    It depends only on each pixel and its position, so windows fit together to the last bit. It maps [0, 1] into [0, 1],
+    keeps black and white, preserves the order of tones, and keeps a gray picture gray.
 
     Args:
         height, width: of the picture in pixels.
-        curves: as `ToneCurves` gives them, (1, 3, K, cells, cells); for lightness alone (1, 1, K, cells, cells).
-        change: mean absolute difference that it makes, in [0, 1].
-        pale: how far the darkest and the lightest tones then are from black and white, both together, in [0, 1].
-        more: mean absolute difference that knowing of a change would make beyond that, in [0, 1].
-        tint: of a print without colour. Curves of three channels would turn sepia blue or green here and there.
+        curves: as from `ToneCurves`, (1, 3, K, cells, cells); for lightness only (1, 1, K, cells, cells).
+        change: mean absolute change, in [0, 1].
+        pale: distance of the resulting darkest and lightest tones from black and white, summed, in [0, 1].
+        more: mean absolute change beyond that if fading were known, in [0, 1].
+        tint: tint of a print without color. Curves for three channels would turn sepia blue or green in places.
     """
 
     height: int
@@ -98,14 +99,14 @@ class ToneCorrection:
         keep_colour: bool = False,
         caution: Caution = USUAL,
     ) -> "ToneCorrection":
-        """Look at a reduced copy of a picture; however large that is, it is read strip by strip.
+        """Estimate the correction from a reduced copy of a picture, which is read strip by strip.
 
         Args:
             model: a `ToneCurves`; runs in float32.
-            changed: the tones have surely changed. Else they may be as they were: a pale picture may be pale by nature,
-                and only where the network sees that much has changed more is done than it asks for.
-            keep_colour: correct lightness alone: every pixel keeps its hue, and its saturation as far as its new
-                lightness allows; the yellow of paper and the brown of a sepia print stay as they are.
+            changed: the tones have certainly changed. Otherwise a pale picture may be pale by nature, and more than the
+                network's correction is applied only if that is large.
+            keep_colour: correct lightness only: every pixel keeps its hue, and its saturation as far as its new
+                lightness allows; the yellow of paper and the brown of a sepia print stay.
 
         Raises:
             UnreadablePicture: the file is damaged.
@@ -141,7 +142,7 @@ class ToneCorrection:
         return cls(picture.height, picture.width, curves[:, :1] if keep_colour else curves, change, pale, more, tint)
 
     def __call__(self, window: Window, image: Tensor) -> Tensor:
-        """Correct the pixels `image` (1, 3, h, w) in [0, 1] of a window; gives (1, 3, h, w) in [0, 1]."""
+        """Correct the pixels `image` (1, 3, h, w) in [0, 1] of a window; returns (1, 3, h, w) in [0, 1]."""
         rows = (torch.arange(window.top, window.bottom) + 0.5) / self.height
         columns = (torch.arange(window.left, window.right) + 0.5) / self.width
         curves = self.curves.to(image)
@@ -159,10 +160,10 @@ def within(image: Tensor) -> Tensor:
 
 
 def has_plainly_changed(image: Tensor, seen: float) -> bool:
-    """Whether a whole photograph (1, 3, H, W), in colour, shows by itself that its tones have changed.
+    """Whether a whole color photograph (1, 3, H, W) shows by itself that its tones have changed.
 
     Args:
-        seen: mean change that the network would make, in [0, 1].
+        seen: mean change by the network, in [0, 1].
     """
     if seen > NETWORK_TRUSTED_CHANGE:
         return False
@@ -181,7 +182,7 @@ def has_plainly_changed(image: Tensor, seen: float) -> bool:
 
 
 def relit(image: Tensor, light: Tensor, wanted: Tensor) -> Tensor:
-    """Give every pixel another lightness and keep its hue; and its saturation, unless a channel would leave [0, 1].
+    """Change the lightness of every pixel, keeping its hue, and its saturation unless a channel would leave [0, 1].
 
     Args:
         image: (B, 3, H, W) in [0, 1].

@@ -1,4 +1,4 @@
-"""The translation between latent spaces as a pure function of a window: what is left of blur and grain, and damage."""
+"""Translation between latent spaces as a pure function of a window: for remaining blur and grain, and damage."""
 
 from collections.abc import Callable
 
@@ -18,12 +18,12 @@ __all__ = ["MODELS", "Translation", "load_restoration", "read_damage", "spread"]
 MODELS = ("restore-vae-old", "restore-vae-clean", "restore-translation")
 
 WINDOW_CELLS = 5  # cells along a window's side: 16 megapixels take 1354 MiB above torch's import, with 8 cells 1681
-# Limit of the local change, in sizes of that in the calmest part of the photograph. 12 aged photographs come to 30.09
-# dB against their aged tones, with 4 or 9 to 30.10; 7 clean ones, only mended, come back at 49.8 dB, with 4 at 49.4.
+# Limit of the local change, relative to that in the calmest part of the photograph. 12 aged photographs reach 30.09 dB
+# in their aged tones, with 4 or 9 30.10; 7 clean ones, only translated, come back at 49.8 dB, with 4 at 49.4.
 CHANGE_LIMIT = 2.0
 CALM_SHARE = 0.1  # of the photograph
 NOISE_TONES = (0.04, 0.96)  # lightness outside which noise does not show, as in black and white borders
-SAMPLES_PER_AXIS = 3  # windows down and across in which that is measured
+SAMPLES_PER_AXIS = 3  # windows down and across in which this is measured
 SAMPLE_SIDE = 192  # pixels of one
 
 
@@ -41,12 +41,12 @@ def load_restoration(device: Device) -> Model:
 
 
 class Translation:
-    """Restores any window of a photograph from the pixels it depends on, and from nothing else.
+    """Restores any window of a photograph from just the pixels that it depends on.
 
     Args:
         model: a `LatentRestoration`.
         size: (height, width) of the photograph.
-        limit: the largest local change of what is not damaged, as `LatentRestoration` takes it.
+        limit: the largest local change where nothing is damaged, as in `LatentRestoration`.
     """
 
     def __init__(self, model: Model, size: tuple[int, int], limit: float | None = None) -> None:
@@ -55,7 +55,7 @@ class Translation:
         self.side = WINDOW_CELLS * self.network.cell  # pixels of a window
 
     def source(self, window: Window) -> Window:
-        """The window that a window of the result depends on; it begins with a cell."""
+        """The window that a window of the result depends on; it begins at a cell."""
         spans = []
         for first, length, size in zip(
             (window.top, window.left), (window.height, window.width), self.size, strict=True
@@ -75,12 +75,12 @@ class Translation:
             mask: (1, 1, h, w) of the same pixels: 1 where damaged and filled coarsely, else 0.
 
         Returns:
-            (1, 3, window.height, window.width) on the processor, unclamped.
+            (1, 3, window.height, window.width) on the CPU, unclamped.
         """
         return self.compute(window, image, mask, lambda image, mask: self.network(image, mask, self.limit))
 
     def activity(self, window: Window, image: Tensor, mask: Tensor) -> Tensor:
-        """How much would be changed around undamaged pixels of a window, neither black nor white: (n,)."""
+        """Size of the change around undamaged pixels of a window, neither black nor white: (n,)."""
         around = self.compute(window, image, mask, self.network.activity)
         rows, columns = window.within(self.source(window)).slices
         light = image[..., rows, columns].mean(1, keepdim=True)
@@ -95,17 +95,17 @@ class Translation:
         return around[(..., *window.within(self.source(window)).slices)].cpu()
 
     def calm(self, read: Callable[[Window], tuple[Tensor, Tensor]]) -> float | None:
-        """The limit that suits a photograph: noise is everywhere, so what is taken from its calmest parts is noise.
+        """The limit for a photograph: noise is everywhere, so what is removed from its calmest parts is noise.
 
         Args:
-            read: gives the image and the mask of `source(window)`, as a call takes them.
+            read: returns the image and the mask of `source(window)`, as for a call.
         """
         measured = torch.cat([self.activity(window, *read(self.source(window))) for window in spread(*self.size)])
         return CHANGE_LIMIT * measured.quantile(CALM_SHARE).item() if len(measured) else None
 
 
 def spread(height: int, width: int) -> list[Window]:
-    """Windows spread evenly over a photograph, few however large it is."""
+    """A few windows spread evenly over a photograph of any size."""
     sides = tuple(min(SAMPLE_SIDE, length) for length in (height, width))
     tops, lefts = (
         sorted({round((length - side) * k / (SAMPLES_PER_AXIS - 1)) for k in range(SAMPLES_PER_AXIS)})
@@ -115,5 +115,5 @@ def spread(height: int, width: int) -> list[Window]:
 
 
 def read_damage(mask: Picture, window: Window) -> Tensor:
-    """Damage (1, 1, h, w), 1 where a mask is light, else 0."""
+    """Damage (1, 1, h, w): 1 where a mask is light, else 0."""
     return (mask.read(window)[:, :1] > 0.5).float()

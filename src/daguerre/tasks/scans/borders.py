@@ -23,6 +23,7 @@ LINE_TOLERANCE = 2  # pixels from the line
 ANCHORS = 20  # places along a side, between which lines are tried
 SOFT_RIM = 3  # pixels of its soft end beyond that line, which could be taken for a scratch
 # Of 53 borders marked by hand in 30 photographs it finds 25, in 11 photographs; of all marked damage, ten specks
+# and 57 pixels of a torn corner lie in them.
 
 Border = tuple[int, NDArray[np.float32]]
 """A side, 0 to 3 for top, bottom, left and right, and how deep the border is at each place along it, in parts of the
