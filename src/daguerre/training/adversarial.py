@@ -1,4 +1,4 @@
-"""A discriminator: what it costs the generator, and its own training."""
+"""A discriminator: the generator's adversarial loss, and its own training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -52,13 +52,13 @@ class Discriminator:
         self.feature_matching = FeatureMatching()
 
     def generator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the generator of `fake` loses because it does not pass for `real`: weighted sum, and each part.
+        """The generator's adversarial losses for `fake` against `real`: weighted sum, and each part.
 
         The discriminator's weights are frozen here, so it is not called in its distributed form.
         """
         frozen = self.model.module.requires_grad_(False)
         with self.fabric.autocast():
-            # In one batch, as in its own step: batch normalization of each alone would hide what tells them apart.
+            # In one batch, as in its own step: batch normalization of each alone would hide what distinguishes them.
             output = frozen(torch.cat([real, fake]))
         parts = {"adversarial": self.gan_loss.for_generator(*logits(output).chunk(2))}
         if "feature_matching" in self.recipe.losses:
@@ -75,17 +75,17 @@ class Discriminator:
         return loss.detach()
 
     def checkpoint(self) -> dict[str, Any]:
-        """What a checkpoint must hold of it."""
+        """Its state for a checkpoint."""
         return self.model.checkpoint("discriminator")
 
 
 def logits(output: DiscriminatorOutput) -> Tensor:
-    """The logits of all scales as one row of numbers for each image, (B, n)."""
+    """The logits of all scales in one row per image, (B, n)."""
     if isinstance(output, Tensor):
         return output.float().flatten(1)
     return torch.cat([maps[-1].float().flatten(1) for maps in output], dim=1)
 
 
 def features(output: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    """All feature maps but the logits."""
+    """All feature maps except the logits."""
     return [feature.float() for maps in output for feature in maps[:-1]]

@@ -1,6 +1,6 @@
-"""Batch normalization for training only: added after every convolution, folded into it before the weights are kept.
+"""Batch normalization for training only: added after every convolution, folded into it before export.
 
-So a deep network that is to be tiled, and must treat every picture alike, can still be trained from scratch.
+So a deep network that has to support tiling, and treat every picture alike, can still be trained from scratch.
 """
 
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ def normalize(network: nn.Module) -> nn.Module:
 
 
 def fold(network: nn.Module) -> dict[str, Tensor]:
-    """Weights of the plain network that computes what a normalized one computes in evaluation mode."""
+    """Weights of the plain network equivalent to a normalized one in evaluation mode."""
     weights = dict(network.state_dict())
     for name, module in network.named_modules():
         if isinstance(module, NormalizedConv):

@@ -34,7 +34,7 @@ def build_network(plan: NetworkPlan) -> nn.Module:
     """Build a network of `daguerre.networks` with fresh weights.
 
     Raises:
-        RecipeError: there is no such network, or it does not take these arguments.
+        RecipeError: the network is unknown, or does not take these arguments.
     """
     try:
         return build(plan.name, plan.arguments)
@@ -59,7 +59,7 @@ def initial_network(recipe: Recipe, kind: type[Network]) -> Network:
 
 
 def load_pretrained(network: nn.Module, init: InitPlan) -> None:
-    """Copy pretrained weights by name; all must be there and fit, except those that the recipe skips.
+    """Copy pretrained weights by name; all must be present and fit, except those that the recipe skips.
 
     Raises:
         RecipeError: a weight is missing, left over, or has another shape.
@@ -75,7 +75,7 @@ def load_pretrained(network: nn.Module, init: InitPlan) -> None:
 
 
 def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
-    """The losses between made and true images that a recipe names; `more` are those that a trainer adds itself.
+    """The losses between output and target images that a recipe names; `more` are those that a trainer adds itself.
 
     Raises:
         RecipeError: a loss is unknown.
@@ -117,10 +117,10 @@ def make_gan_loss(plan: DiscriminatorPlan) -> GANLoss:
 
 
 def check_losses(losses: Mapping[str, float], known: Collection[str]) -> None:
-    """Refuse losses that a trainer does not know, and none at all.
+    """Refuse unknown losses, and a recipe without any.
 
     Raises:
-        RecipeError: names the loss and what is known.
+        RecipeError: names the loss and the known ones.
     """
     for name in losses:
         if name not in known:

@@ -1,4 +1,4 @@
-"""Distillation: trained networks whose outputs another learns, beside the truth or instead of it."""
+"""Distillation: trained networks whose outputs another learns, besides the ground truth or instead of it."""
 
 from functools import partial
 
@@ -16,12 +16,12 @@ __all__ = ["Teachers"]
 
 
 class Teachers:
-    """Networks that upscale; their output is the mean over all of them and all eight flips and rotations of a picture.
+    """Upscaling networks; their output is the mean over all of them and all eight flips and rotations of a picture.
 
-    What cannot be known from a small picture is noise to a network that learns from the large one; a teacher's output
-    holds only what can be known, so more of every step goes into that. The mean over the eight orientations is better
-    than any network in it, even the student itself.
-    Distillation: Hinton et al. 2015, https://arxiv.org/abs/1503.02531.
+    What cannot be inferred from a small picture is noise to a network that learns from the large one; a teacher's
+    output contains only what can be inferred, so every step learns more of that. The mean over the eight orientations
+    is better than any network in it, even the student itself. Distillation: Hinton et al. 2015,
+    https://arxiv.org/abs/1503.02531.
 
     Raises:
         RecipeError: a teacher does another task or has another scale.
@@ -44,7 +44,7 @@ class Teachers:
             high: (3, scale h, scale w) uint8.
 
         Returns:
-            (3, scale h, scale w) float16 in [0, 255], or beyond where the output is.
+            (3, scale h, scale w) float16 in [0, 255], or beyond if the output is.
         """
         output = self.predict(low[None].to(self.fabric.device).float().div_(255))[0].mul_(255)
         return torch.lerp(high.to(output.device).float(), output, self.share).half().to(high.device)

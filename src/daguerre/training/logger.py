@@ -1,4 +1,4 @@
-"""What a training run leaves to look at while it goes: a table, a plot, grids of sample images."""
+"""Logs of a training run: a table, a plot, grids of sample images."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ __all__ = ["CSVLogger", "image_grid", "write_image"]
 
 
 class CSVLogger:
-    """The table `log.csv` of a run: a row now and then with the losses, and the scores where there are any.
+    """The table `log.csv` of a run: a row at intervals with the losses, and the scores if any.
 
     Args:
-        path: the file; rows after `step` are cut off, so that a resumed run tells one story.
+        path: the file; rows after `step` are removed, so that a resumed run has one consistent table.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -30,7 +30,7 @@ class CSVLogger:
                 self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Write one more row; columns that it lacks stay empty, new ones go to the right."""
+        """Append a row; missing columns stay empty, new ones are added on the right."""
         self.rows.append({name: f"{value:.6g}" for name, value in row.items()})
         columns = dict.fromkeys(name for row in self.rows for name in row)
         with part(self.path, overwrite=True) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -55,9 +55,9 @@ class CSVLogger:
 
 
 def image_grid(rows: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Images (1, 3, h, w) in [0, 1], one list a row, as one image (1, 3, H, W); white where there is none.
+    """Arrange lists of images (1, 3, h, w) in [0, 1], one per row, in one image (1, 3, H, W) on white.
 
-    All images of a row are equally high.
+    All images of a row have the same height.
     """
     lines = [torch.cat([image.clamp(0, 1) for image in row], dim=3) for row in rows]
     width = max(line.shape[3] for line in lines)
@@ -65,7 +65,7 @@ def image_grid(rows: Sequence[Sequence[Tensor]]) -> Tensor:
 
 
 def write_image(image: Tensor, path: Path) -> None:
-    """Write an image (1, 3, H, W) in [0, 1] as PNG; the folder is made if need be."""
+    """Write an image (1, 3, H, W) in [0, 1] as PNG; the folder is created if necessary."""
     path.parent.mkdir(exist_ok=True)
     pixels = image[0].permute(1, 2, 0).mul(255).round().clamp(0, 255).byte().numpy()
     with part(path, overwrite=True) as partial:

@@ -1,8 +1,8 @@
 """The training loop: from a recipe and a folder of pictures to a weights file.
 
-A run's folder holds `checkpoint.pt`, the table `log.csv` and its plot, `samples/`, and in the end the weights. Every
-iteration draws from its own generator, seeded by the recipe's seed, the iteration's number and the process's, so a
-resumed run goes on exactly as if it had never stopped, and no generator's state need be kept.
+A run's folder holds `checkpoint.pt`, the table `log.csv` and its plot, `samples/`, and finally the weights. Every
+iteration has its own generator, seeded by the recipe's seed, the iteration and the process, so a resumed run continues
+exactly as if it had never stopped, and no generator state has to be saved.
 """
 
 import json
@@ -35,28 +35,28 @@ from daguerre.weights.registry import task_of
 __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.pt"
-LOG_EVERY = 50  # steps from one row of the table to the next
-SYNC_EVERY = 10  # steps between the moments at which several processes agree whether to stop
+LOG_EVERY = 50  # steps between rows of the table
+SYNC_EVERY = 10  # steps between agreements of several processes on whether to stop
 
 
 def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progress: ProgressCallback = silent) -> Path:
-    """Follow a recipe to its end and write the weights.
+    """Run a recipe to its end and write the weights.
 
-    Runs on whatever is there: the processor, a GPU, all GPUs, or several machines where `torchrun` started it on each.
-    Every process draws its own `batch` and the gradients are averaged, so the effective batch is the sum.
+    Runs on whatever is available: the CPU, a GPU, all GPUs, or several machines if started by `torchrun` on each. Every
+    process draws its own `batch` and gradients are averaged, so the effective batch is the sum.
 
     Args:
-        data: folder in which the recipe's parts lie.
-        out: folder of the run; made if need be.
-        resume: go on from the checkpoint in `out`, if there is one.
+        data: folder with the recipe's parts.
+        out: folder of the run; created if necessary.
+        resume: continue from the checkpoint in `out`, if there is one.
 
     Returns:
         The weights file, `out/NAME.safetensors`.
 
     Raises:
-        RecipeError: the recipe cannot be followed, or is not the one of the run that is resumed.
+        RecipeError: the recipe cannot be followed, or differs from that of the resumed run.
         DataError: the pictures cannot be used.
-        OutputExists: `out` holds a run already, and it is not to be resumed.
+        OutputExists: `out` holds a run already, and `resume` is false.
         WeightsDamaged: the checkpoint to resume from cannot be read.
         Cancelled: stopped by Ctrl-C, SIGTERM, SIGHUP or `progress`; there is a checkpoint to resume from.
     """
@@ -70,7 +70,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progre
             if run.due(recipe.validation.every):
                 try:
                     run.log(run.validate())
-                finally:  # whatever happens there, the steps are not lost
+                finally:  # whatever happens here, the steps are not lost
                     run.save()
             elif run.due(LOG_EVERY):
                 run.log({})
@@ -82,7 +82,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, resume: bool = False, progre
 
 
 class Run:
-    """A run under way: how far it has come, how well it did last, and its folder."""
+    """A run in progress: its step, its latest scores, and its folder."""
 
     def __init__(self, recipe: Recipe, trainer: Trainer, fabric: Fabric, out: Path) -> None:
         self.recipe, self.trainer, self.fabric, self.out = recipe, trainer, fabric, out
@@ -99,7 +99,7 @@ class Run:
                 name.write_text("\n".join(trainer.left_out) + "\n", encoding="utf-8")
 
     def train_one_step(self) -> None:
-        """Do one iteration."""
+        """Run one iteration."""
         started = time.monotonic()
         self.step += 1
         generator = seeded_generator(self.recipe.seed, self.step, self.fabric.global_rank)
@@ -107,11 +107,11 @@ class Run:
         self.seconds += time.monotonic() - started
 
     def due(self, every: int) -> bool:
-        """Whether what is done every so many steps, and after the last, is to be done now."""
+        """Whether something done at intervals, and after the last step, is due now."""
         return self.step % every == 0 or self.step == self.recipe.steps
 
     def validate(self) -> dict[str, float]:
-        """Score the averaged network and write its samples; the first process does it while the others wait."""
+        """Validate the averaged network and write samples; the first process does it while the others wait."""
         if self.fabric.is_global_zero:
             self.scores = self.trainer.validate()
             grid = self.trainer.sample_grid()
@@ -132,7 +132,7 @@ class Run:
                 self.logger.plot(self.out / "log.png")
 
     def report_progress(self, interrupted: threading.Event, progress: ProgressCallback) -> None:
-        """Report how far the run is, and see whether it is to stop; several processes agree on that."""
+        """Report progress, and check whether to stop; several processes agree on that."""
         try:
             if self.fabric.is_global_zero:
                 progress(Progress(step="training", done=self.step, total=self.recipe.steps, note=self.note))
@@ -145,7 +145,7 @@ class Run:
             self.cancelled = bool(self.fabric.all_reduce(stop, reduce_op="sum"))
 
     def save(self) -> None:
-        """Write the checkpoint; the last one is replaced only by a whole new one."""
+        """Write the checkpoint; the previous one is replaced only by a complete new one."""
         about = {"step": self.step, "seconds": self.seconds, "scores": self.scores}
         path = self.out / CHECKPOINT
         # The first process writes; the others only take part in gathering.
@@ -188,7 +188,7 @@ class Run:
 
 
 class RunningMeans:
-    """Means of losses over the iterations since they were last taken; nothing leaves the device until then."""
+    """Means of losses over the iterations since they were last read; nothing leaves the device until then."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
@@ -211,7 +211,7 @@ def describe_source(recipe: Recipe) -> str:
 
 
 def without_folders(value: Any) -> Any:
-    """A resolved recipe in which files have their names alone: where they lay is private."""
+    """A resolved recipe with file names only: their folders are private."""
     if isinstance(value, dict):
         return {key: without_folders(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -220,7 +220,7 @@ def without_folders(value: Any) -> Any:
 
 
 def prepare_folder(recipe: Recipe, out: Path, *, resume: bool) -> None:
-    """Make the folder of a run and write the resolved recipe into it, or check that the run there can be resumed."""
+    """Create the folder of a run and write the resolved recipe to it, or check that the run there can be resumed."""
     path, ours = out / "recipe.json", recipe.as_dict()
     if (out / CHECKPOINT).exists():
         if not resume:
@@ -240,7 +240,7 @@ def prepare_folder(recipe: Recipe, out: Path, *, resume: bool) -> None:
 
 
 def recipe_of_run(path: Path) -> dict[str, Any]:
-    """The resolved recipe that a run began with; keys that recipes have gained since then are at their defaults.
+    """The resolved recipe that a run began with; newer keys have their defaults.
 
     Raises:
         WeightsDamaged: it cannot be read.
@@ -252,7 +252,7 @@ def recipe_of_run(path: Path) -> dict[str, Any]:
 
 
 def launch_fabric(recipe: Recipe) -> Fabric:
-    """Start Fabric on what is there, with as many processes as `torchrun` started, or as there are GPUs."""
+    """Start Fabric on the available devices, with one process for each of `torchrun`'s or for each GPU."""
     for name in ("lightning.fabric", "lightning.pytorch"):  # they announce the precision on every start
         logging.getLogger(name).setLevel(logging.WARNING)
     bfloat16 = choose_device("auto", recipe.precision).dtype == torch.bfloat16

@@ -1,6 +1,6 @@
-"""What training minimises: small modules that are summed.
+"""Training losses: small modules that are summed.
 
-Images are (B, 3, H, W) in [0, 1]; `made` is a network's, `wanted` the true one; every loss is a scalar.
+Images are (B, 3, H, W) in [0, 1]; `made` is a network's output, `wanted` the target; every loss is a scalar.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,11 +56,11 @@ class Charbonnier(nn.Module):
 
 
 class Dice(nn.Module):
-    """How little two masks overlap: 1 - (2 Σ a b + s) / (Σ a + Σ b + s), summed over a batch, averaged over channels.
+    """Dice loss of two masks: 1 - (2 Σ a b + s) / (Σ a + Σ b + s), summed over a batch, averaged over channels.
 
-    Between 0, equal masks of zeros and ones, and nearly 1. It counts the rare damaged pixels alone, however many sound
-    ones there are. By hand: with s = 0, 0.5 everywhere against ones in one half is 1 - 2 · 0.25 / (0.5 + 0.5) = 0.5.
-    Milletari et al. 2016, https://arxiv.org/abs/1606.04797, sec. 3, without the squares.
+    Between 0, equal masks of zeros and ones, and nearly 1. It counts only the rare damaged pixels, however many
+    undamaged ones there are. By hand: with s = 0, 0.5 everywhere against ones in one half is 1 - 2 · 0.25 / (0.5 + 0.5)
+    = 0.5. Milletari et al. 2016, https://arxiv.org/abs/1606.04797, sec. 3, without the squares.
 
     Args:
         smooth: s in pixels; it keeps batches without damage from mattering much.
@@ -89,10 +89,10 @@ def log_mse(made: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
 
 
 class TotalVariation(nn.Module):
-    """How restless an image is: mean |right neighbour - pixel| + mean |lower neighbour - pixel|. In [0, 2].
+    """Total variation: mean |right neighbor - pixel| + mean |lower neighbor - pixel|. In [0, 2].
 
-    What is wanted plays no part. By hand: columns of 0 and 1 in turn have 1, a chequerboard has 2.
-    Rudin et al. 1992, in its anisotropic form.
+    The target is not used. By hand: alternating columns of 0 and 1 have 1, a checkerboard has 2. Rudin et al. 1992, in
+    its anisotropic form.
     """
 
     def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
@@ -100,11 +100,11 @@ class TotalVariation(nn.Module):
 
 
 class Grid(nn.Module):
-    """How much an image shows the grid of the maps it was enlarged from, and the one wanted does not. From 0.
+    """Grid artifacts of upsampled feature maps that are not in the target. From 0.
 
-    Of the difference, in squares of `BLOCKS` x `BLOCKS` cells, pixels at the same place of their cells are averaged,
-    which leaves what the cells share; the mean square of that, without its mean. By hand: where every other column is
-    1 and the rest 0, against 0 everywhere, 0.25; where all is alike, 0.
+    In squares of `BLOCKS` x `BLOCKS` cells of the difference, pixels at the same position in their cells are averaged,
+    which leaves what the cells share; the loss is the variance of that. By hand: alternating columns of 1 and 0 against
+    0 everywhere have 0.25; a constant difference has 0.
 
     Args:
         period: side of a cell in pixels.
@@ -149,14 +149,14 @@ class KL(nn.Module):
 
 
 class Perceptual(nn.Module):
-    """L1 between what a network that knows pictures sees in two images: sum over layers of weight x mean |f(a) - f(b)|.
+    """L1 between the features of two images in a pretrained network: sum over layers of weight x mean |f(a) - f(b)|.
 
-    From 0. With layers before the activation (`conv5_4`), where features are not sparse yet.
-    Wang et al. 2018 (ESRGAN), https://arxiv.org/abs/1809.00219, section 3.3.
+    From 0. Uses layers before the activation (`conv5_4`), where features are not yet sparse. Wang et al. 2018 (ESRGAN),
+    https://arxiv.org/abs/1809.00219, section 3.3.
 
     Args:
-        features: takes an image and layer names to feature maps by name; it is frozen.
-        layers: how much each layer counts.
+        features: maps an image and layer names to feature maps by name; it is frozen.
+        layers: weight of each layer.
     """
 
     def __init__(self, features: nn.Module, layers: Mapping[str, float]) -> None:
@@ -175,29 +175,30 @@ class Perceptual(nn.Module):
 
 
 def gram(features: Tensor) -> Tensor:
-    """Means of the products of each two channels of feature maps (B, C, H, W): (B, C, C)."""
+    """Gram matrices, as means over positions, of feature maps (B, C, H, W): (B, C, C)."""
     x = features.flatten(2)
     return x @ x.transpose(1, 2) / x.shape[2]
 
 
 def sorted_colours(image: Tensor, directions: Tensor, count: int) -> Tensor:
-    """`count` of the colours of images (B, 3, H, W) seen along directions (D, 3), in order: (B, D, count)."""
+    """`count` of the colors of images (B, 3, H, W) projected on directions (D, 3), sorted: (B, D, count)."""
     seen = torch.einsum("bchw,dc->bdhw", image, directions).flatten(2).sort(2).values
     places = torch.linspace(0, seen.shape[2] - 1, count, device=seen.device).round().long()
     return seen[:, :, places]
 
 
 def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """How differently two feature maps (B, C, H, W) are arranged: mean of (n(a) - n(b))² / 2 for each picture, (B,).
+    """Difference in arrangement of two feature maps (B, C, H, W): mean of (n(a) - n(b))² / 2 for each picture, (B,).
 
-    n takes each channel's mean away and divides by its deviation, so colours and contrasts, which are the style's,
-    count nothing. 0 for the same arrangement, about 1 for unrelated ones. By hand: a and 2 a + 1 have 0, a and -a 2.
+    n subtracts each channel's mean and divides by its deviation, so that colors and contrasts, which belong to the
+    style, do not count. 0 for the same arrangement, about 1 for unrelated ones. By hand: a and 2 a + 1 have 0, a and -a
+    2.
     """
     return (settled(found.float()) - settled(wanted.float())).square().mean((1, 2, 3)) / 2
 
 
 def settled(features: Tensor) -> Tensor:
-    """Each channel with mean 0 and deviation 1; less where it hardly varies beside the others."""
+    """Each channel with mean 0 and deviation 1, or less if it hardly varies compared with the others."""
     x = features - features.mean((2, 3), keepdim=True)
     power = x.square().mean((2, 3), keepdim=True)
     return x / (power + 0.02 * power.mean(1, keepdim=True) + 1e-8).sqrt()
@@ -227,11 +228,11 @@ class GANLoss(nn.Module):
     """
 
     def for_generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the generator minimises."""
+        """The generator's loss."""
         raise NotImplementedError
 
     def for_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the discriminator minimises."""
+        """The discriminator's loss."""
         raise NotImplementedError
 
 

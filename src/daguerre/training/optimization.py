@@ -44,7 +44,7 @@ class EMA:
         ours, theirs = self.network.state_dict(), network.state_dict()
         averaged = [name for name, value in ours.items() if value.is_floating_point()]
         torch._foreach_lerp_([ours[name] for name in averaged], [theirs[name] for name in averaged], weight)
-        for name in ours.keys() - set(averaged):  # counters, as batch normalization has
+        for name in ours.keys() - set(averaged):  # counters, as in batch normalization
             ours[name].copy_(theirs[name])
 
 
@@ -59,7 +59,7 @@ class OptimizedModel:
 
     @property
     def module(self) -> nn.Module:
-        """The network without what distributes it."""
+        """The network without its distributed wrapper."""
         return self.network.module  # type: ignore[no-any-return]
 
     def optimizer_step(self, loss: Tensor, step: int) -> None:
@@ -73,5 +73,5 @@ class OptimizedModel:
         self.optimizer.step()
 
     def checkpoint(self, name: str) -> dict[str, Any]:
-        """What a checkpoint must hold to go on from here, under keys that begin with `name`."""
+        """The state for a checkpoint, under keys that begin with `name`."""
         return {name: self.network, f"{name}.optimizer": self.optimizer}

@@ -1,4 +1,4 @@
-"""Batches that processors make, prepared ahead of time where a GPU would wait for them."""
+"""Prefetch batches that are made on the CPU, so that a GPU does not wait for them."""
 
 import hashlib
 import os
@@ -31,12 +31,12 @@ def seeded_generator(seed: int, step: int, rank: int) -> torch.Generator:
 class Prefetcher(Generic[Batch]):
     """Makes the batch of each iteration, the same with workers and without.
 
-    With a GPU, as many other processes as there are spare cores make the coming batches meanwhile; on a processor they
-    would only take turns with the network. Workers are forked, so they share the pictures, which only Linux does well.
+    With a GPU, worker processes on the spare cores make the next batches meanwhile; on a CPU they would only compete
+    with the network. Workers are forked, so that they share the pictures, which works well only on Linux.
 
     Args:
-        make_batch: a batch, on the processor, from a generator alone.
-        workers: how many processes; by the cores that are there unless given.
+        make_batch: makes a batch, on the CPU, from nothing but a generator.
+        workers: number of processes; by default according to the cores.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Prefetcher(Generic[Batch]):
         """The batch of iteration `step`; iterations come one after the other.
 
         Args:
-            generator: that iteration's; it is left as making the batch leaves it.
+            generator: that of the iteration; afterwards in the state in which making the batch leaves it.
         """
         if not self.workers:
             return self.make_batch(generator)
@@ -76,7 +76,7 @@ class Prefetcher(Generic[Batch]):
 
 
 class Batches(Dataset[tuple[Batch, Tensor]]):
-    """The batches of a training, by iteration, each with the state in which it leaves its generator."""
+    """The batches of a run, by iteration, each with the resulting state of its generator."""
 
     def __init__(self, make_batch: Callable[[torch.Generator], Batch], seed: int, rank: int) -> None:
         self.make_batch, self.seed, self.rank = make_batch, seed, rank
@@ -87,7 +87,7 @@ class Batches(Dataset[tuple[Batch, Tensor]]):
 
 
 def spare_workers(fabric: Fabric) -> int:
-    """How many processes may make batches for this one."""
+    """Number of processes that may make batches for this one."""
     if fabric.device.type != "cuda" or sys.platform != "linux":
         return 0
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -95,7 +95,7 @@ def spare_workers(fabric: Fabric) -> int:
 
 
 def ignore_signals(_: int) -> None:
-    """Leave Ctrl-C and a closed terminal to the process that trains; SIGTERM is how that one ends its helpers."""
+    """Leave Ctrl-C and a closed terminal to the training process, which ends its workers by SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""A training recipe: a TOML file that says everything about one training run, read into frozen dataclasses."""
+"""Training recipes: TOML files that fully describe a training run, read into frozen dataclasses."""
 
 import dataclasses
 import re
@@ -58,12 +58,12 @@ class NetworkPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class DataPlan:
-    """Which pictures are used.
+    """The pictures to use.
 
     Args:
-        parts: folders or tar files below the data folder; folders are searched to the bottom.
-        sizes: for super-resolution, each picture is used at each of these sizes, as parts of its own.
-        shares: for distillation, how often each part is drawn from; alike unless given.
+        parts: folders or tar files below the data folder; folders are searched recursively.
+        sizes: for super-resolution, each picture is used at each of these sizes, given as fractions of its own.
+        shares: for distillation, how often each part is drawn from; equal by default.
     """
 
     parts: tuple[str, ...]
@@ -82,22 +82,22 @@ class DataPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class AgingPlan:
-    """How clean pictures are aged, and where real old ones lie.
+    """How clean pictures are aged, and where the real old ones are.
 
     Args:
-        strength: least and greatest strength of `daguerre.degradation.aging.age`.
-        untouched: part of the examples that are left as they are, so that clean pictures are left alone.
-        unharmed: part of the others that change in tone and texture alone, without scratches, tears and the like.
-        shares: how often each of the data's parts is drawn from; alike unless given.
-        half: part of the examples that are cropped from pictures of half the size.
-        real: parts with real old photographs; nobody knows what they looked like when new.
-        worn: file names of those of them with damage of their own, of which there is no mask; a part names all in it.
-        textures: parts with scans of damage alone, on black or white or transparent, which are laid over pictures.
-        marks: parts with masks of real old photographs, PNG files of their names: white is damaged, black is not, grey
-            may be either. These photographs are drawn as these parts, not as their own.
-        replay: part of the examples that are repeated because the network takes much in them for damage that is none.
-        exclude: names of files that are never used, as those that something is measured with.
-        pool: examples made once, for trainers that draw the same ones again and again.
+        strength: range of the strength of `daguerre.degradation.aging.age`.
+        untouched: fraction of the examples left as they are, so that the network learns to leave clean pictures alone.
+        unharmed: fraction of the others that change only in tone and texture, without scratches, tears and the like.
+        shares: how often each of the data's parts is drawn from; equal by default.
+        half: fraction of the examples that are cropped from pictures at half size.
+        real: parts with real old photographs, whose original appearance is unknown.
+        worn: file names of those with damage of their own but without a mask; a part stands for all its files.
+        textures: parts with scans of damage alone, on black, white or transparent, which are laid over pictures.
+        marks: parts with masks of real old photographs, PNG files of the same names: white is damaged, black is not,
+            gray is unknown. These photographs are drawn as members of these parts, not of their own.
+        replay: fraction of the examples that are repeated because the network detects much false damage in them.
+        exclude: names of files that are never used, such as test pictures.
+        pool: number of examples made once, for trainers that reuse them.
     """
 
     strength: tuple[float, float] = (0.2, 1.5)
@@ -125,12 +125,12 @@ class AgingPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class FindingPlan:
-    """What the crops show on which a network learns to find faces.
+    """Contents of the crops for training face detection.
 
     Args:
-        portraits: parts of the data whose pictures show one face each, filling them; they are put into other pictures.
-        around: part of the crops that lie around a face which the teacher sees in a picture.
-        composed: part into which portraits are put.
+        portraits: parts of the data whose pictures are each filled by one face; they are pasted into other pictures.
+        around: fraction of the crops that are around a face detected by the teacher.
+        composed: fraction into which portraits are pasted.
     """
 
     portraits: tuple[str, ...] = ()
@@ -167,7 +167,7 @@ class SchedulePlan:
         warmup: steps until the full rate.
         floor: the cosine's lowest value, as a fraction of the full rate.
         milestones: fractions of the run, between 0 and 1.
-        factor: what a milestone multiplies the rate by.
+        factor: factor on the rate at a milestone.
     """
 
     kind: Literal["cosine", "step"] = "cosine"
@@ -189,8 +189,8 @@ class ValidationPlan:
 
     Args:
         every: steps between two validations; a checkpoint is written with each.
-        fraction: of the pictures that is held out, chosen by their names; one in a whole number.
-        crop: side of the central crop of each picture that is used, in pixels of the network's result.
+        fraction: fraction of the pictures held out, chosen by name; one in an integer.
+        crop: side of the central crop used of each picture, in pixels of the network's result.
     """
 
     every: int = 1000
@@ -213,21 +213,21 @@ class PerceptualPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class StylePlan:
-    """Which styles are learnt, and which features are a picture's content and which its style.
+    """The styles to learn, and which features are content and which are style.
 
     The features are those of the perceptual plan's network.
 
     Args:
         parts: parts of the data with styles.
-        shares: how often each part, of styles or of photographs, is drawn from; alike unless given.
-        fraction: of the styles that is held out, chosen by their names; one in a whole number.
+        shares: how often each part, of styles or of photographs, is drawn from; equal by default.
+        fraction: fraction of the styles held out, chosen by name; one in an integer.
         crop: side in pixels of a style's crop.
         content_layers, style_layers: of VGG-19, and their weights in the loss.
-        own: part of the photographs that are given their own style.
-        weakened: part that are given a style halfway, from their own.
-        mixed: part that are given two styles.
-        recoloured: part of the styles whose colours are changed.
-        first_own: steps at the beginning in which all photographs are given their own style.
+        own: fraction of the photographs stylized in their own style.
+        weakened: fraction stylized halfway between their own style and another.
+        mixed: fraction stylized in a mixture of two styles.
+        recoloured: fraction of the styles whose colors are changed.
+        first_own: initial steps in which all photographs are stylized in their own style.
     """
 
     parts: tuple[str, ...]
@@ -257,7 +257,7 @@ class DiscriminatorPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencodersPlan:
-    """The trained autoencoders between whose latent spaces a translation goes, by name or file."""
+    """The trained autoencoders between whose latent spaces to translate, by name or file."""
 
     old: str
     clean: str
@@ -273,20 +273,20 @@ class InitPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class TeachersPlan:
-    """Trained networks whose outputs are learnt, by name or file.
+    """Trained networks whose outputs are distilled, by name or file.
 
-    For face detection `weights` names one that finds faces.
+    For face detection `weights` names a face detector.
 
     Args:
-        weights: for super-resolution; their outputs take the place of the large pictures. They run once for every
-            picture, in eight orientations, before the first step.
-        share: of the distillation target that is their output; the rest is the large picture itself.
+        weights: for super-resolution; their outputs replace the large pictures. They run once for every picture, in
+            eight orientations, before the first step.
+        share: weight of their output in the distillation target; the rest is the large picture itself.
         features: a VGG, whose features are distilled.
-        labels: a classifier, whose labels are.
-        pool: pairs of crops for which these two run at a time.
-        named: further crops in a pool, for which the classifier alone runs; half of every batch is of them.
-        fresh: steps after which the pool is made anew.
-        positions: of each layer's map, drawn at random, at which its features are kept.
+        labels: a classifier, whose labels are distilled.
+        pool: number of pairs of crops in a pool of their targets.
+        named: further crops in a pool, with the classifier's labels only; they make up half of every batch.
+        fresh: steps after which the pool is replaced.
+        positions: number of random positions in each layer's map at which features are kept.
     """
 
     weights: tuple[str, ...] = ()
@@ -325,18 +325,17 @@ class Recipe:
 
     Args:
         name: name of the weights.
-        step: what one iteration does; a name in `daguerre.training.trainers.TRAINERS`.
+        step: the trainer; a name in `daguerre.training.trainers.TRAINERS`.
         steps, batch: iterations, and examples in each on every process.
         crop: side of a training example in pixels of the network's result.
-        ema: decay of the moving average of the weights, which is what is validated and kept.
-        clip: largest norm of the gradient; 0 leaves it as it is.
+        ema: decay of the moving average of the weights, which is validated and exported.
+        clip: maximum norm of the gradient; 0 for no clipping.
         losses: the weight of each loss, by name.
-        keep: what of an autoencoder's weights is kept in the end; the encoder is all that a translation from its latent
-            space needs.
-        degradation: what makes the low-resolution pictures; MATLAB's bicubic unless given.
+        keep: the part of an autoencoder to export; a translation from its latent space needs only the encoder.
+        degradation: how low-resolution pictures are made; MATLAB's bicubic by default.
         aging: how pictures are aged, for restoration.
-        finding: what shows the faces that are to be found.
-        teachers: networks to distil, for super-resolution, distillation and face detection alone.
+        finding: contents of the crops for face detection.
+        teachers: networks to distill, only for super-resolution, distillation and face detection.
     """
 
     name: str
@@ -385,7 +384,7 @@ class Recipe:
             self.check_teachers(self.teachers)
 
     def check_teachers(self, plan: TeachersPlan) -> None:
-        """Refuse teachers that the step has no use for."""
+        """Refuse teachers that the step does not use."""
         alone = self.step == "super_resolution" and not (self.discriminator or self.degradation)
         if plan.weights and not alone and self.step != "face_detection":
             raise RecipeError(
@@ -396,12 +395,12 @@ class Recipe:
             raise RecipeError("teachers.features go with the step 'distillation'; leave them out")
 
     def as_dict(self) -> dict[str, Any]:
-        """The resolved recipe, every default written out, in types that JSON knows."""
+        """The resolved recipe, including every default, in JSON's types."""
         return json_types(dataclasses.asdict(self))  # type: ignore[no-any-return]
 
 
 def check_parts(name: str, parts: tuple[str, ...]) -> None:
-    """Refuse parts of the data that do not lie below its folder."""
+    """Refuse parts of the data outside its folder."""
     for part in parts:
         if Path(part).is_absolute() or ".." in Path(part).parts:
             raise RecipeError(f"{name} holds {part!r}; name folders or tar files below the data folder")
@@ -411,7 +410,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe from a TOML file.
 
     Raises:
-        RecipeError: the file is missing or not TOML, a key is unknown or missing, or a value makes no sense.
+        RecipeError: the file is missing or not TOML, a key is unknown or missing, or a value is invalid.
     """
     table = read_table(path)
     try:
@@ -421,16 +420,16 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def parse_recipe(table: dict[str, Any]) -> Recipe:
-    """Make a recipe from nested dictionaries, as TOML or the header of any version's weights gives them.
+    """Make a recipe from nested dictionaries, from TOML or from the header of weights of any version.
 
     Raises:
-        RecipeError: a key is unknown or missing, or a value makes no sense.
+        RecipeError: a key is unknown or missing, or a value is invalid.
     """
     return build(Recipe, with_current_names(table), "")
 
 
 def with_current_names(table: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's table with the names of earlier versions replaced by those of today."""
+    """A recipe's table with names of earlier versions replaced by the current ones."""
     table = dict(table)
     if isinstance(step := table.get("step"), str):
         table["step"] = STEP_ALIASES.get(step, step)

@@ -1,1 +1,1 @@
-"""Data sets, one file a kind."""
+"""Data sets, one kind per file."""

@@ -1,4 +1,4 @@
-"""Old photographs to train restoration on: clean ones aged as they are drawn, and real ones."""
+"""Old photographs for training restoration: clean ones aged on the fly, and real ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from daguerre.training.recipe import Recipe
 
 __all__ = ["AgedBatch", "AgedPictures", "draw_picture", "random_crop"]
 
-NEW_PRINTS = 0.5  # of the examples left untouched are prints as they were when new, sepia among them
+NEW_PRINTS = 0.5  # of the untouched examples are prints as they were when new, including sepia
 
 
 @dataclass(frozen=True)
 class AgedBatch:
-    """Examples in [0, 1]; fields as of `Aged`: images (B, 3, H, W), the mask (B, 1, H, W), 1 = damaged."""
+    """Examples in [0, 1]; fields as in `Aged`: images (B, 3, H, W), the mask (B, 1, H, W), 1 = damaged."""
 
     image: Tensor
     clean: Tensor
@@ -32,10 +32,10 @@ class AgedBatch:
 
 
 class AgedPictures:
-    """Crops of clean pictures, each aged anew when it is drawn, and crops of real old photographs.
+    """Crops of clean pictures, aged whenever they are drawn, and crops of real old photographs.
 
     Args:
-        least: pictures with a side below this many pixels are left out; the recipe's crop unless given.
+        least: minimum side of a picture in pixels; the recipe's crop by default.
 
     Raises:
         DataError: the pictures cannot be used.
@@ -48,7 +48,7 @@ class AgedPictures:
         least = least or recipe.crop
         self.left_out: list[str] = []
         self.clean: list[list[Tensor]] = []  # by part of the data
-        self.clean_held_out: list[list[Tensor]] = []  # by part, never trained on
+        self.clean_held_out: list[list[Tensor]] = []  # by part, never used for training
         for part in recipe.data.parts:
             training, held_out = self.load(data, part, least, progress)
             self.clean.append(list(training.values()))
@@ -74,7 +74,7 @@ class AgedPictures:
     def load(
         self, data: Path, part: str, least: int, progress: ProgressCallback
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Pictures of one part of the data to train on, by name, and those held out."""
+        """Training pictures of one part of the data, by name, and those held out."""
         pictures, left_out = load_pictures(data, [part], least=least, progress=progress)
         self.left_out += left_out
         pictures = {
@@ -95,7 +95,7 @@ class AgedPictures:
         )
 
     def make_batch(self, generator: torch.Generator) -> AgedBatch:
-        """A batch, on the processor."""
+        """A batch, on the CPU."""
         parts = self.draw_parts(self.recipe.batch, generator)
         aged = [self.age(self.crop_clean(part, generator), generator) for part in parts]
         return AgedBatch(
@@ -106,13 +106,13 @@ class AgedPictures:
         )
 
     def draw_parts(self, count: int, generator: torch.Generator) -> list[int]:
-        """Numbers of parts of the clean pictures, each as often as the recipe's shares say."""
+        """Indices of parts of the clean pictures, drawn according to the recipe's shares."""
         return torch.multinomial(torch.tensor(self.part_shares), count, replacement=True, generator=generator).tolist()
 
     def crop_clean(self, part: int, generator: torch.Generator, *, side: int = 0) -> Tensor:
-        """A crop (1, 3, side, side) in [0, 1] of one part, from a picture or its half; the recipe's unless given.
+        """A crop (1, 3, side, side) in [0, 1] of one part, from a picture or its half; the recipe's side by default.
 
-        From a picture with a side below `side`, but not below the recipe's crop, all of that side.
+        From a picture with a side between the recipe's crop and `side`, the whole of that side.
         """
         half = torch.rand((), generator=generator).item() < self.recipe.aging.half
         picture = draw_picture((self.half_size if half else self.clean)[part], generator)
@@ -121,9 +121,9 @@ class AgedPictures:
         return random_crop(picture, side or self.recipe.crop, generator)
 
     def age(self, image: Tensor, generator: torch.Generator, *, damage: bool = True, unit: float | None = None) -> Aged:
-        """Age one picture as the recipe says; `damage` and `unit` as of `daguerre.degradation.aging.age`.
+        """Age one picture as the recipe says; `damage` and `unit` as in `daguerre.degradation.aging.age`.
 
-        Of those left untouched some are prints as they were when new: nothing to undo either.
+        Some of the untouched ones are prints as they were when new, which need no restoration either.
         """
         untouched, strength, unharmed = torch.rand(3, generator=generator).tolist()
         low, high = self.recipe.aging.strength
@@ -143,13 +143,13 @@ class AgedPictures:
         return self.to_device(torch.cat(crops))
 
     def validation_set(self, count: int, *, multiple: int = 8) -> list[Aged]:
-        """The centers of pictures held out, spread over the parts, each aged in its own way, always the same."""
+        """Centers of held-out pictures, spread over the parts, each aged in its own way; always the same."""
         each = -(-count // len(self.clean_held_out))
         chosen = [picture for part in self.clean_held_out for picture in part[:: max(len(part) // each, 1)][:each]]
         return [age(self.center(picture, multiple), seed=seed) for seed, picture in enumerate(chosen)]
 
     def center(self, picture: Tensor, multiple: int) -> Tensor:
-        """The center (1, 3, h, w) in [0, 1] of a picture, as large as the recipe validates on."""
+        """The center (1, 3, h, w) in [0, 1] of a picture, of the recipe's validation size."""
         rows, columns = center_slices(picture, self.recipe.validation.crop, multiple)
         return picture[None, :, rows, columns].float() / 255
 
@@ -158,7 +158,7 @@ class AgedPictures:
 
 
 def draw_picture(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-    """One of several pictures, all alike likely."""
+    """One of several pictures, with equal probability."""
     return pictures[int(torch.randint(len(pictures), (), generator=generator))]
 
 

@@ -1,4 +1,4 @@
-"""Labelled pictures, for the classifier whose features the perceptual losses use."""
+"""Labeled pictures, for the classifier whose features the perceptual losses use."""
 
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ def load_labelled(
     """Decode pictures whose folder is their label, as `load_pictures` does.
 
     Returns:
-        Label and picture (3, H, W) uint8 by name; and one line for every file that was left out, with the reason.
+        Label and picture (3, H, W) uint8 by name; and one line for every file left out, with the reason.
 
     Raises:
         DataError: a part is missing, or there is no picture.
@@ -42,11 +42,11 @@ def class_words(data: Path, parts: Iterable[str]) -> dict[str, str]:
 
 
 class LabelledCrops:
-    """Random square crops of labelled pictures, taken at random sizes and resized to one.
+    """Random square crops of labeled pictures, of random sizes, resized to a common one.
 
     Args:
         pictures: label and picture (3, H, W) uint8.
-        classes: the labels in the order of their numbers.
+        classes: the labels in the order of their indices.
     """
 
     def __init__(self, pictures: Iterable[tuple[str, Tensor]], classes: list[str]) -> None:
@@ -57,7 +57,7 @@ class LabelledCrops:
         """Crops whose side is SMALLEST_CROP to 1 of the picture's, flipped at random.
 
         Returns:
-            Images (batch, 3, side, side) float32 in [0, 255], and the numbers (batch,) of their classes.
+            Images (batch, 3, side, side) float32 in [0, 255], and the indices (batch,) of their classes.
         """
         pieces, labels = [], []
         for which, size, y, x, flip in torch.rand(batch, 5, generator=generator, dtype=torch.float64).tolist():
@@ -72,7 +72,7 @@ class LabelledCrops:
         return torch.stack(pieces), torch.tensor(labels)
 
     def all(self, side: int) -> tuple[Tensor, Tensor]:
-        """The central square of every picture, as `draw` gives them."""
+        """The central square of every picture, in the form of `draw`."""
         pieces = []
         for _, picture in self.examples:
             _, height, width = picture.shape

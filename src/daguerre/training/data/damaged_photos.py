@@ -1,4 +1,4 @@
-"""Examples that look like scans of damaged prints: real textures over photographs, soft, compressed and enlarged."""
+"""Examples like scans of damaged prints: real textures over photographs, soft, compressed and enlarged."""
 
 import io
 import math
@@ -37,21 +37,24 @@ __all__ = ["WRITING", "DamagedExample", "damaged_photo", "load_marks", "load_tex
 
 T = TypeVar("T")
 
-SEEN, UNSEEN = 0.09, 0.045  # least change of a channel, after all blur, that is damage, and the most that is none
+SEEN, UNSEEN = (
+    0.09,
+    0.045,
+)  # change of a channel, after all blur, from which it counts as damage, and up to which it does not
 WRITING = DAMAGES.index("writing") + 1
-FINEST, COARSEST = 1.0, 3.0  # times that a scan is enlarged
-LEAST_SIZE, GREATEST_SIZE = 0.6, 1.8  # times, of a photograph whose damage is marked
+FINEST, COARSEST = 1.0, 3.0  # factors by which a scan is enlarged
+LEAST_SIZE, GREATEST_SIZE = 0.6, 1.8  # scale factors of a photograph with marked damage
 DAMAGED, EITHER = 255, 128  # levels of a mask
-# Of new pictures, and of old ones, the first part is aged, and that between these bounds has damage laid over it.
-# The rest is undamaged, as most is that looks like damage in a drawer of photographs.
+# Of new pictures, and of old ones, the fraction below the first bound is aged, and that between the two has damage laid
+# over it. The rest is undamaged, like most look-alikes of damage in real photographs.
 AGED, LAID = (0.35, 0.12), ((0.3, 0.5), (0.65, 1.0))
 
 
 @dataclass(frozen=True)
 class DamagedExample:
-    """A crop (1, 3, H, W) in [0, 1]; where it is damaged, and written upon, (1, 2, H, W), 1 = so.
+    """A crop (1, 3, H, W) in [0, 1], and its masks of damage and of writing, (1, 2, H, W), 1 = marked.
 
-    What is changed so little that a person may see it or not is not `certain`, (1, 1, H, W), 1 = so.
+    Changes that are hard to see are not `certain`, (1, 1, H, W), 1 = certain.
     """
 
     image: Tensor
@@ -60,7 +63,7 @@ class DamagedExample:
 
 
 class Draws:
-    """Chances, drawn from one generator."""
+    """Random draws from one generator."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -69,7 +72,7 @@ class Draws:
         return low + (high - low) * float(torch.rand((), generator=self.generator))
 
     def log(self, low: float, high: float) -> float:
-        """A number between two, small ones as often as large ones."""
+        """A log-uniform number between two."""
         return math.exp(self.number(math.log(low), math.log(high)))
 
     def maybe(self, chance: float) -> bool:
@@ -80,7 +83,7 @@ class Draws:
 
 
 def load_textures(data: Path, parts: Sequence[str], exclude: Sequence[str] = ()) -> list[Texture]:
-    """The scans of damage in some parts of the data, but for files of certain names and those that cannot be used.
+    """The scans of damage in some parts of the data, except excluded and unusable ones.
 
     Raises:
         DataError: a part is missing.
@@ -96,7 +99,7 @@ def load_textures(data: Path, parts: Sequence[str], exclude: Sequence[str] = ())
 
 
 def load_marks(data: Path, parts: Sequence[str]) -> dict[str, Tensor]:
-    """Masks of photographs (1, H, W), 8 bits, in some parts of the data, by name without its ending.
+    """Masks of photographs (1, H, W), 8 bits, in some parts of the data, by name without suffix.
 
     Raises:
         DataError: a part is missing.
@@ -111,9 +114,9 @@ def load_marks(data: Path, parts: Sequence[str]) -> dict[str, Tensor]:
 def marked_photo(
     picture: Tensor, marks: Tensor, textures: Sequence[Texture], side: int, generator: torch.Generator
 ) -> DamagedExample:
-    """A crop of a photograph (3, H, W), 8 bits, whose damage is marked (1, H, W), a little changed.
+    """A crop, slightly altered, of a photograph (3, H, W), 8 bits, whose damage is marked (1, H, W).
 
-    More often than not there is marked damage in its middle; sometimes more is laid over it.
+    Usually there is marked damage at its center; sometimes more damage is laid over it.
 
     Args:
         side: of the crop in pixels.
@@ -149,11 +152,11 @@ def marked_photo(
 def damaged_photo(
     picture: Tensor, textures: Sequence[Texture], side: int, generator: torch.Generator, *, old: bool
 ) -> DamagedExample:
-    """A crop of a picture (3, H, W), 8 bits, as a scan of a damaged print shows it.
+    """A crop of a picture (3, H, W), 8 bits, like a scan of a damaged print.
 
     Args:
         side: of the crop in pixels.
-        old: a photograph that is old already: its tones stay as they are, and damage is added less often.
+        old: the photograph is old already: its tones are kept, and damage is added less often.
     """
     dice = Draws(generator)
     enlarged = 1.0 if dice.maybe(0.45) else dice.log(FINEST, COARSEST)
@@ -180,7 +183,7 @@ def damaged_photo(
 
 
 def piece(picture: Tensor, side: int, dice: Draws, *, shrink: bool) -> Tensor:
-    """A square piece (1, 3, side, side) of a picture, turned upside down never, mirrored half the time."""
+    """A square piece (1, 3, side, side) of a picture, mirrored half of the time, never upside down."""
     _, height, width = picture.shape
     room = min(height, width) / side
     factor = dice.log(1.0, max(min(room, 2.5), 1.0)) if shrink else min(room, 1.0) or 1.0
@@ -196,7 +199,7 @@ def piece(picture: Tensor, side: int, dice: Draws, *, shrink: bool) -> Tensor:
 def scene(
     image: Tensor, written: Tensor, textures: Sequence[Texture], dice: Draws, *, old: bool
 ) -> tuple[Tensor, Tensor]:
-    """Sound things that are easily taken for damage: sticks and plates, borders, film edges, frames, writing."""
+    """Undamaged look-alikes of damage: sticks and plates, borders, film edges, frames, writing."""
     side = image.shape[-1]
     if dice.maybe(0.05 if old else 0.12):  # its rails look like scratches
         reach = dice.log(0.05, 0.3) * side
@@ -257,7 +260,7 @@ def strip(image: Tensor, dice: Draws) -> Tensor:
 
 
 def tones(image: Tensor, dice: Draws) -> Tensor:
-    """Grey, toned, pale or dark, as old prints are."""
+    """Tones of old prints: gray, toned, pale or dark."""
     if dice.maybe(0.75):
         weights = torch.tensor([dice.number(0.1, 0.4), dice.number(0.3, 0.7), dice.number(0.05, 0.4)])
         image = (image * (weights / weights.sum()).view(1, 3, 1, 1)).sum(1, keepdim=True).expand(1, 3, -1, -1)
@@ -270,7 +273,7 @@ def tones(image: Tensor, dice: Draws) -> Tensor:
 
 
 def harmed(image: Tensor, textures: Sequence[Texture], dice: Draws) -> Tensor:
-    """An image with one more kind of damage."""
+    """Add one kind of damage to an image."""
     side = image.shape[-1]
     scans = [texture for texture in textures if texture.form == "damage"]
     kind = dice.number() if scans else dice.number(0.5, 1)
@@ -298,7 +301,7 @@ def harmed(image: Tensor, textures: Sequence[Texture], dice: Draws) -> Tensor:
 
 
 def scanned(image: Tensor, sound: Tensor, lost: Tensor, written: Tensor, side: int, dice: Draws) -> DamagedExample:
-    """A crop as a scanner and a web page leave it: soft, enlarged, noisy, compressed; damage is what is still seen."""
+    """A crop after scanning and web publishing: soft, enlarged, noisy, compressed; only visible damage counts."""
     both = torch.cat([image, sound])
     masks = torch.cat([lost, written], 1)
     if dice.maybe(0.6):

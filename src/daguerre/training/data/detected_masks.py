@@ -1,4 +1,4 @@
-"""Damage masks as they are detected in use, so that what is trained on them learns to live with what is missed."""
+"""Damage masks from the detector, so that networks trained on them learn to cope with missed damage."""
 
 import torch
 from lightning.fabric import Fabric
@@ -13,7 +13,7 @@ DETECTOR = "scratches"  # name of its weights
 
 
 class DetectedMasks:
-    """The damage detector that ships, for pictures in a training."""
+    """The damage detector that ships, for use during training."""
 
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
@@ -22,7 +22,7 @@ class DetectedMasks:
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Tensor:
-        """Where damage is more likely than not in `image` (B, 3, H, W): (B, 1, H, W), 1 = damaged, on its device."""
+        """Detected damage in `image` (B, 3, H, W): (B, 1, H, W), 1 = probably damaged, on its device."""
         height, width = image.shape[-2:]
         padded = F.pad(image, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         with self.fabric.autocast():

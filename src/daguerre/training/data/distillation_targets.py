@@ -16,11 +16,11 @@ from daguerre.training.recipe import TeachersPlan
 __all__ = ["FeatureTeachers", "TargetPool", "Targets", "distort", "matched_layers"]
 
 BLOCKS = range(1, 6)
-ALIKE = 0.01  # of the power of a teacher's feature: what varies less is as good as constant
+ALIKE = 0.01  # of the power of a teacher's feature: one that varies less counts as constant
 
 
 def matched_layers(learner: type[VGG], teacher: type[VGG]) -> dict[str, str]:
-    """A learner's layers that are taught, each with its teacher's: the first and last of each block, and relu4_2."""
+    """The student's layers to train, each with its teacher's: the first and last of each block, and relu4_2."""
     pairs = {"relu4_2": "relu4_2"}
     for block in BLOCKS:
         ours, theirs = ([x for x in kind.layers if x.startswith(f"relu{block}")] for kind in (learner, teacher))
@@ -29,12 +29,12 @@ def matched_layers(learner: type[VGG], teacher: type[VGG]) -> dict[str, str]:
 
 
 class Targets(NamedTuple):
-    """What teachers say of a batch.
+    """The teachers' targets for a batch.
 
     Args:
         features: of each layer at some positions, (B, positions, C), each channel with mean 0 and deviation 1.
-        labels: logits, (B, classes), or nothing.
-        distances: of each layer, how far the directions of features lie apart in a picture and its copy, (B / 2,).
+        labels: logits, (B, classes), or None.
+        distances: for each layer, the distance between feature directions in a picture and its copy, (B / 2,).
     """
 
     features: dict[str, Tensor]
@@ -43,15 +43,15 @@ class Targets(NamedTuple):
 
 
 class FeatureTeachers:
-    """A VGG whose features are learnt, and a network whose labels are.
+    """A VGG whose features are distilled, and a classifier whose labels are.
 
-    Learning from what is seen within: Romero et al. 2014, https://arxiv.org/abs/1412.6550.
+    Learning from hidden features: Romero et al. 2014, https://arxiv.org/abs/1412.6550.
 
     Args:
-        pooling: of the learner; the teacher then pools in the same way.
+        pooling: the student's pooling, which the teacher then uses, too.
 
     Raises:
-        RecipeError: a teacher cannot teach this.
+        RecipeError: a teacher is unsuitable.
     """
 
     def __init__(self, plan: TeachersPlan, learner: type[VGG], pooling: Pooling, device: torch.device) -> None:
@@ -73,7 +73,7 @@ class FeatureTeachers:
 
     @torch.no_grad()
     def ask(self, images: Tensor, positions: Mapping[int, Tensor]) -> Targets:
-        """What is seen in images (B, 3, H, W) in [0, 1] at positions of each stride, and what they are called.
+        """Features of images (B, 3, H, W) in [0, 1] at positions of each stride, and their labels.
 
         Args:
             positions: by stride, positions (B, positions) in the feature map, row by row.
@@ -95,15 +95,15 @@ class FeatureTeachers:
 class TargetPool:
     """Pairs of a picture and a changed copy of it, with the teachers' targets for both; and pictures with labels alone.
 
-    Features are kept at a few positions drawn at random, alike in both of a pair; at all of them they would be a
-    hundred times as large.
+    Features are kept at a few random positions, the same in both pictures of a pair; all of them would take a hundred
+    times the memory.
 
     Args:
         images: (N, 2, 3, side, side) uint8.
         positions: by stride, (N, positions).
         features: by layer, (N, 2, positions, C) float16.
-        labels: (N, 2, classes) float16, or nothing.
-        named: images (M, 3, side, side) uint8 and labels (M, classes) float16, or nothing.
+        labels: (N, 2, classes) float16, or None.
+        named: images (M, 3, side, side) uint8 and labels (M, classes) float16, or None.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class TargetPool:
 
     @classmethod
     def prepare(cls, teachers: FeatureTeachers, images: Tensor, count: int, generator: torch.Generator) -> "TargetPool":
-        """Distort images (N, 3, side, side) in [0, 1], and ask the teachers about both.
+        """Distort images (N, 3, side, side) in [0, 1], and get the teachers' targets for both versions.
 
         Args:
             count: positions in each layer.
@@ -137,7 +137,7 @@ class TargetPool:
 
     @classmethod
     def joined(cls, parts: Sequence["TargetPool"], named: tuple[Tensor, Tensor] | None = None) -> "TargetPool":
-        """One pool of several, and pictures with labels alone."""
+        """Merge several pools, and add pictures with labels only."""
         labels = [part.labels for part in parts if part.labels is not None]
         return cls(
             torch.cat([part.images for part in parts]),
@@ -185,7 +185,7 @@ class TargetPool:
 def direction_distance(one: Tensor, other: Tensor) -> Tensor:
     """Mean over positions of the squared difference of features (B, positions, C) scaled to length 1: (B,).
 
-    What `evaluation.perceptual.perceptual_distance` is of one layer, at some positions.
+    The same as `evaluation.perceptual.perceptual_distance` of one layer, at some positions.
     """
     return (F.normalize(one, dim=2, eps=1e-6) - F.normalize(other, dim=2, eps=1e-6)).square().sum(2).mean(1)
 
@@ -196,15 +196,15 @@ def in_pairs(x: Tensor) -> Tensor:
 
 
 def gathered(features: Tensor, positions: Tensor) -> Tensor:
-    """What the first B maps (…, C, H, W) hold at positions (B, n), counted row by row: (B, n, C)."""
+    """Values of the first B maps (…, C, H, W) at positions (B, n), counted row by row: (B, n, C)."""
     rows = features[: len(positions)].permute(0, 2, 3, 1).flatten(1, 2)  # no copy where channels come last
     return rows.gather(1, positions[..., None].expand(-1, -1, rows.shape[2]))
 
 
 def distort(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each of images (B, 3, H, W) in [0, 1] changed in one way, drawn at random: what a distance must weigh.
+    """Distort each of images (B, 3, H, W) in [0, 1] in one random way that a perceptual distance must weigh.
 
-    Noise of some fineness, blur, JPEG, a shift, other tones, or a part of another picture of the batch laid over.
+    Noise of some scale, blur, JPEG, a shift, other tones, or a part of another picture of the batch pasted in.
     """
     ways = torch.randint(len(WAYS), (len(images),), generator=generator).tolist()
     others = images.roll(1, 0)
@@ -216,7 +216,7 @@ def distort(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def between(least: float, most: float, generator: torch.Generator) -> float:
-    """A number between two, small and large alike."""
+    """A log-uniform number between two."""
     return float(least * (most / least) ** torch.rand((), generator=generator).item())
 
 

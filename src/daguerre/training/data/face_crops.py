@@ -1,4 +1,4 @@
-"""Crops of photographs with faces of all sizes, inclined, worn, in groups, and without any, to learn to find them."""
+"""Crops of photographs with faces of all sizes, tilted, worn, in groups, or without any, to train face detection."""
 
 import math
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ Pixels = NDArray[Any]
 
 LONGEST = 1024  # pixels of a picture's longer side, of which crops are taken
 SMALLEST_SIDE = 96  # pixels of a picture's shorter side
-SIZES = (9.0, 110.0)  # least and most pixels of a face in a crop
-LARGER = 1.6  # times that a picture is enlarged at most
+SIZES = (9.0, 110.0)  # smallest and largest face in a crop, in pixels
+LARGER = 1.6  # maximum factor by which a picture is enlarged
 INCLINED, MOST_DEGREES = 0.5, 35.0  # of the crops are turned, to either side
 MOST_FACES = 7  # put into a crop
 DECOYS = 0.35  # of the composed crops have pieces of pictures without faces put in as the faces are
@@ -92,7 +92,7 @@ class FaceCrops:
         return as_batch(crops), as_batch(seen)
 
     def crop(self, rng: np.random.Generator) -> Pixels:
-        """A crop: around a face, with portraits put into it, or of any place."""
+        """A crop around a face, with pasted portraits, or of any place."""
         plan, kind = self.recipe.finding, rng.random()
         if kind < plan.around and self.faces:
             return self.around(self.faces[rng.choice(len(self.faces), p=self.face_weights)], rng)
@@ -101,7 +101,7 @@ class FaceCrops:
         return self.anywhere(rng)
 
     def around(self, face: KnownFace, rng: np.random.Generator) -> Pixels:
-        """A crop in which a face has a size drawn at random, at a place drawn at random."""
+        """A crop that contains a face at a random size and position."""
         side, low, high = self.recipe.crop, *map(math.log, SIZES)
         scale = min(math.exp(rng.uniform(low, high)) / face.size, LARGER)
         margin = min(0.5 * face.size * scale, side / 2)
@@ -109,7 +109,7 @@ class FaceCrops:
         return cut(self.pictures[face.picture], (face.x, face.y), to, scale, turn(rng), side, rng)
 
     def anywhere(self, rng: np.random.Generator) -> Pixels:
-        """A crop of any place of any picture, at a scale drawn at random."""
+        """A crop of a random place in a random picture, at a random scale."""
         side = self.recipe.crop
         picture = self.pictures[rng.choice(len(self.pictures), p=self.picture_weights)]
         height, width = picture.shape[:2]
@@ -119,7 +119,7 @@ class FaceCrops:
         return cut(picture, at, np.array([side / 2, side / 2]), scale, turn(rng), side, rng)
 
     def composed(self, rng: np.random.Generator) -> Pixels:
-        """A crop of any place with portraits put into it, and pieces of other pictures."""
+        """A crop of a random place with portraits, and pieces of other pictures, pasted in."""
         made, side = self.anywhere(rng), self.recipe.crop
         grey = rng.random() < 0.4
         same = math.exp(rng.uniform(math.log(SIZES[0]), math.log(SIZES[1])))
@@ -134,7 +134,7 @@ class FaceCrops:
 
 
 def drawn_by(shares: NDArray[Any], parts: Sequence[int]) -> NDArray[Any]:
-    """How likely each of some things is drawn, by the shares of the parts that they are of."""
+    """Probability of drawing each of several items, from the shares of their parts."""
     weights: NDArray[Any] = (
         shares[np.array(parts, int)] / np.bincount(parts, minlength=len(shares))[np.array(parts, int)]
     )
@@ -149,7 +149,7 @@ def shrunk(picture: Tensor) -> Pixels:
 
 
 def known_faces(number: int, picture: Pixels, teacher: YuNet) -> list[KnownFace]:
-    """The faces that a teacher sees in a picture."""
+    """The faces that a teacher detects in a picture."""
     found = faces_in(picture, teacher, KNOWN)
     middles, sizes = (found[:, :2] + found[:, 2:4]) / 2, (found[:, 2:4] - found[:, :2]).amax(1)
     return [KnownFace(number, x, y, size) for (x, y), size in zip(middles.tolist(), sizes.tolist(), strict=True)]
@@ -157,7 +157,7 @@ def known_faces(number: int, picture: Pixels, teacher: YuNet) -> list[KnownFace]
 
 @torch.inference_mode()
 def faces_in(picture: Pixels, network: YuNet, least: float) -> Tensor:
-    """The faces (n, 15) that a network finds in a picture, as of `faces_of`."""
+    """The faces (n, 15) that a network detects in a picture, as from `faces_of`."""
     height, width = (-(-length // network.multiple) * network.multiple for length in picture.shape[:2])
     padded = np.zeros((height, width, 3), np.uint8)
     padded[: picture.shape[0], : picture.shape[1]] = picture
@@ -176,7 +176,7 @@ def turn(rng: np.random.Generator) -> float:
 
 
 def placing(at: Sequence[float], to: NDArray[Any], scale: float, degrees: float, *, mirrored: bool) -> NDArray[Any]:
-    """The affine map (2, 3) that takes a point to another, enlarges, turns and mirrors."""
+    """The affine map (2, 3) that maps one point to another, with scaling, rotation and mirroring."""
     angle = math.radians(degrees)
     matrix = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     if mirrored:
@@ -193,7 +193,7 @@ def cut(
     side: int,
     rng: np.random.Generator,
 ) -> Pixels:
-    """A crop of a picture, mirrored half of the time; what lies beyond the border goes on in one of three ways."""
+    """A crop of a picture, mirrored half of the time; the border is extended in one of three ways."""
     picture, at, scale = halved(picture, at, scale)
     matrix = placing(at, to, scale, degrees, mirrored=rng.random() < 0.5)
     border = BORDERS[rng.integers(len(BORDERS))]
@@ -203,7 +203,7 @@ def cut(
 
 
 def halved(picture: Pixels, at: Sequence[float], scale: float) -> tuple[Pixels, Sequence[float], float]:
-    """A picture halved until the scale at which it is wanted is above 0.6, which bilinear sampling bears."""
+    """A picture halved until the wanted scale is above 0.6, where bilinear sampling works."""
     while scale < 0.6 and min(picture.shape[:2]) > 3:
         picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         at, scale = [coordinate / 2 for coordinate in at], scale * 2
@@ -220,7 +220,7 @@ def paste(
     *,
     grey: bool,
 ) -> None:
-    """Put a piece of `size` pixels into a picture: an ellipse or a rectangle of it, with a border soft or hard."""
+    """Paste a piece of `size` pixels into a picture: an ellipse or a rectangle, with a soft or hard border."""
     side = made.shape[0]
     middle = (piece.shape[1] / 2, piece.shape[0] / 2)
     piece, at, scale = halved(piece, middle, size / max(piece.shape[:2]))
@@ -240,13 +240,13 @@ def paste(
     if grey:
         put[:] = put.mean(2, keepdims=True)
     inside = over[..., 0] > 0.5
-    if inside.any() and rng.random() < 0.5:  # as light as what is around it
+    if inside.any() and rng.random() < 0.5:  # as light as its surroundings
         put += 0.7 * (made[inside].mean() - put[inside].mean())
     made[:] = (made + (put - made) * over).clip(0, 255).astype(np.uint8)
 
 
 def worn(crop: Pixels, rng: np.random.Generator) -> Pixels:
-    """A crop as an old photograph might show it: grey or toned, faded, dark or light, soft, grainy, compressed."""
+    """A crop like an old photograph: gray or toned, faded, dark or light, soft, grainy, compressed."""
     image: Pixels = crop.astype(np.float32) / 255
     side = crop.shape[0]
     if rng.random() < 0.65:
@@ -259,7 +259,7 @@ def worn(crop: Pixels, rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.3:
         image = ((image - image.mean()) * rng.uniform(1.0, 1.6) + image.mean()).clip(0, 1)
     if rng.random() < 0.4:
-        image = image * (1 - np.sort(rng.uniform(0, 0.35, 3)).astype(np.float32))  # warm as sepia, or yellowed
+        image = image * (1 - np.sort(rng.uniform(0, 0.35, 3)).astype(np.float32))  # warm like sepia, or yellowed
     if rng.random() < 0.35:  # uneven light
         field = cv2.resize(
             rng.uniform(0.5, 1.1, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC

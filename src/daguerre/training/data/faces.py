@@ -1,6 +1,6 @@
-"""Faces aged, restored as `daguerre restore` does it, and cropped where it finds them: what face refinement sees.
+"""Faces that are aged, restored and cropped as in `daguerre restore`: the inputs of face refinement.
 
-Needs libvips, which no other training does, so it is imported when faces are trained.
+Needs libvips, unlike any other training, so it is imported only for face restoration.
 """
 
 import math
@@ -29,15 +29,15 @@ ROTATED = 0.3  # of the faces are rotated
 MOST_DEGREES = 12.0  # to either side
 MOST_SOFTENING = 2.0  # factor by which some faces have fewer resolved lines than pixels
 MOST_DAMAGE = 0.12  # of a face's area
-UNRESTORED = 0.1  # of the examples have not been restored before
+UNRESTORED = 0.1  # of the examples have not been restored
 DEBLURRED = 0.55  # of the others were restored with `blur = "auto"`
 MARGIN = 0.25  # of a face's side that is mirrored around it before detection
-CONFIDENCE = 0.5  # of a detection, at least
-LIKELY_SIDES = (0.6, 1.15)  # of the square that the face of a picture may fill, in sides of the picture
+CONFIDENCE = 0.5  # minimum score of a detection
+LIKELY_SIDES = (0.6, 1.15)  # sides of the square that a picture's face may fill, relative to the picture
 
 
 class RestoredFaces:
-    """Makes examples: a face at a size of a photograph, aged, restored, detected, and cropped as the network sees it.
+    """Makes examples: a face at a size in a photograph, aged, restored, detected, and cropped for the network.
 
     Args:
         side: of the examples in pixels.
@@ -52,7 +52,7 @@ class RestoredFaces:
         self.finder = FaceFinder("face-detection", min_size=FACE_SIDES[0] // 2, confidence=CONFIDENCE)
 
     def example(self, number: int, faces: list[Tensor]) -> Tensor:
-        """Example `number`: a face as the network gets it, and its target, (2, 3, side, side) uint8."""
+        """Example `number`: a face as the network receives it, and its target, (2, 3, side, side) uint8."""
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + number)
         kind, size, softness, neutral, deblurred = torch.rand(5, generator=generator).tolist()
         side = round(math.exp(math.log(FACE_SIDES[0]) + size * math.log(FACE_SIDES[1] / FACE_SIDES[0])))
@@ -90,14 +90,14 @@ class RestoredFaces:
             strength *= 0.8
 
     def crop_pair(self, image: Tensor, target: Tensor) -> Tensor:
-        """A face and its target, cropped as the network sees them, where it is detected in the image."""
+        """A face and its target, cropped for the network, where it is detected in the image."""
         face = detect_face(self.finder, image) or usual_face(image.shape[2])
         twins = [Sight.of(Picture.from_tensor(one), face, OUR_FRAME, self.side).upright() for one in (image, target)]
         return torch.cat(twins).clamp(0, 1).mul(255).round().byte()
 
 
 def detect_face(finder: FaceFinder, image: Tensor) -> Face | None:
-    """The face that fills an image (1, 3, h, h), detected in it with a mirrored margin around it."""
+    """Detect the face that fills an image (1, 3, h, h), with a mirrored margin around it."""
     side, margin = image.shape[2], round(MARGIN * image.shape[2])
     wide = Picture.from_tensor(F.pad(image, (margin,) * 4, mode="reflect"))
     likely = [face for face in finder(wide) if LIKELY_SIDES[0] * side < face.side < LIKELY_SIDES[1] * side]
@@ -108,7 +108,7 @@ def detect_face(finder: FaceFinder, image: Tensor) -> Face | None:
 
 
 def usual_face(side: int) -> Face:
-    """Where the face of an image of that side in pixels usually lies: the network then sees the whole image."""
+    """The usual position of the face in an image of this side in pixels, which gives the network the whole image."""
     left, top, part = OUR_FRAME
     return Face(round(-left * side / part), round(-top * side / part), round(side / part))
 

@@ -1,4 +1,4 @@
-"""Captions, credits and signs, drawn with the fonts that come with Matplotlib: writing that is no damage."""
+"""Captions, credits and signs, drawn with Matplotlib's fonts: writing that is not damage."""
 
 import math
 from functools import cache
@@ -24,7 +24,7 @@ def fonts() -> list[Path]:
 
 
 def words(count: int, generator: torch.Generator) -> str:
-    """So many letters in words that mean nothing."""
+    """Meaningless words with this many letters."""
     drawn = torch.rand(count, 2, generator=generator).tolist()
     text = ""
     for kind, which in drawn:
@@ -38,7 +38,7 @@ def words(count: int, generator: torch.Generator) -> str:
 
 
 def lettering(height: int, width: int, *, size: float, generator: torch.Generator) -> Tensor:
-    """How much ink covers (1, 1, H, W): a few lines in one font, more often at a border than in the middle.
+    """Coverage by ink (1, 1, H, W): a few lines in one font, more often at a border than in the middle.
 
     Args:
         height, width: of the picture in pixels.

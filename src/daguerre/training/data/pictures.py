@@ -33,8 +33,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
-CELL = 64  # side of one picture on a sheet, in pixels
-GPU_SHARE = 0.25  # of a GPU's free memory may hold pictures
+CELL = 64  # pixels; side of one picture on a sheet
+GPU_SHARE = 0.25  # fraction of a GPU's free memory that may hold pictures
 COMPRESSED_ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -48,12 +48,13 @@ def load_pictures(
 
     Args:
         data: the data folder.
-        parts: folders or uncompressed tar files below it; folders are searched to the bottom, tar files in them too.
-        least: pictures with a side below this many pixels are left out.
+        parts: folders or uncompressed tar files below it; folders are searched recursively, including tar files in
+            them.
+        least: minimum side of a picture in pixels.
 
     Returns:
         Pictures (3, H, W) uint8 by name, in an order that depends on the names alone; and one line for every picture
-        that was left out, with the reason.
+        left out, with the reason.
 
     Raises:
         DataError: a part is missing, or there is no picture to train with.
@@ -98,9 +99,9 @@ Read = Callable[[], bytes]
 
 
 def picture_files(data: Path, parts: Iterable[str]) -> Iterator[tuple[str, Read]]:
-    """Every picture file's name and what reads it, in the order of the names; a tar's name is a part of its members'.
+    """Every picture file's name and reader, in order of name; the names of a tar's members begin with the tar's.
 
-    For an archive that is compressed or ends too early, reading raises the error.
+    For a compressed or truncated archive, reading raises the error.
     """
     for part in parts:
         top = data / part
@@ -126,7 +127,7 @@ def tar_members(path: Path, name: str) -> Iterator[tuple[str, Read]]:
             end = archive.offset
         with path.open("rb") as file:
             file.seek(end)
-            if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # no such block ends it
+            if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # it has no end-of-archive block
                 yield name, unreadable("an archive that is damaged; what comes after its last picture here is missing")
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"cannot read {str(path)!r} as an uncompressed tar file: {error}") from error
@@ -155,15 +156,15 @@ def decode_uint8(content: bytes) -> Tensor:
 
 
 def hold_out(names: Iterable[str], fraction: float) -> set[str]:
-    """Choose the names of the validation set, at least one, each by itself: the same whatever else is there.
+    """Choose the names of the validation set, at least one, independently of each other.
 
-    A name is chosen by the checksum of its last part, so a picture stays on its side when folders are packed or moved.
+    A name is chosen by the checksum of its last part, so a picture stays in its set when folders are packed or moved.
 
     Args:
-        fraction: about how many of them, in (0, 1]; one in a whole number, so 0.05 is one in 20.
+        fraction: approximate fraction of them, in (0, 1]; one in an integer, so 0.05 is one in 20.
 
     Raises:
-        DataError: nothing would be left to train on.
+        DataError: nothing would be left for training.
     """
 
     def rank(name: str) -> tuple[int, str]:
@@ -191,7 +192,7 @@ def shrink_short_side(image: Tensor, side: int) -> Tensor:
 
 
 def move_if_room(pictures: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """The pictures on `device`, so that batches are made there; where they are if a GPU has little room for them."""
+    """Move the pictures to `device`, so that batches are made there, unless a GPU lacks the memory."""
     needed = sum(picture.nbytes for picture in pictures)
     if device.type == "cuda" and needed > GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
         return list(pictures)
@@ -210,7 +211,7 @@ def center_slices(picture: Tensor, side: int, multiple: int) -> tuple[slice, sli
 
 
 def crop_to_multiple(picture: Tensor, multiple: int) -> Tensor:
-    """A picture (..., H, W) without the last rows and columns that make its sides no multiple of `multiple`."""
+    """A picture (..., H, W) cropped at the bottom and right to multiples of `multiple`."""
     height, width = (side // multiple * multiple for side in picture.shape[-2:])
     return picture[..., :height, :width]
 
@@ -218,14 +219,14 @@ def crop_to_multiple(picture: Tensor, multiple: int) -> Tensor:
 class PairedCrops:
     """Random crops of pictures, flipped and transposed, each with its low-resolution twin.
 
-    The twins are made once and from whole pictures, so that no crop's border shows in them. A picture is drawn in
-    proportion to its area, so small ones are not learnt by heart.
+    The twins are made once and from whole pictures, so that they have no artifacts at the borders of crops. Pictures
+    are drawn in proportion to their area, so that small ones are not overfitted.
 
     Args:
         pictures: (3, H, W) uint8.
         scale: side of a picture over that of its twin; with 1 pictures are their own twins.
         device: where crops are taken.
-        target: makes from a twin and its picture what is cropped instead of the picture, of its size.
+        target: makes from a twin and its picture a target of the picture's size, cropped in its place.
     """
 
     def __init__(
@@ -255,11 +256,11 @@ class PairedCrops:
         """Draw random crops.
 
         Args:
-            batch: how many.
+            batch: number of crops.
             side: of the high-resolution crops in pixels; a multiple of `scale`, at most the shortest side of a picture.
 
         Returns:
-            Low (batch, 3, side / scale, side / scale) uint8, high (batch, 3, side, side) uint8 or as of `target`.
+            Low (batch, 3, side / scale, side / scale) uint8, high (batch, 3, side, side) uint8 or as from `target`.
         """
         low: list[Tensor] = []
         high: list[Tensor] = []

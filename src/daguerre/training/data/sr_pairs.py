@@ -19,8 +19,8 @@ __all__ = ["SuperResolutionPairs"]
 class SuperResolutionPairs:
     """Pictures of a recipe, downscaled bicubically, or degraded as the recipe says.
 
-    Where the recipe has teachers, high-resolution crops in batches are distillation targets; in the validation set they
-    never are.
+    If the recipe has teachers, high-resolution crops in batches are distillation targets, but never in the validation
+    set.
 
     Args:
         scale: side of a high-resolution picture over that of its low-resolution version.
@@ -45,7 +45,7 @@ class SuperResolutionPairs:
         self.validation_set = self.make_validation_set([pictures[name] for name in sorted(held_out)], progress)
 
     def at_all_sizes(self, pictures: list[Tensor]) -> list[Tensor]:
-        """The pictures at every size of the recipe at which they are still as large as a crop."""
+        """The pictures at every size of the recipe that is not smaller than a crop."""
         resized = []
         for size in self.recipe.data.sizes:
             for picture in pictures:
@@ -57,7 +57,7 @@ class SuperResolutionPairs:
         return resized
 
     def make_validation_set(self, pictures: list[Tensor], progress: ProgressCallback) -> list[tuple[Tensor, Tensor]]:
-        """Low and high (1, 3, h, w) in [0, 1]: the centers of pictures that are never trained on, always the same."""
+        """Low and high (1, 3, h, w) in [0, 1]: the centers of held-out pictures, always the same."""
         whole = PairedCrops(pictures, scale=self.scale, progress=progress)
         generator = torch.Generator().manual_seed(0)
         pairs = []

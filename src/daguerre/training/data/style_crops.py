@@ -13,10 +13,10 @@ from daguerre.training.data.pictures import CPU, hold_out, load_pictures, move_i
 
 __all__ = ["StyleCrops", "load_parts", "recolour", "shrink_uint8"]
 
-SMALLEST_SIDE = 64  # pixels of a side below which a picture is left out
-LEAST_DEVIATION = 0.03  # below it a crop is drawn again: normalizing what has none divides by nothing
-TRIES = 5  # draws until a flat crop is taken as it is
-STORED_SIDE = 384  # pixels of the shorter side at which pictures are kept in memory
+SMALLEST_SIDE = 64  # pixels; pictures with a shorter side are left out
+LEAST_DEVIATION = 0.03  # below it a crop is drawn again, since normalizing it would divide by almost zero
+TRIES = 5  # draws before a flat crop is accepted
+STORED_SIDE = 384  # pixels; shorter side at which pictures are kept in memory
 
 
 class StyleCrops:
@@ -25,7 +25,7 @@ class StyleCrops:
     Args:
         parts: pictures (3, H, W) uint8 of each part.
         shares: how often each part is drawn from.
-        least: pixels of a crop's side in a picture, at least, if it has so many.
+        least: minimum side in pixels of a crop in a picture, if the picture is that large.
         device: where crops are made.
     """
 
@@ -41,11 +41,11 @@ class StyleCrops:
         self.shares, self.least, self.device = torch.tensor(shares), least, device
 
     def draw(self, batch: int, side: int, generator: torch.Generator, *, orientations: int = 8) -> Tensor:
-        """Crops (batch, 3, side, side) in [0, 1], in the first `orientations` of the eight that `orient` knows."""
+        """Crops (batch, 3, side, side) in [0, 1], in the first `orientations` of the eight of `orient`."""
         which = torch.multinomial(self.shares, batch, replacement=True, generator=generator).tolist()
         pieces: dict[int, Tensor] = {}
         flat = list(range(batch))
-        for _ in range(TRIES):  # together, so that a GPU is asked but once for all of them
+        for _ in range(TRIES):  # together, so that there is one GPU synchronization for all of them
             pieces |= {
                 i: self.crop(which[i], side, torch.rand(5, generator=generator).tolist(), orientations) for i in flat
             }
@@ -56,13 +56,13 @@ class StyleCrops:
         return torch.cat([pieces[i] for i in range(batch)])
 
     def crop(self, part: int, side: int, drawn: list[float], orientations: int) -> Tensor:
-        """A crop (1, 3, side, side) as five numbers `drawn` from [0, 1) say."""
+        """A crop (1, 3, side, side) determined by five numbers `drawn` from [0, 1)."""
         which, relative_size, y, x, orientation = drawn
         pictures = self.parts[part]
         picture = pictures[int(which * len(pictures))]
         short = min(picture.shape[1:])
         least = min(self.least, short)
-        size = round(least * (short / least) ** relative_size)  # evenly in the logarithm
+        size = round(least * (short / least) ** relative_size)  # log-uniform
         top, left = (int(at * (length - size + 1)) for at, length in zip((y, x), picture.shape[1:], strict=True))
         piece = picture[None, :, top : top + size, left : left + size].to(self.device).float() / 255
         if size != side:
@@ -73,7 +73,7 @@ class StyleCrops:
 def load_parts(
     data: Path, parts: Sequence[str], fraction: float, progress: ProgressCallback
 ) -> tuple[list[list[Tensor]], list[list[Tensor]], list[str]]:
-    """Pictures of each part, reduced: those to train on, those held out, and a line for each that was left out."""
+    """Pictures of each part, reduced: for training, held out, and a line for each one left out."""
     training, validation, left_out = [], [], []
     for part in parts:
         pictures, unusable = load_pictures(data, [part], least=SMALLEST_SIDE, progress=progress)
@@ -91,10 +91,10 @@ def shrink_uint8(picture: Tensor, side: int) -> Tensor:
 
 
 def recolour(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Give some images (B, 3, H, W) in [0, 1] other colours: hue, channels, contrast, brightness, negative.
+    """Recolor some images (B, 3, H, W) in [0, 1]: hue, channels, contrast, brightness, negative.
 
     Args:
-        share: part of the images that are changed.
+        share: fraction of the images that are changed.
     """
     drawn = torch.rand(len(images), 7, generator=generator).tolist()
     matrices = torch.stack([colour_matrix(hue, saturation, swap) for _, hue, saturation, _, _, swap, _ in drawn])
@@ -110,7 +110,7 @@ def recolour(images: Tensor, share: float, generator: torch.Generator) -> Tensor
 
 
 def colour_matrix(hue: float, saturation: float, swap: float) -> Tensor:
-    """A matrix (3, 3) that puts the channels in another order, or rotates the hue; by numbers in [0, 1]."""
+    """A matrix (3, 3) that permutes the channels, or rotates the hue, determined by numbers in [0, 1]."""
     if swap < 0.5:
         return torch.eye(3)[list(ORDERS[int(swap * 2 * len(ORDERS))])]
     return hue_rotation(2 * math.pi * hue, 0.3 + 1.2 * saturation)

@@ -1,4 +1,4 @@
-"""What one iteration of training does, one file a task. The loop knows only `Trainer`."""
+"""Trainers, one file per task. The loop knows only the interface `Trainer`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def make_trainer(recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressC
     """Read the data and build the networks of a recipe.
 
     Raises:
-        RecipeError: there is no such step, network or loss, or they do not fit together.
+        RecipeError: the step, network or loss is unknown, or they do not fit together.
         DataError: the pictures cannot be used.
     """
     if recipe.step not in TRAINERS:

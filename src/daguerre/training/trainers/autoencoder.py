@@ -29,7 +29,7 @@ GRID_ROWS = 8  # pictures on a sample grid
 
 
 class Autoencoder(nn.Module):
-    """An autoencoder whose every part is called in one `forward`, as distributed training asks."""
+    """An autoencoder whose parts are all called in one `forward`, as distributed training requires."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Autoencoder(nn.Module):
 class AutoencoderTrainer(AdversarialTrainer):
     """Reconstruct the input; with a discriminator, real old photographs and aged ones share one latent space.
 
-    Losses: those between two images, `kl`, and `adversarial`, by which aged photographs are to look like real ones.
+    Losses: those between two images, `kl`, and `adversarial`, which makes aged photographs resemble real ones.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -72,7 +72,7 @@ class AutoencoderTrainer(AdversarialTrainer):
 
     @torch.inference_mode()
     def reconstruct(self, image: Tensor) -> Tensor:
-        """What the averaged autoencoder makes of an image, without noise, on the processor."""
+        """The averaged autoencoder's reconstruction of an image, without noise, on the CPU."""
         with self.fabric.autocast():
             made: Tensor = self.ema.network.get_submodule("network")(image.to(self.fabric.device))
         return made.float().cpu()

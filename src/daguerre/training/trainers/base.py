@@ -1,4 +1,4 @@
-"""What the loop asks of a trainer, and what all trainers share: the optimizer step, the EMA, checkpoint and export."""
+"""The interface of trainers, and what they share: the optimizer step, the EMA, checkpoint and export."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -31,13 +31,13 @@ class Trainer(ABC):
         """What the network tells apart, in the order of its outputs; empty if it does not classify."""
 
     def optimize(self, network: nn.Module) -> None:
-        """Give `network`, on the processor, an optimizer and an average of its weights."""
+        """Give `network`, on the CPU, an optimizer and an average of its weights."""
         self.model = OptimizedModel(self.fabric, network, self.recipe, self.recipe.optimizer)
         self.ema = EMA(self.model.module, self.recipe.ema)
 
     @abstractmethod
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Do iteration `step`, from 1, all random numbers drawn from `generator`.
+        """Run iteration `step`, from 1, drawing all random numbers from `generator`.
 
         Returns:
             Losses by name, detached scalars.
@@ -48,19 +48,19 @@ class Trainer(ABC):
         """Scores by name of the averaged network on the validation set."""
 
     def sample_grid(self) -> Tensor | None:
-        """Samples to look at, (1, 3, H, W) in [0, 1], or nothing."""
+        """Samples for inspection, (1, 3, H, W) in [0, 1], or None."""
         return None
 
     def checkpoint(self) -> dict[str, Any]:
-        """What a checkpoint must hold, for `Fabric.save` and `Fabric.load`."""
+        """The state for a checkpoint, for `Fabric.save` and `Fabric.load`."""
         return self.model.checkpoint("generator") | {"average": self.ema.network}
 
     def export(self) -> tuple[nn.Module, Mapping[str, Tensor]]:
-        """The network whose weights are kept, and those weights, with batch normalization folded into convolutions."""
+        """The network to export and its weights, with batch normalization folded into convolutions."""
         return self.ema.network, fold(self.ema.network)
 
     def weighted_sum(self, parts: Mapping[str, Tensor]) -> Tensor:
-        """The sum of some losses, each times the weight that the recipe gives it, or 0."""
+        """The sum of losses, each weighted as in the recipe, or by 0."""
         weighted = [self.recipe.losses[name] * part for name, part in parts.items() if name in self.recipe.losses]
         return torch.stack(weighted).sum()
 
@@ -72,7 +72,7 @@ class Trainer(ABC):
 
     @torch.inference_mode()
     def predict(self, image: Tensor) -> Tensor:
-        """What the averaged network makes of images, float32 on the processor."""
+        """The averaged network's output for images, float32 on the CPU."""
         image = image.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
         with self.fabric.autocast():
             made: Tensor = self.ema.network(image)
@@ -80,7 +80,7 @@ class Trainer(ABC):
 
 
 class AdversarialTrainer(Trainer):
-    """A trainer whose network may also be trained against a discriminator, if the recipe asks for one."""
+    """A trainer whose network is also trained against a discriminator, if the recipe has one."""
 
     def optimize(self, network: nn.Module) -> None:
         """Like `Trainer.optimize`, with the recipe's discriminator.
@@ -95,11 +95,11 @@ class AdversarialTrainer(Trainer):
     def adversarial_step(
         self, loss: Tensor, parts: dict[str, Tensor], real: Tensor, fake: Tensor, step: int
     ) -> dict[str, Tensor]:
-        """One step of the network, whose loss the discriminator adds to, then one of the discriminator.
+        """One step of the network, including the adversarial loss, then one of the discriminator.
 
         Args:
-            loss, parts: what the network loses besides, and that part by part.
-            real, fake: what the discriminator tells apart, (B, C, H, W) each.
+            loss, parts: the network's other losses: their sum, and each part.
+            real, fake: inputs of the discriminator, (B, C, H, W) each.
 
         Returns:
             All parts of the loss, and the discriminator's own, detached.

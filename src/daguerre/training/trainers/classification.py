@@ -1,4 +1,4 @@
-"""Trains a classifier, for the sake of its features, which perceptual losses use."""
+"""Trains a classifier for its features, which perceptual losses use."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ SMOOTHING = 0.1  # of the labels (Szegedy et al. 2016, section 7)
 
 
 class NormalizedClassifier(nn.Module):
-    """A network that can `classify`, batch-normalized while it trains."""
+    """A network with `classify`, batch-normalized during training."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class NormalizedClassifier(nn.Module):
 
 
 class ClassificationTrainer(Trainer):
-    """Tell which class a picture belongs to, which is the folder it came from.
+    """Classify pictures, whose class is the folder they come from.
 
     Loss: `cross_entropy`.
     """
@@ -62,11 +62,11 @@ class ClassificationTrainer(Trainer):
         return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     def to_device(self, images: Tensor) -> Tensor:
-        """[0, 255] on the processor to [0, 1] on the device."""
+        """[0, 255] on the CPU to [0, 1] on the device."""
         return images.to(self.fabric.device).div(255).contiguous(memory_format=torch.channels_last)
 
     def validate(self) -> dict[str, float]:
-        """The parts of the validation set whose class is the first guess, `top1`, and among the first five, `top5`."""
+        """Fractions of the validation set whose class is the first guess, `top1`, or among the first five, `top5`."""
         first, five = 0, 0
         for images, labels in zip(*(torch.split(part, self.recipe.batch) for part in self.validation_set), strict=True):
             logits = self.predict(images / 255)

@@ -1,4 +1,4 @@
-"""Trains the network that detects damage, and writing, which is told apart from it."""
+"""Trains the network that detects damage and, separately, writing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,17 +31,17 @@ from daguerre.training.trainers.base import Trainer
 __all__ = ["CLEAN", "MARKED", "OLD", "WORN", "DamageDetectionTrainer", "doubt", "overlay"]
 
 VALIDATION_PICTURES = 24
-SMALLEST_SIDE = 128  # pixels of a side that a picture needs; smaller pieces than a crop are enlarged to it
-ALONE, AROUND = 0.12, 31  # of the pixels around, so far, may be taken for damage where a speck lies alone
-GRID_ROWS = 4  # aged pictures on a sample grid, and as many real old ones
+SMALLEST_SIDE = 128  # pixels; minimum side of a picture; pieces smaller than a crop are enlarged to it
+ALONE, AROUND = 0.12, 31  # maximum fraction of damage around an isolated speck, and the side of that area
+GRID_ROWS = 4  # aged pictures on a sample grid, and equally many real old ones
 LOST_COLOUR, WRITTEN_COLOUR = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # on it
-CLEAN, OLD, WORN, MARKED = range(4)  # how a picture was before damage was added
-HARDEST = 96  # examples of which some are repeated
+CLEAN, OLD, WORN, MARKED = range(4)  # kind of a picture before damage was added
+HARDEST = 96  # stored hard examples, of which some are repeated
 
 
 @dataclass(frozen=True)
 class ExampleSource:
-    """Pictures (3, H, W), 8 bits, to make examples from, how each was before, and masks (1, H, W) where there are."""
+    """Pictures (3, H, W), 8 bits, for making examples, the kind of each, and masks (1, H, W) if any."""
 
     pictures: list[Tensor]
     before: list[int]
@@ -49,18 +49,17 @@ class ExampleSource:
 
 
 class DamageDetectionTrainer(Trainer):
-    """Detect the damage, and the writing, added to photographs: new ones that were aged, and real old ones.
+    """Detect the damage and the writing added to photographs: new ones that were aged, and real old ones.
 
-    The network is batch-normalized while it trains from nothing; that is folded into its convolutions in the end.
+    When trained from scratch, the network is batch-normalized, which is folded into its convolutions on export.
 
-    Real old photographs have damage of their own that no one marked. So an undamaged pixel of those that the recipe
-    calls worn counts the less, the more certainly the network takes it for damage (after Reed et al. 2015,
-    https://arxiv.org/abs/1412.6596). Of the others, which are full of what looks like scratches to a network that
-    never saw any, rails, wheels, hats, window bars, only specks that lie alone are doubted so. Of some the damage was
-    marked; nothing is doubted there.
+    Real old photographs have unmarked damage of their own. So in those that the recipe calls worn, an undamaged pixel
+    counts the less, the more certainly the network detects damage there (after Reed et al. 2015,
+    https://arxiv.org/abs/1412.6596). In the others, which are full of look-alikes of scratches (rails, wheels, hats,
+    window bars), this applies only to isolated specks. Where the damage was marked, no pixel is doubted.
 
-    Examples in which the network takes much for damage that is none are kept, and some of them repeated in each batch.
-    They are in no checkpoint: a run that is resumed gathers them anew.
+    Examples with much falsely detected damage are stored, and some of them are repeated in each batch. They are not in
+    checkpoints: a resumed run gathers them again.
 
     Losses: `cross_entropy`, `dice`.
     """
@@ -81,7 +80,7 @@ class DamageDetectionTrainer(Trainer):
         self.optimize(network if recipe.init else normalize(network))
 
     def make_validation_set(self) -> list[Aged]:
-        """The centers of the largest pictures held out, each aged in its own way, always the same."""
+        """Centers of the largest held-out pictures, each aged in its own way; always the same."""
         held_out = [picture for part in self.pictures.clean_held_out for picture in part]
         largest = sorted(held_out, key=lambda picture: -picture[0].numel())[:VALIDATION_PICTURES]
         return [age(self.center(picture), seed=seed) for seed, picture in enumerate(largest)]
@@ -90,7 +89,7 @@ class DamageDetectionTrainer(Trainer):
         return self.pictures.center(picture, self.multiple)
 
     def make_sources(self, marks: dict[str, Tensor]) -> list[ExampleSource]:
-        """What examples are made from: the clean parts of the data, the real ones, and those with marks."""
+        """Sources of examples: the clean parts of the data, the real ones, and those with marks."""
         pictures, plan = self.pictures, self.recipe.aging
         sources = [ExampleSource(part, [CLEAN] * len(part), []) for part in pictures.clean]
         before = [WORN if worn else OLD for worn in pictures.worn]
@@ -109,7 +108,7 @@ class DamageDetectionTrainer(Trainer):
         return sources
 
     def make_examples(self, generator: torch.Generator) -> list[tuple[DamagedExample, int]]:
-        """A batch, on the processor, and how each picture was before."""
+        """A batch, on the CPU, and the kind of each picture."""
         plan = self.recipe.aging
         parts = [*self.recipe.data.parts, *plan.real, *plan.marks[:1]]
         shares = torch.tensor(
@@ -129,16 +128,16 @@ class DamageDetectionTrainer(Trainer):
         return damaged_photo(picture, self.textures, self.recipe.crop, generator, old=before != CLEAN), before
 
     def keep_hardest(self, examples: list[tuple[DamagedExample, int]], wrong: Tensor) -> None:
-        """Keep those examples in which most is taken for damage that is none.
+        """Store the examples with the most falsely detected damage.
 
         Args:
-            wrong: the sum of how likely damaged what is sound in each of them is, (B,).
+            wrong: sum of the predicted probabilities over undamaged pixels of each, (B,).
         """
         found = [(amount, *example) for amount, example in zip(wrong.tolist(), examples, strict=True) if amount > 1]
         self.hardest = sorted(self.hardest + found, key=lambda one: -one[0])[:HARDEST]
 
     def draw(self, step: int, generator: torch.Generator) -> list[tuple[DamagedExample, int]]:
-        """The batch of iteration `step`, on the processor, and which are of CLEAN, OLD, WORN or MARKED pictures."""
+        """The batch of iteration `step`, on the CPU, and which of its pictures are CLEAN, OLD, WORN or MARKED."""
         examples = list(self.prefetch(step, generator))
         if len(self.hardest) < HARDEST // 2:
             return examples
@@ -168,15 +167,15 @@ class DamageDetectionTrainer(Trainer):
         return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     def detect(self, image: Tensor) -> Tensor:
-        """How likely each pixel of `image` (1, 3, H, W) is damaged, and written upon: (1, 2, H, W) in [0, 1]."""
+        """Probabilities of damage and of writing for each pixel of `image` (1, 3, H, W): (1, 2, H, W) in [0, 1]."""
         return self.predict(image).sigmoid()
 
     def validate(self) -> dict[str, float]:
         """Scores of the validation set.
 
         Returns:
-            `precision`, `recall`, `f1`, `auc` of what is lost, at one pixel's tolerance; `writing_f1`; and the parts of
-            clean and of real pictures that are taken for damage, `clean_found` and `real_found`.
+            `precision`, `recall`, `f1`, `auc` of damage, with a tolerance of one pixel; `writing_f1`; and the fractions
+            of clean and of real pictures detected as damage, `clean_found` and `real_found`.
         """
         found = [self.detect(one.image) for one in self.validation_set]
         targets = [true_masks(one) for one in self.validation_set]
@@ -194,7 +193,7 @@ class DamageDetectionTrainer(Trainer):
         return scores
 
     def sample_grid(self) -> Tensor:
-        """Aged and real pictures held out, one a row: the picture, the detected damage, the true one."""
+        """Held-out aged and real pictures, one per row: the picture, the detected damage, the true one."""
         side = min(min(one.image.shape[-2:]) for one in self.validation_set)
         spread = self.validation_set[:: max(len(self.validation_set) // GRID_ROWS, 1)]
         rows = [(one.image, true_masks(one)) for one in spread[:GRID_ROWS]]
@@ -205,11 +204,11 @@ class DamageDetectionTrainer(Trainer):
 
 
 def doubt(found: Tensor, before: Tensor) -> Tensor:
-    """How far it is doubted that pixels are undamaged, in [0, 1].
+    """Doubt that pixels are really undamaged, in [0, 1].
 
     Args:
-        found: how likely each is damaged, and written upon, (B, 2, H, W).
-        before: whether its picture was CLEAN, OLD, WORN or MARKED, (B, 1, 1, 1). Writing is known of the first alone.
+        found: probabilities of damage and of writing, (B, 2, H, W).
+        before: whether the picture was CLEAN, OLD, WORN or MARKED, (B, 1, 1, 1). Writing is known only for CLEAN.
     """
     certain = (2 * found - 1).clamp(min=0)
     damaged, written = certain[:, :1], certain[:, 1:]
@@ -222,14 +221,14 @@ def doubt(found: Tensor, before: Tensor) -> Tensor:
 
 def mean_around(image: Tensor, side: int) -> Tensor:
     """The mean of the square of `side` pixels, an odd number, around each pixel of `image` (B, C, H, W)."""
-    for kernel in ((side, 1), (1, side)):  # a tenth of the time that the square takes at once
+    for kernel in ((side, 1), (1, side)):  # a tenth of the time of a square kernel
         padding = (kernel[0] // 2, kernel[1] // 2)
         image = F.avg_pool2d(image, kernel, stride=1, padding=padding, count_include_pad=False)
     return image
 
 
 def true_masks(aged: Aged) -> Tensor:
-    """Where the picture is lost, and where it is written upon: (1, 2, H, W), 1 = so."""
+    """Masks of damage and of writing: (1, 2, H, W), 1 = marked."""
     written = (aged.kinds == WRITING).to(aged.image.dtype)
     return torch.cat([aged.lost * (1 - written), written], 1)
 

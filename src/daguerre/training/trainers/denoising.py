@@ -1,4 +1,4 @@
-"""Trains the network that takes grain, noise and compression away."""
+"""Trains the network that removes grain, noise and compression artifacts."""
 
 import math
 from pathlib import Path
@@ -24,18 +24,17 @@ from daguerre.training.trainers.base import Trainer
 
 __all__ = ["DenoisingTrainer", "blur_and_deconvolve", "degrade_texture"]
 
-AGED = 0.5  # of the examples are aged without damage; of the others only the texture is degraded
-DECONVOLVED = 0.2  # of the others were blurred and deconvolved by that blur, known but for SIGMA_ERROR
-DECIMATED = 0.1  # of the crops have only every other pixel of a larger one, which makes texture as harsh as noise
+AGED = 0.5  # of the examples are aged without damage; in the others only the texture is degraded
+DECONVOLVED = 0.2  # of the others were blurred and deconvolved with that blur, known up to SIGMA_ERROR
+DECIMATED = 0.1  # of the crops are every other pixel of a larger one, which makes texture as harsh as noise
 VALIDATION_PICTURES = 24
 GRID_ROWS = 6  # pictures on a sample grid
 
 
 class DenoisingTrainer(Trainer):
-    """Denoise photographs: aged ones without damage, in their aged tones, and new ones of degraded texture.
+    """Denoise photographs: aged ones without damage, in their aged tones, and new ones with degraded texture.
 
-    What is blurred stays blurred, for blur is measured and deconvolved after denoising; what deconvolution leaves is
-    denoised, too.
+    Blur stays, because it is measured and deconvolved after denoising; the artifacts of deconvolution are removed, too.
 
     Losses: `log_mse`, so that slight grain counts as much as a halftone; `l1`.
     """
@@ -51,7 +50,7 @@ class DenoisingTrainer(Trainer):
         self.optimize(network)
 
     def make_validation_set(self) -> dict[str, list[tuple[Tensor, Tensor]]]:
-        """Inputs and targets (1, 3, h, w) of pictures held out, by what was done to them; always the same."""
+        """Inputs and targets (1, 3, h, w) of held-out pictures, by kind of degradation; always the same."""
         names = ("aged", "plain", "sharpened", "clean")
         pairs: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
         for number, one in enumerate(self.pictures.validation_set(VALIDATION_PICTURES)):
@@ -64,7 +63,7 @@ class DenoisingTrainer(Trainer):
         return pairs
 
     def make_batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, (B, 3, crop, crop) each, on the processor."""
+        """Inputs and targets, (B, 3, crop, crop) each, on the CPU."""
         pairs = []
         for part in self.pictures.draw_parts(self.recipe.batch, generator):
             image = self.crop_clean(part, generator)
@@ -100,11 +99,11 @@ class DenoisingTrainer(Trainer):
         return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     def denoise(self, image: Tensor) -> Tensor:
-        """What the averaged network makes of an image, on the processor, in [0, 1]."""
+        """The averaged network's output for an image, on the CPU, in [0, 1]."""
         return self.predict(image).clamp(0, 1)
 
     def validate(self) -> dict[str, float]:
-        """Mean PSNR in RGB by what was done to the pictures, before and after; and what clean ones keep."""
+        """Mean PSNR in RGB by kind of degradation, before and after, and of clean pictures after."""
         scores: dict[str, float] = {}
         for name, pairs in self.validation_set.items():
             before = [psnr(image, target, channel="rgb").clamp(max=60) for image, target in pairs]
@@ -114,7 +113,7 @@ class DenoisingTrainer(Trainer):
         return scores
 
     def sample_grid(self) -> Tensor:
-        """Validation pictures, one a row: degraded, denoised, target."""
+        """Validation pictures, one per row: degraded, denoised, target."""
         pairs = [
             pair for name in ("aged", "plain", "sharpened") for pair in self.validation_set[name][: GRID_ROWS // 3]
         ]
@@ -131,11 +130,11 @@ class TextureNumbers(NamedTuple):
     speckle: float
     salt_and_pepper: float
     jpeg: float
-    clumps: float  # of the grain: whether they are coloured, or how large
+    clumps: float  # of the grain: whether colored, or their size
 
 
 def degrade_texture(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A new photograph (1, 3, H, W) with its texture degraded, in one way or several, and its denoising target."""
+    """A new photograph (1, 3, H, W) with its texture degraded in one or several ways, and its denoising target."""
     happens, amount = (TextureNumbers(*row) for row in torch.rand(2, 8, generator=generator).tolist())
     blur = Blur(
         sigma=0.3 + 2.2 * amount.blur**1.5 if happens.blur < 0.3 else 0.0,

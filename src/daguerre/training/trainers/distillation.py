@@ -1,4 +1,4 @@
-"""Trains a small VGG to have the features of a large one, and to name pictures as another network does."""
+"""Trains a small VGG to match the features of a large one and the labels of a classifier."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,15 +29,15 @@ from daguerre.training.trainers.base import Trainer
 __all__ = ["DistillationTrainer", "Student"]
 
 VALIDATION_PAIRS = 64
-AT_ONCE = 8  # pictures that the teachers run on, each with its distorted copy
-LEAST_DISTANCE = 1e-3  # of directions; smaller ones are of changes that nobody sees
+AT_ONCE = 8  # pictures per call of the teachers, each with its distorted copy
+LEAST_DISTANCE = 1e-3  # of directions; smaller ones come from invisible changes
 FAINT = 1e-2  # of a feature's variance: below this a change counts little
 
 
 class Student(nn.Module):
-    """A VGG, batch-normalized while it trains, with linear maps from its features to its teacher's.
+    """A VGG, batch-normalized during training, with linear maps from its features to its teacher's.
 
-    The maps are thrown away in the end: features that are linear in each other serve alike.
+    The maps are discarded in the end: features that are linear functions of each other are equally useful.
     """
 
     def __init__(self, network: VGG, channels: Mapping[str, int]) -> None:
@@ -50,7 +50,7 @@ class Student(nn.Module):
         """The teachers' features of the first N of `images` (B, 3, H, W) in [0, 1], and the logits of all.
 
         Args:
-            positions: by stride, (N, n), where in each map the features are wanted.
+            positions: by stride, (N, n), positions of the wanted features in each map.
         """
         seen = self.network(images, [*self.strides, "pool5"])
         own = {layer: gathered(seen[layer], positions[stride]) for layer, stride in self.strides.items()}
@@ -63,13 +63,14 @@ class Student(nn.Module):
 class DistillationTrainer(Trainer):
     """Match the teacher's features, their changes when a picture is distorted, and a classifier's labels.
 
-    The pool of targets is made anew every so many steps, as the teachers cost several times a step of the student.
+    The pool of targets is replaced only at intervals, since the teachers cost several times a step of the student.
 
     Losses: `features`, squared differences, each of the teacher's channels having variance 1; `changes`, of how they
     differ between a picture and its distorted copy, relative to the teacher's difference; `distances`, of the
     logarithms of the perceptual distance between those two, taken of the student's own features, whose mixture and
-    scale the linear maps hide; `labels`, cross entropy with the classifier's; `logits`, squared differences relative
-    to the classifier's (Ba and Caruana 2014, https://arxiv.org/abs/1312.6184), which say more of every picture.
+    scale the linear maps hide; `labels`, cross entropy with the classifier's; `logits`, squared differences relative to
+    the classifier's (Ba and Caruana 2014, https://arxiv.org/abs/1312.6184), which carry more information about every
+    picture.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -108,7 +109,7 @@ class DistillationTrainer(Trainer):
         return TargetPool.joined(made, self.name(crops, named, generator) if named else None)
 
     def name(self, crops: StyleCrops, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Crops with labels alone."""
+        """Crops with labels only."""
         sizes = [min(AT_ONCE, count - done) for done in range(0, count, AT_ONCE)]
         made = [self.teachers.name(crops.draw(size, self.recipe.crop, generator, orientations=2)) for size in sizes]
         return torch.cat([images for images, _ in made]), torch.cat([labels for _, labels in made])
@@ -117,7 +118,7 @@ class DistillationTrainer(Trainer):
         """The targets of the round that a step belongs to; they depend on the recipe alone."""
         number = (step - 1) // self.plan.fresh
         if self.pool is None or number != self.round:
-            self.pool = None  # the old one goes before the new one comes
+            self.pool = None  # release the old one first
             generator = seeded_generator(self.recipe.seed + 2, number, 0)
             self.pool = self.make_pool(self.crops, self.plan.pool, generator, self.plan.named)
             self.round = number
@@ -131,7 +132,7 @@ class DistillationTrainer(Trainer):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """The losses; by layer, the part of the variance that is missed; and how often the first labels agree."""
+        """The losses; by layer, the unexplained fraction of the variance; and how often the first labels agree."""
         scores: dict[str, list[float]] = {}
         agreeing = 0.0
         for which in torch.arange(VALIDATION_PAIRS).chunk(8):
@@ -178,7 +179,7 @@ def losses(found: Targets, wanted: Targets) -> dict[str, Tensor]:
 
 
 def missed(found: Targets, wanted: Targets) -> dict[str, Tensor]:
-    """By layer, the part of the variance of the teacher's features that the student's do not explain."""
+    """By layer, the fraction of the variance of the teacher's features that the student's do not explain."""
     return {
         layer: (found.features[layer].float() - theirs).square().mean() for layer, theirs in wanted.features.items()
     }

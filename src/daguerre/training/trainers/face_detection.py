@@ -1,4 +1,4 @@
-"""Trains the network that finds faces, taught by one that was trained on far more pictures."""
+"""Trains the face detector, distilled from one that was trained on far more pictures."""
 
 from pathlib import Path
 from typing import cast
@@ -21,20 +21,20 @@ from daguerre.training.trainers.base import Trainer
 
 __all__ = ["FaceDetectionTrainer"]
 
-CLEAR = 0.1  # score of the teacher's from which a cell's box and landmarks are learnt
-SURE, POSSIBLE = 0.7, 0.35  # scores of the teacher's: what is a face in validation, and what may be one
-LEAST = 0.6  # score of a face that is found in validation
-SAME = 0.4  # part of the union that two boxes of one face share at least
+CLEAR = 0.1  # teacher's score from which a cell's box and landmarks are learned
+SURE, POSSIBLE = 0.7, 0.35  # teacher's scores: a face in validation, and a possible one
+LEAST = 0.6  # minimum score of a detected face in validation
+SAME = 0.4  # minimum intersection over union of two boxes of the same face
 
 
 class FaceDetectionTrainer(Trainer):
-    """Learn what a teacher sees in clean crops from the same crops worn.
+    """Learn from worn crops what a teacher outputs for the clean ones.
 
-    Both networks make the same maps, so no boxes are assigned to cells: each cell learns the teacher's score there, box
-    and landmarks in proportion to it (Hinton et al. 2015, https://arxiv.org/abs/1503.02531).
+    Both networks output the same maps, so no boxes are assigned to cells: each cell learns the teacher's score there,
+    and box and landmarks in proportion to it (Hinton et al. 2015, https://arxiv.org/abs/1503.02531).
 
     Losses: `score`, quality focal (Li et al. 2020, https://arxiv.org/abs/2006.04388); `box`, generalized IoU
-    (Rezatofighi et al. 2019, https://arxiv.org/abs/1902.09630); `landmarks`, in sizes of the face.
+    (Rezatofighi et al. 2019, https://arxiv.org/abs/1902.09630); `landmarks`, relative to the size of the face.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -71,7 +71,7 @@ class FaceDetectionTrainer(Trainer):
         return self.optimizer_step(self.weighted_sum(totals), totals, step)
 
     def validate(self) -> dict[str, float]:
-        """How many of the teacher's sure faces in the pictures held out are found, and what else per picture."""
+        """Recall of the teacher's certain faces in held-out pictures, and false detections per picture."""
         found, wanted, wrong = 0, 0, 0
         network = cast(YuNet, self.ema.network)
         for picture, theirs in self.validation_set:
@@ -89,7 +89,7 @@ def parts_of(ours: Tensor, theirs: Tensor, stride: int) -> dict[str, Tensor]:
     weight = scores_of(theirs)
     focus = (ours[:, :2].sigmoid() - goal).abs().square()
     entropy = F.binary_cross_entropy_with_logits(ours[:, :2], goal, reduction="none")
-    # The teacher learnt `cls` where a face is alone; elsewhere it says nothing.
+    # The teacher was trained on `cls` only where there is a face; elsewhere it means nothing.
     score = (focus * entropy * torch.stack([goal[:, 1], torch.ones_like(goal[:, 1])], 1)).sum()
     clear = weight * (weight > CLEAR)
     boxes = boxes_of(theirs, stride)

@@ -1,4 +1,4 @@
-"""Trains the refinement of faces, on what the restoration that ships leaves of aged ones."""
+"""Trains face refinement on aged faces restored by the networks that ship."""
 
 from pathlib import Path
 
@@ -23,14 +23,15 @@ __all__ = ["FaceRestorationTrainer"]
 METRIC_LAYERS = {"relu2_2": 1.0, "relu3_4": 1.0, "relu4_4": 1.0}  # of the perceptual distance in validation
 VALIDATION_FACES = 64
 GRID_FACES = 12  # faces on a sample grid
-MORE_CONTRAST = 0.3  # of the examples get more contrast, as setting the tones right gives them,
-MOST_GAIN = 0.35  # by at most so much
+MORE_CONTRAST = 0.3  # of the examples get more contrast, as tone correction gives them,
+MOST_GAIN = 0.35  # by at most this much
 
 
 class FaceRestorationTrainer(AdversarialTrainer):
-    """Give faces back what blur, grain, low resolution and compression took and restoration could not return.
+    """Recover detail of faces that blur, grain, low resolution and compression removed and restoration could not
+    recover.
 
-    `aging.pool` examples are made when first drawn, each from its own number, and drawn again and again.
+    `aging.pool` examples are made when first drawn, each from its own number, and reused.
 
     Losses: those between two images; `adversarial` and `feature_matching` with a multi-scale discriminator.
     """
@@ -50,12 +51,12 @@ class FaceRestorationTrainer(AdversarialTrainer):
         self.optimize(network)
 
     def make_validation_set(self) -> Tensor:
-        """Faces held out and their targets, always the same: (VALIDATION_FACES, 2, 3, side, side) uint8."""
+        """Held-out faces and their targets, always the same: (VALIDATION_FACES, 2, 3, side, side) uint8."""
         faces = [face for part in self.pictures.clean_held_out for face in part]
         return torch.stack([self.examples.example(-1 - number, faces) for number in range(VALIDATION_FACES)])
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch of faces and their targets, (B, 3, side, side) each, flipped and with more contrast at random."""
+        """A batch of faces and their targets, (B, 3, side, side) each, with random flips and contrast."""
         chosen = torch.randint(self.recipe.aging.pool, (self.recipe.batch,), generator=generator).tolist()
         faces = [face for part in self.pictures.clean for face in part]
         for number in chosen:
@@ -78,7 +79,7 @@ class FaceRestorationTrainer(AdversarialTrainer):
         return self.adversarial_step(loss, parts, target, refined, step)
 
     def refine(self, faces: Tensor) -> Tensor:
-        """What the averaged network makes of faces, on the processor, in [0, 1]."""
+        """The averaged network's output for faces, on the CPU, in [0, 1]."""
         return torch.cat([self.predict(part) for part in torch.split(faces, 16)]).clamp(0, 1)
 
     def refined_validation_set(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,7 +89,7 @@ class FaceRestorationTrainer(AdversarialTrainer):
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:
-        """PSNR in RGB, SSIM and perceptual distance, before and after; and the PSNR that clean faces keep."""
+        """PSNR in RGB, SSIM and perceptual distance, before and after; and the PSNR of clean faces after."""
         image, refined, target = self.refined_validation_set()
         scores, device = {}, self.fabric.device
         for name, faces in (("before", image), ("after", refined)):
@@ -99,6 +100,6 @@ class FaceRestorationTrainer(AdversarialTrainer):
         return scores | {"clean": clean.clamp(max=60).mean().item()}
 
     def sample_grid(self) -> Tensor:
-        """Validation faces, two in a row: restored, refined, target."""
+        """Validation faces, two per row: restored, refined, target."""
         faces = torch.stack(self.refined_validation_set(), 1)[:GRID_FACES]  # (GRID_FACES, 3, 3, side, side)
         return image_grid([list(torch.split(pair.flatten(0, 1), 1)) for pair in torch.split(faces, 2)])

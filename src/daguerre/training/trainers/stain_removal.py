@@ -1,4 +1,4 @@
-"""Trains the network that estimates how much light stains have taken."""
+"""Trains the network that estimates how much stains have darkened a photograph."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,20 +32,20 @@ STAINS = {"foxing": 0.35, "stain": 0.4, "spills": 0.4, "water": 0.3, "tape": 0.2
 """How likely each kind of stain is."""
 
 MONOCHROME_KINDS = [kind for kind in USUAL if kind != "colour-print"]
-UNIT = 0.37  # pixels that one of a usual scan is in a reduced copy, whose longer side is half as long or less
-LEAST_SQUARE = 0.5  # of a picture's shorter side that an example shows
+UNIT = 0.37  # pixels of a reduced copy per pixel of a typical scan
+LEAST_SQUARE = 0.5  # minimum fraction of a picture's shorter side in an example
 REAL = 0.3  # of the examples are real old photographs
-TINTED = 0.75  # of those that are grey get the tint of a scan in colour
-UNSTAINED = 0.3  # of the examples are not stained at all
-SMALLEST_SIDE = 160  # pixels of a side below which a picture is not used
-STAINED_FROM = 0.05  # logarithm of the gain from which a pixel counts as stained
-EPSILON = 1e-3  # less than a level of 8 bits
+TINTED = 0.75  # of the gray ones get the tint of a color scan
+UNSTAINED = 0.3  # of the examples have no stains
+SMALLEST_SIDE = 160  # pixels; pictures with a shorter side are not used
+STAINED_FROM = 0.05  # log gain from which a pixel counts as stained
+EPSILON = 1e-3  # less than one 8-bit level
 VALIDATION_PICTURES = 48
 GRID_ROWS = 10  # pictures on a sample grid
 
 
 class UnstainedPhotograph(Photograph):
-    """A photograph that ages without stains."""
+    """A photograph that is aged without stains."""
 
     def add_damage(self, damage: str, *args: Any, **parameters: Any) -> None:
         if damage not in TRANSLUCENT:
@@ -53,15 +53,15 @@ class UnstainedPhotograph(Photograph):
 
 
 class StainRemovalTrainer(Trainer):
-    """Lighten what is stained of a print without colour, aged or really old, to what it was before.
+    """Undo the stains of prints without color, aged or really old.
 
-    In colour photographs, where brown may be anything, it learnt to take the colour of lawns and skies away.
+    On color photographs, where brown may be anything, it learned to remove the color of lawns and skies.
 
-    Examples have all the damage but stains to begin with, `aging.pool` of them, made before the training begins; they
-    are stained anew whenever they are drawn. The network is batch-normalized while it trains from nothing, which is
-    folded into its convolutions in the end; without that it detected no stain after 800 steps.
+    `aging.pool` examples with all damage except stains are made before training; they get new stains whenever they are
+    drawn. When trained from scratch, the network is batch-normalized, which is folded into its convolutions on export;
+    without that it detected no stain after 800 steps.
 
-    Losses: `cross_entropy` of where stains are; `inside`, L1 of stained pixels by the gains alone; `l1`; `edges`, L1 of
+    Losses: `cross_entropy` of the stain mask; `inside`, L1 of stained pixels by the gains alone; `l1`; `edges`, L1 of
     the gradients.
     """
 
@@ -93,7 +93,7 @@ class StainRemovalTrainer(Trainer):
         return torch.cat(examples)
 
     def age(self, piece: Tensor, generator: torch.Generator) -> Tensor:
-        """A piece (1, 3, crop, crop) as a print without colour, aged without stains, or not at all."""
+        """A piece (1, 3, crop, crop) as a print without color, aged without stains, or not aged at all."""
         plan = self.recipe.aging
         untouched, strength, unharmed = torch.rand(3, generator=generator).tolist()
         if untouched < plan.untouched:
@@ -105,7 +105,7 @@ class StainRemovalTrainer(Trainer):
         return old.image
 
     def make_validation_set(self) -> tuple[Tensor, Tensor]:
-        """Pictures held out, stained and not: (n, 3, crop, crop) each; a third of them are really old."""
+        """Held-out pictures, with and without stains: (n, 3, crop, crop) each; a third of them are really old."""
         generator = torch.Generator().manual_seed(self.recipe.seed + 1)
         real = self.pictures.real_held_out[: VALIDATION_PICTURES // 3]
         parts = self.pictures.clean_held_out
@@ -117,7 +117,7 @@ class StainRemovalTrainer(Trainer):
         return torch.cat([add_stains(piece, generator).image for piece in unstained]), torch.cat(unstained)
 
     def make_batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch (B, 3, crop, crop), stained and not, on the processor."""
+        """A batch (B, 3, crop, crop), with and without stains, on the CPU."""
         chosen = torch.randint(len(self.pool), (self.recipe.batch,), generator=generator)
         numbers = torch.rand(self.recipe.batch, 2, generator=generator).tolist()
         unstained, stained = [], []
@@ -129,7 +129,7 @@ class StainRemovalTrainer(Trainer):
 
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         image, target = map(self.pictures.to_device, self.prefetch(step, generator))
-        output = self.model.network(image)  # (B, 4, H, W): how likely a stain is, and the logarithms of the gains
+        output = self.model.network(image)  # (B, 4, H, W): logit of a stain, and log gains
         stained = (((target + EPSILON) / (image + EPSILON)).log().amax(1, keepdim=True) > STAINED_FROM).float()
         inside = (image * output[:, 1:].exp() - target).abs() * stained
         error = image * gains(output).exp() - target
@@ -143,7 +143,7 @@ class StainRemovalTrainer(Trainer):
 
     @torch.inference_mode()
     def remove_stains(self, images: Tensor) -> Tensor:
-        """What the averaged network makes of images (n, 3, crop, crop), one by one; on the processor, in [0, 1]."""
+        """The averaged network's output for images (n, 3, crop, crop), one by one; on the CPU, in [0, 1]."""
         made = []
         for image in torch.split(images, 1):
             image = self.pictures.to_device(image)
@@ -153,7 +153,7 @@ class StainRemovalTrainer(Trainer):
         return torch.cat(made)
 
     def validate(self) -> dict[str, float]:
-        """Mean PSNR in RGB of stained pictures, before and after, and of the same without stains, after."""
+        """Mean PSNR in RGB of stained pictures, before and after, and of the same pictures without stains, after."""
         stained, unstained = self.validation_set
         results = {
             "before": stained,
@@ -165,7 +165,7 @@ class StainRemovalTrainer(Trainer):
         }
 
     def sample_grid(self) -> Tensor:
-        """Validation pictures, one a row: stained, lightened, as they were."""
+        """Validation pictures, one per row: stained, lightened, original."""
         stained, unstained = (
             part[:: max(VALIDATION_PICTURES // GRID_ROWS, 1)][:GRID_ROWS] for part in self.validation_set
         )
@@ -174,7 +174,7 @@ class StainRemovalTrainer(Trainer):
 
 
 def tint_sometimes(image: Tensor, generator: torch.Generator) -> Tensor:
-    """A grey image (1, 3, H, W), more often than not in the tint that a scan in colour would show."""
+    """A gray image (1, 3, H, W), usually with the tint that a color scan would show."""
     chance, strength, which = torch.rand(3, generator=generator).tolist()
     if chance > TINTED or (image != image[:, :1]).any():
         return image
@@ -200,8 +200,8 @@ def add_stains(
     """Stain an image (1, 3, H, W), at least once; a grey one stays grey.
 
     Args:
-        stains: what may happen, and how likely it is.
-        unit: pixels that one of a usual scan is here; by the shorter side if nothing.
+        stains: probability of each kind of stain.
+        unit: pixels here per pixel of a typical scan; by default from the shorter side.
     """
     photograph = Photograph(image, generator, 1.0, unit=unit)
     while not photograph.steps:

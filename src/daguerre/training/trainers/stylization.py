@@ -23,12 +23,12 @@ from daguerre.training.trainers.base import Trainer
 
 __all__ = ["StylizationTrainer"]
 
-SMALLEST_STYLE = 96  # pixels of a style's crop
-SMALLEST_PHOTOGRAPH = 80  # pixels of a photograph's crop
-NORMALIZATION_STYLES = 1500  # from which the means and deviations of the style statistics are taken
-PALETTE_DIRECTIONS = 6  # random directions along which distributions of colours are compared
-PALETTE_AREA = 8  # pixels; the side of the squares whose mean colours are compared as well
-GRID_PERIOD = 4  # pixels under a place of the transformer's smallest maps
+SMALLEST_STYLE = 96  # pixels; minimum side of a style's crop
+SMALLEST_PHOTOGRAPH = 80  # pixels; minimum side of a photograph's crop
+NORMALIZATION_STYLES = 1500  # styles over which means and deviations of the style statistics are computed
+PALETTE_DIRECTIONS = 6  # random directions along which color distributions are compared
+PALETTE_AREA = 8  # pixels; side of the squares whose mean colors are compared, too
+GRID_PERIOD = 4  # pixels per place of the transformer's smallest maps
 VALIDATION_PAIRS = 24
 GRID_ROWS = 6  # photographs, and styles, on a sample grid
 GRID_SIDE = 176  # pixels of an image on it
@@ -39,9 +39,9 @@ Grams = dict[str, Tensor]
 class StylizationTrainer(Trainer):
     """Stylize a crop of a photograph in the style of a crop of another picture.
 
-    Ghiasi et al. 2017, sec. 2. Differs from the paper: some photographs are given their own style, half their own, or
-    two styles, so that strength and mixtures are trained, not hoped for; the losses are relative to what they are
-    compared with, and of the style loss the square root, so that no layer and no style outweighs the others.
+    Ghiasi et al. 2017, sec. 2. Differs from the paper: some photographs get their own style, half of their own, or two
+    styles, so that strength and mixtures are trained explicitly; the losses are relative to their targets, and the
+    style loss is a square root, so that no layer and no style outweighs the others.
 
     Losses: `content` and `style` by VGG-19; `identity`, L1 of photographs in their own style; `palette`, of the
     distributions of colours; `grid` and `total_variation`.
@@ -57,7 +57,7 @@ class StylizationTrainer(Trainer):
         vgg = weights.load(recipe.perceptual.weights).network
         if not isinstance(vgg, VGG):
             raise RecipeError(f"perceptual.weights must be a VGG19, not {recipe.perceptual.weights!r}")
-        vgg.soften(network.predictor.eye.pooling)  # as the predictor, which is given its weights
+        vgg.soften(network.predictor.eye.pooling)  # like the predictor, which gets its weights
         vgg = vgg.eval().requires_grad_(False).to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.vgg = cast(VGG, vgg)
         self.layers = sorted({*self.plan.content_layers, *self.plan.style_layers, *network.predictor.layers})
@@ -73,7 +73,7 @@ class StylizationTrainer(Trainer):
         if recipe.init is None:
             self.initialize_predictor(network, progress)
         self.optimize(network)
-        self.predictor = cast(AnyStyle, self.ema.network).predictor  # of which only fixed parts are used
+        self.predictor = cast(AnyStyle, self.ema.network).predictor  # only its fixed parts are used
         self.validation_photographs = [self.whole(one, recipe.validation.crop) for one in interleave(held_photographs)]
         self.validation_styles = [self.whole(one, recipe.validation.crop) for one in interleave(held_styles)]
 
@@ -150,12 +150,12 @@ class StylizationTrainer(Trainer):
     def palette_loss(
         self, logits: Tensor, styles: Tensor, content: Tensor, shares: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Mean distance of the colours' distributions, of pixels and of `PALETTE_AREA`, along random directions.
+        """Mean distance of color distributions, of pixels and of means over `PALETTE_AREA`, along random directions.
 
         Colours are compared as logits, whose gradient never vanishes. The target is the barycenter of the styles'
-        distributions. Gram matrices forgive a few black spots, by which a network can raise the deviation that it is
-        normalized by, and the lack of rare colours; this does not.
-        Sliced Wasserstein: Bonneel et al. 2015, https://doi.org/10.1007/s10851-014-0506-3.
+        distributions. Gram matrices tolerate a lack of rare colors, and a few black spots, by which a network can raise
+        the deviation that it is normalized by; this loss does not. Sliced Wasserstein: Bonneel et al. 2015,
+        https://doi.org/10.1007/s10851-014-0506-3.
         """
         directions = F.normalize(torch.randn(PALETTE_DIRECTIONS, 3, generator=generator), dim=1).to(logits.device)
         images = (logits, *(image.clamp(0.02, 0.98).logit() for image in (styles, content)))
@@ -168,7 +168,7 @@ class StylizationTrainer(Trainer):
         return distance / 2
 
     def draw_shares(self, step: int, generator: torch.Generator) -> Tensor:
-        """How much each picture takes of its style, of its own, and of another style: (batch, 3)."""
+        """Weight of each picture's style, of its own style, and of another: (batch, 3)."""
         kinds, parts = torch.rand(2, self.recipe.batch, generator=generator)
         if step <= self.plan.first_own:
             kinds = kinds * 0
@@ -187,7 +187,7 @@ class StylizationTrainer(Trainer):
         return shrink_uint8(picture, side)[None].to(self.fabric.device).float() / 255
 
     def stylize(self, content: Tensor, statistics: Tensor) -> Tensor:
-        """What the averaged network makes of photographs (B, 3, H, W) in styles of these statistics."""
+        """Photographs (B, 3, H, W) stylized by the averaged network in styles with these statistics."""
         with self.fabric.autocast():
             logits = self.ema.network(content, statistics[:, None], statistics.new_ones(len(statistics), 1))
         return logits.float().sigmoid()  # type: ignore[no-any-return]
@@ -212,7 +212,7 @@ class StylizationTrainer(Trainer):
 
     @torch.no_grad()
     def sample_grid(self) -> Tensor:
-        """Validation photographs, one a row, stylized in validation styles, one a column."""
+        """Validation photographs, one per row, stylized in validation styles, one per column."""
         contents = [center_square(one) for one in self.validation_photographs[:GRID_ROWS]]
         styles = self.validation_styles[:GRID_ROWS]
         described = [self.predictor.describe(*self.with_features(style)) for style in styles]
@@ -222,12 +222,12 @@ class StylizationTrainer(Trainer):
 
 
 def weighted_mean(distance: Callable[[str], Tensor], layers: Mapping[str, float]) -> Tensor:
-    """The mean over layers of a distance, each counting as much as `layers` says."""
+    """The mean of a distance over layers, weighted by `layers`."""
     return torch.stack([count * distance(layer) for layer, count in layers.items()]).sum(0) / sum(layers.values())
 
 
 def interleave(parts: list[list[Tensor]]) -> list[Tensor]:
-    """Pictures of all parts, one of each in turn while there are any."""
+    """Pictures of all parts, taken from each in turn."""
     longest = max(map(len, parts))
     return [part[place] for place in range(longest) for part in parts if place < len(part)]
 

@@ -1,4 +1,4 @@
-"""Trains networks that upscale, for fidelity alone or against a discriminator as well."""
+"""Trains upscaling networks, for fidelity alone or also against a discriminator."""
 
 from pathlib import Path
 
@@ -24,9 +24,9 @@ GRID_ROWS = 4  # pictures on a sample grid
 
 
 class SuperResolutionTrainer(AdversarialTrainer):
-    """Upscale a small picture, as close to the true large one as can be.
+    """Upscale a small picture to match the true large one.
 
-    With a [discriminator] by turns: generator, discriminator, generator, …; Ledig et al. 2017 (SRGAN),
+    With a [discriminator], alternating: generator, discriminator, generator, …; Ledig et al. 2017 (SRGAN),
     https://arxiv.org/abs/1609.04802; Wang et al. 2018 (ESRGAN), https://arxiv.org/abs/1809.00219, section 3.
 
     Losses: those between two images; `adversarial`, and `feature_matching` with a multi-scale discriminator.
@@ -51,7 +51,7 @@ class SuperResolutionTrainer(AdversarialTrainer):
         return self.adversarial_step(loss, parts, high, fake, step)
 
     def validate(self) -> dict[str, float]:
-        """Mean PSNR and SSIM on Y, `scale` pixels cut off the border, over the validation set."""
+        """Mean PSNR and SSIM on Y over the validation set, with `scale` pixels of the border cropped."""
         pairs = [(self.predict(low), high.cpu()) for low, high in self.pairs.validation_set]
         return {
             name: torch.cat([metric(made, high, border=self.scale) for made, high in pairs]).mean().item()
@@ -59,7 +59,7 @@ class SuperResolutionTrainer(AdversarialTrainer):
         }
 
     def sample_grid(self) -> Tensor:
-        """Validation pictures, one a row: low resolution, without smoothing; upscaled; high resolution."""
+        """Validation pictures, one per row: low resolution, without smoothing; upscaled; high resolution."""
         return image_grid(
             [
                 [F.interpolate(low, scale_factor=self.scale).cpu(), self.predict(low), high.cpu()]

@@ -1,4 +1,4 @@
-"""Trains the network that estimates by which tone curves the fading of a photograph is undone."""
+"""Trains the network that predicts the tone curves that undo fading."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,20 +23,19 @@ from daguerre.training.trainers.base import Trainer
 
 __all__ = ["ToneCorrectionTrainer", "curve_roughness", "random_frame"]
 
-SMALLEST_SIDE = 64  # pixels of a side below which a picture tells nothing about tones
-LEAST_FRAME = 0.5  # of a picture's sides that an example shows
-STORED_CROPS = 1.5  # crops long is the shorter side of stored pictures at most, so that they are quickly reduced
+SMALLEST_SIDE = 64  # pixels; pictures with a shorter side say too little about tones
+LEAST_FRAME = 0.5  # minimum fraction of a picture's sides in an example
+STORED_CROPS = 1.5  # maximum shorter side of stored pictures, in crops, so that they are quickly reduced
 VALIDATION_PICTURES = 40
 GRID_ROWS = 8  # pictures on a sample grid
 
 
 class ToneCorrectionTrainer(Trainer):
-    """Estimate from a reduced copy of a whole aged photograph the curves by which it becomes as it was when new.
+    """Predict, from a reduced copy of a whole aged photograph, the curves that restore its original tones.
 
-    Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, each drawn once: of
-    10,000 that were drawn again and again the network learnt the pictures by heart. Pictures that are no larger than
-    the reduced copy change their tones alone. The curves are applied to the twin without grain and damage, so that
-    these are not mistaken for tones.
+    Examples are aged at a shorter side of `crop` pixels with all their damage and then reduced, each used once: 10,000
+    reused ones were overfitted. For pictures no larger than the reduced copy, only the tones change. The curves are
+    applied to the twin without grain and damage, so that these are not mistaken for tones.
 
     Losses: `l1`; `smooth`, see `curve_roughness`.
     """
@@ -54,14 +53,14 @@ class ToneCorrectionTrainer(Trainer):
         self.optimize(network)
 
     def stored(self, picture: Tensor) -> Tensor:
-        """A picture (3, H, W) uint8, no larger than examples need."""
+        """A picture (3, H, W) uint8, reduced to the size that examples need."""
         side = round(STORED_CROPS * self.recipe.crop)
         if min(picture.shape[1:]) <= side:
             return picture
         return shrunk(picture, side)[0].mul(255).round().byte()
 
     def make_batch(self, generator: torch.Generator) -> Tensor:
-        """Examples on the processor: (batch, 3 twins, 3, side, side) uint8."""
+        """Examples on the CPU: (batch, 3 twins, 3, side, side) uint8."""
         parts = self.pictures.draw_parts(self.recipe.batch, generator)
         return torch.stack([self.example(part, generator) for part in parts])
 
@@ -72,7 +71,7 @@ class ToneCorrectionTrainer(Trainer):
         return self.reduce(replace(aged, image=aged.toned) if small else aged)
 
     def make_validation_sets(self) -> list[Tensor]:
-        """The largest pictures held out, each aged in two ways and not at all: three sets (n, 3, 3, side, side)."""
+        """The largest held-out pictures, each aged in two ways and not at all: three sets (n, 3, 3, side, side)."""
         held_out = [picture for part in self.pictures.clean_held_out for picture in part]
         largest = sorted(held_out, key=lambda picture: -min(picture.shape[1:]))[:VALIDATION_PICTURES]
         sets: tuple[list[Tensor], ...] = ([], [], [])
@@ -84,12 +83,12 @@ class ToneCorrectionTrainer(Trainer):
         return [self.to_device(torch.stack(examples)) for examples in sets]
 
     def reduce(self, aged: Aged) -> Tensor:
-        """The aged photograph, its twin with its tones alone, and the clean one: (3, 3, side, side) uint8."""
+        """The aged photograph, its twin with only its tones, and the clean one: (3, 3, side, side) uint8."""
         twins = torch.cat([aged.image, aged.toned, aged.clean])
         return resize_bicubic(twins, self.side, self.side).clamp(0, 1).mul(255).round().byte()
 
     def to_device(self, examples: Tensor) -> Tensor:
-        """uint8 on the processor to [0, 1] on the device."""
+        """uint8 on the CPU to [0, 1] on the device."""
         return examples.to(self.fabric.device).float() / 255
 
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -99,22 +98,23 @@ class ToneCorrectionTrainer(Trainer):
         batch = torch.where(transpose < 0.25, batch.transpose(-1, -2), batch)
         image, toned, clean = batch.unbind(1)
         curves = self.model.network(image)
-        places = pixel_centers(self.side)[::2]  # a quarter of the pixels says as much as all
+        places = pixel_centers(self.side)[::2]  # a quarter of the pixels is as informative as all
         corrected = apply_curves(toned[..., ::2, ::2], curves, places, places)
         parts = {"l1": (corrected - clean[..., ::2, ::2]).abs().mean(), "smooth": curve_roughness(curves)}
         return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     @torch.inference_mode()
     def correct(self, image: Tensor, toned: Tensor) -> Tensor:
-        """`toned` by the curves that the averaged network finds in `image`, (B, 3, side, side) each."""
+        """Apply the curves that the averaged network predicts for `image` to `toned`, (B, 3, side, side) each."""
         places = pixel_centers(self.side)
         return apply_curves(toned, self.ema.network(image), places, places)
 
     def validate(self) -> dict[str, float]:
-        """Mean PSNR in RGB on the reduced copies, of tones alone.
+        """Mean PSNR in RGB on the reduced copies, of tones only.
 
         Returns:
-            `before` and after (`psnr`); both after the best match of tones, `_matched`; `kept`, what new ones keep.
+            `before` and after (`psnr`); both after the best match of tones, `_matched`; `kept`, that of new pictures
+            after.
         """
         scores: dict[str, list[Tensor]] = {}
         *aged_sets, new_set = self.validation_sets
@@ -128,19 +128,19 @@ class ToneCorrectionTrainer(Trainer):
         return {name: torch.cat(values).mean().item() for name, values in scores.items()}
 
     def sample_grid(self) -> Tensor:
-        """Validation pictures, one a row: aged, corrected, clean."""
+        """Validation pictures, one per row: aged, corrected, clean."""
         image, _, clean = self.validation_sets[0][:GRID_ROWS].unbind(1)
         columns = (image, self.correct(image, image), clean)
         return image_grid(list(zip(*(torch.split(column.cpu(), 1) for column in columns), strict=True)))
 
 
 def pixel_centers(side: int) -> Tensor:
-    """Where the centers of a side's pixels lie, as parts of it: (side,)."""
+    """Positions of pixel centers along a side, relative to its length: (side,)."""
     return (torch.arange(side) + 0.5) / side
 
 
 def curve_roughness(curves: Tensor) -> Tensor:
-    """How much curves (B, 3, K, cells, cells) bend, and differ from their neighbours: mean squares, summed.
+    """Roughness of curves (B, 3, K, cells, cells): mean squares of their bends and of differences to neighbors, summed.
 
     Bends are changes of the logarithm of the slope from one segment to the next.
     """

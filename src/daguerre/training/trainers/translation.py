@@ -29,11 +29,11 @@ from daguerre.training.trainers.base import AdversarialTrainer
 
 __all__ = ["TranslationTrainer", "mix_masks"]
 
-DENOISER = "texture"  # name of the weights that denoise before
+DENOISER = "texture"  # name of the weights that denoise first
 VALIDATION_PICTURES = 24
 GRID_ROWS = 8  # pictures on a sample grid
-TRUE_MASKS = 0.4  # of the examples come with the true mask of their damage, the others with a detected one
-MOST_DILATION = 3  # masks are dilated by fewer pixels than this: neither people nor detectors are exact
+TRUE_MASKS = 0.4  # of the examples have the true mask of their damage, the others a detected one
+MOST_DILATION = 3  # masks are dilated by fewer pixels than this, since neither people nor detectors are exact
 
 Kind = TypeVar("Kind", bound=nn.Module)
 
@@ -55,10 +55,10 @@ class TrainableRestoration(nn.Module):
 
 
 class TranslationTrainer(AdversarialTrainer):
-    """Translate the latent maps of aged photographs to those of clean ones; tones are another network's business.
+    """Translate the latent maps of aged photographs to those of clean ones; tones are left to another network.
 
-    Losses: those between two images; `hole`, L1 under the mask alone; `log_mse` outside it, as grain has a hundredth of
-    the error of halftones; `latent`, L1 between latent maps; `adversarial` and `feature_matching` with a multi-scale
+    Losses: those between two images; `hole`, L1 under the mask only; `log_mse` outside it, since grain has a hundredth
+    of the error of halftones; `latent`, L1 between latent maps; `adversarial` and `feature_matching` with a multi-scale
     discriminator of images.
     """
 
@@ -92,7 +92,7 @@ class TranslationTrainer(AdversarialTrainer):
         return self.adversarial_step(loss, parts, batch.toned, restored, step)
 
     def compare(self, batch: AgedBatch, restored: Tensor, translated: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The losses that need no discriminator: weighted sum, and each part."""
+        """The losses without a discriminator: weighted sum, and each part."""
         with self.fabric.autocast():
             loss, parts = self.losses(restored, batch.toned)
         own: dict[str, Tensor] = {}
@@ -111,7 +111,7 @@ class TranslationTrainer(AdversarialTrainer):
 
     @torch.no_grad()
     def prepare(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Images as they come in use: damage inpainted coarsely, by the averaged network, and denoised."""
+        """Images as in use: denoised, with damage inpainted coarsely by the averaged network."""
         with self.fabric.autocast():
             filled: Tensor = self.averaged.fill(image, mask)
             denoised: Tensor = self.denoiser(filled)
@@ -119,7 +119,7 @@ class TranslationTrainer(AdversarialTrainer):
 
     @torch.inference_mode()
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
-        """What the averaged network makes of an image, float32 on the processor."""
+        """The averaged network's output for an image, float32 on the CPU."""
         image, mask = image.to(self.fabric.device), mask.to(self.fabric.device)
         prepared = self.prepare(image, mask)
         with self.fabric.autocast():
@@ -130,8 +130,8 @@ class TranslationTrainer(AdversarialTrainer):
         """Mean PSNR in RGB against the clean pictures in the aged tones, over the validation set.
 
         Returns:
-            `before` restoring; `psnr_rgb` with the true mask; `psnr_found` with the detected one; `clean`, what clean
-            pictures keep.
+            `before` restoring; `psnr_rgb` with the true mask; `psnr_found` with the detected one; `clean`, that of
+            clean pictures after.
         """
         scores: dict[str, list[Tensor]] = {"before": [], "psnr_rgb": [], "psnr_found": [], "clean": []}
         for one in self.validation_set:
@@ -147,7 +147,7 @@ class TranslationTrainer(AdversarialTrainer):
         return {name: torch.cat(values).clamp(max=100).mean().item() for name, values in scores.items()}
 
     def sample_grid(self) -> Tensor:
-        """Validation pictures, one a row: aged, restored, target."""
+        """Validation pictures, one per row: aged, restored, target."""
         trials = self.pictures.validation_set(GRID_ROWS)
         return image_grid([[one.image, self.restore(one.image, one.mask), one.toned] for one in trials])
 
@@ -156,10 +156,10 @@ class TranslationTrainer(AdversarialTrainer):
 
 
 def load_autoencoder(role: str, name: str, *kinds: type[Kind]) -> Kind:
-    """The network of some weights, which must be of one of `kinds`.
+    """Load the network of some weights, which must be one of `kinds`.
 
     Raises:
-        RecipeError: it is another.
+        RecipeError: it is another kind.
     """
     network = weights.load(name).network
     if not isinstance(network, kinds):
@@ -168,7 +168,7 @@ def load_autoencoder(role: str, name: str, *kinds: type[Kind]) -> Kind:
 
 
 def mix_masks(true: Tensor, detected: Tensor, generator: torch.Generator) -> Tensor:
-    """Masks (B, 1, H, W) as they come in use, drawn for each image: true or detected, dilated more or less."""
+    """Masks (B, 1, H, W) as in use, drawn for each image: true or detected, with random dilation."""
     masks = []
     for k, (which, dilation) in enumerate(torch.rand(len(true), 2, generator=generator).tolist()):
         mask, radius = (true if which < TRUE_MASKS else detected)[k : k + 1], int(dilation * MOST_DILATION)
