@@ -1,4 +1,4 @@
-"""Photographs to stylize and styles: crops of pictures at random sizes, flipped, transposed and recoloured."""
+"""Photographs to stylize and styles: crops of pictures at random sizes, flipped, transposed and recolored."""
 
 import math
 from collections.abc import Sequence
@@ -120,7 +120,7 @@ ORDERS = ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
 def hue_rotation(angle: float, saturation: float) -> Tensor:
-    """The matrix (3, 3) that rotates colours about the grey axis by `angle` radians, and scales saturation."""
+    """The matrix (3, 3) that rotates colors about the gray axis by `angle` radians, and scales saturation."""
     axis = torch.full((3, 3), 1 / 3)
     cross = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3)
     return axis + saturation * (math.cos(angle) * (torch.eye(3) - axis) + math.sin(angle) * cross)

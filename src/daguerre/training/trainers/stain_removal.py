@@ -197,7 +197,7 @@ def add_stains(
     stains: Mapping[str, float] = STAINS,
     unit: float | None = UNIT,
 ) -> Photograph:
-    """Stain an image (1, 3, H, W), at least once; a grey one stays grey.
+    """Stain an image (1, 3, H, W), at least once; a gray one stays gray.
 
     Args:
         stains: probability of each kind of stain.

@@ -44,7 +44,7 @@ class StylizationTrainer(Trainer):
     style loss is a square root, so that no layer and no style outweighs the others.
 
     Losses: `content` and `style` by VGG-19; `identity`, L1 of photographs in their own style; `palette`, of the
-    distributions of colours; `grid` and `total_variation`.
+    distributions of colors; `grid` and `total_variation`.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -152,7 +152,7 @@ class StylizationTrainer(Trainer):
     ) -> Tensor:
         """Mean distance of color distributions, of pixels and of means over `PALETTE_AREA`, along random directions.
 
-        Colours are compared as logits, whose gradient never vanishes. The target is the barycenter of the styles'
+        Colors are compared as logits, whose gradient never vanishes. The target is the barycenter of the styles'
         distributions. Gram matrices tolerate a lack of rare colors, and a few black spots, by which a network can raise
         the deviation that it is normalized by; this loss does not. Sliced Wasserstein: Bonneel et al. 2015,
         https://doi.org/10.1007/s10851-014-0506-3.
