@@ -1,12 +1,13 @@
-"""How near optimisation and one pass come to a style, in the eyes of a published VGG-16 that neither of them sees with.
+"""How near optimisation and one pass come to a style, in the eyes of a published VGG-16.
 
     python -m benchmarks.quality.style optimize PHOTOGRAPHS PAINTINGS OUT --features vgg16-bsds vgg19-slim
     python -m benchmarks.quality.style judge PHOTOGRAPHS PAINTINGS OUT
 
 `optimize` paints each photograph in one painting, both of 192 pixels, once through each features, into OUT/FEATURES.
 `judge` compares all folders in OUT, whoever painted what is in them: files PHOTOGRAPH-PAINTING.png, which are looked at
-in their own size. Content loss: |F - F'|² / |F'|² at relu4_2; style loss: the mean over relu1_1 to relu5_1 of
-|G - G'|² / |G'|², G being Gram matrices (Gatys et al. 2016, relative to what is compared with).
+in their own size; each folder with that of --reference, or else with the first. Content loss: |F - F'|² / |F'|² at
+relu4_2; style loss: the mean over relu1_1 to relu5_1 of |G - G'|² / |G'|², G being Gram matrices (Gatys et al. 2016,
+relative to what is compared with).
 """
 
 import argparse
@@ -79,10 +80,14 @@ def judge(photographs: Path, paintings: Path, out: Path, reference: str) -> None
     first = losses.get(reference, next(iter(losses.values())))
     for name, found in losses.items():
         ratios = [math.log(style / first[pair][1]) for pair, (_, style) in found.items() if pair in first]
+        near = [
+            [a <= b for a, b in zip(each, first[pair], strict=True)] for pair, each in found.items() if pair in first
+        ]
         content, style = (sum(each) / len(found) for each in zip(*found.values(), strict=True))
         print(
             f"{name:<20}{len(found)} pairs  content {content:.3f}  style {style:.4f}  "
-            f"style loss {math.exp(sum(ratios) / len(ratios)):.2f} times the first's"
+            f"style loss {math.exp(sum(ratios) / len(ratios)):.2f} times the first's; at most the first's: "
+            f"content {sum(a for a, _ in near)}, style {sum(b for _, b in near)}, both {sum(map(all, near))}"
         )
 
 

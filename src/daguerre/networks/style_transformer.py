@@ -79,7 +79,8 @@ class StyleTransformer(nn.Module):
 
     Args:
         style: length of the style vector.
-        features: channels at full size; four times as many at a quarter of the size.
+        features: channels at full size; twice as many at half the size.
+        deep: channels at a quarter of the size; four times `features` by default.
         blocks: residual blocks.
         separable: separable convolutions, except for the first three.
         padding: "reflect", "replicate" or "zeros"; zeros draw a frame around the picture.
@@ -93,12 +94,14 @@ class StyleTransformer(nn.Module):
         *,
         style: int = 100,
         features: int = 32,
+        deep: int | None = None,
         blocks: int = 5,
         separable: bool = False,
         padding: Padding = "reflect",
     ) -> None:
         super().__init__()
         self.style = style
+        deep = deep or 4 * features
 
         def contracted(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
             return [
@@ -113,13 +116,13 @@ class StyleTransformer(nn.Module):
         self.contract = nn.Sequential(
             *contracted(3, features, 9, 1),
             *contracted(features, 2 * features, 3, 2),
-            *contracted(2 * features, 4 * features, 3, 2),
+            *contracted(2 * features, deep, 3, 2),
         )
         self.residual = nn.ModuleList(
-            StyledBlock(4 * features, style=style, separable=separable, padding=padding) for _ in range(blocks)
+            StyledBlock(deep, style=style, separable=separable, padding=padding) for _ in range(blocks)
         )
         self.expand = nn.ModuleList(
-            [styled(4 * features, 2 * features, 3), styled(2 * features, features, 3), styled(features, 3, 9)]
+            [styled(deep, 2 * features, 3), styled(2 * features, features, 3), styled(features, 3, 9)]
         )
 
     @property
@@ -251,7 +254,7 @@ class AnyStyle(nn.Module):
     """The transformer with its style predictor.
 
     Args:
-        style, features, blocks: of the transformer.
+        style, features, deep, blocks: of the transformer.
         width, hidden, pooling: of the predictor.
     """
 
@@ -263,13 +266,14 @@ class AnyStyle(nn.Module):
         *,
         style: int = 100,
         features: int = 24,
+        deep: int | None = None,
         blocks: int = 5,
         width: float | Sequence[float] = 0.34375,
         hidden: int = 256,
         pooling: Pooling = "average",
     ) -> None:
         super().__init__()
-        self.transformer = StyleTransformer(style=style, features=features, blocks=blocks)
+        self.transformer = StyleTransformer(style=style, features=features, deep=deep, blocks=blocks)
         self.predictor = StylePredictor(style=style, width=width, hidden=hidden, pooling=pooling)
 
     def forward(self, image: Tensor, statistics: Tensor, shares: Tensor) -> Tensor:

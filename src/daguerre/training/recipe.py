@@ -219,10 +219,14 @@ class StylePlan:
 
     Args:
         parts: parts of the data with styles.
+        eye: VGG-19 that the predictor looks at styles with, by name or file; that of the losses by default.
+        painted: part of the data that holds what another painter made: folders `photographs`, `styles` and `painted`,
+            whose pictures have the same names.
         shares: how often each part, of styles or of photographs, is drawn from; equal by default.
         fraction: fraction of the styles held out, chosen by name; one in an integer.
         crop: side in pixels of a style's crop.
-        content_layers, style_layers: of VGG-19, and their weights in the loss.
+        enlarged: how much larger than the predictor sees it a style is when its Gram matrices are taken; from 1 on.
+        content_layers, style_layers: of the features, and their weights in the loss.
         own: fraction of the photographs stylized in their own style.
         weakened: fraction stylized halfway between their own style and another.
         mixed: fraction stylized in a mixture of two styles.
@@ -231,9 +235,12 @@ class StylePlan:
     """
 
     parts: tuple[str, ...]
+    eye: str = ""
+    painted: str = ""
     shares: dict[str, float] = field(default_factory=dict)
     fraction: float = 1 / 12
     crop: int = 160
+    enlarged: float = 1.0
     content_layers: dict[str, float] = field(default_factory=lambda: {"relu4_2": 1.0})
     style_layers: dict[str, float] = field(default_factory=lambda: {f"relu{block}_1": 1.0 for block in range(1, 6)})
     own: float = 0.08
@@ -244,6 +251,7 @@ class StylePlan:
 
     def __post_init__(self) -> None:
         check_range("style.fraction", self.fraction, 1e-9, 1)
+        check_range("style.enlarged", self.enlarged, 1, 4)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from lightning.fabric import Fabric
 from PIL import Image
 
 from daguerre import weights
-from daguerre.errors import RecipeError
-from daguerre.networks.vgg import VGG19
+from daguerre.errors import DataError, RecipeError
+from daguerre.networks.vgg import VGG16, VGG19
 from daguerre.progress import silent
 from daguerre.training.loop import seeded_generator, train
 from daguerre.training.recipe import parse_recipe
@@ -87,6 +87,46 @@ def test_the_predictor_gets_the_vgg_of_the_losses_and_never_changes_it(data):
     assert set(weights_kept) == set(network.state_dict())
 
 
+def test_the_predictor_may_look_with_another_network_than_the_losses(data, tmp_path):
+    header = WeightsHeader(name="wide", task="features", network="VGG16", arguments={"width": 2 * WIDTH})
+    write(tmp_path / "weights" / "wide.safetensors", VGG16(width=2 * WIDTH).state_dict(), header)
+    plan = {"parts": ["styles"], "crop": 32, "eye": "vgg19-slim", "style_layers": {"relu3_3": 1.0}}
+    made = recipe(style=plan, perceptual={"weights": "wide"}, losses={"content": 1.0, "gram": 1.0})
+    trainer = StylizationTrainer(made, data, Fabric(accelerator="cpu"), silent)
+    losses = trainer.training_step(1, seeded_generator(0, 1, 0))
+    assert losses["gram"].isfinite()
+    assert trainer.vgg.channels("relu3_3") == 2 * trainer.eye.channels("relu3_1")
+
+
+def test_enlarged_styles_have_their_size_and_larger_strokes(data):
+    plan = {"parts": ["styles"], "crop": 32, "enlarged": 2.0}
+    trainer = StylizationTrainer(recipe(style=plan), data, Fabric(accelerator="cpu"), silent)
+    ramp = torch.linspace(0, 1, 32).expand(1, 3, 32, 32)
+    enlarged = trainer.enlarged(ramp, seeded_generator(0, 1, 0))
+    assert enlarged.shape == ramp.shape
+    assert enlarged[..., 20] - enlarged[..., 12] == pytest.approx((ramp[..., 16] - ramp[..., 12]).numpy(), abs=0.01)
+
+
+def test_what_another_painted_is_learnt(data, tmp_path):
+    for name, source in {"photographs": "photos", "styles": "styles", "painted": "photos"}.items():
+        (tmp_path / "data" / "painted" / name).mkdir(parents=True)
+        for path in (data / source).iterdir():
+            picture = Image.open(path)
+            if name == "painted":
+                picture = Image.eval(picture, lambda value: 255 - value)  # a negative of each photograph
+            picture.save(tmp_path / "data" / "painted" / name / path.name)
+    for part in ("photos", "styles"):
+        (tmp_path / "data" / part).symlink_to(data / part)
+    plan = {"parts": ["styles"], "crop": 64, "painted": "painted"}
+    made = recipe(style=plan, losses={"painted": 1.0}, batch=4)
+    trainer = StylizationTrainer(made, tmp_path / "data", Fabric(accelerator="cpu"), silent)
+    found = [trainer.training_step(step, seeded_generator(0, step, 0))["painted"].item() for step in range(1, 41)]
+    assert sum(found[-5:]) < 0.75 * sum(found[:5])
+    (tmp_path / "data" / "painted" / "styles" / "3.png").unlink()
+    with pytest.raises(DataError, match=r"painted/photographs/3.png needs a picture in painted/styles"):
+        StylizationTrainer(made, tmp_path / "data", Fabric(accelerator="cpu"), silent)
+
+
 def test_shares_are_those_of_the_plan(data):
     plan = {"parts": ["styles"], "crop": 32, "own": 0.2, "weakened": 0.3, "mixed": 0.4, "first_own": 1}
     trainer = StylizationTrainer(recipe(style=plan, batch=2000), data, Fabric(accelerator="cpu"), silent)
@@ -115,6 +155,7 @@ def test_the_palette_loss_grows_with_the_distance_of_colours(data):
         ({"style": None}, r"add a \[style\] table"),
         ({"losses": {"styl": 1.0}}, "no loss 'styl' in this step; did you mean 'style'"),
         ({"network": {"name": "SRCNN"}}, "this step trains AnyStyle, not SRCNN"),
+        ({"losses": {"painted": 1.0}}, "style.painted and losses.painted go together"),
     ],
 )
 def test_recipes_that_do_not_fit_are_refused(changes, message, data):

@@ -1,4 +1,4 @@
-"""Photographs to stylize and styles: crops of pictures at random sizes, flipped, transposed and recolored."""
+"""Photographs to stylize, styles, and what others painted: crops at random sizes, flipped, transposed, recolored."""
 
 import math
 from collections.abc import Sequence
@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from daguerre.errors import DataError
 from daguerre.progress import ProgressCallback
 from daguerre.training.data.pictures import CPU, hold_out, load_pictures, move_if_room, orient, shrink_short_side
 
-__all__ = ["StyleCrops", "load_parts", "recolour", "shrink_uint8"]
+__all__ = ["Painted", "StyleCrops", "load_parts", "recolour", "shrink_uint8"]
 
 SMALLEST_SIDE = 64  # pixels; pictures with a shorter side are left out
 LEAST_DEVIATION = 0.03  # below it a crop is drawn again, since normalizing it would divide by almost zero
@@ -68,6 +69,48 @@ class StyleCrops:
         if size != side:
             piece = F.interpolate(piece, size=(side, side), mode="bilinear", antialias=size > side)
         return orient(piece, int(orientation * orientations))
+
+
+class Painted:
+    """Photographs, styles, and each photograph as another painter painted it in its style.
+
+    Args:
+        data: the data folder.
+        part: a folder in it with folders `photographs`, `styles` and `painted`, whose pictures have the same names.
+        side: pixels of a side of a style.
+
+    Raises:
+        DataError: a photograph has no style, or was painted in another size.
+    """
+
+    def __init__(self, data: Path, part: str, side: int, progress: ProgressCallback) -> None:
+        folders = [f"{part}/{name}" for name in ("photographs", "styles", "painted")]
+        loaded = [load_pictures(data, [folder], least=SMALLEST_SIDE, progress=progress)[0] for folder in folders]
+        photographs, styles, painted = (
+            {name.removeprefix(folder): picture for name, picture in pictures.items()}
+            for folder, pictures in zip(folders, loaded, strict=True)
+        )
+        for name, photograph in photographs.items():
+            if name not in styles or name not in painted or painted[name].shape != photograph.shape:
+                raise DataError(
+                    f"{part}/photographs{name} needs a picture in {part}/styles, and in {part}/painted as large"
+                )
+        self.both = [torch.cat([photograph, painted[name]]) for name, photograph in photographs.items()]
+        self.styles = [styles[name] for name in photographs]
+        self.side = side
+
+    def draw(self, batch: int, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Crops of photographs (batch, 3, side, side) in [0, 1], whole styles, and these crops painted."""
+        found, styles = [], []
+        for which, *at in torch.rand(batch, 3, generator=generator).tolist():
+            number = int(which * len(self.both))
+            both, style = self.both[number], self.styles[number]
+            top, left = (int(x * (length - side + 1)) for x, length in zip(at, both.shape[1:], strict=True))
+            found.append(both[None, :, top : top + side, left : left + side].float() / 255)
+            size = (self.side, self.side)
+            styles.append(F.interpolate(style[None].float() / 255, size=size, mode="bilinear", antialias=True))
+        photographs, painted = torch.cat(found).chunk(2, 1)
+        return photographs, torch.cat(styles), painted
 
 
 def load_parts(

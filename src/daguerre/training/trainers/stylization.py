@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from daguerre import weights
 from daguerre.errors import RecipeError
-from daguerre.networks.style_transformer import AnyStyle
-from daguerre.networks.vgg import VGG, style_distance
+from daguerre.networks.style_transformer import AnyStyle, StylePredictor
+from daguerre.networks.vgg import VGG, VGG19, style_distance
 from daguerre.progress import Progress, ProgressCallback
 from daguerre.training.build import check_losses, initial_network
-from daguerre.training.data.style_crops import StyleCrops, load_parts, recolour, shrink_uint8
+from daguerre.training.data.style_crops import Painted, StyleCrops, load_parts, recolour, shrink_uint8
 from daguerre.training.logger import image_grid
 from daguerre.training.losses import Grid, TotalVariation, content_distance, gram, sorted_colours
 from daguerre.training.recipe import Recipe, StylePlan
@@ -33,6 +33,8 @@ VALIDATION_PAIRS = 24
 GRID_ROWS = 6  # photographs, and styles, on a sample grid
 GRID_SIDE = 176  # pixels of an image on it
 
+LOSSES = {"content", "gram", "grid", "identity", "painted", "palette", "style", "total_variation"}
+
 Grams = dict[str, Tensor]
 
 
@@ -43,8 +45,9 @@ class StylizationTrainer(Trainer):
     styles, so that strength and mixtures are trained explicitly; the losses are relative to their targets, and the
     style loss is a square root, so that no layer and no style outweighs the others.
 
-    Losses: `content` and `style` by VGG-19; `identity`, L1 of photographs in their own style; `palette`, of the
-    distributions of colors; `grid` and `total_variation`.
+    Losses: `content` and `style` by a VGG, and `gram`, the latter by the plain relative distance; `identity`, L1 of
+    photographs in their own style; `palette`, of the distributions of colors; `painted`, L1 of pixels and of their
+    differences from what another painter made of other pairs; `grid` and `total_variation`.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -52,15 +55,14 @@ class StylizationTrainer(Trainer):
         if recipe.style is None:
             raise RecipeError("this step learns styles; add a [style] table with parts")
         self.plan: StylePlan = recipe.style
-        check_losses(recipe.losses, {"content", "grid", "identity", "palette", "style", "total_variation"})
+        check_losses(recipe.losses, LOSSES)
         network = initial_network(recipe, AnyStyle)
-        vgg = weights.load(recipe.perceptual.weights).network
-        if not isinstance(vgg, VGG):
-            raise RecipeError(f"perceptual.weights must be a VGG19, not {recipe.perceptual.weights!r}")
-        vgg.soften(network.predictor.eye.pooling)  # like the predictor, which gets its weights
-        vgg = vgg.eval().requires_grad_(False).to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.vgg = cast(VGG, vgg)
-        self.layers = sorted({*self.plan.content_layers, *self.plan.style_layers, *network.predictor.layers})
+        pooling = network.predictor.eye.pooling
+        self.vgg = self.load_vgg("perceptual.weights", recipe.perceptual.weights, VGG)
+        self.eye = self.load_vgg("style.eye", self.plan.eye or recipe.perceptual.weights, VGG19)
+        self.eye.soften(pooling)
+        self.vgg.soften(pooling if isinstance(self.vgg, VGG19) else None)
+        self.layers = sorted({*self.plan.content_layers, *self.plan.style_layers})
         self.total_variation, self.grid = TotalVariation(), Grid(GRID_PERIOD)
         photographs, held_photographs, missing = load_parts(
             data, recipe.data.parts, recipe.validation.fraction, progress
@@ -70,6 +72,9 @@ class StylizationTrainer(Trainer):
         shares, device = self.shares(recipe.data.parts), fabric.device
         self.photographs = StyleCrops(photographs, shares, least=SMALLEST_PHOTOGRAPH, device=device)
         self.styles = StyleCrops(styles, self.shares(self.plan.parts), least=SMALLEST_STYLE, device=device)
+        self.painted = Painted(data, self.plan.painted, self.plan.crop, progress) if self.plan.painted else None
+        if ("painted" in recipe.losses) != (self.painted is not None):
+            raise RecipeError("style.painted and losses.painted go together; give both, or none")
         if recipe.init is None:
             self.initialize_predictor(network, progress)
         self.optimize(network)
@@ -77,19 +82,31 @@ class StylizationTrainer(Trainer):
         self.validation_photographs = [self.whole(one, recipe.validation.crop) for one in interleave(held_photographs)]
         self.validation_styles = [self.whole(one, recipe.validation.crop) for one in interleave(held_styles)]
 
+    def load_vgg(self, option: str, name: str, kind: type[VGG]) -> VGG:
+        """A VGG that is not trained.
+
+        Raises:
+            RecipeError: the weights are of another network.
+        """
+        vgg = weights.load(name).network
+        if not isinstance(vgg, kind):
+            raise RecipeError(f"{option} must be a {kind.__name__}, not {name!r}")
+        vgg.eval().requires_grad_(False).to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return vgg
+
     def shares(self, parts: tuple[str, ...]) -> list[float]:
         return [self.plan.shares.get(part, 1.0) for part in parts]
 
     @torch.no_grad()
     def initialize_predictor(self, network: AnyStyle, progress: ProgressCallback) -> None:
-        """Give the predictor the VGG-19 of the losses, and the means and deviations of style statistics."""
+        """Give the predictor its VGG-19, and the means and deviations of style statistics."""
         predictor = network.predictor
-        ours = self.vgg.state_dict()
+        ours = self.eye.state_dict()
         predictor.eye.load_state_dict({name: ours[name] for name in predictor.eye.state_dict()})
         generator = torch.Generator().manual_seed(self.recipe.seed)
         found: list[Tensor] = []
         while len(found) * 20 < NORMALIZATION_STYLES:
-            found.append(predictor.describe(*self.with_features(self.draw_styles(20, generator))).cpu())
+            found.append(self.describe(self.draw_styles(20, generator), predictor).cpu())
             progress(Progress(step="looking at styles", done=len(found), total=NORMALIZATION_STYLES // 20))
         statistics = torch.cat(found)
         predictor.mean.copy_(statistics.mean(0))
@@ -99,33 +116,73 @@ class StylizationTrainer(Trainer):
         return recolour(self.styles.draw(batch, self.plan.crop, generator), self.plan.recoloured, generator)
 
     def with_features(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Images on the device, and their VGG-19 features by layer."""
+        """Images on the device, and their features by layer."""
         images = images.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
         with self.fabric.autocast():
             return images, self.vgg(images, self.layers)
+
+    @torch.no_grad()
+    def describe(self, images: Tensor, predictor: StylePredictor | None = None) -> Tensor:
+        """Style statistics (B, statistics) of images."""
+        predictor = predictor or self.predictor
+        images = images.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
+        with self.fabric.autocast():
+            features = self.eye(images, predictor.layers)
+        return predictor.describe(images, features)
+
+    def enlarged(self, styles: Tensor, generator: torch.Generator) -> Tensor:
+        """Crops of styles (B, 3, S, S), as large as these, enlarged as the plan says."""
+        side = styles.shape[-1]
+        larger = round(side * self.plan.enlarged)
+        if larger == side:
+            return styles
+        top, left = torch.randint(0, larger - side + 1, (2,), generator=generator).tolist()
+        whole = F.interpolate(styles, size=(larger, larger), mode="bicubic").clamp(0, 1)
+        return whole[:, :, top : top + side, left : left + side]
 
     def grams(self, features: Mapping[str, Tensor]) -> Grams:
         return {layer: gram(features[layer].float()) for layer in self.plan.style_layers}
 
     def distances(
         self, made: Mapping[str, Tensor], content: Mapping[str, Tensor], style: Grams
-    ) -> tuple[Tensor, Tensor]:
-        """Content and style loss of each picture, means over the layers by their weights: (B,), (B,)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Content and style loss of each picture, and the latter plainly, means over the layers: (B,) each."""
+        grams, plan = self.grams(made), self.plan
         return (
-            weighted_mean(lambda layer: content_distance(made[layer], content[layer]), self.plan.content_layers),
-            weighted_mean(
-                lambda layer: style_distance(gram(made[layer].float()), style[layer]), self.plan.style_layers
-            ),
+            weighted_mean(lambda layer: content_distance(made[layer], content[layer]), plan.content_layers),
+            weighted_mean(lambda layer: style_distance(grams[layer], style[layer]), plan.style_layers),
+            weighted_mean(lambda layer: relative_distance(grams[layer], style[layer]), plan.style_layers),
         )
 
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        batch, describe = self.recipe.batch, self.predictor.describe
+        parts: dict[str, Tensor] = {}
+        if self.recipe.losses.keys() - {"painted"}:
+            parts |= self.stylization_losses(step, generator)
+        if self.painted is not None:
+            parts["painted"] = self.painted_loss(self.painted, generator)
+        return self.optimizer_step(self.weighted_sum(parts), parts, step)
+
+    def painted_loss(self, painted: Painted, generator: torch.Generator) -> Tensor:
+        """How far the network is from what another painter made, in pixels and in their differences."""
+        drawn = painted.draw(self.recipe.batch, self.recipe.crop, generator)
+        photographs, styles, wanted = (images.to(self.fabric.device) for images in drawn)
+        statistics = self.describe(styles)[:, None]
+        photographs = photographs.contiguous(memory_format=torch.channels_last)
+        made: Tensor = self.model.network(photographs, statistics, statistics.new_ones(len(styles), 1))
+        apart = made.float().sigmoid() - wanted
+        distance: Tensor = apart.abs().mean() + self.total_variation(apart, apart)
+        return distance
+
+    def stylization_losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """All losses but that of what others painted."""
+        batch = self.recipe.batch
         shares = self.draw_shares(step, generator).to(self.fabric.device)
         with torch.no_grad():
             photographs = self.photographs.draw(batch, self.recipe.crop, generator, orientations=2)
             content, content_features = self.with_features(photographs)
-            styles, style_features = self.with_features(self.draw_styles(batch, generator))
-            style, own = describe(styles, style_features), describe(content, content_features)
+            styles = self.draw_styles(batch, generator).to(self.fabric.device)
+            _, style_features = self.with_features(self.enlarged(styles, generator))
+            style, own = self.describe(styles), self.describe(content)
             grams, own_grams = self.grams(style_features), self.grams(content_features)
             statistics = torch.stack([style, own, style.roll(1, 0)], 1)
             target_grams = {
@@ -136,16 +193,16 @@ class StylizationTrainer(Trainer):
         made = logits.sigmoid()
         with self.fabric.autocast():
             features = self.vgg(made.contiguous(memory_format=torch.channels_last), self.layers)
-        content_loss, style_loss = self.distances(features, content_features, target_grams)
-        parts = {
+        content_loss, style_loss, gram_loss = self.distances(features, content_features, target_grams)
+        return {
             "content": content_loss.mean(),
             "style": (style_loss + 1e-4).sqrt().mean(),
+            "gram": (gram_loss + 1e-3).sqrt().mean(),
             "identity": ((made - content).abs().mean((1, 2, 3)) * (shares[:, 1] == 1)).mean(),
             "palette": self.palette_loss(logits, styles, content, shares, generator),
             "total_variation": self.total_variation(made, made),
             "grid": self.grid(made, torch.zeros_like(made)),
         }
-        return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     def palette_loss(
         self, logits: Tensor, styles: Tensor, content: Tensor, shares: Tensor, generator: torch.Generator
@@ -202,9 +259,8 @@ class StylizationTrainer(Trainer):
             )
             style, style_features = self.with_features(self.validation_styles[number % len(self.validation_styles)])
             target_grams = self.grams(style_features)
-            statistics = self.predictor.describe(style, style_features)
-            _, features = self.with_features(self.stylize(content, statistics))
-            content_loss, style_loss = self.distances(features, content_features, target_grams)
+            _, features = self.with_features(self.stylize(content, self.describe(style)))
+            content_loss, style_loss, _ = self.distances(features, content_features, target_grams)
             scores["style_before"].append(self.distances(content_features, content_features, target_grams)[1])
             scores["style_after"].append(style_loss)
             scores["content_after"].append(content_loss)
@@ -215,7 +271,7 @@ class StylizationTrainer(Trainer):
         """Validation photographs, one per row, stylized in validation styles, one per column."""
         contents = [center_square(one) for one in self.validation_photographs[:GRID_ROWS]]
         styles = self.validation_styles[:GRID_ROWS]
-        described = [self.predictor.describe(*self.with_features(style)) for style in styles]
+        described = [self.describe(style) for style in styles]
         rows = [[torch.ones_like(contents[0]), *map(center_square, styles)]]
         rows += [[content, *(self.stylize(content, style) for style in described)] for content in contents]
         return image_grid(rows).cpu()
@@ -224,6 +280,11 @@ class StylizationTrainer(Trainer):
 def weighted_mean(distance: Callable[[str], Tensor], layers: Mapping[str, float]) -> Tensor:
     """The mean of a distance over layers, weighted by `layers`."""
     return torch.stack([count * distance(layer) for layer, count in layers.items()]).sum(0) / sum(layers.values())
+
+
+def relative_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """|found - wanted|² / |wanted|² of Gram matrices (B, C, C): (B,). By hand: twice the target has distance 1."""
+    return (found - wanted).square().sum((1, 2)) / (wanted.square().sum((1, 2)) + 1e-12)
 
 
 def interleave(parts: list[list[Tensor]]) -> list[Tensor]:
