@@ -59,6 +59,14 @@ def test_an_answer_turns_with_the_picture(tmp_path, fabric):
     torch.testing.assert_close(teachers.predict(low.flip(3)).flip(3), teachers.predict(low), atol=1e-5, rtol=0)
 
 
+def test_without_the_ensemble_a_teacher_is_asked_once_about_each_of_several(tmp_path, fabric):
+    network = teacher(tmp_path / "t.safetensors", 0)
+    plan = TeachersPlan(weights=(str(tmp_path / "t.safetensors"),), ensemble=False)
+    low = levels(2, 3, 6, 9) / 255
+    network.half().float()  # as weights files hold them
+    torch.testing.assert_close(Teachers(plan, 2, fabric).predict(low), network(low), atol=1e-5, rtol=0)
+
+
 def test_teachers_are_asked_about_sizes_that_they_do_not_take(tmp_path, fabric):
     arguments = {"scale": 2, "features": 4, "blocks": 1, "growth": 2}
     torch.manual_seed(0)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from daguerre.errors import OptionError, UnknownArchitecture, WeightsDamaged, WeightsError
+from daguerre.networks.compact_resnet import CompactResNet
 from daguerre.networks.srresnet import MSRResNet
 from daguerre.networks.srvgg import SRVGGNetCompact
 from daguerre.weights.checkpoint import WeightsHeader, write
@@ -84,6 +85,31 @@ def test_blending_two_architectures_is_refused(tmp_path):
     torch.save(SRVGGNetCompact(scale=2, features=4, convs=2).state_dict(), tmp_path / "b.pth")
     with pytest.raises(WeightsError, match=r"within one architecture: a is .* convs 1, .* b is .* convs 2"):
         blend(first, load_file(tmp_path / "b.pth"), 0.5)
+
+
+def deep(path, blocks):
+    """A CompactResNet that changes much, on disk."""
+    arguments = {"scale": 2, "features": 4, "blocks": blocks}
+    torch.manual_seed(blocks)
+    network = CompactResNet(**arguments)
+    network.conv_last.weight.data.mul_(100)
+    header = WeightsHeader(name=path.stem, task="upscale", network="CompactResNet", arguments=arguments, scale=2)
+    write(path, network.state_dict(), header, half=False)
+    return load_file(path)
+
+
+def test_blending_with_a_deeper_network_begins_at_the_first_and_ends_at_the_second(tmp_path):
+    first, second = deep(tmp_path / "a.safetensors", 1), deep(tmp_path / "b.safetensors", 3)
+    image = torch.rand(1, 3, 6, 7)
+    for amount, end in [(0, first), (1, second)]:
+        mixed = blend(first, second, amount)
+        torch.testing.assert_close(mixed(image), end(image))
+        assert mixed.header.arguments == second.header.arguments
+    halfway = blend(first, second, 0.5).network.state_dict()
+    grown = second.network.state_dict()["body.2.conv2.weight"]
+    torch.testing.assert_close(halfway["body.2.conv2.weight"], grown / 2)
+    with pytest.raises(WeightsError, match="within one architecture"):
+        blend(second, first, 0.5)
 
 
 @pytest.mark.parametrize("amount", [-0.1, 1.1])

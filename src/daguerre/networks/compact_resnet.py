@@ -43,6 +43,7 @@ class CompactResNet(nn.Module):
     def __init__(self, *, scale: int = 4, features: int = 48, blocks: int = 8) -> None:
         super().__init__()
         self.scale = scale
+        self.features, self.blocks = features, blocks
         self.halo = halo_of(conv(3, 2 * blocks + 4), enlarge(scale), scale=scale)
         self.conv_first = nn.Conv2d(3, features, 3, padding=1)
         trunk = [CompactBlock(features) for _ in range(blocks)]
@@ -57,6 +58,27 @@ class CompactResNet(nn.Module):
         for layer in [self.conv_body, *[block.conv2 for block in trunk]]:
             layer.weight.data.mul_(0.1)
         self.conv_last.weight.data.mul_(0.01)
+
+    def deepened(self, other: "CompactResNet") -> "CompactResNet":
+        """A network that does the same with as many blocks as `other` has, which has more of them.
+
+        Each block that is added takes the first convolution of the block in its place, and nothing of the second, so
+        that on the way to `other` what the block adds grows in proportion.
+
+        Raises:
+            ValueError: scale or features differ, or there are not more blocks.
+        """
+        if (self.scale, self.features) != (other.scale, other.features) or self.blocks >= other.blocks:
+            ours, theirs = ((net.scale, net.features, net.blocks) for net in (self, other))
+            raise ValueError(f"scale, features and blocks are {ours}; they cannot become {theirs}")
+        made = CompactResNet(scale=self.scale, features=self.features, blocks=other.blocks)
+        state = other.state_dict() | self.state_dict()
+        for number in range(self.blocks, other.blocks):
+            for part in ("weight", "bias"):
+                name = f"body.{number}.conv2.{part}"
+                state[name] = torch.zeros_like(state[name])
+        made.load_state_dict(state)
+        return made.eval()
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale `image` (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W), unclamped."""

@@ -20,7 +20,8 @@ class Teachers:
 
     What cannot be inferred from a small picture is noise to a network that learns from the large one; a teacher's
     output contains only what can be inferred, so every step learns more of that. The mean over the eight orientations
-    is better than any network in it, even the student itself. Distillation: Hinton et al. 2015,
+    is better than any network in it, even the student itself. An adversarial teacher invents other detail in each
+    orientation, which a mean would blur, so it is run once (`ensemble` off). Distillation: Hinton et al. 2015,
     https://arxiv.org/abs/1503.02531.
 
     Raises:
@@ -28,7 +29,7 @@ class Teachers:
     """
 
     def __init__(self, plan: TeachersPlan, scale: int, fabric: Fabric) -> None:
-        self.share, self.fabric = plan.share, fabric
+        self.share, self.ensemble, self.fabric = plan.share, plan.ensemble, fabric
         self.models: list[Model] = []
         for name in plan.weights:
             model = weights.load(name)
@@ -51,11 +52,12 @@ class Teachers:
 
     @torch.no_grad()
     def predict(self, low: Tensor) -> Tensor:
-        """The mean of all teachers' outputs for a small picture (1, 3, h, w) in [0, 1], float32."""
-        outputs = [
-            run_padded(self_ensemble(partial(self.run, model)), low, scale=model.scale, multiple=model.multiple)
-            for model in self.models
-        ]
+        """The mean of all teachers' outputs for small pictures (B, 3, h, w) in [0, 1], float32."""
+        outputs = []
+        for model in self.models:
+            once = partial(self.run, model)
+            ask = self_ensemble(once) if self.ensemble else once
+            outputs.append(run_padded(ask, low, scale=model.scale, multiple=model.multiple))
         return torch.stack(outputs).mean(0)
 
     def run(self, model: Model, low: Tensor) -> Tensor:

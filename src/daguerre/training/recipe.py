@@ -286,12 +286,14 @@ class TeachersPlan:
     For face detection `weights` names a face detector.
 
     Args:
-        weights: for super-resolution; their outputs replace the large pictures. They run once for every picture, in
-            eight orientations, before the first step.
+        weights: for super-resolution; their outputs replace the large pictures. They run once for every picture before
+            the first step, or with a degradation for a pool of degraded crops.
         share: weight of their output in the distillation target; the rest is the large picture itself.
+        ensemble: whether their output is the mean over eight orientations of a picture.
+        side: of the crops in a pool for super-resolution, in pixels of the network's result.
         features: a VGG, whose features are distilled.
         labels: a classifier, whose labels are distilled.
-        pool: number of pairs of crops in a pool of their targets.
+        pool: number of pairs of crops in a pool of their targets, or of degraded crops.
         named: further crops in a pool, with the classifier's labels only; they make up half of every batch.
         fresh: steps after which the pool is replaced.
         positions: number of random positions in each layer's map at which features are kept.
@@ -299,6 +301,8 @@ class TeachersPlan:
 
     weights: tuple[str, ...] = ()
     share: float = 1.0
+    ensemble: bool = True
+    side: int = 192
     features: str = ""
     labels: str = ""
     pool: int = 750
@@ -310,7 +314,7 @@ class TeachersPlan:
         if not self.weights and not self.features:
             raise RecipeError("[teachers] names none; give weights or features, or leave it out")
         check_range("teachers.share", self.share, 0, 1)
-        for name in ("pool", "fresh", "positions"):
+        for name in ("side", "pool", "fresh", "positions"):
             check_range(f"teachers.{name}", getattr(self, name), 1, 10**9)
         check_range("teachers.named", self.named, 0, 10**9)
         if self.named and not self.labels:
@@ -393,12 +397,10 @@ class Recipe:
 
     def check_teachers(self, plan: TeachersPlan) -> None:
         """Refuse teachers that the step does not use."""
-        alone = self.step == "super_resolution" and not (self.discriminator or self.degradation)
-        if plan.weights and not alone and self.step != "face_detection":
-            raise RecipeError(
-                "teachers.weights go with the steps 'face_detection' and 'super_resolution', without discriminator and "
-                "degradation"
-            )
+        if plan.weights and self.step not in ("face_detection", "super_resolution"):
+            raise RecipeError("teachers.weights go with the steps 'face_detection' and 'super_resolution' alone")
+        if self.step == "super_resolution" and self.degradation and plan.side < self.crop:
+            raise RecipeError(f"teachers.side is {plan.side}; it must be at least crop, {self.crop}")
         if plan.features and self.step != "distillation":
             raise RecipeError("teachers.features go with the step 'distillation'; leave them out")
 

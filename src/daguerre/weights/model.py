@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from daguerre.devices import Device
 from daguerre.errors import WeightsDamaged, WeightsError
+from daguerre.networks.compact_resnet import CompactResNet
 from daguerre.options import check_range
 from daguerre.tiling.memory import LARGEST_PROCESSOR_SIDE, window_side
 from daguerre.weights.checkpoint import WeightsHeader, is_ours, read
@@ -176,7 +177,8 @@ def blend(first: Model, second: Model, amount: float) -> Model:
     """Interpolate between the weights of two networks of one architecture.
 
     Network interpolation, Wang et al. 2018, https://arxiv.org/abs/1809.00219, section 3.4: every weight is
-    (1 - amount) * first + amount * second. Meant for networks of which one was fine-tuned from the other.
+    (1 - amount) * first + amount * second. Meant for networks of which one was fine-tuned from the other; if blocks
+    were added to a CompactResNet before that, the first is taken with as many.
 
     Args:
         amount: 0 gives the first, 1 the second.
@@ -186,6 +188,7 @@ def blend(first: Model, second: Model, amount: float) -> Model:
         WeightsError: the architectures differ.
     """
     check_range("amount", amount, 0, 1)
+    first = as_deep(first, second)
     one, two = first.header, second.header
     if architecture(first) != architecture(second):
         kinds = [f"{h.name} is a {h.network} with {arguments_of(h)}" for h in (one, two)]
@@ -203,6 +206,17 @@ def blend(first: Model, second: Model, amount: float) -> Model:
     return Model(
         network, replace(one, name=name, cleans=cleans, licence=licence, source=name, recipe=None, scores={}, note="")
     )
+
+
+def as_deep(first: Model, second: Model) -> Model:
+    """The first with as many blocks as the second, if that is all in which they differ; else as it is."""
+    ours, theirs = first.network, second.network
+    if not (isinstance(ours, CompactResNet) and isinstance(theirs, CompactResNet)) or ours.blocks >= theirs.blocks:
+        return first
+    if (ours.scale, ours.features) != (theirs.scale, theirs.features):
+        return first
+    header = replace(first.header, arguments=first.header.arguments | {"blocks": theirs.blocks})
+    return replace(first, network=ours.deepened(theirs), header=header)
 
 
 def architecture(loaded: Model) -> tuple[str, int, dict[str, torch.Size]]:

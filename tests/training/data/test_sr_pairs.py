@@ -5,8 +5,10 @@ from training.tiny import draw_pictures, super_resolution
 
 from daguerre.errors import DataError, RecipeError
 from daguerre.images.resample import resize_bicubic
+from daguerre.networks.compact_resnet import CompactResNet, enlarge_bicubic
 from daguerre.progress import silent
 from daguerre.training.data.sr_pairs import SuperResolutionPairs
+from daguerre.weights.checkpoint import WeightsHeader, write
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,49 @@ def test_degraded_crops_are_drawn_from_the_generator(data):
     first, again, other = (degraded.draw(torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def darkening(path) -> str:
+    """Weights that double a picture and take 0.2 from it."""
+    arguments = {"scale": 2, "features": 4, "blocks": 1}
+    network = CompactResNet(**arguments)
+    network.conv_last.weight.data.zero_()
+    network.conv_last.bias.data.fill_(-0.2)
+    header = WeightsHeader(name="t", task="upscale", network="CompactResNet", arguments=arguments, scale=2)
+    write(path, network.state_dict(), header)
+    return str(path)
+
+
+def test_teachers_are_asked_about_a_pool_of_degraded_crops(data, tmp_path):
+    plan = {"weights": [darkening(tmp_path / "t.safetensors")], "ensemble": False, "side": 24, "pool": 6}
+    one, other = (pairs(data, degradation={}, teachers=plan) for _ in range(2))
+    assert [tuple(low.shape) for low in one.crops.low] == 6 * [(3, 12, 12)]
+    low, high = one.draw(torch.Generator().manual_seed(0))
+    assert (low.shape, high.shape) == ((3, 3, 8, 8), (3, 3, 16, 16))
+    assert all(
+        torch.equal(a, b) for a, b in zip((low, high), other.draw(torch.Generator().manual_seed(0)), strict=True)
+    )
+    for small, large in zip(one.crops.low, one.crops.high, strict=True):
+        wanted = enlarge_bicubic(small[None] / 255, 2)
+        wanted = torch.nn.functional.pixel_shuffle(wanted, 2).sub(0.2).clamp(0, 1)
+        torch.testing.assert_close(large[None] / 255, wanted, atol=0.01, rtol=0)
+
+
+def test_degraded_crops_are_a_part_of_the_teachers_output_and_the_rest_of_the_truth(data, tmp_path):
+    plan = {"weights": [darkening(tmp_path / "t.safetensors")], "side": 24, "pool": 4}
+    made = [torch.stack(pairs(data, degradation={}, teachers=plan | {"share": s}).crops.high) for s in (0.0, 0.5, 1.0)]
+    true, mixed, taught = (levels.float() for levels in made)
+    inside = taught > 0
+    torch.testing.assert_close(mixed[inside], ((true + taught) / 2)[inside], atol=1.01, rtol=0)
+    assert (true - taught).abs().mean() > 10
+
+
+def test_a_pool_that_cannot_be_made_is_refused(data, tmp_path):
+    plan = {"weights": [darkening(tmp_path / "t.safetensors")]}
+    with pytest.raises(RecipeError, match=r"teachers\.side is 12; it must be at least crop, 16"):
+        pairs(data, degradation={}, teachers=plan | {"side": 12})
+    with pytest.raises(RecipeError, match=r"teachers\.side is 17; it must be a multiple of the scale, 2"):
+        pairs(data, degradation={}, teachers=plan | {"side": 17})
 
 
 def test_a_crop_that_the_scale_does_not_divide_is_refused(data):

@@ -248,6 +248,19 @@ class PairedCrops:
             for i, twin in enumerate(low):
                 high[i] = target(twin, high[i])
                 progress(Progress(step="asking the teachers", done=i + 1, total=len(high)))
+        self.keep(low, high, device)
+
+    @classmethod
+    def of_pairs(
+        cls, low: Sequence[Tensor], high: Sequence[Tensor], *, scale: int, device: torch.device = CPU
+    ) -> "PairedCrops":
+        """Crops of pictures (3, scale h, scale w) whose twins (3, h, w) are there already, uint8 all."""
+        crops = cls.__new__(cls)
+        crops.scale = scale
+        crops.keep(low, high, device)
+        return crops
+
+    def keep(self, low: Sequence[Tensor], high: Sequence[Tensor], device: torch.device) -> None:
         self.high, self.low = move_if_room(high, device), move_if_room(low, device)
         pixels = torch.tensor([picture.shape[1] * picture.shape[2] for picture in low], dtype=torch.float64)
         self.cumulative_area = (pixels.cumsum(0) / pixels.sum()).tolist()

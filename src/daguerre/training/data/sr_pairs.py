@@ -8,19 +8,21 @@ from torch import Tensor
 
 from daguerre.degradation.real_esrgan import degrade
 from daguerre.errors import DataError, RecipeError
-from daguerre.progress import ProgressCallback
+from daguerre.progress import Progress, ProgressCallback
 from daguerre.training.data.pictures import PairedCrops, center_slices, hold_out, load_pictures, resize_uint8
 from daguerre.training.distillation import Teachers
 from daguerre.training.recipe import Recipe
 
 __all__ = ["SuperResolutionPairs"]
 
+POOLED_AT_ONCE = 4  # crops
+
 
 class SuperResolutionPairs:
     """Pictures of a recipe, downscaled bicubically, or degraded as the recipe says.
 
     If the recipe has teachers, high-resolution crops in batches are distillation targets, but never in the validation
-    set.
+    set. With a degradation, batches are crops of a pool that is degraded and given to the teachers beforehand.
 
     Args:
         scale: side of a high-resolution picture over that of its low-resolution version.
@@ -34,14 +36,24 @@ class SuperResolutionPairs:
         if recipe.crop % scale:
             raise RecipeError(f"crop is {recipe.crop}; it must be a multiple of the scale, {scale}")
         self.recipe, self.scale, self.fabric = recipe, scale, fabric
-        pictures, self.left_out = load_pictures(data, recipe.data.parts, least=recipe.crop, progress=progress)
+        teachers = Teachers(recipe.teachers, scale, fabric) if recipe.teachers else None
+        pooled = recipe.teachers is not None and recipe.degradation is not None
+        self.least = recipe.teachers.side if recipe.teachers and pooled else recipe.crop
+        if self.least % scale:
+            raise RecipeError(f"teachers.side is {self.least}; it must be a multiple of the scale, {scale}")
+        pictures, self.left_out = load_pictures(data, recipe.data.parts, least=self.least, progress=progress)
         held_out = hold_out(pictures, recipe.validation.fraction)
-        made_beforehand = scale if recipe.degradation is None else 1
         training = self.at_all_sizes([pictures[name] for name in pictures if name not in held_out])
-        target = Teachers(recipe.teachers, scale, fabric).target if recipe.teachers else None
+        self.degraded_in_batches = recipe.degradation is not None and not pooled
         self.crops = PairedCrops(
-            training, scale=made_beforehand, progress=progress, device=fabric.device, target=target
+            training,
+            scale=scale if recipe.degradation is None else 1,
+            progress=progress,
+            device=fabric.device,
+            target=teachers.target if teachers and not pooled else None,
         )
+        if teachers and pooled:
+            self.crops = self.pool(self.crops, teachers, progress)
         self.validation_set = self.make_validation_set([pictures[name] for name in sorted(held_out)], progress)
 
     def at_all_sizes(self, pictures: list[Tensor]) -> list[Tensor]:
@@ -50,11 +62,30 @@ class SuperResolutionPairs:
         for size in self.recipe.data.sizes:
             for picture in pictures:
                 height, width = (round(side * size) for side in picture.shape[1:])
-                if min(height, width) >= self.recipe.crop:
+                if min(height, width) >= self.least:
                     resized.append(picture if size == 1 else resize_uint8(picture, height, width))
         if not resized:
-            raise DataError(f"no picture has {self.recipe.crop} pixels at any size of data.sizes; make crop smaller")
+            raise DataError(f"no picture has {self.least} pixels at any size of data.sizes; make crop smaller")
         return resized
+
+    def pool(self, crops: PairedCrops, teachers: Teachers, progress: ProgressCallback) -> PairedCrops:
+        """Degraded crops and the teachers' pictures of them; what is random comes from the recipe's seed."""
+        plan, degradation = self.recipe.teachers, self.recipe.degradation
+        assert plan is not None
+        assert degradation is not None
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        low: list[Tensor] = []
+        high: list[Tensor] = []
+        while len(low) < plan.pool:
+            # Few at a time, since the sizes between are one batch's own.
+            _, sharp = crops.draw(min(POOLED_AT_ONCE, plan.pool - len(low)), plan.side, generator)
+            image = self.to_device(sharp)
+            small = degrade(image, self.scale, degradation, generator)
+            wanted = torch.lerp(image, teachers.predict(small), teachers.share)
+            low += small.mul(255).round_().byte().cpu()
+            high += wanted.mul(255).round_().clamp_(0, 255).byte().cpu()
+            progress(Progress(step="asking the teachers", done=len(low), total=plan.pool))
+        return PairedCrops.of_pairs(low, high, scale=self.scale, device=self.fabric.device)
 
     def make_validation_set(self, pictures: list[Tensor], progress: ProgressCallback) -> list[tuple[Tensor, Tensor]]:
         """Low and high (1, 3, h, w) in [0, 1]: the centers of held-out pictures, always the same."""
@@ -81,7 +112,7 @@ class SuperResolutionPairs:
         """A batch of low (B, 3, crop / scale, crop / scale) and high (B, 3, crop, crop), in [0, 1] on the device."""
         small, large = self.crops.draw(self.recipe.batch, self.recipe.crop, generator)
         high = self.to_device(large)
-        if self.recipe.degradation is None:
+        if not self.degraded_in_batches or self.recipe.degradation is None:
             return self.to_device(small), high
         low = degrade(high, self.scale, self.recipe.degradation, generator)
         return low.contiguous(memory_format=torch.channels_last), high
