@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from served import done, drop
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -62,3 +63,12 @@ def axe():
     if not path.is_file():
         pytest.skip("axe-core is not here: npm pack axe-core, and name its axe.min.js in DAGUERRE_AXE")
     return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def photo(fresh, window, tiny):
+    """A page with a photograph that is restored."""
+    page = window()
+    drop(page, tiny)
+    done(page)
+    return page

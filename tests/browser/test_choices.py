@@ -1,18 +1,8 @@
 """What can be chosen: a mask by hand, sizes, styles, recipes; by mouse and by keys."""
 
 import numpy as np
-import pytest
-from served import done, drop
 
 from daguerre.images import Picture
-
-
-@pytest.fixture
-def photo(fresh, window, tiny):
-    page = window()
-    drop(page, tiny)
-    done(page)
-    return page
 
 
 def painted(page):

@@ -2,7 +2,6 @@
 
 import base64
 
-import pytest
 from served import DROP, OLD, Served, done, drop
 
 from daguerre.cli.main import main
@@ -13,15 +12,6 @@ PASTE = """([data, name]) => {
     transfer.items.add(new File([bytes], name, { type: 'image/jpeg' }));
     document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }));
 }"""
-
-
-@pytest.fixture
-def photo(fresh, window, tiny):
-    """A page with a photograph that is restored."""
-    page = window()
-    drop(page, tiny)
-    done(page)
-    return page
 
 
 def test_a_photograph_that_is_dropped_becomes_the_command_lines_bytes(photo, tiny, tmp_path):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from evaluation.soft_pictures import drawn, squared_error
 from torch import Tensor
 
 from daguerre.degradation.aging import DAMAGES, Aged, AgeOptions, age
@@ -22,20 +23,11 @@ from daguerre.evaluation.restore import (
     measure_finds,
 )
 from daguerre.images import Canvas, Picture
-from daguerre.images.resample import resize_bicubic
 
 
 @pytest.fixture(autouse=True)
 def squared_error_for_a_perceptual_distance(monkeypatch: pytest.MonkeyPatch) -> None:
-    def squared_error(a: Tensor, b: Tensor) -> Tensor:
-        return (a - b).square().mean(dim=(1, 2, 3))
-
     monkeypatch.setattr(module, "load_distances", lambda lpips: {"perceptual": squared_error})
-
-
-def drawn(height: int, width: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return resize_bicubic(torch.rand(1, 3, 9, 9, generator=generator), height, width).clamp(0, 1)
 
 
 @pytest.fixture

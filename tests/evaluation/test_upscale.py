@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from evaluation.soft_pictures import drawn, squared_error
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,15 +19,7 @@ from daguerre.progress import Progress
 
 @pytest.fixture(autouse=True)
 def squared_error_for_a_perceptual_distance(monkeypatch: pytest.MonkeyPatch) -> None:
-    def squared_error(a: Tensor, b: Tensor) -> Tensor:
-        return (a - b).square().mean(dim=(1, 2, 3))
-
     monkeypatch.setattr(module, "load_distances", lambda lpips: {"perceptual": squared_error})
-
-
-def drawn(height: int, width: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return resize_bicubic(torch.rand(1, 3, 9, 9, generator=generator), height, width).clamp(0, 1)
 
 
 def save(path: Path, image: Tensor) -> None:

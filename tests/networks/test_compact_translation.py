@@ -1,32 +1,24 @@
 import pytest
 import torch
+from models import damaged_example, tiny_restoration
 
-from daguerre.networks.compact_translation import CellAttention, CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
+from daguerre.networks.compact_translation import CellAttention, CompactTranslation
 
 
 @pytest.fixture
 def restoration():
-    torch.manual_seed(0)
-    old, clean = (kind(features=8, blocks=1) for kind in (CompactEncoder, CompactVAE))
-    return LatentRestoration(old, clean, CompactTranslation(features=8, before=1, after=1, cell=4)).eval()
-
-
-def example(height, width, damaged=0.02):
-    generator = torch.Generator().manual_seed(1)
-    image = torch.rand(1, 3, height, width, generator=generator)
-    return image, (torch.rand(1, 1, height, width, generator=generator) < damaged).float()
+    return tiny_restoration()
 
 
 def test_a_translation_that_changes_nothing_leaves_the_photograph_as_it_is(restoration):
     torch.nn.init.zeros_(restoration.translation.after[-1].weight)
-    image, mask = example(40, 32, damaged=0)
+    image, mask = damaged_example(40, 32, damaged=0)
     assert torch.allclose(restoration(image, mask), image, atol=1e-6)
 
 
 def test_under_the_mask_the_decoded_picture_takes_the_place_of_the_photograph(restoration):
     """But for the tints nearby, which stay: lightness, the mean of the channels, is the decoded one's."""
-    image, mask = example(40, 32)
+    image, mask = damaged_example(40, 32, 0.02)
     latent = restoration.old(image)
     decoded = restoration.clean.decode(restoration.translation(latent, mask)).mean(1, keepdim=True)
     made = restoration(image, mask).mean(1, keepdim=True)
@@ -36,7 +28,7 @@ def test_under_the_mask_the_decoded_picture_takes_the_place_of_the_photograph(re
 
 
 def test_undamaged_places_keep_their_tints(restoration):
-    image, mask = example(120, 120, damaged=0)
+    image, mask = damaged_example(120, 120, damaged=0)
     with torch.no_grad():
         restoration.clean.decoder[-1].bias[:16] += 0.3  # of the first channel
         restoration.translation.after[-1].bias[:16] += 0.3
@@ -46,7 +38,7 @@ def test_undamaged_places_keep_their_tints(restoration):
 
 
 def test_a_limit_holds_the_change_of_what_is_not_damaged(restoration):
-    image, mask = example(80, 80, damaged=0)
+    image, mask = damaged_example(80, 80, damaged=0)
     free, held = (restoration(image, mask, limit) - image for limit in (None, 0.001))
     assert free.square().mean().sqrt() > 0.01
     assert held.square().mean().sqrt() < 0.0015
@@ -85,7 +77,7 @@ def test_a_cell_that_is_damaged_all_over_stays_finite():
 
 
 def test_every_parameter_of_the_translation_learns(restoration):
-    image, mask = example(40, 36)
+    image, mask = damaged_example(40, 36, 0.02)
     restoration(image, mask).square().sum().backward()
     idle = {name for name, p in restoration.translation.named_parameters() if p.grad is None or not p.grad.abs().sum()}
     assert not idle

@@ -43,6 +43,9 @@ class Pretender:
             "seconds": 0.1,
         }
 
+    async def hang(self, target, on_event):
+        await asyncio.sleep(60)
+
     async def call(self, function, options, source, target, folder, on_event):
         from pathlib import Path
 
@@ -148,11 +151,7 @@ def test_a_failure_names_no_folder_of_the_page(folder, photo):
 
 def test_a_running_job_is_cancelled_and_the_next_goes_on(folder, photo):
     worker = Pretender()
-
-    async def wait(target, on_event):
-        await asyncio.sleep(60)
-
-    worker.does = wait
+    worker.does = worker.hang
 
     async def work(queue):
         first, second, third = (queue.add(photo, ASKED, DESCRIBED) for _ in range(3))
@@ -174,11 +173,7 @@ def test_a_running_job_is_cancelled_and_the_next_goes_on(folder, photo):
 
 def test_what_was_running_when_the_server_died_is_done_again(folder, photo):
     worker = Pretender()
-
-    async def wait(target, on_event):
-        await asyncio.sleep(60)
-
-    worker.does = wait
+    worker.does = worker.hang
 
     async def die(queue):
         queue.add(photo, ASKED, DESCRIBED)

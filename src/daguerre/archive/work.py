@@ -17,7 +17,7 @@ from daguerre.images import Picture, SaveOptions, check_target
 from daguerre.options import changed, with_paths
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.pipeline import Pipeline, PipelineResult
-from daguerre.tasks.registry import Task, TaskOptions, make_task, options_of
+from daguerre.tasks.registry import Task, TaskOptions, make_task, options_of, size_after
 from daguerre.tasks.result import Result, StageCallback
 from daguerre.tasks.saving import ResultOptions
 
@@ -95,15 +95,8 @@ class Work:
         return cls(steps=tuple(steps), saving=saving, **table)
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
-        """Size (height, width) of the result for a picture of the given size, unless a step crops.
-
-        Raises:
-            OptionError: a step refuses this size.
-        """
-        for step in self.steps:
-            if resize := getattr(step, "out_size", None):
-                height, width = resize(height, width)
-        return height, width
+        """Size (height, width) of the result for a picture of the given size; see `size_after`."""
+        return size_after(self.steps, height, width)
 
     @functools.cached_property
     def ready(self) -> "Ready":

@@ -9,7 +9,7 @@ from daguerre.images import PictureLike, as_picture
 from daguerre.progress import Progress, ProgressCallback, silent
 from daguerre.tasks.pipeline_file import read_steps
 from daguerre.tasks.provenance import Record
-from daguerre.tasks.registry import TASKS, Task, TaskOptions, make_task
+from daguerre.tasks.registry import TASKS, Task, TaskOptions, make_task, size_after
 from daguerre.tasks.result import Result, StageCallback
 
 __all__ = ["Pipeline", "PipelineResult"]
@@ -58,15 +58,8 @@ class Pipeline:
         return cls(*read_steps(Path(path)))
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
-        """Size (height, width) of the result for a picture of the given size.
-
-        Raises:
-            OptionError: a step refuses this size.
-        """
-        for options in self.steps:
-            if resize := getattr(options, "out_size", None):
-                height, width = resize(height, width)
-        return height, width
+        """Size (height, width) of the result for a picture of the given size; see `size_after`."""
+        return size_after(self.steps, height, width)
 
     def __call__(
         self, source: PictureLike, *, on_stage: StageCallback | None = None, progress: ProgressCallback = silent

@@ -1,7 +1,7 @@
 """The tasks by name, those of pipelines and others, imported on first use."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from daguerre.errors import OptionError
@@ -10,7 +10,7 @@ from daguerre.options import nearest
 from daguerre.progress import ProgressCallback
 from daguerre.tasks.result import Result, StageCallback
 
-__all__ = ["ALONE", "TASKS", "Task", "TaskOptions", "make_task", "options_of"]
+__all__ = ["ALONE", "TASKS", "Task", "TaskOptions", "make_task", "options_of", "size_after"]
 
 TASKS = {
     "restore": ("daguerre.tasks.restoration.restorer", "RestoreOptions", "Restorer"),
@@ -65,6 +65,18 @@ def make_task(options: TaskOptions) -> Task:
     """Make the task of these options, with its networks loaded."""
     module, _, task = place_of(options.task, TASKS | ALONE)
     return getattr(importlib.import_module(module), task)(options)  # type: ignore[no-any-return]
+
+
+def size_after(steps: Iterable[TaskOptions], height: int, width: int) -> tuple[int, int]:
+    """Size (height, width) that steps make of a picture of the given size, unless one crops.
+
+    Raises:
+        OptionError: a step refuses this size.
+    """
+    for step in steps:
+        if resize := getattr(step, "out_size", None):
+            height, width = resize(height, width)
+    return height, width
 
 
 def place_of(task: str, places: Mapping[str, Sequence[str]]) -> Sequence[str]:

@@ -1,9 +1,7 @@
 import pytest
 import torch
-from models import model_of
+from models import damaged_example, model_of, tiny_restoration
 
-from daguerre.networks.compact_translation import CompactTranslation, LatentRestoration
-from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.tasks.restoration import translation as module
 from daguerre.tasks.restoration.translation import Translation
 from daguerre.tiling import Window, plan_windows
@@ -11,20 +9,12 @@ from daguerre.tiling import Window, plan_windows
 
 @pytest.fixture
 def network():
-    torch.manual_seed(0)
-    old, clean = (kind(features=8, blocks=1) for kind in (CompactEncoder, CompactVAE))
-    return LatentRestoration(old, clean, CompactTranslation(features=8, before=1, after=1, cell=4)).eval()
-
-
-def example(height, width, damaged=0.05):
-    generator = torch.Generator().manual_seed(1)
-    image = torch.rand(1, 3, height, width, generator=generator)
-    return image, (torch.rand(1, 1, height, width, generator=generator) < damaged).float()
+    return tiny_restoration()
 
 
 @pytest.mark.parametrize("window", [Window(97, 102, 30, 41), Window(0, 0, 1, 1), Window(239, 240, 1, 16)])
 def test_a_window_is_the_same_as_that_of_the_whole(network, window):
-    image, mask = example(240, 256)
+    image, mask = damaged_example(240, 256)
     whole = network(image, mask, 0.01)
     translation = Translation(model_of(network), (240, 256), 0.01)
     source = translation.source(window)
@@ -35,7 +25,7 @@ def test_a_window_is_the_same_as_that_of_the_whole(network, window):
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (101, 67)])
 def test_any_size_is_mended_and_the_windows_do_not_matter(network, size):
-    image, mask = example(*size)
+    image, mask = damaged_example(*size)
     translation = Translation(model_of(network), size)
     whole = translation(Window(0, 0, *size), image, mask)
     assert whole.shape == image.shape
@@ -46,7 +36,7 @@ def test_any_size_is_mended_and_the_windows_do_not_matter(network, size):
 
 
 def test_the_limit_follows_the_calmest_parts(network, monkeypatch):
-    image, mask = example(200, 300, damaged=0)
+    image, mask = damaged_example(200, 300, damaged=0)
     monkeypatch.setattr(Translation, "activity", lambda *_: torch.linspace(0, 0.1, 101))
     limit = Translation(model_of(network), (200, 300)).calm(lambda source: (image, mask))
     assert limit == pytest.approx(module.CHANGE_LIMIT * module.CALM_SHARE * 0.1)
@@ -61,5 +51,5 @@ def test_samples_lie_in_the_photograph_and_reach_its_corners():
 
 
 def test_a_photograph_of_which_nothing_is_left_has_no_limit(network):
-    image, mask = example(40, 50, damaged=2)
+    image, mask = damaged_example(40, 50, damaged=2)
     assert Translation(model_of(network), (40, 50)).calm(lambda source: (image, mask)) is None

@@ -1,7 +1,7 @@
 """Restore an old photograph of any size: fill damage, reduce blur, noise and grain, correct tones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Unpack
 
 from daguerre import weights
@@ -114,21 +114,9 @@ class Restorer:
         done = self.stages.restore(original, given, on_stage=on_stage, progress=progress)
         record = self.record(done)
         record = replace(record, options=dict(record.options) | record_of_mask)
-        return RestoreResult(
-            **vars(recorded(done.picture, record, picture, progress)),
-            mask=done.mask,
-            damaged=done.damaged,
-            patched=done.patched,
-            stained=done.stained,
-            tone_change=done.tone_change,
-            pale=done.pale,
-            more_tone_change=done.more_tone_change,
-            blur=done.blur,
-            finest=done.finest,
-            faces=done.faces,
-            taken_back=done.taken_back,
-            warnings=(*warnings, *done.warnings),
-        )
+        found = {entry.name: getattr(done, entry.name) for entry in fields(RestoreResult) if hasattr(done, entry.name)}
+        found["warnings"] = (*warnings, *done.warnings)
+        return RestoreResult(**found | vars(recorded(done.picture, record, picture, progress)))
 
     def prepared(self, picture: Picture, progress: ProgressCallback) -> tuple[Picture, list[str]]:
         """The photograph to restore, inverted and cropped if requested, and findings about it."""
