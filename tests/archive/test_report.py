@@ -93,8 +93,8 @@ def test_a_picture_that_is_gone_is_said_to_be(manifest):
 
 
 def test_of_very_many_only_some_are_shown(manifest, monkeypatch):
-    monkeypatch.setattr(report, "SHOWN", 1)
-    monkeypatch.setattr(report, "LISTED", 1)
+    monkeypatch.setattr(report, "MAX_SHOWN", 1)
+    monkeypatch.setattr(report, "MAX_LISTED", 1)
     for name in ("a.png", "b.png", "c.png"):
         add(manifest, name)
     text = write_report(Path("out"), Path("report.html")).read_text()

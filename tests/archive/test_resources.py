@@ -3,13 +3,13 @@ import os
 import pytest
 
 from daguerre.archive import resources
-from daguerre.archive.resources import WORKER, accelerators, cores, memory, private_memory, workers_for
+from daguerre.archive.resources import WORKER_MEMORY, accelerators, cores, memory, private_memory, workers_for
 
 
 @pytest.fixture
 def group(tmp_path, monkeypatch):
     """What a container may use."""
-    monkeypatch.setattr(resources, "GROUP", tmp_path)
+    monkeypatch.setattr(resources, "CGROUP", tmp_path)
     return tmp_path
 
 
@@ -41,7 +41,7 @@ def test_a_process_has_memory_for_itself():
 )
 def test_workers_are_as_many_as_cores_memory_and_pictures_are_for(monkeypatch, pictures, wanted, workers, count):
     monkeypatch.setattr(resources, "cores", lambda: 4)
-    assert workers_for(pictures, wanted=wanted, memory=workers * WORKER) == count
+    assert workers_for(pictures, wanted=wanted, memory=workers * WORKER_MEMORY) == count
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from daguerre.tiling.windows import Window, plan_windows
 @pytest.fixture(params=["in memory", "on disk"])
 def _place(request, monkeypatch):
     if request.param == "on disk":
-        monkeypatch.setattr(pages, "ROOM", 0)
+        monkeypatch.setattr(pages, "MEMORY_LIMIT", 0)
 
 
 @pytest.mark.usefixtures("_place")
@@ -34,7 +34,7 @@ def test_a_picture_copied_window_by_window_is_the_same(tmp_path, bits, channels)
 
 def test_large_canvases_are_on_disk_and_leave_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(pages, "ROOM", 0)
+    monkeypatch.setattr(pages, "MEMORY_LIMIT", 0)
     target = Canvas(30, 40)
     assert isinstance(target.levels, np.memmap)
     assert list(tmp_path.iterdir()) == []
@@ -50,7 +50,7 @@ def test_a_full_disk_is_reported_before_the_work(monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pages, "ROOM", 0)
+    monkeypatch.setattr(pages, "MEMORY_LIMIT", 0)
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(UnwritablePicture, match=r"no room for 0\.1 GiB in .*No space left.*set TMPDIR"):
         Canvas(5000, 5000)

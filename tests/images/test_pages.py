@@ -12,7 +12,7 @@ from daguerre.tiling import Window
 def room(monkeypatch):
     """Room for 1000 bytes beside what is alive."""
     gc.collect()
-    monkeypatch.setattr(pages, "ROOM", pages.room.taken + 1000)
+    monkeypatch.setattr(pages, "MEMORY_LIMIT", pages.room.taken + 1000)
 
 
 def on_disk(array):
@@ -36,7 +36,7 @@ def test_room_is_given_back_when_nobody_holds_an_array_or_a_picture_of_it(room):
 
 
 def test_pages_that_were_let_go_hold_what_was_written(room, monkeypatch):
-    monkeypatch.setattr(pages, "RESIDENT", 1000)
+    monkeypatch.setattr(pages, "RESIDENT_LIMIT", 1000)
     levels = pages.blank((100, 100, 3), 16)
     values = np.arange(30000, dtype=np.uint16).reshape(100, 100, 3)
     for row in range(100):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from daguerre.networks.compact_face import KEPT, CompactFace
+from daguerre.networks.compact_face import KEPT_SIGMA, CompactFace
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_the_large_forms_stay_whatever_is_learnt(network):
         network.last.bias.fill_(0.3)
     difference = (network(face(64)) - face(64)).detach()
     middle = F.avg_pool2d(difference, 33, stride=1)  # over four times the blur that finds nothing
-    assert KEPT * 64 == 4
+    assert KEPT_SIGMA * 64 == 4
     assert difference.abs().mean() > 0.1
     assert middle.abs().max() < 0.1 * difference.abs().mean()
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from daguerre.networks.tone_curves import (
-    KNOTS,
+    STRETCH_SEGMENTS,
     ToneCurves,
     apply_curves,
     blend_curves,
@@ -126,7 +126,7 @@ def test_ends_moved_all_the_way_undo_fading_and_casts():
     gains, lifts = torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1), torch.tensor([0.4, 0.2, 0.1]).view(1, 3, 1, 1)
     faded = lifts + gains * image
     curves = stretched_curves(network(wild=False), faded, 1.0)
-    assert curves.shape == (2, 3, KNOTS + 1, 4, 4)
+    assert curves.shape == (2, 3, STRETCH_SEGMENTS + 1, 4, 4)
     restored = apply_curves(faded, curves, middles(32), middles(32))
     assert (restored - image).abs().mean() < 0.03 < (faded - image).abs().mean() / 5
 

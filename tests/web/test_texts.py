@@ -48,7 +48,7 @@ def test_the_page_and_the_archives_report_doubt_the_same():
         "pale": report.PALE,
         "tone": report.MUCH_TONE,
         "other": 1.0,
-    } | report.MUCH_BACK
+    } | report.MUCH_TAKEN_BACK
 
 
 @pytest.mark.parametrize(

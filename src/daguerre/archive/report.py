@@ -25,18 +25,18 @@ from daguerre.progress import Progress, ProgressCallback, silent
 
 __all__ = ["Doubt", "check_report", "done_in", "doubts_in", "write_report"]
 
-MARK = '<meta name="generator" content="daguerre report">'
+GENERATOR_MARK = '<meta name="generator" content="daguerre report">'
 """In every report, and by which one is known that may be replaced."""
 
-SIDE = 560  # pixels of the longer side of a picture in a report
-SHOWN = 200  # results that are shown with pictures
-LISTED = 5000  # more results that are listed by name
+PICTURE_SIDE = 560  # pixels of the longer side of a picture in a report
+MAX_SHOWN = 200  # results that are shown with pictures
+MAX_LISTED = 5000  # more results that are listed by name
 LEAST_AGREEMENT = 35.0  # dB; photographs reach 40 and more
 MUCH_FILLED = 2.0  # percent of a photograph
 PALE = 30.0  # percent between its darkest tones and black, and its lightest and white
 MUCH_TONE = 15.0  # percent by which tones changed, on average
 
-BACK = {
+TAKEN_BACK = {
     "stains": "what looks like a stain was left, for it may be none",
     "colours": "new colors were taken back",
     "rings": "rings around edges were taken back",
@@ -44,7 +44,7 @@ BACK = {
     "texture": "texture that was lost was put back",
     "faces": "faces changed less than they would have",
 }
-MUCH_BACK = {"texture": 20.0}  # percent from which it deserves a look; 1 for the others
+MUCH_TAKEN_BACK = {"texture": 20.0}  # percent from which it deserves a look; 1 for the others
 NAMES = {"restore": "restored", "upscale": "enlarged", "stylize": "stylized", "faces": "faces refined"}
 NAMES |= {"age": "aged", "scratches": "damage marked"}
 
@@ -75,8 +75,8 @@ def step_doubts(found: Mapping[str, Any]) -> Iterator[Doubt]:
     for warning in found.get("warnings", ()):
         yield Doubt(4.0, warning)
     for what, percent in found.get("taken_back_percent", {}).items():
-        if percent >= MUCH_BACK.get(what, 1.0):
-            yield Doubt(2 + percent / 20, f"in {percent:g} % of it, {BACK.get(what, f'{what} was taken back')}")
+        if percent >= MUCH_TAKEN_BACK.get(what, 1.0):
+            yield Doubt(2 + percent / 20, f"in {percent:g} % of it, {TAKEN_BACK.get(what, f'{what} was taken back')}")
     kept = [face for face in found.get("faces", ()) if face["fate"] == "kept"]
     if kept:
         yield Doubt(2.0 + len(kept), f"{faces(len(kept))} left alone: the change would have been too large")
@@ -139,7 +139,7 @@ def check_report(path: Path) -> None:
     if not check_name(path):
         return
     with contextlib.suppress(OSError):
-        if MARK.encode() in read_small(path, limit=2**31)[:2000]:
+        if GENERATOR_MARK.encode() in read_small(path, limit=2**31)[:2000]:
             return
     raise OutputExists(f"{path} exists already and is no report; name another file")
 
@@ -166,20 +166,20 @@ def write_report(
     doubts = {row.target: doubts_in(row) for row in done}
     done.sort(key=lambda row: (-sum(doubt.weight for doubt in doubts[row.target]), row.target))
     cards = []
-    for number, row in enumerate(done[:SHOWN]):
-        progress(Progress(step="writing the report", done=number, total=min(len(done), SHOWN)))
+    for number, row in enumerate(done[:MAX_SHOWN]):
+        progress(Progress(step="writing the report", done=number, total=min(len(done), MAX_SHOWN)))
         cards.append(card(folder, path, row, doubts[row.target], mirror))
     environment = Environment(loader=PackageLoader("daguerre.archive", "."), autoescape=True, trim_blocks=True)
     text = environment.get_template("report.html").render(
-        mark=MARK,
+        mark=GENERATOR_MARK,
         title=folder.resolve().name,
         version=__version__,
         counts={state: sum(row.state is state for row in rows) for state in State},
         seconds=sum(row.seconds or 0 for row in done),
         doubtful=[one for one in cards if one["doubts"]],
         sure=[one for one in cards if not one["doubts"]],
-        listed=[named(folder, path, row) for row in done[SHOWN : SHOWN + LISTED]],
-        unlisted=max(len(done) - SHOWN - LISTED, 0),
+        listed=[named(folder, path, row) for row in done[MAX_SHOWN : MAX_SHOWN + MAX_LISTED]],
+        unlisted=max(len(done) - MAX_SHOWN - MAX_LISTED, 0),
         failed=[named(folder, path, row) for row in rows if row.state is State.FAILED],
         kept=[named(folder, path, row) for row in rows if row.state is State.KEPT],
         networks=sorted({(name, digest) for row in done for name, digest in row.networks.items()}),
@@ -222,7 +222,7 @@ def embedded(path: Path, mirror: Mirror | None) -> str:
         mirror.lent(path) if mirror else contextlib.nullcontext(path) as file,
     ):
         picture = Picture.open(file)
-        share = min(SIDE / max(picture.height, picture.width), 1)
+        share = min(PICTURE_SIDE / max(picture.height, picture.width), 1)
         image = picture.image.resize(share) if share < 1 else picture.image
         small = Picture(image, bits=picture.bits, colour=picture.colour, metadata=Metadata())
         name = small.save(Path(folder) / "small.jpg", options=SaveOptions(quality=80, profile="srgb"))

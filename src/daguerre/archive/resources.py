@@ -8,12 +8,12 @@ from pathlib import Path
 import psutil
 import torch
 
-__all__ = ["WORKER", "accelerators", "cores", "memory", "private_memory", "workers_for"]
+__all__ = ["WORKER_MEMORY", "accelerators", "cores", "memory", "private_memory", "workers_for"]
 
-GROUP = Path("/sys/fs/cgroup")
+CGROUP = Path("/sys/fs/cgroup")
 """Where Linux says what a container may use."""
 
-WORKER = 1536 << 20
+WORKER_MEMORY = 1536 << 20
 """Bytes of memory for one worker: libraries, networks and windows; restoring takes most, 1.4 GiB."""
 
 
@@ -21,7 +21,7 @@ def cores() -> int:
     """Processor cores that may be used."""
     count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):
-        quota, period = (GROUP / "cpu.max").read_text().split()
+        quota, period = (CGROUP / "cpu.max").read_text().split()
         count = min(count, max(int(quota) // int(period), 1))
     return count
 
@@ -30,8 +30,8 @@ def memory() -> int:
     """Bytes of memory that are free now and may be used."""
     free = int(psutil.virtual_memory().available)
     with contextlib.suppress(OSError, ValueError):
-        allowed, used = (int((GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
-        cached = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
+        allowed, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        cached = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
         free = min(free, allowed - used + int(cached.get("inactive_file", 0)))
     return max(free, 0)
 
@@ -63,4 +63,4 @@ def workers_for(pictures: int, *, wanted: int | None, memory: int) -> int:
         memory: bytes for all of them together; at least one is started.
     """
     most = (wanted or cores()) if wanted or pictures > 4 * cores() else 1
-    return max(min(most, pictures, memory // WORKER), 1)
+    return max(min(most, pictures, memory // WORKER_MEMORY), 1)

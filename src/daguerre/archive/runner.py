@@ -40,10 +40,10 @@ __all__ = [
     "work_through",
 ]
 
-OFTEN = 0.1  # seconds between two reports of progress
-LOOK = 0.5  # seconds between two looks at the workers' memory
-GRACE = 3.0  # seconds that a worker has to stop by itself when told to
-FRESH = 2 * 10**9  # nanoseconds in which a file may change again without a new time
+PROGRESS_INTERVAL = 0.1  # seconds between two reports of progress
+MEMORY_CHECK_INTERVAL = 0.5  # seconds between two looks at the workers' memory
+STOP_GRACE = 3.0  # seconds that a worker has to stop by itself when told to
+MIN_FILE_AGE_NS = 2 * 10**9  # nanoseconds in which a file may change again without a new time
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -183,7 +183,7 @@ def fetched(order: Order) -> Iterator[None]:
 def stamp(path: Path) -> Stamp:
     """A file's stamp, with the checksum of its contents."""
     found, now = path.stat(), time.time_ns()
-    settled = now - found.st_mtime_ns > FRESH
+    settled = now - found.st_mtime_ns > MIN_FILE_AGE_NS
     return Stamp(sha256_of(path), found.st_size, found.st_mtime_ns if settled else None)
 
 
@@ -226,7 +226,7 @@ def work_through(
                 manifest.begin(order.number)
                 running.add(order.number)
                 pool.give(order)
-            for event in pool.events(LOOK) if running else ():
+            for event in pool.events(MEMORY_CHECK_INTERVAL) if running else ():
                 if event.hopeless:
                     raise DaguerreError(event.error)
                 record(manifest, event)
@@ -341,7 +341,7 @@ class Teller:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now - self.last < OFTEN:
+        if now - self.last < PROGRESS_INTERVAL:
             return
         self.last = now
         try:
@@ -384,7 +384,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Ask it to stop its order, and make sure that it soon does."""
-        self.deadline = min(self.deadline, time.monotonic() + GRACE)
+        self.deadline = min(self.deadline, time.monotonic() + STOP_GRACE)
         with contextlib.suppress(OSError):
             self.connection.send("stop")
 
@@ -435,7 +435,7 @@ class WorkerPool:
             self.second.add(order.number)
             self.give(order)
         by_connection: dict[Any, WorkerProcess] = {worker.connection: worker for worker in self.workers}
-        for connection in wait(list(by_connection), min(timeout, LOOK) if self.busy() else timeout):
+        for connection in wait(list(by_connection), min(timeout, MEMORY_CHECK_INTERVAL) if self.busy() else timeout):
             worker = by_connection[connection]
             try:
                 event: Event = worker.connection.recv()
@@ -479,7 +479,7 @@ class WorkerPool:
 
     def within_memory(self) -> Iterator[Event]:
         """Keep the workers within their memory limit."""
-        if self.memory is None or time.monotonic() - self.looked < LOOK:
+        if self.memory is None or time.monotonic() - self.looked < MEMORY_CHECK_INTERVAL:
             return
         self.looked = time.monotonic()
         used = {worker.process.pid or 0: private_memory(worker.process.pid or 0) for worker in self.workers}
@@ -511,7 +511,7 @@ class WorkerPool:
         for worker in self.workers:
             if worker not in busy:
                 self.end_kindly(worker)
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + STOP_GRACE
         while busy and time.monotonic() < deadline:
             for connection in wait([worker.connection for worker in busy], 0.1):
                 worker = next(worker for worker in busy if worker.connection is connection)
@@ -527,7 +527,7 @@ class WorkerPool:
     def end_kindly(self, worker: WorkerProcess) -> None:
         with contextlib.suppress(OSError):
             worker.connection.send(None)
-        worker.process.join(GRACE)
+        worker.process.join(STOP_GRACE)
         self.end(worker)
 
 

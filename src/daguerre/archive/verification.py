@@ -28,7 +28,7 @@ __all__ = ["Verdict", "Verification", "verify"]
 
 Verdict = Literal["same file", "same picture", "nearly the same picture", "another picture", "another original"]
 
-NEAR = 45.0  # decibels above which no difference is visible
+INVISIBLE_PSNR = 45.0  # decibels above which no difference is visible
 SIDE = 2048  # pixels of the windows in which pictures are compared
 
 
@@ -203,7 +203,7 @@ def compared(
     agreement = -10 * math.log10(total / (3 * pixels))
     left, top = (min(box[side] for box in boxes) for side in (0, 1))
     right, bottom = (max(box[side] for box in boxes) for side in (2, 3))
-    near = agreement >= NEAR
+    near = agreement >= INVISIBLE_PSNR
     other = "another kind of processor, or another version of PyTorch, may compute it a little differently"
     edited = "it was probably edited afterwards, or made by something else than its record says"
     return Verification(

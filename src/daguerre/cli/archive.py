@@ -29,9 +29,9 @@ from daguerre.signals import END, INTERRUPT, Ended, interruptible
 
 __all__ = ["Archive", "Errand", "nothing", "run_errand"]
 
-PAUSE = 2.0  # seconds between two scans of a watched folder
-SEND = 60.0  # seconds between uploads of the manifest of remote results
-SAMPLE = 200  # pictures whose size in pixels is read to estimate the total time
+WATCH_INTERVAL = 2.0  # seconds between two scans of a watched folder
+UPLOAD_INTERVAL = 60.0  # seconds between uploads of the manifest of remote results
+SIZE_SAMPLE = 200  # pictures whose size in pixels is read to estimate the total time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +164,7 @@ def run_archive(errand: Errand, output: Output, archive: Archive) -> int:
             if not archive.watch:
                 return status
             bad |= {job.source: signature(job.source) for job in run.bad}
-            time.sleep(PAUSE)
+            time.sleep(WATCH_INTERVAL)
             jobs = [job for job in errand.find() if arrived(job.source, bad)]
 
 
@@ -241,7 +241,7 @@ class ArchiveRun:
 
             def told(event: Event) -> None:
                 self.tell(event)
-                if self.output.mirror and time.monotonic() - self.sent > SEND:
+                if self.output.mirror and time.monotonic() - self.sent > UPLOAD_INTERVAL:
                     self.output.mirror.send_manifest(manifest.path)
                     self.sent = time.monotonic()
                 show(self.done, event.progress.step if event.progress else "")
@@ -311,7 +311,7 @@ def signature(path: Path) -> tuple[int, int]:
 def arrived(path: Path, bad: Mapping[Path, tuple[int, int]]) -> bool:
     """Whether a file in a watched folder seems complete, and has changed since it failed, if it did."""
     size, changed = signature(path)
-    return size > 0 and time.time() - changed / 1e9 >= PAUSE and bad.get(path) != (size, changed)
+    return size > 0 and time.time() - changed / 1e9 >= WATCH_INTERVAL and bad.get(path) != (size, changed)
 
 
 def wanted_of(job: Job, errand: Errand, folder: Path) -> Wanted:
@@ -345,7 +345,7 @@ def foretell(errand: Errand, output: Output, archive: Archive) -> int:
 def cost(todo: Sequence[Wanted], output: Output, archive: Archive) -> str:
     """Estimated time and size, measured on a picture of median size."""
     sizes = {}
-    for one in todo[:: -(-len(todo) // SAMPLE)]:
+    for one in todo[:: -(-len(todo) // SIZE_SAMPLE)]:
         with contextlib.suppress(DaguerreError):
             picture = output.open(one.source)
             sizes[one] = picture.height * picture.width

@@ -24,9 +24,9 @@ from daguerre.tasks.scans.prints import find_prints, straightened
 
 __all__ = ["run"]
 
-PALE = 0.3  # distance from black and white beyond which a photograph may have faded more than was detected
+HINTED_PALENESS = 0.3  # distance from black and white beyond which a photograph may have faded more than was detected
 HINT = "still pale: if it has faded, try --fix-fading strong"
-MORE = 0.1  # mean change of tones from which a hint names the stronger correction
+HINTED_TONE_CHANGE = 0.1  # mean change of tones from which a hint names the stronger correction
 MORE_HINT = "if its colours have changed, --fix-fading strong changes them by another {:.0f} %"
 
 
@@ -153,9 +153,9 @@ def split_prints(
 def hinted(said: dict[str, Any], restoring: RestoreOptions) -> dict[str, Any]:
     """The findings in a photograph, with hints at what else could be done."""
     pale, more = said["pale_percent"] / 100, said["more_tone_change_percent"] / 100
-    if restoring.fix_fading != "auto" or max(pale / PALE, more / MORE) <= 1:
+    if restoring.fix_fading != "auto" or max(pale / HINTED_PALENESS, more / HINTED_TONE_CHANGE) <= 1:
         return said
-    return said | {"hint": HINT if pale > PALE else MORE_HINT.format(100 * more)}
+    return said | {"hint": HINT if pale > HINTED_PALENESS else MORE_HINT.format(100 * more)}
 
 
 def mask_files(jobs: Sequence[Job], place: Path) -> dict[Job, Path]:

@@ -27,7 +27,7 @@ from daguerre.tasks.saving import ResultOptions
 
 __all__ = ["run"]
 
-WHERE = ("device", "precision")  # options that all tasks share, given once
+SHARED_OPTIONS = ("device", "precision")  # options that all tasks share, given once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +210,7 @@ def settle_flags(
         flag, equals, value = word.partition("=")
         task, dot, short = flag.removeprefix("--").partition(".")
         name = (short if dot else task).replace("-", "_")
-        if not flag.startswith("--") or name in WHERE:
+        if not flag.startswith("--") or name in SHARED_OPTIONS:
             settled.append(word)
         elif dot and task in TASKS and task not in tasks:
             raise OptionError(f"{flag} is for {task}, which --steps does not name")
@@ -227,5 +227,5 @@ def run(words: Sequence[str]) -> int:
     steps = said_as("--steps", words)
     tasks = {name: options_of(name) for name in names_in(steps)} if steps else {}
     own = {field.name for kind in (Chain, Output, ResultOptions, Archive) for field in fields(kind)}
-    more, shared = flags_of_several(tasks, taken=own, left_out=WHERE)
+    more, shared = flags_of_several(tasks, taken=own, left_out=SHARED_OPTIONS)
     return parse(chain, "run", settle_flags(words, tasks, shared, own), more)

@@ -20,8 +20,8 @@ from daguerre.cli.terminal import say
 
 __all__ = ["run"]
 
-RECENT = 600.0  # seconds over which the speed is measured
-WORDS = {State.KEPT: "left as they were", State.WAITING: "to be done", State.RUNNING: "being done"}
+SPEED_WINDOW = 600.0  # seconds over which the speed is measured
+STATE_WORDS = {State.KEPT: "left as they were", State.WAITING: "to be done", State.RUNNING: "being done"}
 
 
 def status(
@@ -74,7 +74,7 @@ def measured(rows: Sequence[Row], now: float) -> dict[str, Any]:
     counts = Counter(row.state for row in rows)
     left = counts[State.WAITING] + counts[State.RUNNING]
     times = sorted(
-        row.changed for row in rows if row.state in (State.DONE, State.FAILED) and row.changed > now - RECENT
+        row.changed for row in rows if row.state in (State.DONE, State.FAILED) and row.changed > now - SPEED_WINDOW
     )
     seconds = None
     if left and counts[State.RUNNING] and len(times) > 1:
@@ -85,7 +85,9 @@ def measured(rows: Sequence[Row], now: float) -> dict[str, Any]:
 def lines(told: dict[str, Any]) -> list[str]:
     """The same as lines of text."""
     done = [f"{told['done']:,} of {told['total']:,} done"]
-    parts = [f"{told[state]:,} {WORDS.get(state, state.value)}" for state in State if state != "done" and told[state]]
+    parts = [
+        f"{told[state]:,} {STATE_WORDS.get(state, state.value)}" for state in State if state != "done" and told[state]
+    ]
     found = [", ".join(done + parts)]
     if told["seconds_left"]:
         found.append(f"about {span(told['seconds_left'])} left")

@@ -15,8 +15,8 @@ from daguerre.images.vips import begin_use, pyvips
 
 __all__ = ["check_film", "write_film"]
 
-FRAME = 80  # milliseconds per frame
-LAST = 2000  # milliseconds of the last frame
+FRAME_MS = 80  # milliseconds per frame
+LAST_FRAME_MS = 2000  # milliseconds of the last frame
 
 
 def check_film(path: Path, *, overwrite: bool = False) -> None:
@@ -45,7 +45,7 @@ def write_film(frames: Sequence[Tensor], path: Path, *, overwrite: bool = False)
         interpretation="srgb"
     )
     film.set_type(pyvips.GValue.gint_type, "page-height", levels.shape[0] // len(frames))
-    film.set_type(pyvips.GValue.array_int_type, "delay", [FRAME] * (len(frames) - 1) + [LAST])
+    film.set_type(pyvips.GValue.array_int_type, "delay", [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS])
     film.set_type(pyvips.GValue.gint_type, "loop", 0)
     with replacing(path, overwrite) as part:
         saver = "webpsave" if path.suffix.lower() == ".webp" else "gifsave"

@@ -23,10 +23,10 @@ __all__ = ["Colour", "three_channels", "to_file", "to_working"]
 MODES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 """Color channels that a profile describes, by the signature in its header (ICC.1:2022, 7.2.6)."""
 
-SIMILAR = (45.0, 66.0)
+SIMILAR_LIGHTNESS = (45.0, 66.0)
 """Lightness (CIE L*) of middle gray treated as sRGB: 53.6 in sRGB, 48 with gamma 2.6, 61 with 1.8, 76 linear."""
 
-LARGEST = 2**23
+MAX_PROFILE_BYTES = 2**23
 """Largest profile in bytes; those of printing presses have some four million."""
 
 CONVERSION = {"intent": "relative", "black_point_compensation": True}
@@ -73,7 +73,7 @@ def to_working(image: pyvips.Image, name: object) -> tuple[pyvips.Image, Colour]
         profile = None  # the profile is for another number of channels
     if channels == 4:
         return to_srgb(image, profile, channels), Colour(3, srgb_profile())
-    if profile is None or grey is None or SIMILAR[0] <= grey <= SIMILAR[1]:
+    if profile is None or grey is None or SIMILAR_LIGHTNESS[0] <= grey <= SIMILAR_LIGHTNESS[1]:
         return image, Colour(channels, profile)
     return to_srgb(image, profile, channels), Colour(channels, profile, converted=True)
 
@@ -89,7 +89,7 @@ def checked(profile: bytes) -> bytes:
     (size,) = struct.unpack(">I", profile[:4])
     if not 128 <= size <= len(profile):
         raise ValueError("it is cut short")
-    if size > LARGEST:
+    if size > MAX_PROFILE_BYTES:
         raise ValueError(f"{size:,} bytes are too many")
     return profile[:size]
 

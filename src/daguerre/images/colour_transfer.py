@@ -7,8 +7,8 @@ from torch import Tensor
 
 __all__ = ["axes_of", "match_colours", "visible"]
 
-RARE = 0.05  # minimum length of an axis relative to the longest
-HUES = 0.5  # factor on the second and third axis, because noise shows first in hues
+MIN_AXIS_RATIO = 0.05  # minimum length of an axis relative to the longest
+HUE_FACTOR = 0.5  # factor on the second and third axis, because noise shows first in hues
 
 
 def visible(image: Tensor, alpha: Tensor | None) -> Tensor:
@@ -41,7 +41,9 @@ def axes_of(image: Tensor) -> Tensor:
     _, spread = moments(image)
     values, vectors = torch.linalg.eigh(spread)
     lengths = values.clamp_min(0).sqrt().flip(0)
-    lengths = (lengths / lengths[0].clamp_min(1e-6)).clamp_min(RARE) * lengths.new_tensor([1.0, HUES, HUES])
+    lengths = (lengths / lengths[0].clamp_min(1e-6)).clamp_min(MIN_AXIS_RATIO) * lengths.new_tensor(
+        [1.0, HUE_FACTOR, HUE_FACTOR]
+    )
     axes: Tensor = vectors.flip(1) * lengths * 3**0.5
     return axes.float()
 

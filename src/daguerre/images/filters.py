@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from daguerre.images.pixels import luma
 
-__all__ = ["BLURRED", "excess", "gaussian", "local_range", "reach_of", "sharpened"]
+__all__ = ["BLURRED_SIGMA", "excess", "gaussian", "local_range", "reach_of", "sharpened"]
 
 # Iterations. Without the next rule, denoised before and after, 2, 3, 4 and 6 rounds bring four photographs blurred by
 # 1.2 pixels from 29.8 to 32.6, 33.2, 33.6 and 34.3 dB; also compressed (quality 80) from 29.1 to 30.6, 30.7, 30.7 and
@@ -32,13 +32,13 @@ OVERSHOOT_OF_RANGE = 0.5
 # photographs measure 0.88 to 1.3 pixels: 14 of these keep 41.2 dB if all blur is undone, 41.7, 42.6 and 46.0 dB if blur
 # beyond 0.5, 0.7 and 0.8 is; four blurred by 1.2 pixels come from 29.7 to 32.6, 32.4, 32.1 and 31.8 dB, downscaled by
 # two from 31.3 to 31.2, 31.5, 31.6 and 31.6.
-USUAL = 0.7  # pixels; sigma of a usual photograph's blur
-BLURRED = 0.88  # pixels; sigma above which a photograph counts as blurred
+USUAL_SIGMA = 0.7  # pixels; sigma of a usual photograph's blur
+BLURRED_SIGMA = 0.88  # pixels; sigma above which a photograph counts as blurred
 
 
 def excess(blur: float) -> float:
     """Sigma of the Gaussian to undo, so that a photograph blurred by `blur` becomes as sharp as usual ones."""
-    return math.sqrt(max(blur**2 - USUAL**2, 0.0))
+    return math.sqrt(max(blur**2 - USUAL_SIGMA**2, 0.0))
 
 
 def sharpened(image: Tensor, blur: float) -> Tensor:

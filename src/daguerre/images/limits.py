@@ -9,23 +9,23 @@ from daguerre.images.vips import pyvips
 
 __all__ = ["check_kind", "check_size", "to_unpack", "to_unpack_whole"]
 
-LARGE = 250_000_000
+LARGE_PIXELS = 250_000_000
 """Pixels above which the file must be large too; decoded, they take 1.5 GB of disk at 16 bits."""
 
 PIXELS_PER_BYTE = 1000
 """A large picture with more is a decompression bomb: a plain white RGB picture has less than 350 in PNG."""
 
-LARGEST = 4_000_000_000
+MAX_PIXELS = 4_000_000_000
 """Most pixels of a picture by default: 63,000 x 63,000."""
 
 UNPACKED = {WEBP: 5, AVIF: 13, HEIC: 13, GIF: 2, BMP: 6, JPEG_XL: 13, JPEG_2000: 13}
 """Bytes of memory per pixel, besides the pixel itself, where a picture is decoded whole; measured with 64 and
 225 megapixels of 8 and 12 bits, with and without alpha; guessed for the last two, which this libvips does not read."""
 
-ROWS = 730
+DECODER_ROWS = 730
 """Rows that libvips keeps in memory while decoding other pictures, measured with rows of 0.06 to 1.2 MB."""
 
-MEMORY = 1.25 * 2**30
+MAX_DECODING_MEMORY = 1.25 * 2**30
 """Most bytes of memory for decoding, by default."""
 
 
@@ -38,12 +38,12 @@ def check_size(source: Source, width: int, height: int, *, size: int, memory: fl
     """
     pixels, allowed = width * height, source.max_pixels
     has, way_out = f"{width} x {height} pixels", f"; if you trust it, allow it with --max-pixels {width * height}"
-    if allowed is None and pixels > max(LARGE, size * PIXELS_PER_BYTE):
+    if allowed is None and pixels > max(LARGE_PIXELS, size * PIXELS_PER_BYTE):
         claim = f"{source.path} claims {has} in only {size:,} bytes, as files made to do harm do"
         raise UnreadablePicture(claim + way_out)
-    if pixels > (allowed or LARGEST):
-        raise UnreadablePicture(f"{source.path} has {has}, more than the {allowed or LARGEST:,} allowed{way_out}")
-    if allowed is None and memory > MEMORY:
+    if pixels > (allowed or MAX_PIXELS):
+        raise UnreadablePicture(f"{source.path} has {has}, more than the {allowed or MAX_PIXELS:,} allowed{way_out}")
+    if allowed is None and memory > MAX_DECODING_MEMORY:
         needs = f"which take {memory / 2**30:.1f} GiB of memory to unpack"
         raise UnreadablePicture(f"{source.path} has {has}, {needs}{way_out}")
 
@@ -57,7 +57,7 @@ def to_unpack(image: pyvips.Image, format: Format) -> float:
         return float(image.width * image.height * pixel * (2 if format is JPEG else 1))
     if image.get_typeof("tile-width"):
         return 0
-    return float(min(2 * image.height, ROWS) * image.width * pixel)
+    return float(min(2 * image.height, DECODER_ROWS) * image.width * pixel)
 
 
 def to_unpack_whole(width: int, height: int, pixel: int, format: Format) -> float:

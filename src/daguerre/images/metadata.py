@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 EXIF_HEAD = b"Exif\0\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 IPTC_RESOURCE = 0x0404
-LARGEST = 2**20
+MAX_BYTES = 2**20
 """Most bytes of EXIF and of IPTC records that are read; JPEG files have room for a sixteenth."""
 
 RESOLUTIONS = 1e-3, 1e5
@@ -63,7 +63,7 @@ def read_metadata(image: pyvips.Image, file: BinaryIO, name: object, format: For
         bearer = pyvips.Image.black(1, 1)
         bearer.set_type(pyvips.GValue.blob_type, "exif-data", EXIF_HEAD + exif)
     iptc = unwrapped(blob(image, "iptc-data") or blob(image, "photoshop-data") or b"")
-    if len(iptc) > LARGEST:
+    if len(iptc) > MAX_BYTES:
         leave_out(name, "the IPTC records", f"{len(iptc):,} bytes are too many")
         iptc = b""
     return Metadata(
@@ -81,7 +81,7 @@ def exif_of(image: pyvips.Image, file: BinaryIO, name: object, format: Format) -
             exif, lost = read_exif(file)
         else:
             exif = (blob(image, "exif-data") or b"").removeprefix(EXIF_HEAD)
-            if len(exif) > LARGEST:
+            if len(exif) > MAX_BYTES:
                 raise ValueError(f"{len(exif):,} bytes are too many")
             lost = check_exif(exif) if exif else False
     except ValueError as error:

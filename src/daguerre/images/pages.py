@@ -13,10 +13,10 @@ from daguerre.images.pixels import Levels
 
 __all__ = ["blank", "touch"]
 
-ROOM = 128 * 2**20
+MEMORY_LIMIT = 128 * 2**20
 """Most bytes of memory for all living arrays together."""
 
-RESIDENT = 64 * 2**20
+RESIDENT_LIMIT = 64 * 2**20
 """Bytes of an array on disk that may be resident in memory before its pages are released."""
 
 
@@ -30,7 +30,7 @@ class Room:
     def take(self, size: int) -> bool:
         """Reserve `size` bytes if there is room; returns whether."""
         with self.lock:
-            if self.taken + size > ROOM:
+            if self.taken + size > MEMORY_LIMIT:
                 return False
             self.taken += size
             return True
@@ -80,7 +80,7 @@ def touch(array: Levels, size: int) -> None:
     if not isinstance(pages, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
         return
     touched = getattr(array, "touched", 0) + size
-    if touched > RESIDENT:
+    if touched > RESIDENT_LIMIT:
         pages.madvise(mmap.MADV_DONTNEED)
         touched = 0
     array.touched = touched  # type: ignore[attr-defined]

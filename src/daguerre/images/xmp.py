@@ -13,7 +13,7 @@ import defusedxml.sax
 
 __all__ = ["Listener", "check_xmp", "read_xmp"]
 
-LARGEST = 2**20
+MAX_BYTES = 2**20
 """Most bytes of a packet: even if it is all tags, it is parsed in half a second, with 30 MB; JPEG files hold 65,502."""
 
 DEEPEST = 100
@@ -80,7 +80,7 @@ def read_xmp(packet: bytes, listener: Listener) -> None:
     Raises:
         ValueError: as for `check_xmp`, or raised by the listener.
     """
-    if len(packet) > LARGEST:
+    if len(packet) > MAX_BYTES:
         raise ValueError(f"{len(packet):,} bytes are too many")
     if not packet.startswith((b"\xff\xfe", b"<\0")):  # not UTF-16: strip padding zeros
         packet = packet.strip(b"\0")

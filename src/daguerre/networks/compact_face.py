@@ -13,8 +13,8 @@ from daguerre.networks.compact_resnet import CompactBlock
 
 __all__ = ["CompactFace"]
 
-KEPT = 1 / 16  # of the face's side: sigma of the blur whose output the refinement leaves unchanged
-HIDDEN = 24  # channels of the condition
+KEPT_SIGMA = 1 / 16  # of the face's side: sigma of the blur whose output the refinement leaves unchanged
+CONDITION_CHANNELS = 24  # channels of the condition
 
 
 class Modulation(nn.Module):
@@ -25,7 +25,7 @@ class Modulation(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.gamma_beta = nn.Conv2d(HIDDEN, 2 * features, 3, padding=1)
+        self.gamma_beta = nn.Conv2d(CONDITION_CHANNELS, 2 * features, 3, padding=1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         gamma, beta = self.gamma_beta(condition).chunk(2, dim=1)
@@ -73,7 +73,7 @@ class CompactFace(nn.Module):
         self.shrinking = nn.ModuleList(
             nn.Conv2d(wide, deep, 3, stride=2, padding=1) for wide, deep in itertools.pairwise(widths)
         )
-        self.telling = nn.ModuleList(nn.Conv2d(width, HIDDEN, 3, padding=1) for width in widths)
+        self.telling = nn.ModuleList(nn.Conv2d(width, CONDITION_CHANNELS, 3, padding=1) for width in widths)
         self.start = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
         self.drawing = nn.ModuleList(
             nn.ModuleList(ModulatedBlock(width) for _ in range(count))
@@ -121,7 +121,7 @@ class CompactFace(nn.Module):
 
 
 def blurred(image: Tensor) -> Tensor:
-    """Gaussian blur with a sigma of `KEPT` of each side, weights beyond the border left out."""
+    """Gaussian blur with a sigma of `KEPT_SIGMA` of each side, weights beyond the border left out."""
     down, across = (gaussian(side).to(image) for side in image.shape[-2:])
     with torch.autocast(image.device.type, enabled=False):
         return down @ image @ across.T
@@ -132,5 +132,5 @@ def blurred(image: Tensor) -> Tensor:
 def gaussian(side: int) -> Tensor:
     """Matrix (side, side) that blurs one axis."""
     place = torch.arange(side, dtype=torch.float32)
-    weight = torch.exp(-(((place[:, None] - place) / (KEPT * side)) ** 2) / 2)
+    weight = torch.exp(-(((place[:, None] - place) / (KEPT_SIGMA * side)) ** 2) / 2)
     return weight / weight.sum(dim=1, keepdim=True)

@@ -9,10 +9,10 @@ from daguerre.networks.compact_vae import STRIDE, CompactEncoder, CompactVAE, tr
 
 __all__ = ["CompactTranslation", "LatentRestoration", "halve"]
 
-TINT = 16  # pixels; radius of the squares over which undamaged places keep their mean tint
-NEAR = 8  # pixels; radius of the squares over which the size of a residual is measured
-SMALLEST = 3  # pixels of the shorter side at the top of the inpainting pyramid
-EXCLUDED = -1e4  # attention score of a masked place; finite, so that a fully masked cell still has a mean
+TINT_RADIUS = 16  # pixels; radius of the squares over which undamaged places keep their mean tint
+ACTIVITY_RADIUS = 8  # pixels; radius of the squares over which the size of a residual is measured
+SMALLEST_SIDE = 3  # pixels of the shorter side at the top of the inpainting pyramid
+EXCLUDED_SCORE = -1e4  # attention score of a masked place; finite, so that a fully masked cell still has a mean
 
 
 class CellAttention(nn.Module):
@@ -66,7 +66,7 @@ class CellAttention(nn.Module):
         score = (
             query @ key.transpose(2, 3) / query.shape[-1] ** 0.5 - self.nearness.exp()[:, None, None] * self.distance
         )
-        weight = torch.softmax(score + EXCLUDED * (keep == 0).flatten(1)[:, None, None], dim=-1)
+        weight = torch.softmax(score + EXCLUDED_SCORE * (keep == 0).flatten(1)[:, None, None], dim=-1)
         found: Tensor = weight.to(value.dtype) @ value
         return found.transpose(2, 3).flatten(1, 2).view_as(cells)
 
@@ -161,7 +161,7 @@ class LatentRestoration(nn.Module):
         self.multiple = STRIDE
         self.cell = STRIDE * translation.cell
         self.reach_before = STRIDE * (old.reach + translation.reach_before)
-        self.reach_after = STRIDE * (translation.reach_after + clean.reach) + TINT + NEAR
+        self.reach_after = STRIDE * (translation.reach_after + clean.reach) + TINT_RADIUS + ACTIVITY_RADIUS
 
     def forward(self, image: Tensor, mask: Tensor, limit: float | None = None) -> Tensor:
         """Restore `image` (B, 3, H, W) in [0, 1], H and W multiples of 4; the result is unclamped.
@@ -181,7 +181,7 @@ class LatentRestoration(nn.Module):
         sound = (mask == 0).to(difference.dtype)
         if limit is not None:
             difference = difference * (limit / size_around(difference, sound).clamp(min=1e-5)).clamp(max=1)
-        drift = mean_around(difference * sound, TINT) / mean_around(sound, TINT).clamp(min=1e-3)
+        drift = mean_around(difference * sound, TINT_RADIUS) / mean_around(sound, TINT_RADIUS).clamp(min=1e-3)
         drift = drift - drift.mean(1, keepdim=True)
         return torch.where(mask > 0, mended, image + difference) - drift
 
@@ -194,7 +194,7 @@ class LatentRestoration(nn.Module):
         if not mask.any():
             return image
         half, hurt = halve(image, mask)
-        if min(half.shape[-2:]) > SMALLEST:
+        if min(half.shape[-2:]) > SMALLEST_SIDE:
             begun = self.fill(half, hurt)
             margin = [0, -half.shape[3] % self.multiple, 0, -half.shape[2] % self.multiple]
             mended = self(*(F.pad(part, margin, mode="replicate") for part in (begun, hurt)))
@@ -213,7 +213,7 @@ class LatentRestoration(nn.Module):
 def size_around(difference: Tensor, sound: Tensor) -> Tensor:
     """Local RMS of a difference (B, C, H, W) over the undamaged pixels nearby: (B, 1, H, W)."""
     square = difference.float().square().mean(1, keepdim=True) * sound
-    return (mean_around(square, NEAR) / mean_around(sound.float(), NEAR).clamp(min=1e-3)).sqrt()
+    return (mean_around(square, ACTIVITY_RADIUS) / mean_around(sound.float(), ACTIVITY_RADIUS).clamp(min=1e-3)).sqrt()
 
 
 def halve(image: Tensor, hurt: Tensor) -> tuple[Tensor, Tensor]:

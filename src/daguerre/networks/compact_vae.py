@@ -12,8 +12,8 @@ __all__ = ["STRIDE", "CompactEncoder", "CompactVAE", "trunk"]
 
 STRIDE = 4  # picture pixels per latent place
 PIXELS = 3 * STRIDE**2  # values of the picture under one latent place
-CAUTION = 0.02  # factor on the last layers' initial weights
-CERTAINTY = -6.0  # initial log variance: a deviation of 0.05, on pixels in [-1, 1]
+INITIAL_WEIGHT_FACTOR = 0.02  # factor on the last layers' initial weights
+INITIAL_LOG_VARIANCE = -6.0  # initial log variance: a deviation of 0.05, on pixels in [-1, 1]
 
 
 def trunk(inputs: int, features: int, blocks: int, outputs: int) -> nn.Sequential:
@@ -27,7 +27,7 @@ def trunk(inputs: int, features: int, blocks: int, outputs: int) -> nn.Sequentia
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     for block in middle:
         block.conv2.weight.data.mul_(0.1)
-    last.weight.data.mul_(CAUTION)
+    last.weight.data.mul_(INITIAL_WEIGHT_FACTOR)
     return made
 
 
@@ -68,7 +68,7 @@ class CompactVAE(nn.Module):
         """
         pixels = unshuffled(image)
         mean, log_variance = self.encoder(pixels).chunk(2, dim=1)
-        return upon(pixels, mean), (log_variance.float() + CERTAINTY).clamp(-12, 4)
+        return upon(pixels, mean), (log_variance.float() + INITIAL_LOG_VARIANCE).clamp(-12, 4)
 
     def decode(self, latent: Tensor) -> Tensor:
         """The image (B, 3, H, W) in [0, 1], unclamped, of `latent` (B, latent, H/4, W/4)."""

@@ -11,8 +11,8 @@ from daguerre.networks.half_unet import HalfUNet
 __all__ = ["StainUNet", "gains", "unusual"]
 
 LUMA = (0.299, 0.587, 0.114)
-POWERS = 4  # terms of the polynomial for the usual tint at each lightness
-ODD = 3.0  # factor on the tint channels, since tints differ less than lightness
+TINT_TERMS = 4  # terms of the polynomial for the usual tint at each lightness
+TINT_FACTOR = 3.0  # factor on the tint channels, since tints differ less than lightness
 
 
 class StainUNet(HalfUNet):
@@ -48,7 +48,7 @@ class StainUNet(HalfUNet):
         Raises:
             ValueError: H or W is not a multiple of `multiple`.
         """
-        made = super().forward(torch.cat([image, 0.5 + ODD * unusual(image)], 1)).float()
+        made = super().forward(torch.cat([image, 0.5 + TINT_FACTOR * unusual(image)], 1)).float()
         dark = made[:, 1:]
         grey = (image == image[:, :1]).flatten(1).all(1).view(-1, 1, 1, 1)
         dark = torch.where(grey, dark.mean(1, keepdim=True), dark)
@@ -69,8 +69,8 @@ def unusual(image: Tensor, weight: Tensor | None = None) -> Tensor:
     pixels = image.cpu().double().flatten(2)
     light = (pixels * pixels.new_tensor(LUMA)[:, None]).sum(1, keepdim=True)  # (B, 1, HW)
     tints = pixels[:, ::2] - light
-    powers = torch.cat([light**power for power in range(POWERS)], 1)  # (B, POWERS, HW)
-    ridge = 1e-6 * light.shape[2] * torch.eye(POWERS, dtype=light.dtype)
+    powers = torch.cat([light**power for power in range(TINT_TERMS)], 1)  # (B, POWERS, HW)
+    ridge = 1e-6 * light.shape[2] * torch.eye(TINT_TERMS, dtype=light.dtype)
     counted = powers if weight is None else powers * weight.cpu().flatten(2)
     fit = torch.linalg.solve(counted @ powers.mT + ridge, counted @ tints.mT)  # (B, POWERS, 2)
     odd: Tensor = (tints - fit.mT @ powers).to(image)

@@ -7,12 +7,12 @@ from torch.nn import functional as F
 __all__ = ["ToneCurves", "apply_curves", "blend_curves", "extremes", "stretched_curves"]
 
 LUMA = (0.299, 0.587, 0.114)
-TAIL = 0.005  # fraction of the pixels beyond each of a channel's extreme tones (percentiles)
-RIM = 0.02  # fraction of the range that a stretch leaves to the tones beyond them
-EVEN = 0.2  # flattest fraction of the copy, where vignetting is estimated
-FIELDS = 4  # channels of the light field estimated from it
-KNOTS = 64  # segments of a stretched curve
-STEEPEST = 3.0  # bound on the log slope of a segment, before normalization
+TAIL_SHARE = 0.005  # fraction of the pixels beyond each of a channel's extreme tones (percentiles)
+STRETCH_RIM = 0.02  # fraction of the range that a stretch leaves to the tones beyond them
+EVEN_SHARE = 0.2  # flattest fraction of the copy, where vignetting is estimated
+LIGHT_FIELD_CHANNELS = 4  # channels of the light field estimated from it
+STRETCH_SEGMENTS = 64  # segments of a stretched curve
+MAX_LOG_SLOPE = 3.0  # bound on the log slope of a segment, before normalization
 
 
 class Residual(nn.Module):
@@ -67,8 +67,8 @@ class ToneCurves(nn.Module):
         wide = 4 * features
         self.places = nn.Conv2d(3, features, 1, stride=2, bias=False)
         self.tilt = nn.Linear(2 * cells**2, wide, bias=False)
-        self.field = nn.Linear(2 * cells**2, FIELDS * cells**2)
-        self.lift = nn.Conv2d(FIELDS, wide, 1, bias=False)
+        self.field = nn.Linear(2 * cells**2, LIGHT_FIELD_CHANNELS * cells**2)
+        self.lift = nn.Conv2d(LIGHT_FIELD_CHANNELS, wide, 1, bias=False)
         self.body = nn.Sequential(
             same(3, features, 2),
             nn.LeakyReLU(0.1),
@@ -107,12 +107,14 @@ class ToneCurves(nn.Module):
         about = self.summary[1:](about)  # (B, 4 features)
         cells = F.adaptive_avg_pool2d(local, self.cells)
         joined = torch.cat([cells, about[..., None, None].expand_as(cells)], 1)
-        merged = self.merge(joined) + self.lift(self.field(slopes).unflatten(1, (FIELDS, self.cells, self.cells)))
+        merged = self.merge(joined) + self.lift(
+            self.field(slopes).unflatten(1, (LIGHT_FIELD_CHANNELS, self.cells, self.cells))
+        )
         steepness = self.whole(about)[..., None, None] + self.parts(F.leaky_relu(merged, 0.1))
         steepness = steepness.view(batch, 3, self.segments, self.cells, self.cells)
         grey = (image == image[:, :1]).flatten(1).all(1).view(batch, 1, 1, 1, 1)
         steepness = torch.where(grey, steepness.mean(1, keepdim=True), steepness).float()
-        rises = (STEEPEST * torch.tanh(steepness / STEEPEST)).softmax(2)
+        rises = (MAX_LOG_SLOPE * torch.tanh(steepness / MAX_LOG_SLOPE)).softmax(2)
         return F.pad(rises.cumsum(2), (0, 0, 0, 0, 1, 0)).clamp(max=1)
 
     def slopes(self, image: Tensor) -> Tensor:
@@ -124,14 +126,14 @@ class ToneCurves(nn.Module):
             (B, 2 * cells * cells) in [-4, 4].
         """
         light = (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-        black = 0.9 * light.flatten(1).quantile(TAIL, dim=1).view(-1, 1, 1, 1).clamp(max=0.9)
+        black = 0.9 * light.flatten(1).quantile(TAIL_SHARE, dim=1).view(-1, 1, 1, 1).clamp(max=0.9)
         bright = ((light - black) / (1 - black)).clamp(min=0.02).log()
         bright = F.avg_pool2d(F.pad(bright, (2, 2, 2, 2), mode="replicate"), 2, 1)  # (B, 1, side + 3, side + 3)
         bright = F.avg_pool2d(bright, 2, 1)  # (B, 1, side + 2, side + 2)
         down = (bright[..., 2:, 1:-1] - bright[..., :-2, 1:-1]) / 2
         across = (bright[..., 1:-1, 2:] - bright[..., 1:-1, :-2]) / 2
         steep = (down.square() + across.square()).sqrt()
-        usual = steep.flatten(1).quantile(EVEN, dim=1).view(-1, 1, 1, 1).clamp(min=1e-4)
+        usual = steep.flatten(1).quantile(EVEN_SHARE, dim=1).view(-1, 1, 1, 1).clamp(min=1e-4)
         weight = (1 + (steep / usual).square()) ** -2
         means = F.adaptive_avg_pool2d(torch.cat([down * weight, across * weight, weight], 1), self.cells)
         return (self.side * means[:, :2] / means[:, 2:].clamp(min=1e-3)).clamp(-4, 4).flatten(1)
@@ -201,17 +203,17 @@ def stretched_curves(
     low, high = extremes(image if inside is None else inside)
     low, high = far * low, 1 - far * (1 - high)
     curves = blend_curves(network(stretch(image.flatten(2), low, high).view_as(image)), share)
-    steps = torch.linspace(0, 1, KNOTS + 1, device=image.device).expand(*image.shape[:2], -1)
+    steps = torch.linspace(0, 1, STRETCH_SEGMENTS + 1, device=image.device).expand(*image.shape[:2], -1)
     return compose(curves, stretch(steps, low, high))
 
 
 def extremes(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Low and high percentile (`TAIL`) of each channel of `image` (B, C, H, W): (B, C, 1) each.
+    """Low and high percentile (`TAIL_SHARE`) of each channel of `image` (B, C, H, W): (B, C, 1) each.
 
     They are at least a tenth apart.
     """
     tones = image.flatten(2)
-    few = round(TAIL * (tones.shape[2] - 1))
+    few = round(TAIL_SHARE * (tones.shape[2] - 1))
     low, high = (tones.kthvalue(k, dim=2, keepdim=True).values for k in (1 + few, tones.shape[2] - few))
     low = low.clamp(max=0.85)
     return low, torch.maximum(high, low + 0.1)
@@ -220,11 +222,11 @@ def extremes(image: Tensor) -> tuple[Tensor, Tensor]:
 def stretch(tones: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Tones (B, C, N), those between `low` and `high` (B, C, 1) spread over nearly all of [0, 1].
 
-    In straight lines through (0, 0), (low, dark), (high, 1 - light), (1, 1); `dark` and `light` are `RIM`, or as far
-    from black and white as `low` and `high` are, if that is less.
+    In straight lines through (0, 0), (low, dark), (high, 1 - light), (1, 1); `dark` and `light` are `STRETCH_RIM`, or
+    as far from black and white as `low` and `high` are, if that is less.
     """
     low, high = low.clamp(min=1e-4), high.clamp(max=1 - 1e-4)
-    dark, light = (room.clamp(max=RIM) for room in (low, 1 - high))
+    dark, light = (room.clamp(max=STRETCH_RIM) for room in (low, 1 - high))
     middle = dark + (tones - low) / (high - low) * (1 - light - dark)
     under, over = tones / low * dark, 1 - (1 - tones) / (1 - high) * light
     return torch.where(tones < low, under, torch.where(tones > high, over, middle)).clamp(0, 1)

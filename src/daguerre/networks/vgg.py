@@ -10,7 +10,7 @@ from torch.nn import functional as F
 __all__ = ["VGG", "VGG16", "VGG16_LAYERS", "VGG19", "VGG19_LAYERS", "Pooling", "SmoothPool2d", "style_distance"]
 
 Pooling = Literal["average", "smooth", "max"]
-FAINT = 0.05  # fraction of the mean power below which a feature counts less in a style
+FAINT_POWER_SHARE = 0.05  # fraction of the mean power below which a feature counts less in a style
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of the convolutions between two poolings."""
@@ -201,7 +201,7 @@ def style_distance(found: Tensor, wanted: Tensor) -> Tensor:
     After Gatys et al. 2016, eq. 3 and 4.
     """
     power = wanted.diagonal(dim1=-2, dim2=-1)
-    power = power + FAINT * power.mean(-1, keepdim=True)
+    power = power + FAINT_POWER_SHARE * power.mean(-1, keepdim=True)
     counts = 1 / (power[..., :, None] * power[..., None, :]).clamp_min(1e-20)
     apart, norm = ((x.square() * counts).sum((-2, -1)) for x in (found - wanted, wanted))
     return apart / (norm + 1e-12)

@@ -27,7 +27,10 @@ __all__ = [
 
 STRIDES = (8, 16, 32)
 """Pixels between the cells of each of the three maps that YuNet makes."""
-SAME, WITHIN = 0.3, 0.7  # maximum overlap of two boxes, as a fraction of their union, and of the smaller one
+MAX_UNION_OVERLAP, MAX_INNER_OVERLAP = (
+    0.3,
+    0.7,
+)  # maximum overlap of two boxes, as a fraction of their union, and of the smaller one
 HEADS = {"cls": 1, "bbox": 4, "obj": 1, "kps": 10}
 """Outputs of each head in each cell, in the published file's order."""
 
@@ -182,7 +185,7 @@ def without_doubles(faces: Tensor) -> Tensor:
         common, areas = shared(best, faces), area(faces)
         union = area(best[None]) + areas - common
         least = torch.minimum(area(best[None]), areas).clamp(min=1e-6)
-        faces = faces[(common <= SAME * union) & (common <= WITHIN * least)]
+        faces = faces[(common <= MAX_UNION_OVERLAP * union) & (common <= MAX_INNER_OVERLAP * least)]
     return torch.stack(kept) if kept else faces
 
 

@@ -15,7 +15,7 @@ LARGEST_SIDE = 2048  # input pixels; beyond this the halo costs almost nothing
 # On a CPU intermediate results should stay in the cache. compact-x4, including its halo of 28 pixels, takes 1.35 µs per
 # pixel in windows of 232 pixels, 1.21 in 328, 1.26 in 360 and 1.32 in 392 (two cores).
 LARGEST_PROCESSOR_SIDE = 320
-ALIVE = 4  # intermediate results that a network holds at once: inputs, sums and outputs of a block
+LIVE_INTERMEDIATES = 4  # intermediate results that a network holds at once: inputs, sums and outputs of a block
 
 
 def window_side(
@@ -34,7 +34,7 @@ def window_side(
     allowed = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else PROCESSOR_BUDGET
     scale = int(getattr(network, "scale", 1))
     made = 3 * scale**2 * 4  # bytes of the float32 result per input pixel; several results are queued at any time
-    per_pixel = ALIVE * (widest(network) * dtype.itemsize + made)
+    per_pixel = LIVE_INTERMEDIATES * (widest(network) * dtype.itemsize + made)
     side = int((allowed / per_pixel) ** 0.5) - 2 * halo
     return min(max(side // 32 * 32, 64), largest if device.type == "cpu" else LARGEST_SIDE)
 

@@ -23,7 +23,7 @@ __all__ = ["run_windows"]
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 
-BETWEEN = 1.0  # seconds after which unused memory is given back again
+RELEASE_INTERVAL = 1.0  # seconds after which unused memory is given back again
 SMALLEST_SIDE = 32  # pixels; a device that cannot hold this cannot hold the network either
 
 
@@ -68,7 +68,7 @@ def run_windows(
                         written.result()
                     written = writer.submit(write, part, made)
             done += window.height * window.width
-            if time.monotonic() > released + BETWEEN:
+            if time.monotonic() > released + RELEASE_INTERVAL:
                 release_free()
                 released = time.monotonic()
             progress(Progress(step=step, done=done, total=total))

@@ -37,11 +37,11 @@ from daguerre.web.worker import Worker
 __all__ = ["Page", "make_app"]
 
 HERE = Path(__file__).parent
-LARGE = "large.jpg"  # made when somebody zooms in
-HEAD = 2**18  # first bytes of a large file, from which its size is checked before it is sent
-SMALL = 2**20  # maximum bytes of a request that is not a file
-DRAIN = 2**26  # bytes of a refused file that are still accepted and discarded
-BEAT = 15.0  # seconds between heartbeats to a waiting page
+LARGE_NAME = "large.jpg"  # made when somebody zooms in
+CHECKED_HEAD = 2**18  # first bytes of a large file, from which its size is checked before it is sent
+MAX_BODY = 2**20  # maximum bytes of a request that is not a file
+MAX_DRAINED = 2**26  # bytes of a refused file that are still accepted and discarded
+HEARTBEAT = 15.0  # seconds between heartbeats to a waiting page
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Page:
         """Check a large file from its first bytes, before all of it is sent."""
         self.refuse_large(int(request.query_params.get("bytes", "0") or 0))
         with tempfile.NamedTemporaryFile(dir=self.folder.own, prefix="head-") as file:
-            file.write(await body_of(request, HEAD))
+            file.write(await body_of(request, CHECKED_HEAD))
             file.flush()
             await self.look("inspect", file.name, "", self.options.max_pixels)
         return JSONResponse({})
@@ -130,8 +130,8 @@ class Page:
             raise
 
     def form(self, request: Request) -> Any:
-        self.refuse_large(int(request.headers.get("content-length", "0") or 0) - SMALL)
-        return request.form(max_files=20, max_fields=200, max_part_size=SMALL)
+        self.refuse_large(int(request.headers.get("content-length", "0") or 0) - MAX_BODY)
+        return request.form(max_files=20, max_fields=200, max_part_size=MAX_BODY)
 
     async def keep_photo(self, upload: UploadFile) -> dict[str, Any]:
         async def pieces() -> AsyncIterator[bytes]:
@@ -196,8 +196,8 @@ class Page:
             await self.look("show_damage", source, str(folder), 0.5)
         elif path is None and file.startswith("tone-"):
             await self.look("show_tones", source, str(folder))
-        elif path is None and file == LARGE:
-            await self.look("show_large", source, str(folder / LARGE))
+        elif path is None and file == LARGE_NAME:
+            await self.look("show_large", source, str(folder / LARGE_NAME))
         return small_file(self.folder.side("photos", photo, file))
 
     async def dial(self, request: Request) -> Response:
@@ -276,7 +276,7 @@ class Page:
 
     async def recipe(self, request: Request) -> Response:
         """The steps of a recipe, as in a request."""
-        return JSONResponse({"steps": steps_in(await body_of(request, SMALL))})
+        return JSONResponse({"steps": steps_in(await body_of(request, MAX_BODY))})
 
     async def add(self, request: Request) -> Response:
         asked = await json_of(request)
@@ -296,10 +296,10 @@ class Page:
     async def job_file(self, request: Request) -> Response:
         """A thumbnail of a result, or a file that belongs to it."""
         number, file = request.path_params["job"], str(request.path_params["file"])
-        if file == LARGE and self.folder.side("jobs", str(number), LARGE) is None:
+        if file == LARGE_NAME and self.folder.side("jobs", str(number), LARGE_NAME) is None:
             result = self.folder.result(self.queue.row(number).target)
             if result is not None:
-                await self.look("show_large", str(result), str(self.folder.job(number) / LARGE))
+                await self.look("show_large", str(result), str(self.folder.job(number) / LARGE_NAME))
         return small_file(self.folder.side("jobs", str(number), file), fresh=True)
 
     async def result(self, request: Request) -> Response:
@@ -335,7 +335,7 @@ class Page:
                 yield event("all", self.queue.all())
                 while True:
                     try:
-                        numbers = await asyncio.wait_for(watcher.next(), BEAT)
+                        numbers = await asyncio.wait_for(watcher.next(), HEARTBEAT)
                     except TimeoutError:
                         yield ": still here\n\n"
                         continue
@@ -433,14 +433,14 @@ async def drained(body: AsyncIterator[bytes]) -> None:
     with contextlib.suppress(RuntimeError):  # it has been read to its end
         async for piece in body:
             size += len(piece)
-            if size > DRAIN:
+            if size > MAX_DRAINED:
                 return
 
 
 async def json_of(request: Request) -> dict[str, Any]:
     """The body of a request, a JSON object."""
     try:
-        found = json.loads(await body_of(request, SMALL))
+        found = json.loads(await body_of(request, MAX_BODY))
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -43,7 +43,7 @@ __all__ = [
 PREVIEW, LARGE, THUMB, TONE = 2_000_000, 24_000_000, 60_000, 90_000
 """Pixels of small pictures: to work on, to look at closely, for lists, and to choose tones by."""
 
-DIAL = 96  # pixels; side of the part that is enlarged as a preview
+DETAIL_SIDE = 96  # pixels; side of the part that is enlarged as a preview
 TONES = {"off": None, "auto": (False, False), "strong": (True, False), "sepia": (True, True)}
 """Ways to correct tones: whether they have surely changed, and whether to keep every tint."""
 
@@ -220,7 +220,7 @@ def dial(path: str, x: float, y: float, clean: bool, vivid: float, scale: float,
     """
     picture = Picture.open(path)
     scale = min(max(scale, 1), 8)
-    side = min(DIAL, picture.height, picture.width)
+    side = min(DETAIL_SIDE, picture.height, picture.width)
     left = min(max(round(x * picture.width - side / 2), 0), picture.width - side)
     top = min(max(round(y * picture.height - side / 2), 0), picture.height - side)
     part = Picture.from_levels(picture.fetch(Window(top, left, side, side)), like=picture)

@@ -17,14 +17,14 @@ from daguerre.web.looking import PREVIEW, THUMB, save_small
 
 __all__ = ["do", "warm"]
 
-OFTEN = 0.1  # seconds between two events
+EVENT_INTERVAL = 0.1  # seconds between two events
 SHOWN = {"damage": "damage.png", "invented": "invented.png"}
 """Pictures on the way that the page shows, and their files."""
 
 Enough = Callable[[], bool]
 """Whether an optimization may end now."""
 
-STAGES = 40  # maximum number of pictures shown during an optimization
+MAX_STAGES = 40  # maximum number of pictures shown during an optimization
 
 
 @functools.lru_cache(maxsize=3)
@@ -52,7 +52,7 @@ def painting(options: Any, enough: Enough) -> dict[str, Any]:
     """Further arguments for stylization by optimization: which steps to show, and when to stop."""
     if options.task != "stylize" or options.method != "optimize":
         return {}
-    shown = {1, *(round(options.steps * (part / STAGES) ** 1.5) for part in range(1, STAGES + 1))} - {0}
+    shown = {1, *(round(options.steps * (part / MAX_STAGES) ** 1.5) for part in range(1, MAX_STAGES + 1))} - {0}
     return {"stages": sorted(shown), "enough": enough}
 
 
@@ -79,7 +79,7 @@ def do(options: str, source: str, target: str, folder: str, report: Callable[[An
         now = time.monotonic()
         if event.note.startswith("step "):
             losses.append(numbers_in(event.note))
-        if now - last[0] >= OFTEN or event.done == event.total:
+        if now - last[0] >= EVENT_INTERVAL or event.done == event.total:
             last[0] = now
             report(("progress", event.step, event.done, event.total))
 

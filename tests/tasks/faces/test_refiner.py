@@ -60,7 +60,7 @@ def test_faces_change_and_nothing_else_does(boxes):
 def test_the_result_does_not_depend_on_the_windows(boxes, monkeypatch):
     picture = Picture.from_array(levels(bits=16))
     whole = refine(picture, boxes).picture.array()
-    monkeypatch.setattr(module, "SIDE", 17)
+    monkeypatch.setattr(module, "WINDOW_SIDE", 17)
     parts = refine(picture, boxes).picture.array()
     assert np.abs(whole.astype(int) - parts).max() <= 1
 

@@ -6,7 +6,7 @@ import torch
 import daguerre.tasks.restoration.deblurring as module
 from daguerre.degradation.aging import texture
 from daguerre.images import Picture
-from daguerre.images.filters import BLURRED, excess
+from daguerre.images.filters import BLURRED_SIGMA, excess
 from daguerre.tasks.restoration.deblurring import measure_edges
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -19,7 +19,7 @@ def blurred(name, sigma):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sharp_photograph_is_sharp(name):
-    assert measure_edges(Picture.open(EXAMPLES / f"{name}.jpg")) < BLURRED
+    assert measure_edges(Picture.open(EXAMPLES / f"{name}.jpg")) < BLURRED_SIGMA
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +33,7 @@ def test_what_is_out_of_focus_does_not_make_a_photograph_blurred(name):
     image = blurred(name, 0)
     third = image.shape[3] // 3
     image[..., third:] = blurred(name, 2.0)[..., third:]
-    assert measure_edges(Picture.from_tensor(image)) < BLURRED
+    assert measure_edges(Picture.from_tensor(image)) < BLURRED_SIGMA
 
 
 def test_the_answer_does_not_depend_on_the_windows(monkeypatch):

@@ -75,7 +75,7 @@ def test_a_streamed_picture_is_painted_as_it_is_whole(size, style, brush, monkey
         return torch.cat([strip for _, strip in strips], dim=2)
 
     whole = result()
-    monkeypatch.setattr(fast_style, "WHOLE", 0)
+    monkeypatch.setattr(fast_style, "MAX_WHOLE_PIXELS", 0)
     by_row = functools.partial(fast_style.Streaming, elements=1, memory=0)
     monkeypatch.setattr(fast_style, "Streaming", by_row)
     by_rows = result()
@@ -203,7 +203,7 @@ def test_a_large_beginning_from_one_pass_is_streamed(photo, style, brush, monkey
     painting = FeedForwardStylization(photo, [StyleSource(style, "")], brush, brush_of(brush))
     large = torch.from_numpy(drawn(64, 80).numpy())
     whole = painting.initial(large)
-    monkeypatch.setattr(fast_style, "WHOLE", 100)
+    monkeypatch.setattr(fast_style, "MAX_WHOLE_PIXELS", 100)
     monkeypatch.setattr(painting.networks, "transform", None)
     torch.testing.assert_close(painting.initial(large), whole, rtol=0, atol=1e-3)
 
@@ -220,7 +220,7 @@ def test_the_file_says_what_was_done(photo, style, brush, tmp_path):
 
 
 def test_progress_is_told_and_may_cancel(photo, style, brush, monkeypatch):
-    monkeypatch.setattr(fast_style, "WHOLE", 0)
+    monkeypatch.setattr(fast_style, "MAX_WHOLE_PIXELS", 0)
     seen = []
 
     def progress(event):

@@ -3,7 +3,7 @@ import torch
 
 from daguerre.networks.vgg import VGG16, VGG19
 from daguerre.training.data.distillation_targets import (
-    WAYS,
+    DISTORTIONS,
     TargetPool,
     direction_distance,
     distort,
@@ -25,7 +25,7 @@ def test_features_are_gathered_row_by_row():
     assert gathered(maps, torch.tensor([[0, 4]])).tolist() == [[[0, 6], [4, 10]]]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", DISTORTIONS)
 def test_every_distortion_keeps_the_shape_and_changes_something(way):
     images = torch.rand(2, 1, 3, 33, 40, generator=torch.Generator().manual_seed(0))
     changed = way(images[0], images[1], torch.Generator().manual_seed(2))

@@ -23,15 +23,15 @@ from daguerre.tiling import Window, plan_windows, run_windows
 
 __all__ = ["Boxes", "Face", "FaceDetector", "FaceFinder", "finder_option", "in_reading_order", "soft_ellipse"]
 
-SIDE = 1024  # pixels of a window, a multiple of the network's size multiple
-SEEN = 24  # pixels from which a face is reliably detected; pictures with only faces twice as large are halved
+WINDOW_SIDE = 1024  # pixels of a window, a multiple of the network's size multiple
+RELIABLE_FACE = 24  # pixels from which a face is reliably detected; pictures with only faces twice as large are halved
 SMALLEST_COPY = 320  # pixels of a copy's longer side, down to which it is halved again
 LARGEST_BOX = 10  # relative to the picture; a face may extend beyond its border
 LANDMARKS = (0.308 + 0.37j, 0.72 + 0.37j, 0.514 + 0.615j, 0.34 + 0.78j, 0.688 + 0.78j)
 """Where the eyes, the nose and the corners of the mouth of an upright face lie in its square, as x + y i in its sides:
 the medians of 403 training faces and their mirror images."""
 PUBLISHED, OURS = "yunet", "face-detection"  # weights
-HIGHER = 1.16  # height of a face's box, relative to its square
+BOX_HEIGHT = 1.16  # height of a face's box, relative to its square
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class FaceFinder:
         WeightsError: the weights are missing, damaged, or for another network.
     """
 
-    def __init__(self, model: str = "auto", *, min_size: int, confidence: float, side: int = SIDE) -> None:
+    def __init__(self, model: str = "auto", *, min_size: int, confidence: float, side: int = WINDOW_SIDE) -> None:
         self.model = chosen_model() if model == "auto" else model
         loaded = weights.load(self.model)
         self.network = loaded.on(loaded.device).expect(YuNet)
@@ -129,7 +129,7 @@ def chosen_model() -> str:
 def copies(picture: Picture, least: int) -> Iterator[Picture]:
     """The picture at repeatedly halved sizes, from one at which a face of `least` pixels is detected."""
     copy = picture
-    while least >= 2 * SEEN:
+    while least >= 2 * RELIABLE_FACE:
         copy, least = halved(copy), least // 2
     yield copy
     while max(copy.height, copy.width) > SMALLEST_COPY:
@@ -162,7 +162,7 @@ def face_of(row: Sequence[float]) -> Face:
     usually = [place - usual for place in LANDMARKS]
     turned = sum((a - middle) * b.conjugate() for a, b in zip(seen, usually, strict=True))
     turned /= sum(abs(place) ** 2 for place in usually)
-    side = max(abs(turned), 0.85 * (row[3] - row[1]) / HIGHER)
+    side = max(abs(turned), 0.85 * (row[3] - row[1]) / BOX_HEIGHT)
     centre = middle + cmath.rect(side, cmath.phase(turned)) * (0.5 + 0.5j - usual)
     return Face(
         round(centre.real - side / 2),

@@ -25,7 +25,7 @@ from daguerre.tiling import Window
 
 __all__ = ["OUR_FRAME", "FaceOptions", "FaceRefiner", "FaceResult", "RefinedFace", "find_faces", "refine_faces"]
 
-SIDE = 512  # pixels of a window
+WINDOW_SIDE = 512  # pixels of a window
 MODELS = {"auto": "faces", "microsoft": "microsoft-face-256"}
 
 
@@ -220,7 +220,9 @@ class FaceRefiner:
                 made[..., rows, columns] = torch.lerp(made[..., rows, columns], wanted, frame.weight(part))
             return made
 
-        return map_windows(photo, compute, step="refining faces", side=SIDE, read=read_exactly, progress=progress)
+        return map_windows(
+            photo, compute, step="refining faces", side=WINDOW_SIDE, read=read_exactly, progress=progress
+        )
 
     def record(self, faces: list[RefinedFace]) -> Record:
         """The record of a result."""

@@ -37,7 +37,7 @@ def measure_edges(photo: Picture) -> float:
 
     Returns:
         The Gaussian's sigma in pixels, at most `MAX_SIGMA`; 0 if there are hardly any edges. From
-        `daguerre.images.filters.BLURRED` on, the photograph counts as blurred.
+        `daguerre.images.filters.BLURRED_SIGMA` on, the photograph counts as blurred.
 
     Raises:
         UnreadablePicture: the file is damaged.

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from daguerre.images import Canvas, Picture
 from daguerre.images.resample import resample_axis, support
 from daguerre.images.window_map import map_windows
-from daguerre.networks.compact_translation import SMALLEST, halve
+from daguerre.networks.compact_translation import SMALLEST_SIDE, halve
 from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.restoration.patch_fill import Patched, fill_with_patches, large_holes
 from daguerre.tasks.restoration.translation import Translation, read_damage
@@ -53,7 +53,7 @@ def inpaint(photo: Picture, mask: Picture, model: Model, progress: ProgressCallb
         nothing is damaged.
     """
     levels = [(photo, mask)]
-    while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST and is_damaged(levels[-1][1]):
+    while min(levels[-1][1].height, levels[-1][1].width) > SMALLEST_SIDE and is_damaged(levels[-1][1]):
         levels.append(halved(*levels[-1]))
     at = next(k for k, (image, _) in enumerate(levels) if max(image.height, image.width) <= COPY_SIDE)
     filled, patched, holes = levels[-1][0], None, None

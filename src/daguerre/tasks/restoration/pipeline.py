@@ -10,7 +10,7 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import Device, choose_device
 from daguerre.images import Canvas, Picture
-from daguerre.images.filters import BLURRED, excess
+from daguerre.images.filters import BLURRED_SIGMA, excess
 from daguerre.images.visible import read_colours, read_exactly
 from daguerre.images.window_map import map_windows
 from daguerre.progress import ProgressCallback, silent
@@ -221,7 +221,7 @@ class Stages:
         else:
             edges = measure_edges(photo)
             done.finest, enlarged = measure_resolution(photo, edges)
-            if edges < BLURRED or enlarged:
+            if edges < BLURRED_SIGMA or enlarged:
                 return self.upscale_again(photo, done, exact=enlarged) if done.finest > 1 else photo
             done.blur = edges
         undone = excess(done.blur)

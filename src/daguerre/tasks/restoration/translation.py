@@ -8,7 +8,7 @@ from torch import Tensor
 from daguerre import weights
 from daguerre.devices import Device
 from daguerre.images import Picture
-from daguerre.networks.compact_translation import NEAR, CompactTranslation, LatentRestoration
+from daguerre.networks.compact_translation import ACTIVITY_RADIUS, CompactTranslation, LatentRestoration
 from daguerre.networks.compact_vae import CompactEncoder, CompactVAE
 from daguerre.tiling import Window
 from daguerre.weights import Model
@@ -85,7 +85,7 @@ class Translation:
         rows, columns = window.within(self.source(window)).slices
         light = image[..., rows, columns].mean(1, keepdim=True)
         sound = (mask[..., rows, columns] == 0) & (light > NOISE_TONES[0]) & (light < NOISE_TONES[1])
-        some = (..., slice(NEAR, None, NEAR), slice(NEAR, None, NEAR))
+        some = (..., slice(ACTIVITY_RADIUS, None, ACTIVITY_RADIUS), slice(ACTIVITY_RADIUS, None, ACTIVITY_RADIUS))
         return around[some][sound[some]]
 
     def compute(

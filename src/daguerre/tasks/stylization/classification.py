@@ -9,13 +9,13 @@ from daguerre.images import Picture
 from daguerre.images.resize import read_resized
 from daguerre.networks.vgg import VGG
 
-__all__ = ["NAMING", "check_labels", "guess_labels"]
+__all__ = ["LABELING_NETWORK", "check_labels", "guess_labels"]
 
-NAMING = "vgg19-slim"
+LABELING_NETWORK = "vgg19-slim"
 """The network that ships with labels."""
 
 
-def guess_labels(picture: Picture, features: str = NAMING, count: int = 5) -> list[tuple[str, float]]:
+def guess_labels(picture: Picture, features: str = LABELING_NETWORK, count: int = 5) -> list[tuple[str, float]]:
     """The most likely labels of a picture with their probabilities, from a VGG-19 with a classification head.
 
     The whole picture is classified, downscaled to the size of the network's training pictures.
@@ -51,5 +51,5 @@ def check_labels(features: str) -> None:
 def labelling(features: str) -> tuple[weights.Model, VGG]:
     loaded = weights.load(features)
     if not isinstance(loaded.network, VGG) or loaded.network.head is None or not loaded.header.labels:
-        raise OptionError(f"{features} names no labels; those of {NAMING} do")
+        raise OptionError(f"{features} names no labels; those of {LABELING_NETWORK} do")
     return loaded, loaded.network

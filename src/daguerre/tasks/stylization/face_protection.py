@@ -11,14 +11,14 @@ from daguerre.tiling import Window, plan_windows
 
 __all__ = ["FaceProtection", "face_weight"]
 
-SIDE = 1024  # pixels of a window
-LEAST = 32  # pixels of the smallest face
-HEAD = (
+WINDOW_SIDE = 1024  # pixels of a window
+MIN_FACE = 32  # pixels of the smallest face
+HEAD_ELLIPSE = (
     0.45,
     0.85,
     0.65,
 )  # center of a head below the top of its face's square, half its height and width, relative to the side
-FULL = 0.7  # of the way from a head's center to its border, up to which it is fully protected
+FULL_EFFECT_RADIUS = 0.7  # of the way from a head's center to its border, up to which it is fully protected
 
 
 class FaceProtection:
@@ -31,7 +31,7 @@ class FaceProtection:
 
     def __init__(self, photo: Picture, amount: float) -> None:
         self.photo, self.amount = photo, amount
-        self.faces = FaceFinder(min_size=LEAST, confidence=0.7)(photo) if amount else []
+        self.faces = FaceFinder(min_size=MIN_FACE, confidence=0.7)(photo) if amount else []
 
     def __call__(self, painted: Picture) -> Picture:
         """Blend a stylized picture of the photograph's size."""
@@ -39,7 +39,7 @@ class FaceProtection:
             return painted
         grey = painted.grey and self.photo.grey
         canvas = Canvas(painted.height, painted.width, bits=painted.bits, grey=grey, alpha=painted.alpha)
-        for window in plan_windows(painted.height, painted.width, SIDE):
+        for window in plan_windows(painted.height, painted.width, WINDOW_SIDE):
             original = read_colours(self.photo, window)[0]
             canvas.write(window, torch.lerp(painted.read(window), original, self.weight(window)))
             if painted.alpha:
@@ -65,6 +65,6 @@ def face_weight(face: Face, window: Window, share: float = 1.0) -> Tensor:
     Args:
         share: size of the window's picture relative to the one in which the face was found.
     """
-    below, height, width = (part * face.side * share for part in HEAD)
+    below, height, width = (part * face.side * share for part in HEAD_ELLIPSE)
     middle = (share * face.top + below, share * (face.left + face.side / 2))
-    return soft_ellipse(window, middle, (height, width), FULL)
+    return soft_ellipse(window, middle, (height, width), FULL_EFFECT_RADIUS)

@@ -30,9 +30,9 @@ from daguerre.tiling import Streaming, Window
 
 __all__ = ["FeedForwardNetworks", "FeedForwardStylization", "StyleSource", "style_vector_of"]
 
-LOOKED_AT = 256  # pixels; mean side at which the vector of a style is computed, as in training
-WHOLE = 1_250_000  # pixels up to which a picture is processed whole on a CPU; 0.6 GiB
-WHOLE_BYTES = 700  # bytes of GPU memory per pixel of a picture that is processed whole
+STYLE_SIDE = 256  # pixels; mean side at which the vector of a style is computed, as in training
+MAX_WHOLE_PIXELS = 1_250_000  # pixels up to which a picture is processed whole on a CPU; 0.6 GiB
+BYTES_PER_WHOLE_PIXEL = 700  # bytes of GPU memory per pixel of a picture that is processed whole
 SMALLEST_MAP = 8  # minimum number of rows for streaming
 SMALLEST_STREAMED = 16  # pixels; minimum side to which a photograph is reduced
 
@@ -145,8 +145,8 @@ class FeedForwardNetworks:
     def most_at_once(self) -> int:
         """Maximum number of pixels of a picture that is processed whole."""
         if self.device.torch_device.type == "cuda":
-            return int(torch.cuda.mem_get_info(self.device.torch_device)[0] // 2 // WHOLE_BYTES)
-        return WHOLE
+            return int(torch.cuda.mem_get_info(self.device.torch_device)[0] // 2 // BYTES_PER_WHOLE_PIXEL)
+        return MAX_WHOLE_PIXELS
 
     def tensor(self, vector: StyleVector) -> Tensor:
         return torch.tensor(vector.values, device=self.device.torch_device)[None]
@@ -272,6 +272,6 @@ def whole_mask(mask: Picture, height: int, width: int) -> Tensor:
 
 def looked_at(picture: Picture) -> tuple[Tensor, Tensor | None]:
     """A picture at the size for computing its style vector, and its alpha; enlarged only to 32 pixels a side."""
-    share = LOOKED_AT / math.sqrt(picture.height * picture.width)
+    share = STYLE_SIDE / math.sqrt(picture.height * picture.width)
     height, width = (max(round(length * min(share, 1.0)), 32) for length in (picture.height, picture.width))
     return read_resized(picture, height, width)

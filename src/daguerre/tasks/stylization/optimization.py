@@ -23,9 +23,9 @@ from daguerre.tiling import plan_windows
 __all__ = ["SMALLEST_SIDE", "HistoryEntry", "Scale", "Style", "StyleOptimization", "plan_scales"]
 
 SMALLEST_SIDE = 32  # pixels; what VGG-19's deepest layer needs
-COARSEST = 128  # pixels; mean side of the first size
-BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; sizes of the blobs that the initial noise is made of
-PALETTE = 256  # pixels; mean side at which colors are compared
+COARSEST_SIDE = 128  # pixels; mean side of the first size
+NOISE_BLOBS = (1, 2, 4, 8, 16, 32)  # pixels; sizes of the blobs that the initial noise is made of
+PALETTE_SIDE = 256  # pixels; mean side at which colors are compared
 FINE_STEP_SCALE = 0.5  # step_scale at all sizes but the first, which has already settled the wide areas
 FRAME_SIDE = 480  # pixels of the longer side of a film's frames
 
@@ -72,7 +72,7 @@ def plan_scales(height: int, width: int, steps: int, scales: int | None = None) 
     become more expensive, their number falls by the square root of a half from one size to the next.
     """
     mean = math.sqrt(height * width)
-    count = scales or max(round(math.log2(mean / COARSEST)) + 1, 1)
+    count = scales or max(round(math.log2(mean / COARSEST_SIDE)) + 1, 1)
     count = min(count, int(math.log2(min(height, width) / SMALLEST_SIDE)) + 1)
     parts = [2 ** (-number / 2) for number in range(count)]
     ends = [round(steps * sum(parts[: number + 1]) / sum(parts)) for number in range(count)]
@@ -201,7 +201,7 @@ class StyleOptimization:
 
     def colours_of(self, picture: Picture) -> Tensor:
         """Colors (1, 3, 1, N) of a picture's visible pixels, from a small copy."""
-        image, alpha = read_resized(picture, *mean_side(picture, PALETTE))
+        image, alpha = read_resized(picture, *mean_side(picture, PALETTE_SIDE))
         return visible(without_colours(image, self.options), alpha)
 
     def initial_image(self, photograph: Tensor) -> Tensor:
@@ -214,7 +214,7 @@ class StyleOptimization:
         # Both fine and coarse, like pictures: blobs of a single size, or in other colors, mostly outlast all steps.
         height, width = photograph.shape[-2:]
         noise = torch.zeros(1, 3, height, width)
-        for side in BLOBS:
+        for side in NOISE_BLOBS:
             blobs = torch.randn(1, 3, -(-height // side), -(-width // side), generator=generator)
             noise += resize_bicubic(blobs, height, width)
         noise = without_colours(noise.mul_(0.08).add_(0.5), self.options)

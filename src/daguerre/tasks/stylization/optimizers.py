@@ -14,9 +14,9 @@ __all__ = ["optimize_adam", "optimize_lbfgs"]
 LEVELS = 5  # halvings in the pyramid
 SMALLEST_LEVEL = 16  # pixels; shorter side that is not halved further
 # With shorter steps in wide areas, pixels turned into speckle; docs/experiments/style.md has the measurements.
-COARSER = (1.7, 2.2, 2.2)  # step size of a level along each color axis, relative to the next finer one
-TRIES = 5  # maximum evaluations per step of L-BFGS
-HISTORY = 10  # steps that L-BFGS remembers
+COARSER_STEP_RATIO = (1.7, 2.2, 2.2)  # step size of a level along each color axis, relative to the next finer one
+MAX_EVALUATIONS = 5  # maximum evaluations per step of L-BFGS
+LBFGS_HISTORY = 10  # steps that L-BFGS remembers
 
 
 def optimize_adam(
@@ -42,7 +42,7 @@ def optimize_adam(
     """
     levels = build_pyramid(image, axes)
     means, squares = ([torch.zeros_like(level) for level in levels] for _ in range(2))
-    coarser = image.new_tensor(COARSER).pow(step_scale).view(1, 3, 1, 1)
+    coarser = image.new_tensor(COARSER_STEP_RATIO).pow(step_scale).view(1, 3, 1, 1)
     for step in range(1, steps + 1):
         losses, gradient = objective(image)
         size = rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2 / (1 - betas[0] ** step)
@@ -64,12 +64,12 @@ def optimize_lbfgs(
 ) -> Iterator[Losses]:
     """Like `optimize_adam`, by L-BFGS with a line search, which chooses the step sizes: there is no rate.
 
-    A step evaluates the picture two to `TRIES` times; twice `HISTORY` pyramids are kept.
+    A step evaluates the picture two to `MAX_EVALUATIONS` times; twice `LBFGS_HISTORY` pyramids are kept.
     Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
     """
     levels = [level.requires_grad_() for level in build_pyramid(image, axes)]
     search = torch.optim.LBFGS(
-        levels, max_iter=1, max_eval=TRIES, tolerance_grad=0, tolerance_change=0, history_size=HISTORY,
+        levels, max_iter=1, max_eval=MAX_EVALUATIONS, tolerance_grad=0, tolerance_change=0, history_size=LBFGS_HISTORY,
         line_search_fn="strong_wolfe",
     )  # fmt: skip
     found: list[Losses] = []

@@ -39,8 +39,10 @@ Made = TypeVar("Made")
 
 ALIGNMENT = 32  # pixels; windows begin at cells of a VGG's deepest pooling
 PROCESSOR_ALLOWANCE = 2**30  # bytes for the features of one window and their gradients
-LEAST = 1e-6  # minimum weight to divide by
-HELD = 5  # bytes held at a time per byte of the features of all convolutions; measured at 512 and 768 pixels
+MIN_DIVISOR = 1e-6  # minimum weight to divide by
+HELD_PER_FEATURE_BYTE = (
+    5  # bytes held at a time per byte of the features of all convolutions; measured at 512 and 768 pixels
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class FeatureExtractor:
         for module in list(network.features)[: network.place_of(self.layers[-1]) + 1]:
             stride *= 1 if isinstance(module, nn.Conv2d | nn.ReLU) else 2
             values += module.out_channels / stride**2 if isinstance(module, nn.Conv2d) else 0
-        self.bytes_per_pixel = HELD * values * device.dtype.itemsize
+        self.bytes_per_pixel = HELD_PER_FEATURE_BYTE * values * device.dtype.itemsize
         on_gpu = device.torch_device.type == "cuda"
         self.allowed = torch.cuda.mem_get_info(device.torch_device)[0] // 2 if on_gpu else PROCESSOR_ALLOWANCE
 
@@ -137,7 +139,7 @@ class FeatureSums:
         weight = x.new_tensor(float(x.shape[1])) if weights is None else weights.sum()
         weight, w = weight.float(), None if weights is None else weights.flatten().to(x)
         first = (x if w is None else x * w).sum(1, dtype=torch.float32)
-        mean = first / weight.clamp_min(LEAST)
+        mean = first / weight.clamp_min(MIN_DIVISOR)
         apart = (x - mean[:, None]).to(x)
         second = ((apart if w is None else apart * w) @ apart.T).float()
         return cls(weight, first, second + first[:, None] * mean)
@@ -147,10 +149,10 @@ class FeatureSums:
 
     @property
     def mean(self) -> Tensor:
-        return self.first / self.weight.clamp_min(LEAST)
+        return self.first / self.weight.clamp_min(MIN_DIVISOR)
 
     def descriptor(self, statistics: Statistics) -> Descriptor:
-        gram = self.second / self.weight.clamp_min(LEAST)
+        gram = self.second / self.weight.clamp_min(MIN_DIVISOR)
         if statistics == "gram":
             return (gram,)
         return self.mean, gram - self.mean[:, None] * self.mean

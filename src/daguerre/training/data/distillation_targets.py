@@ -16,7 +16,7 @@ from daguerre.training.recipe import TeachersPlan
 __all__ = ["FeatureTeachers", "TargetPool", "Targets", "distort", "matched_layers"]
 
 BLOCKS = range(1, 6)
-ALIKE = 0.01  # of the power of a teacher's feature: one that varies less counts as constant
+CONSTANT_POWER_SHARE = 0.01  # of the power of a teacher's feature: one that varies less counts as constant
 
 
 def matched_layers(learner: type[VGG], teacher: type[VGG]) -> dict[str, str]:
@@ -153,7 +153,7 @@ class TargetPool:
         for layer, features in self.features.items():
             x = features.float().flatten(0, 2)
             mean, power = x.mean(0), x.square().mean()
-            found[layer] = mean, (x.var(0) + ALIKE * power).sqrt()
+            found[layer] = mean, (x.var(0) + CONSTANT_POWER_SHARE * power).sqrt()
         return found
 
     def draw(
@@ -206,10 +206,10 @@ def distort(images: Tensor, generator: torch.Generator) -> Tensor:
 
     Noise of some scale, blur, JPEG, a shift, other tones, or a part of another picture of the batch pasted in.
     """
-    ways = torch.randint(len(WAYS), (len(images),), generator=generator).tolist()
+    ways = torch.randint(len(DISTORTIONS), (len(images),), generator=generator).tolist()
     others = images.roll(1, 0)
     changed = [
-        WAYS[way](image[None], other[None], generator)[0]
+        DISTORTIONS[way](image[None], other[None], generator)[0]
         for image, other, way in zip(images, others, ways, strict=True)
     ]
     return torch.stack(changed).clamp(0, 1)
@@ -262,4 +262,4 @@ def lay_over(image: Tensor, other: Tensor, generator: torch.Generator) -> Tensor
     return torch.lerp(image, other, between(0.03, 0.6, generator))
 
 
-WAYS = (add_noise, add_noise, blur, compress, shift, retone, lay_over)
+DISTORTIONS = (add_noise, add_noise, blur, compress, shift, retone, lay_over)

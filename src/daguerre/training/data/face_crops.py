@@ -22,14 +22,14 @@ __all__ = ["FaceCrops", "faces_in", "worn"]
 Pixels = NDArray[Any]
 """A picture (H, W, 3) uint8, red first."""
 
-LONGEST = 1024  # pixels of a picture's longer side, of which crops are taken
+LONGEST_SIDE = 1024  # pixels of a picture's longer side, of which crops are taken
 SMALLEST_SIDE = 96  # pixels of a picture's shorter side
-SIZES = (9.0, 110.0)  # smallest and largest face in a crop, in pixels
-LARGER = 1.6  # maximum factor by which a picture is enlarged
+FACE_SIZES = (9.0, 110.0)  # smallest and largest face in a crop, in pixels
+MAX_ENLARGEMENT = 1.6  # maximum factor by which a picture is enlarged
 INCLINED, MOST_DEGREES = 0.5, 35.0  # of the crops are turned, to either side
 MOST_FACES = 7  # put into a crop
-DECOYS = 0.35  # of the composed crops have pieces of pictures without faces put in as the faces are
-KNOWN = 0.5  # score from which crops are taken around a face
+DECOY_SHARE = 0.35  # of the composed crops have pieces of pictures without faces put in as the faces are
+MIN_KNOWN_SCORE = 0.5  # score from which crops are taken around a face
 BORDERS = (cv2.BORDER_REFLECT_101, cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT)
 
 
@@ -102,8 +102,8 @@ class FaceCrops:
 
     def around(self, face: KnownFace, rng: np.random.Generator) -> Pixels:
         """A crop that contains a face at a random size and position."""
-        side, low, high = self.recipe.crop, *map(math.log, SIZES)
-        scale = min(math.exp(rng.uniform(low, high)) / face.size, LARGER)
+        side, low, high = self.recipe.crop, *map(math.log, FACE_SIZES)
+        scale = min(math.exp(rng.uniform(low, high)) / face.size, MAX_ENLARGEMENT)
         margin = min(0.5 * face.size * scale, side / 2)
         to = rng.uniform(margin, side - margin, 2)
         return cut(self.pictures[face.picture], (face.x, face.y), to, scale, turn(rng), side, rng)
@@ -122,13 +122,13 @@ class FaceCrops:
         """A crop of a random place with portraits, and pieces of other pictures, pasted in."""
         made, side = self.anywhere(rng), self.recipe.crop
         grey = rng.random() < 0.4
-        same = math.exp(rng.uniform(math.log(SIZES[0]), math.log(SIZES[1])))
+        same = math.exp(rng.uniform(math.log(FACE_SIZES[0]), math.log(FACE_SIZES[1])))
         for _ in range(rng.integers(1, MOST_FACES + 1)):
-            if rng.random() < DECOYS / 2:
+            if rng.random() < DECOY_SHARE / 2:
                 piece = self.anywhere(rng)
             else:
                 piece = self.portraits[rng.integers(len(self.portraits))]
-            size = float(np.clip(same * math.exp(rng.normal(0, 0.25)), SIZES[0], SIZES[1])) * 1.3
+            size = float(np.clip(same * math.exp(rng.normal(0, 0.25)), FACE_SIZES[0], FACE_SIZES[1])) * 1.3
             paste(made, piece, size, rng.uniform(0, side, 2), turn(rng), rng, grey=grey)
         return np.repeat(made.mean(2, keepdims=True).astype(np.uint8), 3, 2) if grey else made
 
@@ -144,13 +144,13 @@ def drawn_by(shares: NDArray[Any], parts: Sequence[int]) -> NDArray[Any]:
 def shrunk(picture: Tensor) -> Pixels:
     """A picture (3, H, W) uint8 with a longer side of at most LONGEST pixels."""
     pixels = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
-    share = LONGEST / max(pixels.shape[:2])
+    share = LONGEST_SIDE / max(pixels.shape[:2])
     return cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) if share < 1 else pixels
 
 
 def known_faces(number: int, picture: Pixels, teacher: YuNet) -> list[KnownFace]:
     """The faces that a teacher detects in a picture."""
-    found = faces_in(picture, teacher, KNOWN)
+    found = faces_in(picture, teacher, MIN_KNOWN_SCORE)
     middles, sizes = (found[:, :2] + found[:, 2:4]) / 2, (found[:, 2:4] - found[:, :2]).amax(1)
     return [KnownFace(number, x, y, size) for (x, y), size in zip(middles.tolist(), sizes.tolist(), strict=True)]
 

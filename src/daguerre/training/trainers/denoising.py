@@ -24,9 +24,9 @@ from daguerre.training.trainers.base import Trainer
 
 __all__ = ["DenoisingTrainer", "blur_and_deconvolve", "degrade_texture"]
 
-AGED = 0.5  # of the examples are aged without damage; in the others only the texture is degraded
-DECONVOLVED = 0.2  # of the others were blurred and deconvolved with that blur, known up to SIGMA_ERROR
-DECIMATED = 0.1  # of the crops are every other pixel of a larger one, which makes texture as harsh as noise
+AGED_SHARE = 0.5  # of the examples are aged without damage; in the others only the texture is degraded
+DECONVOLVED_SHARE = 0.2  # of the others were blurred and deconvolved with that blur, known up to SIGMA_ERROR
+DECIMATED_SHARE = 0.1  # of the crops are every other pixel of a larger one, which makes texture as harsh as noise
 VALIDATION_PICTURES = 24
 GRID_ROWS = 6  # pictures on a sample grid
 
@@ -68,12 +68,12 @@ class DenoisingTrainer(Trainer):
         for part in self.pictures.draw_parts(self.recipe.batch, generator):
             image = self.crop_clean(part, generator)
             kind, aged_or_not = torch.rand(2, generator=generator).tolist()
-            if aged_or_not >= 1 - AGED:
+            if aged_or_not >= 1 - AGED_SHARE:
                 aged = self.pictures.age(image, generator)
                 pairs.append((aged.image, Blur.of(aged).denoising_target(aged.toned)))
             elif kind < self.recipe.aging.untouched:
                 pairs.append((image, image))
-            elif kind > 1 - DECONVOLVED:
+            elif kind > 1 - DECONVOLVED_SHARE:
                 pairs.append((blur_and_deconvolve(image, generator), image))
             else:
                 pairs.append(degrade_texture(image, generator))
@@ -83,7 +83,7 @@ class DenoisingTrainer(Trainer):
     def crop_clean(self, part: int, generator: torch.Generator) -> Tensor:
         """A crop (1, 3, crop, crop) of a clean picture."""
         crop = self.recipe.crop
-        if torch.rand((), generator=generator) < DECIMATED:
+        if torch.rand((), generator=generator) < DECIMATED_SHARE:
             decimated = self.pictures.crop_clean(part, generator, side=2 * crop)[..., ::2, ::2]
             if min(decimated.shape[2:]) == crop:
                 return decimated

@@ -29,9 +29,9 @@ from daguerre.training.trainers.base import Trainer
 __all__ = ["DistillationTrainer", "Student"]
 
 VALIDATION_PAIRS = 64
-AT_ONCE = 8  # pictures per call of the teachers, each with its distorted copy
+TEACHER_BATCH = 8  # pictures per call of the teachers, each with its distorted copy
 LEAST_DISTANCE = 1e-3  # of directions; smaller ones come from invisible changes
-FAINT = 1e-2  # of a feature's variance: below this a change counts little
+FAINT_VARIANCE = 1e-2  # of a feature's variance: below this a change counts little
 
 
 class Student(nn.Module):
@@ -102,15 +102,15 @@ class DistillationTrainer(Trainer):
 
     def make_pool(self, crops: StyleCrops, pairs: int, generator: torch.Generator, named: int = 0) -> TargetPool:
         made = []
-        for done in range(0, pairs, AT_ONCE):
-            images = crops.draw(min(AT_ONCE, pairs - done), self.recipe.crop, generator, orientations=2)
+        for done in range(0, pairs, TEACHER_BATCH):
+            images = crops.draw(min(TEACHER_BATCH, pairs - done), self.recipe.crop, generator, orientations=2)
             made.append(TargetPool.prepare(self.teachers, images, self.plan.positions, generator))
             self.progress(Progress(step="running the teachers", done=done + len(images), total=pairs))
         return TargetPool.joined(made, self.name(crops, named, generator) if named else None)
 
     def name(self, crops: StyleCrops, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Crops with labels only."""
-        sizes = [min(AT_ONCE, count - done) for done in range(0, count, AT_ONCE)]
+        sizes = [min(TEACHER_BATCH, count - done) for done in range(0, count, TEACHER_BATCH)]
         made = [self.teachers.name(crops.draw(size, self.recipe.crop, generator, orientations=2)) for size in sizes]
         return torch.cat([images for images, _ in made]), torch.cat([labels for _, labels in made])
 
@@ -160,7 +160,7 @@ def losses(found: Targets, wanted: Targets) -> dict[str, Tensor]:
         ours = found.features[layer].float()
         our_change, their_change = (x[1::2] - x[::2] for x in (ours, theirs))
         error, size = (x.square().mean((1, 2)) for x in (our_change - their_change, their_change))
-        changes.append((error / (size + FAINT)).mean())
+        changes.append((error / (size + FAINT_VARIANCE)).mean())
     features = torch.stack([*missed(found, wanted).values()]).mean()
     logarithms = [
         (found.distances[layer] + LEAST_DISTANCE).log() - (theirs + LEAST_DISTANCE).log()

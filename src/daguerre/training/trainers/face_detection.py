@@ -21,10 +21,10 @@ from daguerre.training.trainers.base import Trainer
 
 __all__ = ["FaceDetectionTrainer"]
 
-CLEAR = 0.1  # teacher's score from which a cell's box and landmarks are learned
-SURE, POSSIBLE = 0.7, 0.35  # teacher's scores: a face in validation, and a possible one
-LEAST = 0.6  # minimum score of a detected face in validation
-SAME = 0.4  # minimum intersection over union of two boxes of the same face
+MIN_TEACHER_SCORE = 0.1  # teacher's score from which a cell's box and landmarks are learned
+SURE_SCORE, POSSIBLE_SCORE = 0.7, 0.35  # teacher's scores: a face in validation, and a possible one
+MIN_SCORE = 0.6  # minimum score of a detected face in validation
+MIN_OVERLAP = 0.4  # minimum intersection over union of two boxes of the same face
 
 
 class FaceDetectionTrainer(Trainer):
@@ -47,7 +47,9 @@ class FaceDetectionTrainer(Trainer):
         self.teacher = teacher.on(teacher.device).expect(YuNet).requires_grad_(False)
         self.crops = FaceCrops(recipe, data, self.teacher, progress)
         self.left_out = self.crops.left_out
-        self.validation_set = [(picture, faces_in(picture, self.teacher, POSSIBLE)) for picture in self.crops.held_out]
+        self.validation_set = [
+            (picture, faces_in(picture, self.teacher, POSSIBLE_SCORE)) for picture in self.crops.held_out
+        ]
         self.teacher = self.teacher.to(fabric.device)
         self.prefetch = Prefetcher(self.crops.draw, recipe, fabric)
         if not recipe.init:
@@ -75,10 +77,10 @@ class FaceDetectionTrainer(Trainer):
         found, wanted, wrong = 0, 0, 0
         network = cast(YuNet, self.ema.network)
         for picture, theirs in self.validation_set:
-            ours = faces_in(picture, network, LEAST)
-            sure = theirs[theirs[:, 14] >= SURE]
-            found += sum(bool((overlap(face, ours) >= SAME).any()) for face in sure)
-            wrong += sum(not bool((overlap(face, theirs) >= SAME).any()) for face in ours)
+            ours = faces_in(picture, network, MIN_SCORE)
+            sure = theirs[theirs[:, 14] >= SURE_SCORE]
+            found += sum(bool((overlap(face, ours) >= MIN_OVERLAP).any()) for face in sure)
+            wrong += sum(not bool((overlap(face, theirs) >= MIN_OVERLAP).any()) for face in ours)
             wanted += len(sure)
         return {"recall": found / max(wanted, 1), "wrong_per_picture": wrong / len(self.validation_set)}
 
@@ -91,7 +93,7 @@ def parts_of(ours: Tensor, theirs: Tensor, stride: int) -> dict[str, Tensor]:
     entropy = F.binary_cross_entropy_with_logits(ours[:, :2], goal, reduction="none")
     # The teacher was trained on `cls` only where there is a face; elsewhere it means nothing.
     score = (focus * entropy * torch.stack([goal[:, 1], torch.ones_like(goal[:, 1])], 1)).sum()
-    clear = weight * (weight > CLEAR)
+    clear = weight * (weight > MIN_TEACHER_SCORE)
     boxes = boxes_of(theirs, stride)
     box = (clear * (1 - generalized_iou(boxes_of(ours, stride), boxes))).sum()
     size = (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True).clamp(min=1.0)

@@ -32,11 +32,11 @@ STAINS = {"foxing": 0.35, "stain": 0.4, "spills": 0.4, "water": 0.3, "tape": 0.2
 """How likely each kind of stain is."""
 
 MONOCHROME_KINDS = [kind for kind in USUAL if kind != "colour-print"]
-UNIT = 0.37  # pixels of a reduced copy per pixel of a typical scan
+COPY_UNIT = 0.37  # pixels of a reduced copy per pixel of a typical scan
 LEAST_SQUARE = 0.5  # minimum fraction of a picture's shorter side in an example
-REAL = 0.3  # of the examples are real old photographs
-TINTED = 0.75  # of the gray ones get the tint of a color scan
-UNSTAINED = 0.3  # of the examples have no stains
+REAL_SHARE = 0.3  # of the examples are real old photographs
+TINTED_SHARE = 0.75  # of the gray ones get the tint of a color scan
+UNSTAINED_SHARE = 0.3  # of the examples have no stains
 SMALLEST_SIDE = 160  # pixels; pictures with a shorter side are not used
 STAINED_FROM = 0.05  # log gain from which a pixel counts as stained
 EPSILON = 1e-3  # less than one 8-bit level
@@ -81,7 +81,7 @@ class StainRemovalTrainer(Trainer):
         generator = torch.Generator().manual_seed(self.recipe.seed)
         examples: list[Tensor] = []
         while len(examples) < self.recipe.aging.pool:
-            if torch.rand((), generator=generator) < REAL and self.pictures.real:
+            if torch.rand((), generator=generator) < REAL_SHARE and self.pictures.real:
                 piece = random_square(draw_picture(self.pictures.real, generator), self.recipe.crop, generator)
                 piece = tint_sometimes(piece, generator)
             else:
@@ -100,7 +100,7 @@ class StainRemovalTrainer(Trainer):
             return tint_sometimes(monochrome(piece), generator)
         low, high = plan.strength
         strength, damaged = low + (high - low) * strength, unharmed >= plan.unharmed
-        old = UnstainedPhotograph(piece, generator, strength, damage=damaged, unit=UNIT)
+        old = UnstainedPhotograph(piece, generator, strength, damage=damaged, unit=COPY_UNIT)
         KINDS[old.choose(MONOCHROME_KINDS)](old)
         return old.image
 
@@ -124,7 +124,7 @@ class StainRemovalTrainer(Trainer):
         for example, (orientation, chance) in zip(chosen.tolist(), numbers, strict=True):
             piece = orient(self.pool[example], int(8 * orientation))[None].float() / 255
             unstained.append(piece)
-            stained.append(piece if chance < UNSTAINED else add_stains(piece, generator).image)
+            stained.append(piece if chance < UNSTAINED_SHARE else add_stains(piece, generator).image)
         return torch.cat(stained), torch.cat(unstained)
 
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -176,7 +176,7 @@ class StainRemovalTrainer(Trainer):
 def tint_sometimes(image: Tensor, generator: torch.Generator) -> Tensor:
     """A gray image (1, 3, H, W), usually with the tint that a color scan would show."""
     chance, strength, which = torch.rand(3, generator=generator).tolist()
-    if chance > TINTED or (image != image[:, :1]).any():
+    if chance > TINTED_SHARE or (image != image[:, :1]).any():
         return image
     shadow, light = list(TONINGS.values())[int(which * 0.9999 * len(TONINGS))]
     return sepia(image, strength=strength, shadow=shadow, light=light)
@@ -195,7 +195,7 @@ def add_stains(
     image: Tensor,
     generator: torch.Generator,
     stains: Mapping[str, float] = STAINS,
-    unit: float | None = UNIT,
+    unit: float | None = COPY_UNIT,
 ) -> Photograph:
     """Stain an image (1, 3, H, W), at least once; a gray one stays gray.
 
