@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 PART = re.compile(r"\.[0-9a-f]{16}\.daguerre-part(\.[^.]*)?")
-"""Names of files that are being written."""
+"""Pattern of the names of partial files."""
 
 
 def check_regular(path: Path) -> None:

@@ -30,7 +30,7 @@ LACKING = (
     "failed to map segment",  # a library cannot be mapped
     "could not create a primitive",  # oneDNN, which computes torch's convolutions
 )
-"""What libraries say when memory is lacking; torch raises RuntimeError for everything, OpenCV an error of its own."""
+"""Messages of libraries that lack memory; torch raises RuntimeError for everything, OpenCV its own error."""
 
 
 def lacks_memory(error: Exception) -> bool:

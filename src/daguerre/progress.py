@@ -23,7 +23,7 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
-"""Called from time to time; raise `daguerre.errors.Cancelled` in it to stop the work."""
+"""Called at intervals; raise `daguerre.errors.Cancelled` in it to stop the work."""
 
 
 def silent(progress: Progress) -> None:

@@ -25,15 +25,15 @@ __all__ = [
 ]
 
 INTERRUPT = (signal.SIGINT,)
-"""What Ctrl-C sends."""
+"""The signal of Ctrl-C."""
 
 END = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""What asks a program to end."""
+"""The signals that ask a program to end."""
 
 ALL = (*INTERRUPT, *END)
 
 heard: list[int] = []
-"""Signals that have raised `Ended`; on its way it may have met C code, which makes another exception of it, or none."""
+"""Signals that have raised `Ended`; C code on its way may have turned it into another exception, or none."""
 
 
 class Ended(KeyboardInterrupt):

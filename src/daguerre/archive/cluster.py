@@ -17,7 +17,7 @@ from daguerre.errors import DaguerreError, MissingExtra
 __all__ = ["RayPool"]
 
 LOCAL = "ray"
-"""The address that means this computer alone."""
+"""The address that means this computer only."""
 
 RESTARTS = 3  # of an actor
 RETRIES = 1  # of a picture whose actor was lost

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # the page's own process reads manifests but imports no netwo
 __all__ = ["FOLDER", "Manifest", "Outcome", "Row", "Shard", "Stamp", "State"]
 
 FOLDER = ".daguerre"
-"""Folder in a folder of results with all that is not a result."""
+"""Folder inside a folder of results for everything that is not a result."""
 
 VERSION = 1  # of the tables' layout
 PATIENCE = 60.0  # seconds to wait for another process that reads or writes
@@ -77,7 +77,7 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     KEPT = "kept"
-    """Left as it is: the result's name was taken by a file that was not made here, or was changed since."""
+    """Left as it is: the result's name belongs to a file that was not made here, or has been changed since."""
 
 
 @dataclass(frozen=True)

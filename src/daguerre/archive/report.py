@@ -26,7 +26,7 @@ from daguerre.progress import Progress, ProgressCallback, silent
 __all__ = ["Doubt", "check_report", "done_in", "doubts_in", "write_report"]
 
 GENERATOR_MARK = '<meta name="generator" content="daguerre report">'
-"""In every report, and by which one is known that may be replaced."""
+"""Present in every report; marks a file as a report that may be replaced."""
 
 PICTURE_SIDE = 560  # pixels of the longer side of a picture in a report
 MAX_SHOWN = 200  # results that are shown with pictures

@@ -11,10 +11,10 @@ import torch
 __all__ = ["WORKER_MEMORY", "accelerators", "cores", "memory", "private_memory", "workers_for"]
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux says what a container may use."""
+"""Where Linux states the limits of a container."""
 
 WORKER_MEMORY = 1536 << 20
-"""Bytes of memory for one worker: libraries, networks and windows; restoring takes most, 1.4 GiB."""
+"""Bytes of memory for one worker: libraries, networks and windows; restoration takes the most, 1.4 GiB."""
 
 
 def cores() -> int:

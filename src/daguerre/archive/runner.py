@@ -90,7 +90,7 @@ class Event:
 
 
 Beside = Callable[[Order], contextlib.AbstractContextManager[dict[str, Any]]]
-"""What is done beside an order: checks before it, what else `Work.run` takes for it, and files written after it."""
+"""Extras of an order: checks before it, further arguments of `Work.run`, and files written after it."""
 
 
 class Pool(Protocol):

@@ -25,7 +25,7 @@ __all__ = ["choose", "flags", "flags_of_several", "parse"]
 T = TypeVar("T")
 
 FLAGGED = "__made_for_flags__"
-"""Attribute of classes that `flags` made, which are in no module, so that they cannot be pickled."""
+"""Attribute of classes made by `flags`, which belong to no module and so cannot be pickled."""
 
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 

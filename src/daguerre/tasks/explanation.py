@@ -20,12 +20,12 @@ KINDS = {
     COMPOSITE: "A photograph with parts that a computer has made up.",
     TRAINED: "A picture that a computer has painted.",
 }
-"""What the IPTC's codes mean, as far as photographs have them."""
+"""Meanings of the IPTC codes that photographs can have."""
 
 MADE_OLD = "A photograph that was made to look old."
 UNTOUCHED = "A photograph that nothing was changed in."
 SEEN = ((45.0, "nobody could tell the two apart"), (35.0, "closely"), (0.0, "only roughly"))
-"""How well a result agrees with its original, from so many decibels on."""
+"""How well a result agrees with its original, from this many decibels."""
 
 
 @dataclass(frozen=True)

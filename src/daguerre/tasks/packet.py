@@ -29,7 +29,7 @@ READ = (
     "xmpMM:OriginalDocumentID", "daguerre:Steps",
 )  # fmt: skip
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML cannot hold: a file's name can."""
+"""Characters that XML cannot hold, but a file name can."""
 HISTORY, DERIVED = "xmpMM:History", "xmpMM:DerivedFrom"
 
 

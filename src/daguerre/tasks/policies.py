@@ -30,7 +30,7 @@ ARCHIVE = {
     "upscale": {"vivid": 0.0, "clean": False, "model": "auto", "agree": "auto"},
     "saving": {"bits": 16, "sidecar": True, "profile": "keep"},
 }  # fmt: skip
-"""What befell the print is undone; what the photographer left, and what nobody knows, stays."""
+"""Damage to the print is repaired; what the photographer intended, and what is unknown, stays."""
 
 POLICIES: Mapping[str, Mapping[str, Any]] = {"archive": ARCHIVE, "family": {}}
 

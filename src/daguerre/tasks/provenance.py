@@ -39,15 +39,15 @@ ENHANCED, COMPOSITE, TRAINED = (
     "compositeWithTrainedAlgorithmicMedia",
     "trainedAlgorithmicMedia",
 )
-"""Codes of the IPTC: corrected by an algorithm; a photograph with parts that a network made; made by one as a whole."""
+"""IPTC codes: corrected by an algorithm; a photograph with generated parts; entirely generated."""
 
 CAPTURED = {
     "digitalCapture", "computationalCapture", "negativeFilm", "positiveFilm", "print", "humanEdits", "minorHumanEdits",
 }  # fmt: skip
-"""Codes that say less than `ENHANCED`; all others, and what is unknown, say more, but less than `COMPOSITE`."""
+"""Codes weaker than `ENHANCED`; all others, including unknown ones, are stronger, but weaker than `COMPOSITE`."""
 
 ACTIONS = {"upscale": "resized", "stylize": "filtered"}
-"""What XMP calls our tasks; the others are `edited`."""
+"""XMP's names of our tasks; the others are `edited`."""
 
 logger = logging.getLogger(__name__)
 

@@ -18,13 +18,13 @@ TASKS = {
     "upscale": ("daguerre.tasks.upscaling.upscaler", "UpscaleOptions", "Upscaler"),
     "stylize": ("daguerre.tasks.stylization.stylizer", "StylizeOptions", "Stylizer"),
 }
-"""Module, options and class of every task that can be a step of a chain."""
+"""Module, options and class of every task that can be a step of a pipeline."""
 
 ALONE = {
     "age": ("daguerre.tasks.aging", "AgeOptions", "Ager"),
     "scratches": ("daguerre.tasks.restoration.damage_detection", "ScratchOptions", "ScratchFinder"),
 }
-"""The same of tasks that stand alone."""
+"""The same for tasks that cannot."""
 
 
 @runtime_checkable

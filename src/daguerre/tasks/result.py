@@ -24,7 +24,8 @@ __all__ = ["Result", "StageCallback", "checksums", "chosen", "measure_change", "
 SIDE = 2048  # pixels of the windows in which pictures are compared
 
 StageCallback = Callable[[str, Picture], None]
-"""Called with a picture on the way to a result, and its name; each task says which it has. A dictionary keeps them:
+"""Called with the name of a stage and the intermediate picture; each task documents its own. To keep them in a
+dictionary:
 
     stages: dict[str, Picture] = {}
     task(photo, on_stage=stages.__setitem__)

@@ -18,7 +18,7 @@ from daguerre.weights.registry import task_of
 __all__ = ["GENERATOR_LOSSES", "Discriminator"]
 
 GENERATOR_LOSSES = ("adversarial", "feature_matching")
-"""What a discriminator adds to its generator's loss, by the names that recipes have."""
+"""The losses that a discriminator adds to its generator's, by their names in recipes."""
 
 DiscriminatorOutput = Tensor | Sequence[Sequence[Tensor]]
 """A discriminator's logits, or at each of several scales a row of feature maps with the logits last."""

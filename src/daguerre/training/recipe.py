@@ -45,7 +45,7 @@ STEP_ALIASES = {
     "tone": "tone_correction",
 }
 LOSS_ALIASES = {"sound": "log_mse"}
-"""Names in earlier recipes, which headers of weights hold, and what they are called now."""
+"""Former names, still in headers of weights, and the current ones."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,10 +25,10 @@ __all__ = ["Request", "command_of", "recipe_of", "understood"]
 
 SUFFIXES = {"restore": "-restored", "stylize": "-stylized", "faces": "-faces"}
 FIXED = ("device", "precision")
-"""Options that belong to the computer; a request cannot set them."""
+"""Options that depend on the computer; a request cannot set them."""
 
 Find = Callable[[str], Path | None]
-"""Gives the file that a reference stands for."""
+"""Maps a reference to its file."""
 
 
 @dataclass(frozen=True)

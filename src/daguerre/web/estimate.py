@@ -19,7 +19,7 @@ SHARES = {
     "painting": 60.0,
     "saving": 1.0,
 }
-"""What share of the time each step takes, measured on photographs of a megapixel; of others, it is one."""
+"""Relative time of each step, measured on photographs of a megapixel; 1 for other steps."""
 
 EXPECTED = {
     "restore": ("removing stains", "finding scratches", "denoising", "restoring", "comparing", "correcting tones"),
@@ -27,7 +27,7 @@ EXPECTED = {
     "stylize": ("painting",),
     "faces": ("refining faces",),
 }
-"""Steps that a task will surely take."""
+"""Steps that a task always takes."""
 
 
 class Estimate:

@@ -20,7 +20,7 @@ __all__ = ["HEADERS", "GuardedApp"]
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 SIGNS = ("origin", "sec-fetch-site", "referer", "cookie")
-"""Headers by which a browser is known."""
+"""Headers that reveal a browser."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "

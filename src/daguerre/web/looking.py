@@ -41,11 +41,11 @@ __all__ = [
 ]
 
 PREVIEW, LARGE, THUMB, TONE = 2_000_000, 24_000_000, 60_000, 90_000
-"""Pixels of small pictures: to work on, to look at closely, for lists, and to choose tones by."""
+"""Pixels of copies: for work, for zooming in, for lists, and for choosing tones."""
 
 DETAIL_SIDE = 96  # pixels; side of the part that is enlarged as a preview
 TONES = {"off": None, "auto": (False, False), "strong": (True, False), "sepia": (True, True)}
-"""Ways to correct tones: whether they have surely changed, and whether to keep every tint."""
+"""Ways to correct tones: whether they have certainly changed, and whether to keep every tint."""
 
 Report = Callable[[Any], None]
 

@@ -9,7 +9,7 @@ from daguerre.errors import RecipeError
 __all__ = ["steps_in"]
 
 KINDS = {"style": "styles", "mask": "masks", "scratches": "masks"}
-"""Where the files that options name are looked for, by option."""
+"""Where the files that options name are searched, by option."""
 
 
 def steps_in(text: bytes) -> list[dict[str, Any]]:

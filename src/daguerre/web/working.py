@@ -19,10 +19,10 @@ __all__ = ["do", "warm"]
 
 EVENT_INTERVAL = 0.1  # seconds between two events
 SHOWN = {"damage": "damage.png", "invented": "invented.png"}
-"""Pictures on the way that the page shows, and their files."""
+"""Intermediate pictures that the page shows, and their files."""
 
 Enough = Callable[[], bool]
-"""Whether an optimization may end now."""
+"""Returns whether an optimization should end now."""
 
 MAX_STAGES = 40  # maximum number of pictures shown during an optimization
 

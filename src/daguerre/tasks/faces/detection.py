@@ -28,8 +28,8 @@ RELIABLE_FACE = 24  # pixels from which a face is reliably detected; pictures wi
 SMALLEST_COPY = 320  # pixels of a copy's longer side, down to which it is halved again
 LARGEST_BOX = 10  # relative to the picture; a face may extend beyond its border
 LANDMARKS = (0.308 + 0.37j, 0.72 + 0.37j, 0.514 + 0.615j, 0.34 + 0.78j, 0.688 + 0.78j)
-"""Where the eyes, the nose and the corners of the mouth of an upright face lie in its square, as x + y i in its sides:
-the medians of 403 training faces and their mirror images."""
+"""Positions of the eyes, the nose and the corners of the mouth of an upright face, as x + y i relative to its square:
+medians of 403 training faces and their mirror images."""
 PUBLISHED, OURS = "yunet", "face-detection"  # weights
 BOX_HEIGHT = 1.16  # height of a face's box, relative to its square
 

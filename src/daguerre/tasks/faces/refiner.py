@@ -246,8 +246,8 @@ class FaceRefiner:
 
 
 OUR_FRAME = (0.004, 0.083, 1.02)
-"""Left, top and side of what our network sees of a face, in sides of its square: the mean of 300 training faces, which
-lie in their pictures as alignment put them, against the squares that the finder finds there."""
+"""Left, top and side of our network's input, relative to a face's square: the mean over 300 aligned training faces of
+the whole picture against the detected square."""
 
 PUBLISHED_FRAME = (-0.6, -0.62, 2.2)
 """The same for the published network: its template has the eyes 0.18 of its side apart, 0.45 of it from the top."""

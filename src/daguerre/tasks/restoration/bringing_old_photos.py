@@ -31,8 +31,8 @@ from daguerre.tiling import Rows, Streaming, Window, plan_windows
 __all__ = ["Filling", "PublishedDetector", "PublishedRestorer", "models", "require"]
 
 Filling = Literal["attention", "patches"]
-"""What fills damaged places: a mean over all undamaged ones weighted by likeness (2020), or copies of the patches most
-like them (2022), which the published program takes for large pictures."""
+"""How damage is filled: with a mean over all undamaged places weighted by similarity (2020), or with copies of the most
+similar patches (2022), which the published program uses for large pictures."""
 
 OLD, CLEAN, CLEAN_SCRATCHED = "microsoft-vae-a-quality", "microsoft-vae-b-quality", "microsoft-vae-b-scratch"
 QUALITY = (OLD, "microsoft-mapping-quality", CLEAN)
@@ -153,7 +153,7 @@ class PublishedDetector:
     """
 
     threshold = 0.4
-    """Probability from which the published program takes a pixel for scratched."""
+    """Probability from which the published program counts a pixel as scratched."""
 
     def __init__(self, device: Device, network: nn.Module | None = None) -> None:
         if network is None:

@@ -40,7 +40,7 @@ from daguerre.weights import Model
 __all__ = ["STAGES", "Restoration", "Stages"]
 
 STAGES = ("stains removed", "damage", "inpainted", "denoised", "translated", "before the faces", "at full strength")
-"""What a photograph may be on its way, in order; of what is not needed there is none."""
+"""The stages of a photograph, in order; those that are not needed are skipped."""
 
 NEGATIVE = "this looks like a negative; --negative turns it"
 LEAST_PART = 0.001  # minimum fraction of a photograph in which undone changes are reported

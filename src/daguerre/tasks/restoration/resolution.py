@@ -18,7 +18,7 @@ from daguerre.weights import Model
 __all__ = ["MODELS", "Resolution", "measure_resolution", "smaller", "upscale_again"]
 
 MODELS = {2: "compact-x2", 3: "compact-x4", 4: "compact-x4"}
-"""What enlarges a smaller picture again, by how many times; faithful ones, which invent nothing."""
+"""Models that upscale a smaller picture again, by factor; faithful ones, which invent nothing."""
 
 WINDOW_SIDE = 1024  # pixels of a window, for cheap functions
 

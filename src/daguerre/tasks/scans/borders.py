@@ -26,8 +26,8 @@ SOFT_RIM = 3  # pixels of its soft end beyond that line, which could be taken fo
 # and 57 pixels of a torn corner lie in them.
 
 Border = tuple[int, NDArray[np.float32]]
-"""A side, 0 to 3 for top, bottom, left and right, and how deep the border is at each place along it, in parts of the
-picture's extent: 0 where there is none, as where it is torn off."""
+"""A side, 0 to 3 for top, bottom, left and right, and the depth of the border at each place along it, relative to the
+picture: 0 where there is none, for example where it is torn off."""
 
 
 def find_borders(picture: Picture) -> list[Border]:

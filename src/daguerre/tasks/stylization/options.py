@@ -18,7 +18,7 @@ from daguerre.tasks.stylization.vgg_statistics import Statistics
 __all__ = ["FEATURES", "StylizeOptions", "composite", "layer_weights", "without_colours"]
 
 FEATURES = "vgg19-taught"
-"""The network that ships whose features are compared; it names nothing."""
+"""The network that ships for comparing features; it has no labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ STEP_BY_STEP = (
     "start", "steps", "scales", "content_weight", "style_weight", "variation_weight", "content_layers", "style_layers",
     "statistics", "pooling", "optimizer", "rate", "seed", "features",
 )  # fmt: skip
-"""Options of `--method optimize` alone."""
+"""Options of `--method optimize` only."""
 
 
 def refuse_others(options: StylizeOptions) -> None:

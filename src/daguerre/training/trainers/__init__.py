@@ -39,7 +39,7 @@ TRAINERS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Trainer]]
     "tone_correction": ToneCorrectionTrainer,
     "translation": TranslationTrainer,
 }
-"""By the names that a recipe's `step` may have."""
+"""Trainers by the name in a recipe's `step`."""
 
 
 def make_trainer(recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> Trainer:

@@ -28,7 +28,7 @@ class Trainer(ABC):
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
         self.recipe, self.fabric = recipe, fabric
         self.labels: list[str] = []
-        """What the network tells apart, in the order of its outputs; empty if it does not classify."""
+        """The network's classes, in the order of its outputs; empty if it does not classify."""
 
     def optimize(self, network: nn.Module) -> None:
         """Give `network`, on the CPU, an optimizer and an average of its weights."""

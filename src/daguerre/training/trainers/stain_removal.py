@@ -29,7 +29,7 @@ from daguerre.training.trainers.base import Trainer
 __all__ = ["MONOCHROME_KINDS", "StainRemovalTrainer", "UnstainedPhotograph", "add_stains", "random_square"]
 
 STAINS = {"foxing": 0.35, "stain": 0.4, "spills": 0.4, "water": 0.3, "tape": 0.2}
-"""How likely each kind of stain is."""
+"""Probability of each kind of stain."""
 
 MONOCHROME_KINDS = [kind for kind in USUAL if kind != "colour-print"]
 COPY_UNIT = 0.37  # pixels of a reduced copy per pixel of a typical scan
