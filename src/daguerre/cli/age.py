@@ -36,7 +36,7 @@ def age(
 ) -> int:
     """Age new photographs, to test restoration.
 
-    $ daguerre age photo.jpg                photo-old.jpg, beside it
+    $ daguerre age photo.jpg                writes photo-old.jpg
     $ daguerre age photo.jpg --kind studio --seed 7 --mask damage.png
 
     Adds fading, yellowing, grain, blur, scratches, folds, stains and more, as in real photographs of that kind. Each

@@ -32,7 +32,7 @@ def faces(
 ) -> int:
     """Detect faces, and refine the detail lost to blur, grain and low resolution.
 
-    $ daguerre faces group.jpg                         group-faces.jpg, beside it
+    $ daguerre faces group.jpg                         writes group-faces.jpg
     $ daguerre faces group.jpg --list                  only print where they are
     $ daguerre faces group.jpg --only 1,3              only these ...
     $ daguerre faces group.jpg --skip 2                ... or all except this one

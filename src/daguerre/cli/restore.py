@@ -45,9 +45,9 @@ def restore(
 ) -> int:
     """Restore old photographs.
 
-    $ daguerre restore old.jpg                         old-restored.jpg, beside it
+    $ daguerre restore old.jpg                         writes old-restored.jpg
     $ daguerre restore old.jpg --strength 0.6          closer to the original
-    $ daguerre restore old.jpg --fix-fading strong     it really has faded
+    $ daguerre restore old.jpg --fix-fading strong     if it has faded
     $ daguerre restore old.jpg --fix-fading off        keep the tones
     $ daguerre restore old.jpg --scratches off         fill nothing
     $ daguerre restore old.jpg --stains off            keep stains and water lines
@@ -60,7 +60,7 @@ def restore(
     $ daguerre restore scan.jpg --split                each print as its own file
     $ daguerre restore film.jpg --negative             invert a negative
     $ daguerre restore scans/ -o restored/             a whole folder
-    $ daguerre restore scan.tif --policy archive       only damage to the print
+    $ daguerre restore scan.tif --policy archive       repair only damage
 
     Fills scratches, dust, folds, tears and holes; removes stains, water lines and old tape; reduces blur, noise and
     grain, and upscales again what was enlarged; corrects fading, yellowing and color casts; refines faces. Size, color
@@ -69,7 +69,8 @@ def restore(
     Args:
         pictures: photographs, or folders of them.
         split: save each print of a scan, straightened, as its own file.
-        mask_out: also write the mask of the detected damage, white on black; of several pictures, masks to this folder.
+        mask_out: also write the mask of the detected damage, white on black; for several pictures, a folder for the
+            masks.
         stages: also write the photograph after each stage to this folder.
         policy: what may be done: archive, family (the default), or a file of your own.
     """

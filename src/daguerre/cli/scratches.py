@@ -35,7 +35,7 @@ def scratches(
 ) -> int:
     """Detect scratches, dust, folds, tears and writing in photographs.
 
-    $ daguerre scratches photo.jpg                     photo-scratches.png
+    $ daguerre scratches photo.jpg                     writes photo-scratches.png
     $ daguerre scratches photo.jpg --sensitivity 0.8   mark more
     $ daguerre scratches photo.jpg --overlay look.png  draw it on the photo
     $ daguerre scratches scans/ -o masks/              a whole folder

@@ -70,7 +70,7 @@ def stylize(
     $ daguerre stylize photo.jpg --style painting.jpg
     $ daguerre stylize photo.jpg --style painting.jpg --strength 0.6
     $ daguerre stylize photo.jpg --style wave.jpg mosaic.jpg --share 2 1
-    $ daguerre stylize photo.jpg --style wave.jpg --colors luminance
+    $ daguerre stylize photo.jpg --style wave.jpg --colours luminance
     $ daguerre stylize photo.jpg --style wave.jpg --save-vector wave.json
     $ daguerre stylize photo.jpg --style wave.jpg --method optimize --losses
 

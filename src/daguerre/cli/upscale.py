@@ -33,7 +33,7 @@ def upscale(
 ) -> int:
     """Upscale pictures.
 
-    $ daguerre upscale photo.jpg                     photo-4x.jpg, beside it
+    $ daguerre upscale photo.jpg                     writes photo-4x.jpg
     $ daguerre upscale photo.jpg --clean             remove JPEG artifacts, too
     $ daguerre upscale photo.jpg --clean --vivid 1   ... and add likely detail
     $ daguerre upscale photo.jpg --scale 1.5

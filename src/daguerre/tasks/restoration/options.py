@@ -28,8 +28,8 @@ class RestoreOptions:
 
     model: Literal["auto", "microsoft", "microsoft-patches"] = option(
         "auto",
-        "auto: the networks that ship; microsoft: the published ones, to be fetched with `daguerre models`; "
-        "microsoft-patches: those, filling damage with patches of the photograph",
+        "auto: the networks that ship; microsoft: the published ones, fetched with `daguerre models`; "
+        "microsoft-patches: the same, but damage is filled with patches of the photograph",
     )
     prints: Literal["auto", "off"] = option(
         "auto",
