@@ -1,10 +1,10 @@
-"""The best chain for old photographs that OpenCV gives: inpainting, denoising, sharpening, tones set automatically.
+"""The best chain of OpenCV's filters for old photographs: inpainting, denoising, sharpening, automatic tones.
 
     pip install 'opencv-python-headless<5'
     python -m benchmarks.common.opencv_baseline FOLDER
 
-finds its parameters anew on clean photographs, which are aged; measure it on others. Those written below were found on
-pictures that are none of those in `benchmarks/quality/restore.py`'s tables.
+tunes its parameters on clean photographs, which are aged; measure it on others. Those below were tuned on pictures
+other than those in `benchmarks/quality/restore.py`'s tables.
 """
 
 import argparse
@@ -37,13 +37,13 @@ class Classical:
     Args:
         inpaint, radius: OpenCV's method of inpainting, or "none", and how far around a pixel it looks.
         grow: pixels by which the mask is grown first.
-        denoise: strength of non-local means for grey, in times the noise that was estimated; 0 for none.
-        chroma: the same for colour.
+        denoise: strength of non-local means for gray, in times the noise that was estimated; 0 for none.
+        chroma: the same for color.
         bilateral: for the range of a bilateral filter after it, in times the noise; 0 for none.
         sharpen: how much of the difference from a Gaussian blur of 1.5 pixels is added.
         stretch: how far the tones are stretched to the full range, 0 to 1.
         percentile: what percentage of pixels may become black, and white.
-        balance: how far the means of the colours are made equal, 0 to 1.
+        balance: how far the means of the colors are made equal, 0 to 1.
         equalise: how far contrast is made equal all over (CLAHE), 0 to 1.
     """
 
@@ -103,7 +103,7 @@ def mend(photo: Levels, mask: Levels | None, how: Classical) -> Levels:
 def denoise(photo: Levels, how: Classical) -> Levels:
     noise = estimate_noise(photo)
     if how.denoise or how.chroma:
-        # OpenCV takes BGR for its conversion to Lab; h works on L, which is about the grey.
+        # OpenCV takes BGR for its conversion to Lab; h works on L, which is about the gray.
         bgr = np.ascontiguousarray(photo[..., ::-1])
         bgr = cv2.fastNlMeansDenoisingColored(bgr, None, how.denoise * noise, how.chroma * noise, 7, 21)
         photo = np.ascontiguousarray(bgr[..., ::-1])
@@ -111,7 +111,7 @@ def denoise(photo: Levels, how: Classical) -> Levels:
 
 
 def estimate_noise(photo: Levels) -> float:
-    """Standard deviation of the noise of the grey, in levels: the median of the finest diagonal Haar details."""
+    """Standard deviation of the noise of the gray, in levels: the median of the finest diagonal Haar details."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     height, width = (side // 2 * 2 for side in grey.shape)
     a, b, c, d = (grey[y:height:2, x:width:2] for y in (0, 1) for x in (0, 1))

@@ -1,4 +1,4 @@
-"""Pictures that benchmarks work on: an example repeated to any size, photographs of a folder, pieces for sheets."""
+"""Pictures for benchmarks: an example repeated to any size, photographs of a folder, pieces for sheets."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Works timed beside each other."""
+"""Compare the time of several functions."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def medians(works: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median seconds of every piece of work over rounds in which each is done once; a first round does not count."""
+    """Median seconds of every function over rounds in which each runs once; a first round does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for counts in [False] + [True] * rounds:
         for name, work in works.items():

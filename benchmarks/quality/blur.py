@@ -1,11 +1,11 @@
-"""How blurred and how enlarged photographs are measured to be, and what restoring makes of them.
+"""Measured blur and enlargement of photographs, and their restoration.
 
-    python -m benchmarks.quality.blur held-out      clean and sharp photographs, best ones that nothing was trained on
+    python -m benchmarks.quality.blur held-out      clean and sharp photographs, preferably outside the training data
 
-Photographs with a shorter side of at most 384 pixels, blurred alone, compressed besides, and with grain; PSNR in RGB as
-they are, restored with `--blur off` and as `daguerre restore` does it, and by an unsharp mask whose amount is the best
-there is for each row. `--sheet blur.png` draws pieces of the first: blurred by 2 pixels, and shrunk by 3 and enlarged;
-restored; as they were.
+Photographs with a shorter side of at most 384 pixels, only blurred, also compressed, and also with grain; PSNR in RGB
+before, restored with `--blur off` and with the defaults, and after an unsharp mask with the best amount for each row.
+`--sheet blur.png` draws pieces of the first ones: blurred by 2 pixels, and downscaled by 3 and enlarged; restored;
+original.
 """
 
 import argparse

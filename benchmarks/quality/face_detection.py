@@ -1,12 +1,11 @@
-"""How many faces are found in real old photographs, how many things that are none, and how long it takes.
+"""Faces found in real old photographs, false detections, and the time it takes.
 
     python -m benchmarks.quality.face_detection FOLDER-WITH-old --finder auto yunet
 
-`face_detection.json` says where a careful person sees faces in 46 photographs (every sixth by name, looked at one by
-one), and which places are left out of account: faces turned away, blurred, or of less than a dozen pixels. A face is
-found where a square has its middle in the face's box and half to twice its height; what else is found is false. No
-recipe trains on these photographs. `--sheet found.png` draws what the last finder found: green is right, red false,
-and blue a face that was missed.
+`face_detection.json` has the faces marked by hand in 46 photographs (every sixth by name), and the places to ignore:
+faces that are turned away, blurred, or smaller than a dozen pixels. A face is found if a square has its center in the
+face's box and half to twice its height; other detections are false. No recipe trains on these photographs. `--sheet
+found.png` draws the result of the last detector: green is correct, red false, and blue a missed face.
 """
 
 import argparse

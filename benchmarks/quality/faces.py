@@ -1,14 +1,14 @@
-"""How much refining gives back to faces that were held out from training, aged and restored by the whole command.
+"""What refinement recovers in held-out faces, aged and restored by the whole command.
 
     python -m benchmarks.quality.faces FOLDER-WITH-faces
 
-Each face is aged at a size of 64 to 200 pixels, in turn, or at that of `--side`; restored as `daguerre restore` does
-it, tones left alone; looked for, with a mirrored margin, for the data's faces fill their pictures; refined where it is
-found; and compared with itself in its aged tones, within the square of the face and as a whole. The same seeds make the
-same faces. `--sheet faces.png` also draws the first 24, four to a row: aged, restored, refined, as they were. (The
-data's faces may be looked at, but not be published.)
+Each face is aged at sizes of 64 to 200 pixels in turn, or at that of `--side`; restored like `daguerre restore`, but
+without tone correction; detected with a mirrored margin, because the faces fill their pictures; refined; and compared
+with itself in its aged tones, within the square of the face and as a whole. The same seeds make the same faces.
+`--sheet faces.png` also draws the first 24, four per row: aged, restored, refined, original. (These faces must not be
+published.)
 
-Most of the data's faces are soft themselves, so undoing blur leads away from them; `--blur off` does not.
+Most of these faces are soft themselves, so deblurring leads away from them; `--blur off` does not.
 """
 
 import argparse

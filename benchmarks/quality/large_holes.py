@@ -2,8 +2,8 @@
 
     python -m benchmarks.quality.large_holes photographs --features vgg16 --sheet holes.png
 
-Photographs of at most 512 pixels get a hole with a radius of 22 to 50 pixels. Compared with the truth around it: the
-perceptual distance in a network's eyes (less is nearer) and PSNR. `--sheet` draws hole, network, patches.
+Photographs of at most 512 pixels get a hole with a radius of 22 to 50 pixels. Compared with the truth around it: a
+network's perceptual distance (lower is better) and PSNR. `--sheet` draws hole, network, patches.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""How well distances between pictures put distortions in order: perceptual networks', random ones', squared error.
+"""How well distances between pictures rank distortions: those of perceptual networks, of random ones, squared error.
 
     python -m benchmarks.quality.perceptual FOLDER
     python -m benchmarks.quality.perceptual FOLDER --reference vgg16-bsds --weights vgg19-slim runs/x.safetensors
 
-From each picture of the folder, pieces of 96 pixels are blurred, made noisy, compressed and shifted, each growing
-stronger. Printed is the share of pairs that a distance puts in the right order (guessing gives 0.5): of one kind, and
-across kinds, where what can hardly be seen must count less than what is plain to see. With a reference, a VGG-16, its
-rank correlation with that network's distance, over these and other distortions.
+From each picture of the folder, pieces of 96 pixels are blurred, made noisy, compressed and shifted, with increasing
+strength. It prints the share of pairs that a distance ranks correctly (guessing gives 0.5): within a kind, and across
+kinds, where barely visible distortions must count less than obvious ones. With a reference, a VGG-16, its rank
+correlation with that network's distance, over these and other distortions.
 """
 
 import argparse

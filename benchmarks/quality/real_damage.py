@@ -1,16 +1,16 @@
-"""How much of the damage of real photographs is found, and what is taken for damage that is none.
+"""Damage of real photographs that is detected, and false detections.
 
-    python -m benchmarks.quality.real_damage FOLDER                  as `daguerre scratches` finds it
+    python -m benchmarks.quality.real_damage FOLDER                  as detected by `daguerre scratches`
     python -m benchmarks.quality.real_damage FOLDER --masks masks/   masks made before: photo.png or photo-scratches.png
-    python -m benchmarks.quality.real_damage FOLDER --half end       the half to look at only when all is done
-    python -m benchmarks.quality.real_damage FOLDER --show drawn/    draws what was marked by hand over the photographs
+    python -m benchmarks.quality.real_damage FOLDER --half end       the test half, only for the end
+    python -m benchmarks.quality.real_damage FOLDER --show drawn/    draws the marks made by hand over the photographs
 
-FOLDER holds the photographs, in any folder of it; benchmarks/real_damage/ says what they show, marked by hand.
+FOLDER holds the photographs, in any subfolder; benchmarks/real_damage/ has the marks made by hand.
 
-A mark is found when at least half of it is covered: of a line's length, what has a pixel of the mask within 2 pixels
-or half the line's width; of a spot or an area, the pixels that have one within 2 pixels. A pixel of the mask is sound
-when it is more than 3 pixels away from all marked damage: filling wants a rim of two, and a hand errs by one. In areas
-that are unsure no pixel is sound. A look-alike is hit when more than 5 % of its pixels are marked and sound.
+A mark is found if at least half of it is covered: for a line, the length with a pixel of the mask within 2 pixels or
+half the line's width; for a spot or an area, the pixels with one within 2 pixels. A pixel of the mask is false if it is
+more than 3 pixels away from all marked damage: filling needs a rim of two, and hand marks err by one. In uncertain
+areas no pixel is false. A look-alike is hit if more than 5 % of its pixels are marked and false.
 """
 
 import argparse

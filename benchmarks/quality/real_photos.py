@@ -1,10 +1,10 @@
-"""Photographs before and after restoring, to be judged by eye: really old ones have no clean original.
+"""Photographs before and after restoration, for visual judgment: real old ones have no clean original.
 
     python -m benchmarks.quality.real_photos FOLDER --sheet real.png --faces faces.png
 
-Of twelve of the folder's pictures, chosen evenly by name, the piece whose detail changed most, twice as large, beside
-what `daguerre restore` makes of it; how much of each was damaged, stained and changed in tone is printed. `--faces`
-draws the faces that were found, the largest first: as they are, restored, restored and refined.
+For twelve of the folder's pictures, chosen evenly by name, it draws the piece whose detail changed most at twice the
+size, before and after `daguerre restore`, and prints how much of each was damaged, stained and changed in tone.
+`--faces` draws the detected faces, the largest first: original, restored, restored and refined.
 """
 
 import argparse

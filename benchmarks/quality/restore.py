@@ -1,10 +1,11 @@
-"""How good `daguerre restore` is beside the best chain of OpenCV's, on photographs that are aged for it.
+"""`daguerre restore` against the best chain of OpenCV's filters, on synthetically aged photographs.
 
     pip install 'opencv-python-headless<5'
     python -m benchmarks.quality.restore held-out --versions 5          the set of examples/README.md
 
-Any folder of clean photographs will do, best ones that neither was tuned on. `ours` and `opencv` fill what our detector
-finds, `ours-told` and `opencv-told` what is damaged in truth; all four leave stains, water lines and tape to the rest.
+Any folder of clean photographs will do, preferably ones that neither was tuned on. `ours` and `opencv` fill what our
+detector finds, `ours-told` and `opencv-told` the true damage; all four leave stains, water lines and tape to the other
+stages.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""What restoring makes of each unstructured degradation alone: blur, grain, noise, fading, casts and so on.
+"""Restoration after each unstructured degradation by itself: blur, grain, noise, fading, casts and so on.
 
-    python -m benchmarks.quality.single_degradations held-out   clean photographs, best ones that nothing was trained on
+    python -m benchmarks.quality.single_degradations held-out   clean photographs, preferably outside the training data
 
 PSNR in RGB, before and after, and after the best tone match, of photographs with a shorter side of at most 384 pixels;
 `--sheet sheet.png` draws one of them under all degradations, before and after.

@@ -1,9 +1,9 @@
-"""How much of what stains take away comes back, by kind of stain, and what unstained photographs keep.
+"""How much of what stains removed is recovered, by kind of stain, and what unstained photographs keep.
 
-    python -m benchmarks.quality.stains held-out            clean photographs, best ones that nothing was trained on
+    python -m benchmarks.quality.stains held-out            clean photographs, preferably outside the training data
 
-Each photograph is aged as a print without colour but without stains, then stained once in every way. PSNR in RGB of the
-pixels that are stained, before and after, and of those that are not, against the same print without the stain.
+Each photograph is aged as a print without color and without stains, then stained once in every way. PSNR in RGB of the
+stained pixels, before and after, and of the others, against the same print without the stain.
 """
 
 import argparse

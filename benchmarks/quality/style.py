@@ -1,9 +1,9 @@
-"""How near optimisation and one pass come to a style, in the eyes of a published VGG-16.
+"""How close optimization and one pass come to a style, in the eyes of a published VGG-16.
 
     python -m benchmarks.quality.style optimize PHOTOGRAPHS PAINTINGS OUT --features vgg16-bsds vgg19-slim
     python -m benchmarks.quality.style judge PHOTOGRAPHS PAINTINGS OUT
 
-`optimize` paints each photograph in one painting, both of 192 pixels, once through each features, into OUT/FEATURES.
+`optimize` stylizes each photograph in one painting, both of 192 pixels, once through each features, into OUT/FEATURES.
 `judge` compares all folders in OUT, whoever painted what is in them: files PHOTOGRAPH-PAINTING.png, which are looked at
 in their own size; each folder with that of --reference, or else with the first. Content loss: |F - F'|² / |F'|² at
 relu4_2; style loss: the mean over relu1_1 to relu5_1 of |G - G'|² / |G'|², G being Gram matrices (Gatys et al. 2016,

@@ -1,8 +1,8 @@
-"""What becomes of the tones of clean photographs: laid under a cast, aged, as they are, or printed and toned when new.
+"""Tone correction of clean photographs: with a cast, aged, unchanged, or as toned prints when new.
 
-    python -m benchmarks.quality.tones held-out            clean photographs, best ones that nothing was trained on
+    python -m benchmarks.quality.tones held-out            clean photographs, preferably outside the training data
 
-PSNR in RGB of copies reduced to 64 pixels, of the tones alone: the correction is found in the aged copy and tried on
+PSNR in RGB of copies reduced to 64 pixels, of tones only: the correction is estimated on the aged copy and applied to
 its twin without grain and damage.
 """
 

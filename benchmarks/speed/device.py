@@ -1,9 +1,9 @@
-"""How long each task takes for a megapixel on the device that is there: a GPU, if there is one.
+"""Time per megapixel of each task on the available device: a GPU, if there is one.
 
     python -m benchmarks.speed.device
 
-Whole tasks, from the picture in memory to the result in memory, by the clock, and the best of five after a first that
-warms up. "The network alone" is what of it a GPU computes, with the picture there already.
+Whole tasks, from the picture in memory to the result in memory, in wall-clock time, the best of five after a warm-up.
+"The network alone" is the part that a GPU computes, with the picture already there.
 """
 
 import argparse

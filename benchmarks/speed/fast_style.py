@@ -1,9 +1,9 @@
-"""How long `daguerre stylize` takes in one pass, beside its network run as PyTorch runs it unasked, and its memory.
+"""Time of `daguerre stylize` in one pass, against its network run with PyTorch's defaults, and its memory.
 
     python -m benchmarks.speed.fast_style
-    python -m benchmarks.speed.fast_style --megapixels 24     also paints a photograph of that size with the command
+    python -m benchmarks.speed.fast_style --megapixels 24     also stylizes a photograph of that size with the command
 
-Times are processor time, which other programs hardly change, and medians; the ways take turns. Needs Linux for memory.
+Times are medians of CPU time, which other programs hardly affect; the variants take turns. Memory needs Linux.
 """
 
 import argparse

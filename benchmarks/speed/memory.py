@@ -1,13 +1,12 @@
-"""How much memory `daguerre upscale` and `restore` take for pictures of growing size, and how their time grows.
+"""Memory and time of `daguerre upscale` and `restore` for pictures of growing size.
 
     python -m benchmarks.speed.memory
-    python -m benchmarks.speed.memory --task restore      a scratched photograph, with all that restoring does
+    python -m benchmarks.speed.memory --task restore      a scratched photograph, with all stages
     python -m benchmarks.speed.memory --task microsoft    the published networks, random weights, 1200 x 800 pixels
-    python -m benchmarks.speed.memory --gigapixel 200     a TIFF of so many megapixels, 1.5 times as wide and high; slow
+    python -m benchmarks.speed.memory --gigapixel 200     a TIFF of this many megapixels, upscaled 1.5 times; slow
 
-Memory is the peak of RssAnon, sampled 50 times a second, above that of a Python that has imported torch: what the
-program keeps for itself, without files that the system may drop. Time is processor time, which other programs hardly
-change. Needs Linux.
+Memory is the peak of RssAnon, sampled 50 times a second, above that of a Python that has imported torch: private
+memory, without file pages that the system may drop. Time is CPU time, which other programs hardly affect. Needs Linux.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""How fast painting by optimisation is: bfloat16, channels last against float32; coarse to fine against one size.
+"""Speed of stylization by optimization: bfloat16, channels last against float32; coarse to fine against one size.
 
     python -m benchmarks.speed.optimize
     python -m benchmarks.speed.optimize --schedules --pair photo.jpg painting.jpg     only the latter, on other pictures
     python -m benchmarks.speed.optimize --large 4096     time and memory of two steps at a large size, in windows
 
-All comes of one run on the same photograph and style. Time is processor time of one thread, which other programs
-hardly change. The losses compared are those of the last size, measured in float32 for all.
+All figures are from one run on the same photograph and style. Time is CPU time of one thread, which other programs
+hardly affect. The losses compared are those at the last size, measured in float32 for all.
 """
 
 import argparse
@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 
 class PlainEye(FeatureExtractor):
-    """Looks at pictures as one would without thinking of speed: float32, colour planes one after the other."""
+    """Looks at pictures as one would without thinking of speed: float32, color planes one after the other."""
 
     def look(self, image: Tensor, view: Any) -> dict[str, Tensor]:
         self.network.to(memory_format=torch.contiguous_format)

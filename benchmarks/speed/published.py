@@ -1,11 +1,11 @@
-"""How long a published network takes here and in ncnn, beside what `daguerre upscale` does unasked, and how they look.
+"""Time of a published network here and in ncnn, against the defaults of `daguerre upscale`, and how they look.
 
     python -m benchmarks.speed.published REALESRGAN_X4PLUS_UP4X.param photo.jpg ... --sheet beside.png
-    python -m benchmarks.speed.published REALESRGAN_X4PLUS_UP4X.param --clock cpu     where other programs are busy, too
+    python -m benchmarks.speed.published REALESRGAN_X4PLUS_UP4X.param --clock cpu     on a busy machine
 
-The model is an ncnn pair that enlarges four times. The pictures are cut to a square in their middle, the example unless
-any are named. In each round every way is gone once for each picture; what counts are the ratios of the medians. The
-`ncnn` package is needed, and of ours nothing but what ships.
+The model is an ncnn pair that upscales four times. The pictures, by default the example, are cropped to a central
+square. In each round every variant runs once on each picture; what counts are the ratios of the medians. The `ncnn`
+package is needed, but only networks of ours that ship.
 """
 
 import argparse

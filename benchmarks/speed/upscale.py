@@ -1,15 +1,15 @@
-"""How fast `daguerre upscale` is here, measured in one run beside what it is compared with.
+"""Speed of `daguerre upscale`, measured in one run together with what it is compared with.
 
     python -m benchmarks.speed.upscale
-    python -m benchmarks.speed.upscale --clock cpu --threads 1    where other programs are busy, too
+    python -m benchmarks.speed.upscale --clock cpu --threads 1    on a busy machine
 
-Every number is the median of several rounds, and in each round everything is measured once, so that a slow minute hits
-all alike. What counts are the ratios:
+Every number is the median of several rounds, and each round measures everything once, so that a slow minute affects all
+equally. What counts are the ratios:
 
-1. the network as daguerre runs it against the same network as PyTorch runs it unasked: float32, NCHW, `no_grad`;
-2. the arithmetic it reaches against the most that PyTorch reaches here, in the convolution that suits it best;
-3. the whole way from file to file against the network's own time for the same windows, and where the rest goes;
-4. the time in which `daguerre --help` answers.
+1. the network as daguerre runs it against the same network with PyTorch's defaults: float32, NCHW, `no_grad`; 2. the
+arithmetic it reaches against the most that PyTorch reaches here, in the convolution that suits it best; 3. the whole
+way from file to file against the network's own time for the same windows, and where the rest goes; 4. the time in which
+`daguerre --help` answers.
 """
 
 import argparse
