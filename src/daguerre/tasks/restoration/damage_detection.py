@@ -1,4 +1,4 @@
-"""Find scratches and other damage in a photograph of any size: a mask that a person can look at and change."""
+"""Detect scratches and other damage in a photograph of any size, as a mask that can be edited."""
 
 import math
 from dataclasses import dataclass, replace
@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 Writing = Literal["keep", "remove"]
-"""What becomes of writing on a photograph."""
+"""How writing on a photograph is treated."""
 
 AUTO = "scratches"
-# How likely damaged a pixel must be for a piece of damage to begin there, at the usual sensitivity. On 29 aged
-# photographs F1 is 0.825; of 274 real old ones 0.14 % of the pixels are marked, of 21 clean new ones 0.002 %. Under 0.5
-# scratches gain little: the network is sure of what it says.
+# Probability from which a component of damage starts, at the default sensitivity. On 29 aged photographs F1 is 0.825;
+# in 274 real old ones 0.14 % of the pixels are marked, in 21 clean new ones 0.002 %. Below 0.5 scratches gain little,
+# because the network is certain of its output.
 MIN_PROBABILITY = 0.5
-CONTINUATION_SHARE = 0.8  # of that is enough for it to go on
+CONTINUATION_SHARE = 0.8  # of that is enough for it to continue
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
 # edges are wider than a few pixels, further down. From 0.7 pixels on, eyes were marked beside a fold; of sharp ones 5 %
 # more is found at half the size, and a third more that is sound.
@@ -62,18 +62,18 @@ LOG_ODDS_DIVISOR = 1.0  # the log-odds are divided by; by 2, damage reached into
 MIN_WRITING_PROBABILITY = (
     0.5  # how likely written upon, and more likely than damaged, a pixel must be for what is near to be kept
 )
-LETTER_RADIUS = 5  # pixels that are near, so that no letter is half erased
-GROWTH = 1  # pixels that damage reaches beyond what is marked: the soft rim, of which double lines are left
-# What is marked evenly along a side is a border. Of 274 real old photographs 13 have some, a third of all that was
-# marked; of 92 aged ones, torn edges among them, none has.
-MIN_BORDER_COVERAGE = 0.4  # of a side must be marked for a border to be there
-MAX_BORDER_DEPTH = 0.15  # of the picture is the most that a border reaches inwards
-BORDER_UNEVENNESS = 0.15  # of its depth, by which half of it may differ
+LETTER_RADIUS = 5  # pixels around writing that are kept, too, so that no letter is half erased
+GROWTH = 1  # pixels by which damage extends beyond the mask: its soft rim, which would leave double lines
+# Marks that are even along a side are a border. 13 of 274 real old photographs have some, a third of all marks; none of
+# 92 aged ones has, including those with torn edges.
+MIN_BORDER_COVERAGE = 0.4  # fraction of a side that must be marked for a border
+MAX_BORDER_DEPTH = 0.15  # maximum depth of a border, relative to the picture
+BORDER_UNEVENNESS = 0.15  # of its depth: maximum deviation of half of it
 BORDER_SWAY = 0.0014  # ... or of the picture
-MIN_SIDE = 100  # pixels of the shorter side below which there is no telling
+MIN_SIDE = 100  # pixels of the shorter side, below which nothing is detected
 SKIPPED_EDGE = 2  # pixels at the very edge that need not be marked
-CHEAP_WINDOW_SIDE = 1024  # pixels of a window in which nothing is computed
-LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time goes into the halo
+CHEAP_WINDOW_SIDE = 1024  # pixels of a window, for cheap functions
+LARGEST_PROCESSOR_SIDE = 1024  # pixels; in smaller windows most of the time is spent on the halo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +98,12 @@ class ScratchOptions:
         check_range("min_area", self.min_area, 0, 1_000_000_000)
 
     def threshold(self, usual: float) -> float:
-        """How likely damaged a pixel must be, in [0, 1], for a piece to begin there; `usual` at sensitivity 0.5."""
+        """Probability, in [0, 1], from which a component starts; `usual` at sensitivity 0.5."""
         odds = usual / (1 - usual) * math.exp(6 * (0.5 - self.sensitivity))
         return odds / (1 + odds)
 
     def wanted(self, pieces: Components, least: int) -> NDArray[np.bool_]:
-        """Which pieces of damage are certain, reaching a level of `least`, and large enough."""
+        """Which components are certain, with a peak of `least` or more, and large enough."""
         length = np.maximum(pieces.bottom - pieces.top, pieces.right - pieces.left)
         large = (length >= self.min_length) & (pieces.area >= self.min_area)
         kept: NDArray[np.bool_] = large & (pieces.peak >= least)
@@ -111,16 +111,16 @@ class ScratchOptions:
 
 
 class ScratchDetector:
-    """Finds damage, keeping its network loaded.
+    """Detects damage, keeping its network loaded.
 
-    A piece of damage begins where the network is certain and goes on where it is nearly so (hysteresis, Canny 1986).
+    A component starts where the network is certain and continues where it is nearly so (hysteresis, Canny 1986).
 
     Args:
-        options: how; single options may be given by name instead or on top.
+        options: the options; single ones may also be given by name.
 
     Raises:
         WeightsNotFound: no model of that name.
-        OptionError: a model that does not find scratches.
+        OptionError: the model does not detect scratches.
     """
 
     def __init__(self, options: ScratchOptions | None = None, **changes: Unpack[ScratchKwargs]) -> None:
@@ -134,7 +134,7 @@ class ScratchDetector:
         self.published = PublishedDetector(self.device, self.model.network) if published else None
 
     def __call__(self, source: PictureLike, *, progress: ProgressCallback = silent) -> Picture:
-        """A mask of a picture's size: 8-bit grey, 255 = damaged, 0 = sound."""
+        """Detect a mask of a picture's size: 8-bit gray, 255 = damaged, 0 = undamaged."""
         picture = as_picture(source)
         canvas = self.likelihood(picture, progress=progress)
         usual = self.published.threshold if self.published else MIN_PROBABILITY
@@ -152,10 +152,10 @@ class ScratchDetector:
         return canvas.picture()
 
     def likelihood(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
-        """How likely each pixel is damaged: grey, 255 = surely.
+        """Probability that each pixel is damaged: gray, 255 = certain.
 
-        Looked for at the picture's size, then, for what is too large to be seen at once or too soft, at half of it, and
-        so on.
+        Detected at the picture's size, then, for damage too large for the receptive field or too soft, at half of it,
+        and so on.
         """
         if self.published is not None:
             return self.published(picture, progress=progress)
@@ -170,7 +170,7 @@ class ScratchDetector:
         return canvas
 
     def likelihood_at_size(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
-        """How likely each pixel is damaged, as it looks at the picture's own size."""
+        """Probability that each pixel is damaged, at the picture's own size."""
         canvas = Canvas(picture.height, picture.width, grey=True)
         halo = (
             self.model.grid_halo + -(-LETTER_RADIUS // self.model.multiple) * self.model.multiple
@@ -190,7 +190,7 @@ class ScratchDetector:
         return canvas
 
     def tensor(self, image: Tensor) -> Tensor:
-        """How likely each pixel of `image` (1, 3, H, W) in [0, 1] is damaged: (1, 1, H, W) in [0, 1], on the device."""
+        """Probability of damage for `image` (1, 3, H, W) in [0, 1]: (1, 1, H, W) in [0, 1], on the device."""
         likely = (self.model(image, border="replicate") / LOG_ODDS_DIVISOR).sigmoid()
         damaged, written = likely[:, :1], likely[:, 1:]
         if self.options.writing == "remove":
@@ -205,7 +205,7 @@ class FoundDamage(Result):
     """A mask of the damage in a photograph.
 
     Args:
-        damaged: part of it that is damaged, in [0, 1].
+        damaged: fraction of it that is damaged, in [0, 1].
     """
 
     damaged: float
@@ -215,9 +215,9 @@ class FoundDamage(Result):
 
 
 class ScratchFinder:
-    """Finds damage as a task whose result is the mask.
+    """Damage detection as a task whose result is the mask.
 
-    Args and errors: as `ScratchDetector`.
+    Args and errors: as in `ScratchDetector`.
     """
 
     def __init__(self, options: ScratchOptions | None = None) -> None:
@@ -237,7 +237,7 @@ class ScratchFinder:
 
 
 def grow(mask: NDArray[np.uint8], pixels: int) -> None:
-    """Let what is 255 in a mask (H, W) of 0 and 255 reach so many pixels further, in place, a strip at a time."""
+    """Dilate a mask (H, W) of 0 and 255 by this many pixels, in place, a strip at a time."""
     away = np.arange(-pixels, pixels + 1)
     disc = (np.hypot(away[:, None], away) < pixels + 0.5).astype(np.uint8)
     above = mask[:0].copy()
@@ -250,13 +250,13 @@ def grow(mask: NDArray[np.uint8], pixels: int) -> None:
 
 
 def leave_borders(levels: NDArray[np.uint8], least: int) -> None:
-    """Set to 0 what runs, at `least` or more, evenly along much of a side (H, W): a print's border, not a torn edge."""
+    """Set marks of `least` or more that are even along much of a side of (H, W) to 0: a border, not a torn edge."""
     if min(levels.shape) < MIN_SIDE:
         return
     for side in (levels, levels[::-1], levels.T, levels.T[::-1]):
         edge = side[SKIPPED_EDGE : SKIPPED_EDGE + math.ceil(MAX_BORDER_DEPTH * len(side))]
         starts = range(0, edge.shape[1], CHEAP_WINDOW_SIDE)
-        # How far all is marked from the edge inwards, for each place along it.
+        # Depth of continuous marks from the edge inwards, for each place along it.
         depth = np.concatenate(
             [np.logical_and.accumulate(edge[:, at : at + CHEAP_WINDOW_SIDE] >= least, axis=0).sum(0) for at in starts]
         )
@@ -270,14 +270,14 @@ def leave_borders(levels: NDArray[np.uint8], least: int) -> None:
 
 
 def read_mask(source: PictureLike, like: Picture) -> Picture:
-    """A mask that a person made: any picture whose size is that of `like`.
+    """Read a mask made by hand: any picture of the size of `like`.
 
     Returns:
-        8-bit grey, 255 where the brightest channel of `source` is at half or more and not transparent, 0 elsewhere.
+        8-bit gray, 255 where the brightest channel of `source` is at half or more and not transparent, 0 elsewhere.
 
     Raises:
-        UnreadablePicture: no picture.
-        PictureError: a picture of another size.
+        UnreadablePicture: it is not a picture.
+        PictureError: it has another size.
     """
     made = as_picture(source)
     if (made.height, made.width) != (like.height, like.width):
@@ -293,20 +293,20 @@ def read_mask(source: PictureLike, like: Picture) -> Picture:
 
 
 def damaged_part(mask: Picture) -> float:
-    """The part of a mask's pixels that are damaged, in [0, 1]."""
+    """Fraction of a mask's pixels that are damaged, in [0, 1]."""
     windows = plan_windows(mask.height, mask.width, CHEAP_WINDOW_SIDE)
     found = sum(float((mask.read(window)[:, :1] >= 0.5).sum()) for window in windows)
     return found / (mask.height * mask.width)
 
 
 def detect_damage(source: PictureLike, **options: Unpack[ScratchKwargs]) -> Picture:
-    """Find scratches, dust, folds, tears and writing: `detect_damage("old.jpg").save("mask.png")`.
+    """Detect scratches, dust, folds, tears and writing: `detect_damage("old.jpg").save("mask.png")`.
 
     Args:
         source: a picture in any form.
         options: fields of `ScratchOptions`.
 
     Returns:
-        A mask of the picture's size: grey, white = damaged.
+        A mask of the picture's size: gray, white = damaged.
     """
     return ScratchDetector(**options)(source)
