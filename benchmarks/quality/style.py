@@ -1,4 +1,4 @@
-"""How close optimization and one pass come to a style, in the eyes of a published VGG-16.
+"""How close optimization and one pass come to a style, measured by a published VGG-16.
 
     python -m benchmarks.quality.style optimize PHOTOGRAPHS PAINTINGS OUT --features vgg16-bsds vgg19-slim
     python -m benchmarks.quality.style judge PHOTOGRAPHS PAINTINGS OUT

@@ -163,7 +163,7 @@ class StylizationTrainer(Trainer):
         return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     def painted_loss(self, painted: Painted, generator: torch.Generator) -> Tensor:
-        """How far the network is from what another painter made, in pixels and in their differences."""
+        """Distance of the network from what another painter made, in pixels and in their differences."""
         drawn = painted.draw(self.recipe.batch, self.recipe.crop, generator)
         photographs, styles, wanted = (images.to(self.fabric.device) for images in drawn)
         statistics = self.describe(styles)[:, None]
