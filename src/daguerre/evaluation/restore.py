@@ -123,7 +123,7 @@ def evaluate_restore(
     Raises:
         DataError: the folder does not exist, or holds no pictures.
         WeightsNotFound: a network of our own is missing.
-        MissingExtra: LPIPS was asked for and is not installed.
+        MissingExtra: LPIPS was requested and is not installed.
     """
     ageing = ageing or AgeOptions()
     restorers = restorers or load_restorers(options)

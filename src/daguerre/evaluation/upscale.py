@@ -83,7 +83,7 @@ def evaluate_upscale(
     Raises:
         DataError: a folder does not exist, or there are no pictures.
         WeightsNotFound: no model of that name.
-        MissingExtra: LPIPS was asked for and is not installed.
+        MissingExtra: LPIPS was requested and is not installed.
     """
     pairs, failures = find_pairs(options)
     upscalers = {"bicubic": partial(enlarge, scale=options.scale)} | load_models(options) | dict(upscalers or {})

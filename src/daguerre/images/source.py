@@ -26,7 +26,7 @@ class Source:
         max_pixels: refuse larger pictures; `None` means 4 gigapixels, or less if decoding takes much memory or the file
             is small: from a quarter of a gigapixel on it needs at least one byte per thousand pixels.
         page: number of the page or frame, from 1; `None` means the first, with a line if there are others.
-        whole: whether this is somebody's file as it is, not one that was made of pixels on the way.
+        whole: whether this is an original file, not one made from pixels along the way.
 
     Raises:
         OptionError: `max_pixels` or `page` is less than 1.

@@ -63,7 +63,7 @@ class RRDBNet(nn.Module):
         growth: channels each layer of a dense block adds.
         scaling: factor on every residual before it is added (section 3.1).
         channels: 3, or 1 for a one-channel network, which upscales red, green and blue separately.
-        unshuffle: pixels along a side that become channels of one; 4 at scale 1, 2 at scale 2 unless given.
+        unshuffle: pixels along a side that become channels of one; by default 4 at scale 1, 2 at scale 2.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ def same(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
 
 
 class ToneCurves(nn.Module):
-    """Tone curves for every part of a photograph, from the whole of it reduced to a square.
+    """Predicts tone curves for every part of a photograph from a copy of the whole, reduced to a square.
 
     A grid of curves, like HDRnet's bilateral grid of affine maps (Gharbi et al. 2017, https://arxiv.org/abs/1707.02880,
     section 3), for each channel and each of `cells` x `cells` parts of the picture.
@@ -195,7 +195,7 @@ def stretched_curves(
         image: (B, 3, side, side) in [0, 1].
         far: how far the extremes move, in [0, 1].
         share: strength of the network's own correction afterwards, in [0, 1].
-        inside: the part of the image in which the extremes are looked for; all of it unless given.
+        inside: the part of the image in which the extremes are measured; by default all of it.
 
     Returns:
         Both steps in one: (B, 3, KNOTS + 1, cells, cells), as from `ToneCurves`.

@@ -17,7 +17,7 @@ CHANNELS = (64, 128, 256, 512, 512)
 
 
 def named_layers(convolutions: Sequence[int]) -> tuple[str, ...]:
-    """Names of all layers in order, for so many convolutions in each block."""
+    """Names of all layers in order, for the given number of convolutions in each block."""
     layers = []
     for block, count in enumerate(convolutions, 1):
         for position in range(1, count + 1):

@@ -113,7 +113,7 @@ def computed(
 
 
 def quartered(window: Window, side: int, read: Callable[[Window], Source]) -> Iterator[tuple[Window, Source]]:
-    """Parts of a window no larger than `side`, each read anew."""
+    """Parts of a window no larger than `side`, each read again."""
     for part in plan_windows(window.height, window.width, side):
         moved = Window(window.top + part.top, window.left + part.left, part.height, part.width)
         yield moved, read(moved)

@@ -220,7 +220,7 @@ class StylePlan:
     Args:
         parts: parts of the data with styles.
         eye: VGG-19 that the predictor looks at styles with, by name or file; that of the losses by default.
-        painted: part of the data that holds what another painter made: folders `photographs`, `styles` and `painted`,
+        painted: part of the data with the outputs of another network: folders `photographs`, `styles` and `painted`,
             whose pictures have the same names.
         shares: how often each part, of styles or of photographs, is drawn from; equal by default.
         fraction: fraction of the styles held out, chosen by name; one in an integer.

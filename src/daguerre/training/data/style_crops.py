@@ -1,4 +1,4 @@
-"""Photographs to stylize, styles, and what others painted: crops at random sizes, flipped, transposed, recolored."""
+"""Photographs to stylize, styles, and outputs of other networks: random crops, flipped, transposed, recolored."""
 
 import math
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class StyleCrops:
 
 
 class Painted:
-    """Photographs, styles, and each photograph as another painter painted it in its style.
+    """Photographs, styles, and each photograph stylized by another network.
 
     Args:
         data: the data folder.

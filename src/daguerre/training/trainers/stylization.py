@@ -163,7 +163,7 @@ class StylizationTrainer(Trainer):
         return self.optimizer_step(self.weighted_sum(parts), parts, step)
 
     def painted_loss(self, painted: Painted, generator: torch.Generator) -> Tensor:
-        """Distance of the network from what another painter made, in pixels and in their differences."""
+        """Distance from another network's output, in pixels and in their differences."""
         drawn = painted.draw(self.recipe.batch, self.recipe.crop, generator)
         photographs, styles, wanted = (images.to(self.fabric.device) for images in drawn)
         statistics = self.describe(styles)[:, None]
@@ -174,7 +174,7 @@ class StylizationTrainer(Trainer):
         return distance
 
     def stylization_losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """All losses but that of what others painted."""
+        """All losses except that against other networks' outputs."""
         batch = self.recipe.batch
         shares = self.draw_shares(step, generator).to(self.fabric.device)
         with torch.no_grad():
