@@ -1,12 +1,12 @@
-"""How near networks come to photographs that were degraded, in the eyes of a VGG-16, and what time they take.
+"""How close networks come to clean photographs from degraded ones, measured by a VGG-16, and their time.
 
     python -m benchmarks.quality.photographs FOLDER --reference vgg16-bsds --models compact-x4-photo x4plus
     python -m benchmarks.quality.photographs FOLDER --crops astronaut:100,90 --sheet beside.jpg
 
-Each picture of the folder is shrunk to a short side of 480 pixels; its middle, of 384, is degraded and made four times
-smaller as the recipe says, and enlarged again. Printed are means: the distance to the truth in the features of the
-reference (and the number of pictures in which it is the smallest), PSNR on Y, how well the result, shrunk, agrees with
-what was degraded, and processor time. None of them is made to agree.
+Each picture of the folder is downscaled to a short side of 480 pixels; its central 384 pixels are degraded and
+downscaled by four as in the recipe, and upscaled again. It prints means: the distance to the truth in the features of
+the reference (and the number of pictures in which it is the smallest), PSNR on Y, consistency with the degraded input,
+and CPU time. Consistency is not enforced.
 """
 
 import argparse

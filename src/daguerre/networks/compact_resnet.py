@@ -60,7 +60,7 @@ class CompactResNet(nn.Module):
         self.conv_last.weight.data.mul_(0.01)
 
     def deepened(self, other: "CompactResNet") -> "CompactResNet":
-        """A network that does the same with as many blocks as `other` has, which has more of them.
+        """An equivalent network with as many blocks as `other`, which has more.
 
         Each block that is added takes the first convolution of the block in its place, and nothing of the second, so
         that on the way to `other` what the block adds grows in proportion.

@@ -290,7 +290,7 @@ class TeachersPlan:
             the first step, or with a degradation for a pool of degraded crops.
         share: weight of their output in the distillation target; the rest is the large picture itself.
         ensemble: whether their output is the mean over eight orientations of a picture.
-        side: of the crops in a pool for super-resolution, in pixels of the network's result.
+        side: side of the crops in a pool for super-resolution, in pixels of the network's result.
         features: a VGG, whose features are distilled.
         labels: a classifier, whose labels are distilled.
         pool: number of pairs of crops in a pool of their targets, or of degraded crops.

@@ -209,7 +209,7 @@ def blend(first: Model, second: Model, amount: float) -> Model:
 
 
 def as_deep(first: Model, second: Model) -> Model:
-    """The first with as many blocks as the second, if that is all in which they differ; else as it is."""
+    """The first network with as many blocks as the second, if they differ only in that; otherwise unchanged."""
     ours, theirs = first.network, second.network
     if not (isinstance(ours, CompactResNet) and isinstance(theirs, CompactResNet)) or ours.blocks >= theirs.blocks:
         return first

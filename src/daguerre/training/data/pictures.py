@@ -254,7 +254,7 @@ class PairedCrops:
     def of_pairs(
         cls, low: Sequence[Tensor], high: Sequence[Tensor], *, scale: int, device: torch.device = CPU
     ) -> "PairedCrops":
-        """Crops of pictures (3, scale h, scale w) whose twins (3, h, w) are there already, uint8 all."""
+        """Crops of pictures (3, scale h, scale w) with existing twins (3, h, w), all uint8."""
         crops = cls.__new__(cls)
         crops.scale = scale
         crops.keep(low, high, device)

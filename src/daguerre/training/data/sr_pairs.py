@@ -15,7 +15,7 @@ from daguerre.training.recipe import Recipe
 
 __all__ = ["SuperResolutionPairs"]
 
-POOLED_AT_ONCE = 4  # crops
+POOLED_AT_ONCE = 4  # crops per batch of the pool
 
 
 class SuperResolutionPairs:
@@ -69,7 +69,7 @@ class SuperResolutionPairs:
         return resized
 
     def pool(self, crops: PairedCrops, teachers: Teachers, progress: ProgressCallback) -> PairedCrops:
-        """Degraded crops and the teachers' pictures of them; what is random comes from the recipe's seed."""
+        """Degraded crops and the teachers' outputs for them; random numbers come from the recipe's seed."""
         plan, degradation = self.recipe.teachers, self.recipe.degradation
         assert plan is not None
         assert degradation is not None
@@ -77,7 +77,7 @@ class SuperResolutionPairs:
         low: list[Tensor] = []
         high: list[Tensor] = []
         while len(low) < plan.pool:
-            # Few at a time, since the sizes between are one batch's own.
+            # Few at a time, since each batch has its own intermediate sizes.
             _, sharp = crops.draw(min(POOLED_AT_ONCE, plan.pool - len(low)), plan.side, generator)
             image = self.to_device(sharp)
             small = degrade(image, self.scale, degradation, generator)
