@@ -51,8 +51,8 @@ def ways(model: str) -> dict[str, Callable[[], Tensor]]:
 
     return {
         "PyTorch, float32, NCHW": eager,
-        "float32, channels last": lambda: exact.paint(image, vector),
-        f"as we do ({painter.device.dtype})": lambda: painter.paint(image, vector),
+        "float32, channels last": lambda: exact.transform(image, vector),
+        f"as we do ({painter.device.dtype})": lambda: painter.transform(image, vector),
         "as we do, streamed": streamed,
     }
 

@@ -60,6 +60,13 @@ def test_any_size_is_painted_at_its_size(size, separable):
     assert result.max() <= 1
 
 
+def test_the_residual_blocks_may_be_wider_or_narrower():
+    network = small(deep=6)
+    assert network.residual[0].conv1.conv.weight.shape == (6, 6, 3, 3)
+    assert network(torch.rand(1, 3, 16, 16), torch.randn(1, 5)).shape == (1, 3, 16, 16)
+    assert numbers(small(deep=16)) == numbers(small())  # four times the features by default
+
+
 def test_the_style_decides():
     network, image = small(), torch.rand(1, 3, 16, 16)
     first, second = torch.randn(2, 1, 5)

@@ -44,7 +44,7 @@ def test_average_follows_quickly_at_first_then_by_its_decay():
     assert average.network.weight.item() == pytest.approx(1 - (1 - 9 / 11) * 0.9)
 
 
-def trainee(network: nn.Module, clip: float) -> OptimizedModel:
+def trainee(network: nn.Module, clip: float, **optimizer: object) -> OptimizedModel:
     recipe = parse_recipe(
         {
             "name": "one",
@@ -56,7 +56,7 @@ def trainee(network: nn.Module, clip: float) -> OptimizedModel:
             "clip": clip,
         }
     )
-    return OptimizedModel(Fabric(accelerator="cpu", devices=1), network, recipe, OptimizerPlan(lr=0.1))
+    return OptimizedModel(Fabric(accelerator="cpu", devices=1), network, recipe, OptimizerPlan(lr=0.1, **optimizer))
 
 
 def test_a_step_goes_down_the_gradient_at_the_scheduled_rate():
@@ -64,6 +64,14 @@ def test_a_step_goes_down_the_gradient_at_the_scheduled_rate():
     learner = trainee(network, clip=0)
     learner.optimizer_step(learner.network(torch.ones(1)).sum(), 1)
     assert network.weight.item() == pytest.approx(0.9, abs=1e-4)  # Adam's first step is the rate itself
+
+
+def test_parameters_named_as_slower_have_a_fraction_of_the_rate():
+    network = nn.ModuleDict({"quick": One(1.0), "slow": One(1.0)})
+    learner = trainee(network, clip=0, slower={"slow": 0.1})
+    learner.optimizer_step(sum(one.weight for one in network.values()).sum(), 1)
+    assert network["quick"].weight.item() == pytest.approx(0.9, abs=1e-4)
+    assert network["slow"].weight.item() == pytest.approx(0.99, abs=1e-4)
 
 
 def test_the_gradient_is_clipped_to_its_norm():

@@ -62,7 +62,11 @@ def test_resolved_recipe_survives_json():
     ("path", "value", "message"),
     [
         ("stpes", 3, "unknown key 'stpes'; did you mean 'steps'?"),
-        ("optimizer.learning_rate", 1.0, "unknown key 'optimizer.learning_rate'; known: betas, lr, weight_decay"),
+        (
+            "optimizer.learning_rate",
+            1.0,
+            "unknown key 'optimizer.learning_rate'; known: betas, lr, slower, weight_decay",
+        ),
         ("schedule.warm_up", 3, "unknown key 'schedule.warm_up'; did you mean 'warmup'?"),
         ("optimizer.lr", "fast", "optimizer.lr is 'fast'; it must be a number"),
         ("steps", 2.5, "steps is 2.5; it must be a whole number"),

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -48,13 +49,23 @@ class EMA:
             ours[name].copy_(theirs[name])
 
 
+def parameter_groups(network: nn.Module, slower: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The parameters by the fraction of the learning rate that they have; the first group has the full rate."""
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in network.named_parameters():
+        fraction = next((given for begins, given in slower.items() if name.startswith(begins)), 1.0)
+        groups.setdefault(fraction, []).append(parameter)
+    return [{"params": parameters, "fraction": fraction} for fraction, parameters in groups.items() if parameters]
+
+
 class OptimizedModel:
     """A network and its optimizer (AdamW). Call `network`; it may be distributed over processes."""
 
     def __init__(self, fabric: Fabric, network: nn.Module, recipe: Recipe, plan: OptimizerPlan) -> None:
         self.fabric, self.recipe, self.plan = fabric, recipe, plan
         network = network.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        adam = torch.optim.AdamW(network.parameters(), lr=plan.lr, betas=plan.betas, weight_decay=plan.weight_decay)
+        groups = parameter_groups(network, plan.slower)
+        adam = torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas, weight_decay=plan.weight_decay)
         self.network, self.optimizer = fabric.setup(network, adam)
 
     @property
@@ -65,7 +76,8 @@ class OptimizedModel:
     def optimizer_step(self, loss: Tensor, step: int) -> None:
         """Take one step down the gradient of `loss`, at the learning rate of step `step`, from 1."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.lr * learning_rate(self.recipe.schedule, step, self.recipe.steps)
+            rate = self.plan.lr * learning_rate(self.recipe.schedule, step, self.recipe.steps)
+            group["lr"] = rate * group.get("fraction", 1.0)  # checkpoints of before have none
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if self.recipe.clip:

@@ -145,17 +145,25 @@ class FindingPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerPlan:
-    """Parameters of AdamW; `lr` is the peak that the schedule scales."""
+    """Parameters of AdamW.
+
+    Args:
+        lr: the peak that the schedule scales.
+        slower: fractions of it, by how the names of the parameters begin that have them.
+    """
 
     lr: float
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    slower: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_range("optimizer.lr", self.lr, 0, 10)
         for beta in self.betas:
             check_range("optimizer.betas", beta, 0, 0.99999)
         check_range("optimizer.weight_decay", self.weight_decay, 0, 10)
+        for fraction in self.slower.values():
+            check_range("optimizer.slower", fraction, 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,8 +70,9 @@ class FeedForwardNetworks:
             OptionError: the network has no predictor.
         """
         predictor, place = self.check_predictor(), self.device.torch_device
-        with torch.inference_mode():
-            vector = predictor(image.to(place), None if alpha is None else alpha.to(place))[0]
+        image = image.to(place).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), self.device.autocast():
+            vector = predictor(image, None if alpha is None else alpha.to(place))[0].float()
         return StyleVector(values=tuple(vector.tolist()), model=self.checksum, name=name)
 
     def check_predictor(self) -> StylePredictor:

@@ -45,9 +45,9 @@ class StylizationTrainer(Trainer):
     styles, so that strength and mixtures are trained explicitly; the losses are relative to their targets, and the
     style loss is a square root, so that no layer and no style outweighs the others.
 
-    Losses: `content` and `style` by a VGG, and `gram`, the latter by the plain relative distance; `identity`, L1 of
-    photographs in their own style; `palette`, of the distributions of colors; `painted`, L1 of pixels and of their
-    differences from what another painter made of other pairs; `grid` and `total_variation`.
+    Losses: `content` and `style` by a VGG, and `gram`, the latter by the plain relative distance, bounded; `identity`,
+    L1 of photographs in their own style; `palette`, of the distributions of colors; `painted`, L1 of pixels and of
+    their differences from what another painter made of other pairs; `grid` and `total_variation`.
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
@@ -146,12 +146,12 @@ class StylizationTrainer(Trainer):
     def distances(
         self, made: Mapping[str, Tensor], content: Mapping[str, Tensor], style: Grams
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Content and style loss of each picture, and the latter plainly, means over the layers: (B,) each."""
+        """Content and style loss of each picture, and the plain one, bounded, means over the layers: (B,) each."""
         grams, plan = self.grams(made), self.plan
         return (
             weighted_mean(lambda layer: content_distance(made[layer], content[layer]), plan.content_layers),
             weighted_mean(lambda layer: style_distance(grams[layer], style[layer]), plan.style_layers),
-            weighted_mean(lambda layer: relative_distance(grams[layer], style[layer]), plan.style_layers),
+            weighted_mean(lambda layer: bounded(relative_distance(grams[layer], style[layer])), plan.style_layers),
         )
 
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -197,7 +197,7 @@ class StylizationTrainer(Trainer):
         return {
             "content": content_loss.mean(),
             "style": (style_loss + 1e-4).sqrt().mean(),
-            "gram": (gram_loss + 1e-3).sqrt().mean(),
+            "gram": gram_loss.mean(),
             "identity": ((made - content).abs().mean((1, 2, 3)) * (shares[:, 1] == 1)).mean(),
             "palette": self.palette_loss(logits, styles, content, shares, generator),
             "total_variation": self.total_variation(made, made),
@@ -285,6 +285,11 @@ def weighted_mean(distance: Callable[[str], Tensor], layers: Mapping[str, float]
 def relative_distance(found: Tensor, wanted: Tensor) -> Tensor:
     """|found - wanted|² / |wanted|² of Gram matrices (B, C, C): (B,). By hand: twice the target has distance 1."""
     return (found - wanted).square().sum((1, 2)) / (wanted.square().sum((1, 2)) + 1e-12)
+
+
+def bounded(distance: Tensor) -> Tensor:
+    """The square root of a distance from 0, at most 1.2, so that no style with few features outweighs all others."""
+    return (distance / (1 + 0.7 * distance) + 1e-3).sqrt()
 
 
 def interleave(parts: list[list[Tensor]]) -> list[Tensor]:
