@@ -11,6 +11,7 @@ relative to what is compared with).
 """
 
 import argparse
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -18,10 +19,12 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre import weights
+from daguerre.devices import choose_device
 from daguerre.images import READABLE, Picture
 from daguerre.networks.vgg import VGG
 from daguerre.tasks.stylization.stylizer import Stylizer
@@ -96,16 +99,24 @@ def losses_of(
     vgg: VGG, folder: Path, photographs: list[Path], paintings: list[Path]
 ) -> Iterator[tuple[str, tuple[float, float]]]:
     """Content and style loss of each painted picture in a folder, by its pair's name."""
+    device = choose_device("cpu")
+
+    @functools.cache
+    def seen(path: Path, *size: int) -> dict[str, Tensor]:
+        picture = square(path, *size) if size else Picture.open(path).read()
+        with device.autocast():
+            features = vgg(picture.contiguous(memory_format=torch.channels_last), [*STYLE, CONTENT])
+        return {name: gram(x.float()) for name, x in features.items()} | {CONTENT: features[CONTENT].float()}
+
     for photograph, painting in itertools.product(photographs, paintings):
         path = folder / f"{photograph.stem}-{painting.stem}.png"
         if not path.exists():
             continue
-        painted = Picture.open(path).read()
-        made = vgg(painted, [*STYLE, CONTENT])
-        content = vgg(square(photograph, *painted.shape[2:]), [CONTENT])[CONTENT]
-        style = vgg(square(painting, *painted.shape[2:]), STYLE)
-        far = float((made[CONTENT] - content).square().sum() / content.square().sum())
-        strange = [relative(gram(made[layer]), gram(style[layer])) for layer in STYLE]
+        with Image.open(path) as picture:
+            width, height = picture.size
+        made, content, style = seen(path), seen(photograph, height, width), seen(painting, height, width)
+        far = relative(made[CONTENT], content[CONTENT])
+        strange = [relative(made[layer], style[layer]) for layer in STYLE]
         yield path.stem, (far, sum(strange) / len(strange))
 
 
