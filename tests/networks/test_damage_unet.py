@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from daguerre.networks.damage_unet import DamageUNet
+from daguerre.networks.damage_unet import DamageUNet, VGGDamageUNet
 
 
 def small(features=(4, 4)):
@@ -57,3 +57,41 @@ def test_windows_with_their_halo_agree_with_the_whole_picture():
         whole = network(image)
         part = network(image[..., 112 - halo : 144 + halo, :])[..., halo:-halo, :]
     torch.testing.assert_close(part, whole[..., 112:144, :], rtol=0, atol=1e-5)
+
+
+def guided(**changes):
+    torch.manual_seed(0)
+    return VGGDamageUNet(**{"features": (4, 4, 4), "width": 1 / 16, "layers": ("relu2_2", "relu3_4")} | changes).eval()
+
+
+def test_the_perceptual_network_changes_nothing_before_its_features_are_weighed():
+    network, image = guided(), torch.rand(1, 3, 32, 32)
+    plain = DamageUNet(features=(4, 4, 4)).eval()
+    plain.load_state_dict(network.state_dict(), strict=False)
+    assert torch.equal(network(image), plain(image))
+    torch.nn.init.ones_(network.beside[1].weight)
+    assert not torch.equal(network(image), plain(image))
+
+
+def test_the_perceptual_network_is_not_trained_and_ends_where_nothing_more_is_taken_from_it():
+    network = guided()
+    network(torch.rand(1, 3, 32, 32)).square().sum().backward()
+    assert all(p.grad is None for p in network.vgg.parameters())
+    assert all(p.grad is not None for p in network.beside.parameters())
+    assert network.vgg.head is None
+    assert len(network.vgg.features) == network.vgg.place_of("relu3_4") + 1
+
+
+def test_nothing_beyond_the_halo_of_both_networks_matters():
+    network = guided().double()
+    for conv in network.beside:
+        torch.nn.init.ones_(conv.weight)
+    assert network.halo > DamageUNet(features=(4, 4, 4)).halo
+    side = 2 * network.halo // 8 * 8 + 64
+    image = torch.rand(1, 3, side, 64, dtype=torch.float64)
+    other = image.clone()
+    row = side // 2 // 8 * 8
+    other[:, :, : row - network.halo] = 0.5
+    other[:, :, row + 8 + network.halo :] = 0.5
+    with torch.no_grad():
+        assert torch.equal(network(image)[:, :, row : row + 8], network(other)[:, :, row : row + 8])

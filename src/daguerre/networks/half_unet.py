@@ -66,8 +66,11 @@ class HalfUNet(nn.Module):
         """
         check_size(image, self.multiple, type(self).__name__)
         x = self.first(image - 0.5)  # (B, features[0], H / 2, W / 2)
-        levels = []
+        levels: list[Tensor] = []
+        guidance = self.guidance(image)
         for blocks, down in zip(self.before, self.down, strict=False):
+            if len(levels) < len(guidance):
+                x = x + guidance[len(levels)]
             x = blocks(x)
             levels.append(x)
             x = down(x)
@@ -76,6 +79,10 @@ class HalfUNet(nn.Module):
             x = blocks(beside + F.interpolate(up(x), scale_factor=2, mode="nearest"))
         made: Tensor = self.last(F.leaky_relu(x, 0.1))
         return made
+
+    def guidance(self, image: Tensor) -> list[Tensor]:
+        """What is added to the maps of the encoder's upper levels, in their shape, from the highest down."""
+        return []
 
     def lowest(self, x: Tensor) -> Tensor:
         """The bottleneck, on the smallest maps (B, features[-1], h, w); the result has their shape."""

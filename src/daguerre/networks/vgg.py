@@ -126,6 +126,11 @@ class VGG(nn.Module):
             if name.startswith("pool"):
                 self.features[place] = pool_of(pooling)
 
+    def end(self, layer: str) -> None:
+        """Drop what comes after a layer, and the head."""
+        del self.features[self.place_of(layer) + 1 :]
+        self.head = None
+
     def soften(self, pooling: Pooling | None = None) -> None:
         """Use replicate padding, since the zero padding used in training draws a frame; pool as asked.
 

@@ -66,6 +66,9 @@ def load_pretrained(network: nn.Module, init: InitPlan) -> None:
     """
     ours = network.state_dict()
     theirs = weights.load(init.weights).network.state_dict()
+    for part, source in init.parts.items():
+        inner = {f"{part}.{name}": weight for name, weight in weights.load(source).network.state_dict().items()}
+        theirs |= {name: weight for name, weight in inner.items() if name in ours}  # ours may end at an earlier layer
     kept = {name for name in ours | theirs if not name.startswith(init.skip)}
     for name in sorted(kept):
         mine, given = (tuple(state[name].shape) if name in state else "missing" for state in (ours, theirs))

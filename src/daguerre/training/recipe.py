@@ -281,10 +281,14 @@ class AutoencodersPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class InitPlan:
-    """Pretrained weights, by name or file; parameters whose names begin with one of `skip` start fresh."""
+    """Pretrained weights, by name or file; parameters whose names begin with one of `skip` start fresh.
+
+    `parts` names weights for networks inside the network, by attribute.
+    """
 
     weights: str
     skip: tuple[str, ...] = ()
+    parts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,7 @@ NETWORKS = {
     "UNetDiscriminatorSN": ("discriminators", "judge"),
     "VGG16": ("vgg", "features"),
     "VGG19": ("vgg", "features"),
+    "VGGDamageUNet": ("damage_unet", "scratches"),
     "YuNet": ("yunet", "find-faces"),
 }
 """Class name -> module of `daguerre.networks` that holds it, and the task of its weights."""

@@ -13,6 +13,7 @@ from daguerre.tasks.restoration import damage_detection as scratches
 from daguerre.tasks.restoration.damage_detection import (
     ScratchDetector,
     ScratchOptions,
+    adapt_to_prior,
     damaged_part,
     grow,
     leave_borders,
@@ -262,3 +263,30 @@ def test_a_mask_of_another_size_or_none_at_all_is_refused(tmp_path):
         read_mask(path, drawn())
     with pytest.raises(UnreadablePicture, match="there is no file"):
         read_mask(tmp_path / "nothing.png", drawn())
+
+
+def test_doubtful_damage_counts_where_much_is_certain_and_not_where_it_is_alone():
+    alone = np.zeros((100, 100), np.uint8)
+    alone[50, 50] = 180
+    among = alone.copy()
+    among[:10] = 250
+    adapt_to_prior(alone)
+    adapt_to_prior(among)
+    assert alone[50, 50] < 100
+    assert among[50, 50] == 180
+    assert among[0, 0] == 250
+    assert alone[0, 0] == among[90, 90] == 0
+
+
+def test_a_little_doubt_everywhere_is_no_damage():
+    levels = np.full((100, 100), 60, np.uint8)
+    adapt_to_prior(levels)
+    assert (levels == 60).all()
+
+
+def test_likelihoods_stay_as_they_are_in_a_photograph_with_as_much_damage_as_was_learnt_from():
+    levels = np.zeros((100, 100), np.uint8)
+    levels[:4] = 255
+    levels[50, 50] = 128
+    adapt_to_prior(levels)
+    assert abs(int(levels[50, 50]) - 128) <= 2

@@ -57,6 +57,9 @@ CONTINUATION_SHARE = 0.8  # of that is enough for it to continue
 MIN_HALVED_SIDE = 450
 MIN_HALVED_SOFT_SIDE = 150
 SOFT_EDGE = 1.6  # pixels
+TRAINED_SHARE = 0.04  # of the pixels that the network learnt from were damaged
+LEAST_SHARE = 1e-4  # of a picture's pixels that may be damaged, whatever they look like
+PRIOR_ROUNDS = 30
 MAX_PIECE_SHARE = 0.5  # of a picture is the most that a piece of damage covers; a blank sheet is none
 LOG_ODDS_DIVISOR = 1.0  # the log-odds are divided by; by 2, damage reached into what is sound beside it
 MIN_WRITING_PROBABILITY = (
@@ -140,6 +143,8 @@ class ScratchDetector:
         usual = self.published.threshold if self.published else MIN_PROBABILITY
         leave_borders(canvas.levels[..., 0], math.ceil(255 * CONTINUATION_SHARE * usual))
         clear_borders(canvas.levels[..., 0], find_borders(picture))
+        if self.published is None:
+            adapt_to_prior(canvas.levels[..., 0])
         threshold = self.options.threshold(usual)
         strong, weak = math.ceil(255 * threshold), math.ceil(255 * CONTINUATION_SHARE * threshold)
         most = MAX_PIECE_SHARE * picture.height * picture.width
@@ -234,6 +239,28 @@ class ScratchFinder:
             models={Path(self.detector.name).name: weights.checksum(self.detector.name)},
         )
         return FoundDamage(picture=mask, record=record, damaged=damaged_part(mask))
+
+
+def adapt_to_prior(levels: NDArray[np.uint8]) -> None:
+    """Doubt damage the more, the less of it there seems to be in a photograph: likelihoods (H, W), in place.
+
+    A likelihood holds for a picture with as much damage as those of the training had. How much this one has is found
+    by expectation maximization, from the likelihoods themselves (Saerens et al. 2002, "Adjusting the outputs of a
+    classifier to new a priori probabilities", sec. 2.2). Differs from the paper: it is never taken to have more, for
+    where all is a little doubtful, all would become certain.
+    """
+    likely = np.arange(256) / 255
+    strips = (levels[top : top + CHEAP_WINDOW_SIDE] for top in range(0, len(levels), CHEAP_WINDOW_SIDE))
+    counts = sum(np.bincount(strip.ravel(), minlength=256) for strip in strips)
+    share, adapted = TRAINED_SHARE, likely
+    for _ in range(PRIOR_ROUNDS):
+        ratio = share / (1 - share) * (1 - TRAINED_SHARE) / TRAINED_SHARE
+        adapted = likely * ratio / (likely * ratio + 1 - likely)
+        share = float(np.clip((counts * adapted).sum() / levels.size, LEAST_SHARE, TRAINED_SHARE))
+    table = np.round(255 * adapted).astype(np.uint8)
+    for top in range(0, len(levels), CHEAP_WINDOW_SIDE):
+        strip = levels[top : top + CHEAP_WINDOW_SIDE]
+        strip[:] = table[strip]
 
 
 def grow(mask: NDArray[np.uint8], pixels: int) -> None:
