@@ -70,7 +70,7 @@ def drawn(*lines, size=(20, 30), ground=0.4):
 
 def test_white_pixels_are_found_exactly(desk):
     picture = drawn((3, 4, 1, 20, 1.0), (10, 29, 10, 1, 1.0))
-    mask = ScratchDetector(**EXACT)(picture)
+    mask = ScratchDetector(model="scratches", **EXACT)(picture)
     assert (mask.bits, mask.grey, mask.alpha) == (8, True, False)
     np.testing.assert_array_equal(mask.array(), np.where(picture.array() == 255, 255, 0))
     assert damaged_part(mask) == 30 / 600
@@ -78,12 +78,12 @@ def test_white_pixels_are_found_exactly(desk):
 
 def test_a_blank_sheet_is_no_damage(desk, monkeypatch):
     monkeypatch.setattr(scratches, "MAX_PIECE_SHARE", 0.5)
-    assert not ScratchDetector(**EXACT)(drawn(ground=1.0)).array().any()
+    assert not ScratchDetector(model="scratches", **EXACT)(drawn(ground=1.0)).array().any()
 
 
 def test_faint_damage_counts_where_it_goes_on_from_certain_damage(desk):
     going_on, alone = (3, 9, 1, 6, 0.49), (10, 9, 1, 6, 0.49)
-    mask = ScratchDetector(**EXACT)(drawn((3, 4, 1, 5, 1.0), going_on, alone))
+    mask = ScratchDetector(model="scratches", **EXACT)(drawn((3, 4, 1, 5, 1.0), going_on, alone))
     assert mask.array()[3].sum() == 11 * 255
     assert mask.array()[10].sum() == 0
 
@@ -106,7 +106,7 @@ def test_short_and_small_damage_is_left_alone(desk):
     picture = drawn((2, 2, 1, 9, 1.0), (6, 2, 3, 3, 1.0), (12, 2, 1, 4, 1.0))
 
     def rows(**options):
-        found = ScratchDetector(**options, **EXACT)(picture).array()
+        found = ScratchDetector(model="scratches", **options, **EXACT)(picture).array()
         return [bool(found[row, 2]) for row in (2, 6, 12)]
 
     assert rows() == [True, True, True]
@@ -154,7 +154,7 @@ def test_writing_and_what_is_close_to_it_is_left_alone_unless_it_is_to_be_remove
     picture = drawn((3, 4, 1, 8, 1.0), (5, 4, 2, 8, 0.0), (14, 4, 1, 8, 1.0))
 
     def rows(**options):
-        return ScratchDetector(**options, **EXACT)(picture).array().any(axis=1).nonzero()[0].tolist()
+        return ScratchDetector(model="scratches", **options, **EXACT)(picture).array().any(axis=1).nonzero()[0].tolist()
 
     assert rows() == [14]
     assert rows(writing="remove") == [3, 5, 6, 14]
@@ -178,7 +178,7 @@ def test_what_only_shows_at_half_the_size_or_a_quarter_is_found(desk, monkeypatc
     monkeypatch.setattr(
         ScratchDetector, "tensor", lambda self, image: ((image[:, :1] > 0.6) & (image.shape[-1] < 60)).float()
     )
-    detector = ScratchDetector(**EXACT)
+    detector = ScratchDetector(model="scratches", **EXACT)
     large = detector(drawn((24, 40, 16, 20, 1.0), size=(80, 101))).read()[0, 0]
     assert (large[26:38, 42:58] == 1).all()
     assert large.sum() < 26 * 30
@@ -198,9 +198,9 @@ def test_a_soft_picture_is_looked_at_further_down_than_a_sharp_one(desk, monkeyp
     monkeypatch.setattr(ScratchDetector, "tensor", tensor)
     soft = Picture.from_array(photo(60, 70))
     sharp = Picture.from_array(np.random.default_rng(0).integers(0, 255, (60, 70)).astype(np.uint8))
-    ScratchDetector(**EXACT)(sharp)
+    ScratchDetector(model="scratches", **EXACT)(sharp)
     assert sizes == [(60, 70)]
-    ScratchDetector(**EXACT)(soft)
+    ScratchDetector(model="scratches", **EXACT)(soft)
     assert sizes == [(60, 70), (60, 70), (30, 35)]
 
 
@@ -220,11 +220,11 @@ def test_what_transparent_places_hide_is_no_damage(desk):
     levels = np.full((20, 20, 2), 100, np.uint8)
     levels[..., 1] = 255
     levels[5:9, 5:9] = (255, 0)
-    assert damaged_part(ScratchDetector(**EXACT)(Picture.from_array(levels))) == 0
+    assert damaged_part(ScratchDetector(model="scratches", **EXACT)(Picture.from_array(levels))) == 0
 
 
 def test_windows_start_where_the_networks_grid_does(desk):
-    model = ScratchDetector(model="random", **EXACT).model
+    model = ScratchDetector(model="random", **EXACT).models[0]
     assert model.window_side() % model.multiple == model.grid_halo % model.multiple == 0
     assert model.grid_halo >= model.halo
 
@@ -263,6 +263,17 @@ def test_a_mask_of_another_size_or_none_at_all_is_refused(tmp_path):
         read_mask(path, drawn())
     with pytest.raises(UnreadablePicture, match="there is no file"):
         read_mask(tmp_path / "nothing.png", drawn())
+
+
+def test_two_detectors_find_what_neither_excludes(desk):
+    picture = drawn((3, 4, 1, 5, 1.0), (9, 4, 3, 5, 1.0), (10, 4, 1, 5, 0.9))
+    alone = ScratchDetector(model="scratches", **EXACT)
+    both = ScratchDetector(**EXACT)
+    assert both.names == ("scratches", "scratches-real")
+    assert both.joint and not alone.joint
+    first, second = (model(picture.read(), border="replicate")[:, :1].clamp(-6, 6) for model in both.models)
+    expected = ((first + second) / 2 + scratches.JOINT_BIAS).sigmoid()
+    torch.testing.assert_close(both.tensor(picture.read()), expected, atol=1e-5, rtol=0)
 
 
 def test_doubtful_damage_counts_where_much_is_certain_and_not_where_it_is_alone():

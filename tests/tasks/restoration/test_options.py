@@ -34,7 +34,7 @@ def test_blur_is_measured_left_or_told(blur, pixels):
 @pytest.mark.parametrize(
     ("model", "filling", "detector", "faces"),
     [
-        ("auto", None, "scratches", "auto"),
+        ("auto", None, "auto", "auto"),
         ("microsoft", "attention", "microsoft-scratch-detection", "microsoft"),
         ("microsoft-patches", "patches", "microsoft-scratch-detection", "microsoft"),
     ],

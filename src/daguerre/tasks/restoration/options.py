@@ -130,8 +130,8 @@ class RestoreOptions:
 
     @property
     def detector(self) -> str:
-        """The network that detects damage."""
-        return "microsoft-scratch-detection" if self.filling else "scratches"
+        """The model that detects damage, as in `ScratchOptions`."""
+        return "microsoft-scratch-detection" if self.filling else "auto"
 
     def finding(self) -> ScratchOptions:
         """Options of damage detection."""
