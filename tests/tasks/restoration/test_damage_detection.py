@@ -270,7 +270,8 @@ def test_two_detectors_find_what_neither_excludes(desk):
     alone = ScratchDetector(model="scratches", **EXACT)
     both = ScratchDetector(**EXACT)
     assert both.names == ("scratches", "scratches-real")
-    assert both.joint and not alone.joint
+    assert both.joint
+    assert not alone.joint
     first, second = (model(picture.read(), border="replicate")[:, :1].clamp(-6, 6) for model in both.models)
     expected = ((first + second) / 2 + scratches.JOINT_BIAS).sigmoid()
     torch.testing.assert_close(both.tensor(picture.read()), expected, atol=1e-5, rtol=0)

@@ -52,8 +52,8 @@ MOST_CERTAIN = 6.0  # log-odds beyond which neither of them is believed
 # Added to the mean of their log-odds. The first takes nearly everything for undamaged; the second finds too much, for
 # instance in the gleams of china in new photographs.
 JOINT_BIAS = 1.0
-# Probability from which a component of damage starts, at the default sensitivity, of both and of one alone. Chosen on 30
-# real photographs whose damage was marked by hand, and 20 new ones, in which 0.004 % of the pixels are marked.
+# Probability from which a component of damage starts, at the default sensitivity: of both, and of one alone. Of both,
+# 0.15 finds a fifth more in real photographs and costs 0.13 dB more (tone-matched) in those aged on purpose.
 MIN_JOINT_PROBABILITY = 0.3
 MIN_PROBABILITY = 0.5
 CONTINUATION_SHARE = 0.8  # of that is enough for it to continue
