@@ -32,9 +32,9 @@ def status(
 ) -> int:
     """Show the progress of the work on a folder of results.
 
-    $ daguerre status restored/                  how many are done, and the time left
+    $ daguerre status restored/                  how many are done, the time left
     $ daguerre status restored/ --failed         what failed, and why
-    $ daguerre status restored/ --report a.html  a page to look at, all shards merged
+    $ daguerre status restored/ --report a.html  one page for all shards
 
     You can run this while the work goes on, from any computer that sees the folder.
 
