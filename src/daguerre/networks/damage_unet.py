@@ -63,6 +63,7 @@ class VGGDamageUNet(DamageUNet):
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
 
     def guidance(self, image: Tensor) -> list[Tensor]:
+        """Features of `image` (B, 3, H, W) for the upper levels, from the highest down."""
         with torch.no_grad():
             found = self.vgg(image, self.layers)
         return [conv(found[layer]) for conv, layer in zip(self.beside, self.layers, strict=True)]

@@ -37,10 +37,8 @@ __all__ = ["WRITING", "DamagedExample", "damaged_photo", "load_marks", "load_tex
 
 T = TypeVar("T")
 
-SEEN, UNSEEN = (
-    0.09,
-    0.045,
-)  # change of a channel, after all blur, from which it counts as damage, and up to which it does not
+# Change of a channel, after all blur, from which it counts as damage, and up to which it does not.
+SEEN, UNSEEN = 0.09, 0.045
 WRITING = DAMAGES.index("writing") + 1
 FINEST, COARSEST = 1.0, 3.0  # factors by which a scan is enlarged
 LEAST_SIZE, GREATEST_SIZE = 0.6, 1.8  # scale factors of a photograph with marked damage

@@ -142,7 +142,7 @@ def drawn_by(shares: NDArray[Any], parts: Sequence[int]) -> NDArray[Any]:
 
 
 def shrunk(picture: Tensor) -> Pixels:
-    """A picture (3, H, W) uint8 with a longer side of at most LONGEST pixels."""
+    """A picture (3, H, W) uint8 with a longer side of at most LONGEST_SIDE pixels."""
     pixels = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
     share = LONGEST_SIDE / max(pixels.shape[:2])
     return cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) if share < 1 else pixels
