@@ -89,8 +89,10 @@ def test_a_wish_is_so_much_of_the_answer_and_the_rest_of_the_truth(share, tmp_pa
 
 
 def test_crops_are_cut_from_what_is_wished():
-    crops = PairedCrops([levels(3, 16, 20)], scale=2, progress=lambda _: None, target=lambda low, high: -high.half())
-    true = PairedCrops([levels(3, 16, 20)], scale=2, progress=lambda _: None)
+    crops = PairedCrops.shrinking(
+        [levels(3, 16, 20)], scale=2, progress=lambda _: None, target=lambda low, high: -high.half()
+    )
+    true = PairedCrops.shrinking([levels(3, 16, 20)], scale=2, progress=lambda _: None)
     (low, wished), (same, high) = (c.draw(3, 8, torch.Generator().manual_seed(1)) for c in (crops, true))
     assert torch.equal(low, same)
     assert torch.equal(wished, -high.half())

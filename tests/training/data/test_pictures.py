@@ -198,7 +198,7 @@ def pixels(*pictures: Image.Image) -> list[torch.Tensor]:
 
 
 def test_crops_and_twins_lie_over_each_other():
-    crops = PairedCrops(pixels(drawn(61, 70, 1), drawn(90, 50, 2)), scale=2, progress=silent)
+    crops = PairedCrops.shrinking(pixels(drawn(61, 70, 1), drawn(90, 50, 2)), scale=2, progress=silent)
     low, high = crops.draw(16, 32, torch.Generator().manual_seed(0))
     assert (tuple(low.shape), tuple(high.shape)) == ((16, 3, 16, 16), (16, 3, 32, 32))
     again = torch.stack([resize_uint8(picture, *(side // 2 for side in picture.shape[1:])) for picture in high])
@@ -207,19 +207,19 @@ def test_crops_and_twins_lie_over_each_other():
 
 
 def test_without_a_scale_pictures_are_their_own_twins():
-    low, high = PairedCrops(pixels(drawn(40, 40)), scale=1, progress=silent).draw(2, 16, torch.Generator())
+    low, high = PairedCrops.shrinking(pixels(drawn(40, 40)), scale=1, progress=silent).draw(2, 16, torch.Generator())
     assert torch.equal(low, high)
 
 
 def test_a_picture_is_drawn_as_often_as_it_is_large():
     small, large = (torch.full((3, 8, width), value, dtype=torch.uint8) for width, value in ((8, 0), (24, 1)))
-    crops = PairedCrops([small, large], scale=1, progress=lambda _: None)
+    crops = PairedCrops.shrinking([small, large], scale=1, progress=lambda _: None)
     drawn, _ = crops.draw(4000, 8, torch.Generator().manual_seed(0))
     assert drawn[:, 0, 0, 0].float().mean().item() == pytest.approx(0.75, abs=0.03)
 
 
 def test_the_generator_decides_alone():
-    crops = PairedCrops(pixels(drawn(60, 60, 1), drawn(50, 50, 2)), scale=2, progress=silent)
+    crops = PairedCrops.shrinking(pixels(drawn(60, 60, 1), drawn(50, 50, 2)), scale=2, progress=silent)
     first, again, other = (crops.draw(4, 16, torch.Generator().manual_seed(seed))[1] for seed in (5, 5, 6))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -228,7 +228,7 @@ def test_the_generator_decides_alone():
 def test_every_place_and_all_eight_ways_come_up():
     picture = torch.zeros(3, 9, 9, dtype=torch.uint8)
     picture[:, 0, 1] = 1  # a mark off every axis of symmetry
-    crops = PairedCrops([picture], scale=1, progress=silent)
+    crops = PairedCrops.shrinking([picture], scale=1, progress=silent)
     _, whole = crops.draw(100, 9, torch.Generator().manual_seed(0))
     assert {tuple(index.tolist()) for index in whole[:, 0].nonzero()[:, 1:]} == {
         (0, 1), (0, 7), (1, 0), (7, 0), (1, 8), (8, 1), (7, 8), (8, 7)

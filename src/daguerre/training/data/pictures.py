@@ -219,26 +219,40 @@ def crop_to_multiple(picture: Tensor, multiple: int) -> Tensor:
 class PairedCrops:
     """Random crops of pictures, flipped and transposed, each with its low-resolution twin.
 
-    The twins are made once and from whole pictures, so that they have no artifacts at the borders of crops. Pictures
-    are drawn in proportion to their area, so that small ones are not overfitted.
+    Pictures are drawn in proportion to their area, so that small ones are not overfitted.
 
     Args:
-        pictures: (3, H, W) uint8.
-        scale: side of a picture over that of its twin; with 1 pictures are their own twins.
+        low: twins (3, h, w) uint8.
+        high: pictures (3, scale h, scale w).
+        scale: side of a picture over that of its twin.
         device: where crops are taken.
-        target: makes from a twin and its picture a target of the picture's size, cropped in its place.
     """
 
     def __init__(
-        self,
+        self, low: Sequence[Tensor], high: Sequence[Tensor], *, scale: int, device: torch.device = CPU
+    ) -> None:
+        self.scale = scale
+        self.high, self.low = move_if_room(high, device), move_if_room(low, device)
+        pixels = torch.tensor([picture.shape[1] * picture.shape[2] for picture in low], dtype=torch.float64)
+        self.cumulative_area = (pixels.cumsum(0) / pixels.sum()).tolist()
+
+    @classmethod
+    def shrinking(
+        cls,
         pictures: Iterable[Tensor],
         *,
         scale: int,
         progress: ProgressCallback,
         device: torch.device = CPU,
         target: Callable[[Tensor, Tensor], Tensor] | None = None,
-    ) -> None:
-        self.scale = scale
+    ) -> "PairedCrops":
+        """Crops of pictures (3, H, W) uint8 and of their reduced versions; with scale 1 they are their own twins.
+
+        The twins are made from whole pictures, so that they have no artifacts at the borders of crops.
+
+        Args:
+            target: makes from a twin and its picture a target of the picture's size, cropped in its place.
+        """
         high = [crop_to_multiple(picture, scale) for picture in pictures]
         low = []
         for picture in high:
@@ -248,22 +262,7 @@ class PairedCrops:
             for i, twin in enumerate(low):
                 high[i] = target(twin, high[i])
                 progress(Progress(step="asking the teachers", done=i + 1, total=len(high)))
-        self.keep(low, high, device)
-
-    @classmethod
-    def of_pairs(
-        cls, low: Sequence[Tensor], high: Sequence[Tensor], *, scale: int, device: torch.device = CPU
-    ) -> "PairedCrops":
-        """Crops of pictures (3, scale h, scale w) with existing twins (3, h, w), all uint8."""
-        crops = cls.__new__(cls)
-        crops.scale = scale
-        crops.keep(low, high, device)
-        return crops
-
-    def keep(self, low: Sequence[Tensor], high: Sequence[Tensor], device: torch.device) -> None:
-        self.high, self.low = move_if_room(high, device), move_if_room(low, device)
-        pixels = torch.tensor([picture.shape[1] * picture.shape[2] for picture in low], dtype=torch.float64)
-        self.cumulative_area = (pixels.cumsum(0) / pixels.sum()).tolist()
+        return cls(low, high, scale=scale, device=device)
 
     def draw(self, batch: int, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw random crops.
@@ -273,7 +272,7 @@ class PairedCrops:
             side: of the high-resolution crops in pixels; a multiple of `scale`, at most the shortest side of a picture.
 
         Returns:
-            Low (batch, 3, side / scale, side / scale) uint8, high (batch, 3, side, side) uint8 or as from `target`.
+            Low (batch, 3, side / scale, side / scale) uint8, high (batch, 3, side, side) as the pictures are.
         """
         low: list[Tensor] = []
         high: list[Tensor] = []

@@ -45,7 +45,7 @@ class SuperResolutionPairs:
         held_out = hold_out(pictures, recipe.validation.fraction)
         training = self.at_all_sizes([pictures[name] for name in pictures if name not in held_out])
         self.degraded_in_batches = recipe.degradation is not None and not pooled
-        self.crops = PairedCrops(
+        self.crops = PairedCrops.shrinking(
             training,
             scale=scale if recipe.degradation is None else 1,
             progress=progress,
@@ -85,11 +85,11 @@ class SuperResolutionPairs:
             low += small.mul(255).round_().byte().cpu()
             high += wanted.mul(255).round_().clamp_(0, 255).byte().cpu()
             progress(Progress(step="asking the teachers", done=len(low), total=plan.pool))
-        return PairedCrops.of_pairs(low, high, scale=self.scale, device=self.fabric.device)
+        return PairedCrops(low, high, scale=self.scale, device=self.fabric.device)
 
     def make_validation_set(self, pictures: list[Tensor], progress: ProgressCallback) -> list[tuple[Tensor, Tensor]]:
         """Low and high (1, 3, h, w) in [0, 1]: the centers of held-out pictures, always the same."""
-        whole = PairedCrops(pictures, scale=self.scale, progress=progress)
+        whole = PairedCrops.shrinking(pictures, scale=self.scale, progress=progress)
         generator = torch.Generator().manual_seed(0)
         pairs = []
         for small, large in zip(whole.low, whole.high, strict=True):
