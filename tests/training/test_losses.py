@@ -104,6 +104,16 @@ def test_perceptual_loss_weighs_layers():
     assert loss(flat(0.5), flat(0.25)).item() == 0.25 + 0.5 * 0.5
 
 
+def test_perceptual_loss_of_directions_heeds_no_lengths():
+    loss = Perceptual(TwoLayers(), {"conv1_1": 1.0, "conv1_2": 0.5}, directions=True)
+    made, longer, across = (
+        torch.tensor(x)[None, :, None, None].expand(2, 2, 4, 6) for x in ([3.0, 4], [6.0, 8], [4.0, -3])
+    )
+    assert loss(made, longer).item() == pytest.approx(0, abs=1e-12)
+    assert loss(made, across).item() == pytest.approx(2 + 0.5 * 2)
+    assert loss(0 * made, 0 * made).item() == 0
+
+
 def test_perceptual_loss_teaches_the_image_and_not_the_features():
     features = TwoLayers()
     made, wanted = flat(0.5).requires_grad_(), flat(0.25).requires_grad_()
@@ -119,6 +129,12 @@ def test_weighted_sum_adds_up_and_tells_its_parts():
     )
     assert total.item() == 0.5
     assert {name: part.item() for name, part in parts.items()} == {"l1": 0.25, "total_variation": 0}
+
+
+def test_weighted_sum_takes_other_targets_for_single_losses():
+    losses = WeightedSum({"l1": L1(), "charbonnier": Charbonnier(0)}, {"l1": 1.0, "charbonnier": 1.0})
+    _, parts = losses(flat(0.5), flat(0.25), {"charbonnier": flat(0.0)})
+    assert {name: part.item() for name, part in parts.items()} == {"l1": 0.25, "charbonnier": 0.5}
 
 
 ZERO = torch.zeros(2, 1)

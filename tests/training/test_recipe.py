@@ -110,6 +110,19 @@ def test_sizes_that_a_step_cannot_heed_are_named():
         parse_recipe(SMALL | {"step": "denoising", "data": {"parts": ["photos"], "sizes": [0.5]}})
 
 
+def test_a_surround_that_a_step_cannot_heed_is_named():
+    with pytest.raises(RecipeError, match=r"surround goes with the step 'super_resolution', not with 'denoising'"):
+        parse_recipe(SMALL | {"step": "denoising", "surround": 8})
+
+
+def test_losses_that_cannot_have_the_truth_as_target_are_named():
+    teachers = {"weights": ["compact-x4"], "truth": ["l2"]}
+    with pytest.raises(RecipeError, match=r"teachers.truth names 'l2', which is not in losses"):
+        parse_recipe(SMALL | {"teachers": teachers, "degradation": {}})
+    with pytest.raises(RecipeError, match=r"teachers.truth goes with a degradation and the step 'super_resolution'"):
+        parse_recipe(SMALL | {"teachers": teachers | {"truth": ["l1"]}})
+
+
 def test_teachers_where_they_cannot_be_asked_are_named():
     with pytest.raises(RecipeError, match=r"teachers.weights go with the steps 'face_detection' and 'super_"):
         parse_recipe(SMALL | {"teachers": {"weights": ["compact-x4"]}, "step": "denoising"})

@@ -95,7 +95,7 @@ def image_losses(recipe: Recipe, more: Collection[str] = ()) -> WeightedSum:
                 raise RecipeError(f"perceptual.layers: {kind} has no layer {layer!r}{nearest(layer, network.layers)}")
         if not plan.layers:
             raise RecipeError("perceptual.layers is empty; name a layer and its weight, such as conv5_4 = 1.0")
-        return Perceptual(network, plan.layers)
+        return Perceptual(network, plan.layers, directions=plan.directions)
 
     known: dict[str, Callable[[], nn.Module]] = {
         "charbonnier": Charbonnier,

@@ -30,6 +30,7 @@ __all__ = [
     "sorted_colours",
 ]
 
+FAINT = 1e-3  # length of features below which their direction does not count
 MSE_FLOOR = 3e-5  # mean square error below which `log_mse` hardly falls: 45 dB
 
 
@@ -149,29 +150,39 @@ class KL(nn.Module):
 
 
 class Perceptual(nn.Module):
-    """L1 between the features of two images in a pretrained network: sum over layers of weight x mean |f(a) - f(b)|.
+    """Difference of two images' features in a pretrained network: a weighted sum over layers. From 0.
 
-    From 0. Uses layers before the activation (`conv5_4`), where features are not yet sparse. Wang et al. 2018 (ESRGAN),
-    https://arxiv.org/abs/1809.00219, section 3.3.
+    Mean |f(a) - f(b)|, of layers before the activation (`conv5_4`), where features are not yet sparse: Wang et al. 2018
+    (ESRGAN), https://arxiv.org/abs/1809.00219, section 3.3. Or of directions, the features of each position scaled to
+    length 1: mean over positions of their squared difference, of layers after it (`relu5_3`), as in
+    `evaluation.perceptual_distance`. By hand: features (3, 4) against (6, 8) everywhere are 3.5, or 0 of directions.
 
     Args:
         features: maps an image and layer names to feature maps by name; it is frozen.
         layers: weight of each layer.
+        directions: whether directions are compared.
     """
 
-    def __init__(self, features: nn.Module, layers: Mapping[str, float]) -> None:
+    def __init__(self, features: nn.Module, layers: Mapping[str, float], *, directions: bool = False) -> None:
         super().__init__()
         self.features = features.eval().requires_grad_(False)
         self.layers = dict(layers)
+        self.directions = directions
 
     def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
         with torch.no_grad():
             true = self.features(wanted, list(self.layers))
         seen = self.features(made, list(self.layers))
         parts = [
-            weight * (seen[name].float() - true[name].float()).abs().mean() for name, weight in self.layers.items()
+            weight * self.difference(seen[name].float(), true[name].float()) for name, weight in self.layers.items()
         ]
         return torch.stack(parts).sum()
+
+    def difference(self, seen: Tensor, true: Tensor) -> Tensor:
+        """The difference of one layer's features (B, C, H, W)."""
+        if not self.directions:
+            return (seen - true).abs().mean()
+        return (F.normalize(seen, eps=FAINT) - F.normalize(true, eps=FAINT)).square().sum(1).mean()
 
 
 def gram(features: Tensor) -> Tensor:
@@ -215,8 +226,11 @@ class WeightedSum(nn.Module):
         self.losses = nn.ModuleDict(losses)
         self.weights = dict(weights)
 
-    def forward(self, made: Tensor, wanted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        parts = {name: loss(made, wanted) for name, loss in self.losses.items()}
+    def forward(
+        self, made: Tensor, wanted: Tensor, others: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and the parts, detached; `others` are the targets of single losses, by name."""
+        parts = {name: loss(made, (others or {}).get(name, wanted)) for name, loss in self.losses.items()}
         total = sum((self.weights[name] * part for name, part in parts.items()), start=made.new_zeros(()))
         return total, {name: part.detach() for name, part in parts.items()}
 

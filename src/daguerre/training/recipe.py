@@ -213,10 +213,17 @@ class ValidationPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptualPlan:
-    """The network of the perceptual loss, by name or file of its weights, and the weights of its layers in the loss."""
+    """The perceptual loss.
+
+    Args:
+        weights: its network, by name or file.
+        layers: the weight of each layer in the loss.
+        directions: whether the directions of the features at each position are compared, instead of the features.
+    """
 
     weights: str = "vgg19-slim"
     layers: dict[str, float] = field(default_factory=lambda: {"conv5_4": 1.0})
+    directions: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,6 +308,7 @@ class TeachersPlan:
         weights: for super-resolution; their outputs replace the large pictures. They run once for every picture before
             the first step, or with a degradation for a pool of degraded crops.
         share: weight of their output in the distillation target; the rest is the large picture itself.
+        truth: losses of super-resolution that have the large picture as their target even so.
         ensemble: whether their output is the mean over eight orientations of a picture.
         side: side of the crops in a pool for super-resolution, in pixels of the network's result.
         features: a VGG, whose features are distilled.
@@ -313,6 +321,7 @@ class TeachersPlan:
 
     weights: tuple[str, ...] = ()
     share: float = 1.0
+    truth: tuple[str, ...] = ()
     ensemble: bool = True
     side: int = 192
     features: str = ""
@@ -352,6 +361,8 @@ class Recipe:
         step: the trainer; a name in `daguerre.training.trainers.TRAINERS`.
         steps, batch: iterations, and examples in each on every process.
         crop: side of a training example in pixels of the network's result.
+        surround: for super-resolution, how much larger the network's result is than the crop, which is cut from it at
+            random, so that the losses see neither its border nor how its grid of pixels lies.
         ema: decay of the moving average of the weights, which is validated and exported.
         clip: maximum norm of the gradient; 0 for no clipping.
         losses: the weight of each loss, by name.
@@ -370,6 +381,7 @@ class Recipe:
     steps: int
     batch: int = 16
     crop: int = 128
+    surround: int = 0
     seed: int = 0
     precision: Precision = "auto"
     ema: float = 0.999
@@ -395,6 +407,7 @@ class Recipe:
         for name in ("steps", "batch", "crop"):
             check_range(name, getattr(self, name), 1, 10**9)
         check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("surround", self.surround, 0, 10**9)
         check_range("ema", self.ema, 0, 0.99999)
         check_range("clip", self.clip, 0, 10**9)
         if self.keep != "all" and self.step != "autoencoder":
@@ -402,6 +415,8 @@ class Recipe:
         super_resolution = self.step == "super_resolution"
         if self.data.sizes != (1.0,) and not super_resolution:
             raise RecipeError(f"data.sizes go with the step 'super_resolution', not with {self.step!r}; leave them out")
+        if self.surround and not super_resolution:
+            raise RecipeError(f"surround goes with the step 'super_resolution', not with {self.step!r}; leave it out")
         if self.data.shares and self.step != "distillation":
             raise RecipeError(f"data.shares go with the step 'distillation', not with {self.step!r}; leave them out")
         if self.teachers is not None:
@@ -411,8 +426,14 @@ class Recipe:
         """Refuse teachers that the step does not use."""
         if plan.weights and self.step not in ("face_detection", "super_resolution"):
             raise RecipeError("teachers.weights go with the steps 'face_detection' and 'super_resolution' alone")
-        if self.step == "super_resolution" and self.degradation and plan.side < self.crop:
-            raise RecipeError(f"teachers.side is {plan.side}; it must be at least crop, {self.crop}")
+        least = self.crop + self.surround
+        if self.step == "super_resolution" and self.degradation and plan.side < least:
+            raise RecipeError(f"teachers.side is {plan.side}; it must be at least crop and surround, {least}")
+        for name in plan.truth:
+            if name not in self.losses:
+                raise RecipeError(f"teachers.truth names {name!r}, which is not in losses{nearest(name, self.losses)}")
+        if plan.truth and not (self.step == "super_resolution" and self.degradation):
+            raise RecipeError("teachers.truth goes with a degradation and the step 'super_resolution' alone")
         if plan.features and self.step != "distillation":
             raise RecipeError("teachers.features go with the step 'distillation'; leave them out")
 

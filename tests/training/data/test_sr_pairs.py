@@ -21,7 +21,8 @@ def pairs(folder, **changes: object) -> SuperResolutionPairs:
 
 
 def test_low_crops_are_high_ones_downscaled(data):
-    low, high = pairs(data).draw(torch.Generator().manual_seed(0))
+    low, high, truth = pairs(data).draw(torch.Generator().manual_seed(0))
+    assert torch.equal(high, truth)
     assert (low.shape, high.shape) == ((3, 3, 8, 8), (3, 3, 16, 16))
     inside = (..., slice(2, -2), slice(2, -2))  # twins are made of whole pictures, so borders differ
     torch.testing.assert_close(low[inside], resize_bicubic(high, 8, 8).clamp(0, 1)[inside], atol=0.005, rtol=0)
@@ -63,11 +64,10 @@ def test_teachers_are_asked_about_a_pool_of_degraded_crops(data, tmp_path):
     plan = {"weights": [darkening(tmp_path / "t.safetensors")], "ensemble": False, "side": 24, "pool": 6}
     one, other = (pairs(data, degradation={}, teachers=plan) for _ in range(2))
     assert [tuple(low.shape) for low in one.crops.low] == 6 * [(3, 12, 12)]
-    low, high = one.draw(torch.Generator().manual_seed(0))
-    assert (low.shape, high.shape) == ((3, 3, 8, 8), (3, 3, 16, 16))
-    assert all(
-        torch.equal(a, b) for a, b in zip((low, high), other.draw(torch.Generator().manual_seed(0)), strict=True)
-    )
+    batch, again = (same.draw(torch.Generator().manual_seed(0)) for same in (one, other))
+    assert [tuple(x.shape) for x in batch] == [(3, 3, 8, 8), (3, 3, 16, 16), (3, 3, 16, 16)]
+    assert all(torch.equal(a, b) for a, b in zip(batch, again, strict=True))
+    assert torch.equal(batch.wanted, batch.truth)
     for small, large in zip(one.crops.low, one.crops.high, strict=True):
         wanted = enlarge_bicubic(small[None] / 255, 2)
         wanted = torch.nn.functional.pixel_shuffle(wanted, 2).sub(0.2).clamp(0, 1)
@@ -83,14 +83,31 @@ def test_degraded_crops_are_a_part_of_the_teachers_output_and_the_rest_of_the_tr
     assert (true - taught).abs().mean() > 10
 
 
+def test_a_pool_keeps_the_truth_for_losses_that_ask_for_it(data, tmp_path):
+    plan = {"weights": [darkening(tmp_path / "t.safetensors")], "ensemble": False, "side": 24, "pool": 6}
+    taught, both = (pairs(data, degradation={}, teachers=plan | {"truth": truth}) for truth in ([], ["l1"]))
+    alone = pairs(data, degradation={}, teachers=plan | {"share": 0.0})
+    low, wanted, truth = both.draw(torch.Generator().manual_seed(0))
+    assert torch.equal(low, taught.draw(torch.Generator().manual_seed(0)).low)
+    assert torch.equal(wanted, taught.draw(torch.Generator().manual_seed(0)).wanted)
+    assert torch.equal(truth, alone.draw(torch.Generator().manual_seed(0)).wanted)
+    assert not torch.equal(wanted, truth)
+
+
+def test_crops_are_drawn_with_what_surrounds_them(data):
+    low, high, _ = pairs(data, surround=4).draw(torch.Generator().manual_seed(0))
+    assert (low.shape, high.shape) == ((3, 3, 10, 10), (3, 3, 20, 20))
+
+
 def test_a_pool_that_cannot_be_made_is_refused(data, tmp_path):
     plan = {"weights": [darkening(tmp_path / "t.safetensors")]}
-    with pytest.raises(RecipeError, match=r"teachers\.side is 12; it must be at least crop, 16"):
+    with pytest.raises(RecipeError, match=r"teachers\.side is 12; it must be at least crop and surround, 16"):
         pairs(data, degradation={}, teachers=plan | {"side": 12})
     with pytest.raises(RecipeError, match=r"teachers\.side is 17; it must be a multiple of the scale, 2"):
         pairs(data, degradation={}, teachers=plan | {"side": 17})
 
 
 def test_a_crop_that_the_scale_does_not_divide_is_refused(data):
-    with pytest.raises(RecipeError, match="crop is 15; it must be a multiple of the scale, 2"):
-        pairs(data, crop=15)
+    for name in ("crop", "surround"):
+        with pytest.raises(RecipeError, match=f"{name} is 15; it must be a multiple of the scale, 2"):
+            pairs(data, **{name: 15})

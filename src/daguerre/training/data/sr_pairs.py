@@ -1,6 +1,7 @@
 """Low- and high-resolution versions of the same pictures, for super-resolution: training batches and validation set."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from lightning.fabric import Fabric
@@ -13,16 +14,31 @@ from daguerre.training.data.pictures import PairedCrops, center_slices, hold_out
 from daguerre.training.distillation import Teachers
 from daguerre.training.recipe import Recipe
 
-__all__ = ["SuperResolutionPairs"]
+__all__ = ["SuperResolutionBatch", "SuperResolutionPairs"]
 
 POOLED_AT_ONCE = 4  # crops per batch of the pool
+
+
+class SuperResolutionBatch(NamedTuple):
+    """Crops in [0, 1] on the device.
+
+    Args:
+        low: (B, 3, side / scale, side / scale).
+        wanted: what the network learns, (B, 3, side, side).
+        truth: the same crops of the pictures themselves where losses ask for them besides teachers; else `wanted`.
+    """
+
+    low: Tensor
+    wanted: Tensor
+    truth: Tensor
 
 
 class SuperResolutionPairs:
     """Pictures of a recipe, downscaled bicubically, or degraded as the recipe says.
 
     If the recipe has teachers, high-resolution crops in batches are distillation targets, but never in the validation
-    set. With a degradation, batches are crops of a pool that is degraded and given to the teachers beforehand.
+    set. With a degradation, batches are crops of a pool that is degraded and given to the teachers beforehand. Crops
+    are as large as the recipe's and what surrounds them.
 
     Args:
         scale: side of a high-resolution picture over that of its low-resolution version.
@@ -33,12 +49,14 @@ class SuperResolutionPairs:
     """
 
     def __init__(self, recipe: Recipe, data: Path, scale: int, fabric: Fabric, progress: ProgressCallback) -> None:
-        if recipe.crop % scale:
-            raise RecipeError(f"crop is {recipe.crop}; it must be a multiple of the scale, {scale}")
+        for name in ("crop", "surround"):
+            if getattr(recipe, name) % scale:
+                raise RecipeError(f"{name} is {getattr(recipe, name)}; it must be a multiple of the scale, {scale}")
         self.recipe, self.scale, self.fabric = recipe, scale, fabric
         teachers = Teachers(recipe.teachers, scale, fabric) if recipe.teachers else None
         pooled = recipe.teachers is not None and recipe.degradation is not None
-        self.least = recipe.teachers.side if recipe.teachers and pooled else recipe.crop
+        self.side = recipe.crop + recipe.surround
+        self.least = recipe.teachers.side if recipe.teachers and pooled else self.side
         if self.least % scale:
             raise RecipeError(f"teachers.side is {self.least}; it must be a multiple of the scale, {scale}")
         pictures, self.left_out = load_pictures(data, recipe.data.parts, least=self.least, progress=progress)
@@ -69,7 +87,10 @@ class SuperResolutionPairs:
         return resized
 
     def pool(self, crops: PairedCrops, teachers: Teachers, progress: ProgressCallback) -> PairedCrops:
-        """Degraded crops and the teachers' outputs for them; random numbers come from the recipe's seed."""
+        """Degraded crops and the teachers' outputs for them; random numbers come from the recipe's seed.
+
+        Where losses ask for the truth, it follows in three channels more.
+        """
         plan, degradation = self.recipe.teachers, self.recipe.degradation
         assert plan is not None
         assert degradation is not None
@@ -82,6 +103,8 @@ class SuperResolutionPairs:
             image = self.to_device(sharp)
             small = degrade(image, self.scale, degradation, generator)
             wanted = torch.lerp(image, teachers.predict(small), teachers.share)
+            if plan.truth:
+                wanted = torch.cat([wanted, image], 1)
             low += small.mul(255).round_().byte().cpu()
             high += wanted.mul(255).round_().clamp_(0, 255).byte().cpu()
             progress(Progress(step="asking the teachers", done=len(low), total=plan.pool))
@@ -108,11 +131,12 @@ class SuperResolutionPairs:
         """[0, 255] to [0, 1] on the device."""
         return images.to(self.fabric.device).float().div_(255).contiguous(memory_format=torch.channels_last)
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch of low (B, 3, crop / scale, crop / scale) and high (B, 3, crop, crop), in [0, 1] on the device."""
-        small, large = self.crops.draw(self.recipe.batch, self.recipe.crop, generator)
-        high = self.to_device(large)
+    def draw(self, generator: torch.Generator) -> SuperResolutionBatch:
+        """A batch of crops."""
+        small, large = self.crops.draw(self.recipe.batch, self.side, generator)
+        high = self.to_device(large[:, :3])
+        truth = self.to_device(large[:, 3:]) if large.shape[1] > 3 else high
         if not self.degraded_in_batches or self.recipe.degradation is None:
-            return self.to_device(small), high
+            return SuperResolutionBatch(self.to_device(small), high, truth)
         low = degrade(high, self.scale, self.recipe.degradation, generator)
-        return low.contiguous(memory_format=torch.channels_last), high
+        return SuperResolutionBatch(low.contiguous(memory_format=torch.channels_last), high, truth)

@@ -44,11 +44,20 @@ class SuperResolutionTrainer(AdversarialTrainer):
         self.left_out = self.pairs.left_out
 
     def training_step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        low, high = self.pairs.draw(generator)
-        fake = self.model.network(low)
+        low, *targets = self.pairs.draw(generator)
+        fake, wanted, truth = self.cut([self.model.network(low), *targets], generator)
+        against_truth = dict.fromkeys(self.recipe.teachers.truth if self.recipe.teachers else (), truth)
         with self.fabric.autocast():
-            loss, parts = self.losses(fake, high)
-        return self.adversarial_step(loss, parts, high, fake, step)
+            loss, parts = self.losses(fake, wanted, against_truth)
+        return self.adversarial_step(loss, parts, against_truth.get("adversarial", wanted), fake, step)
+
+    def cut(self, images: list[Tensor], generator: torch.Generator) -> list[Tensor]:
+        """The same random crop of each image (B, 3, H, W), without what the recipe has surround it."""
+        if not self.recipe.surround:
+            return images
+        top, left = torch.randint(self.recipe.surround + 1, (2,), generator=generator).tolist()
+        side = self.recipe.crop
+        return [image[..., top : top + side, left : left + side] for image in images]
 
     def validate(self) -> dict[str, float]:
         """Mean PSNR and SSIM on Y over the validation set, with `scale` pixels of the border cropped."""
