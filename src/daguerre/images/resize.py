@@ -21,6 +21,14 @@ def read_resized(picture: Picture, height: int, width: int) -> tuple[Tensor, Ten
     return made[:, :3], made[:, 3:] if picture.alpha else None
 
 
+def read_reduced(picture: Picture, side: int) -> tuple[Tensor, Tensor | None]:
+    """A copy (1, 3, h, w) whose longer side is at most `side` pixels, and its alpha, as from `read_resized`."""
+    share = min(side / max(picture.height, picture.width), 1.0)
+    height, width = (max(round(length * share), 1) for length in (picture.height, picture.width))
+    copy, alpha = read_resized(picture, height, width)
+    return (copy[:, :1].expand(-1, 3, -1, -1) if picture.grey else copy), alpha
+
+
 def resized(picture: Picture, height: int, width: int) -> Picture:
     """A resized picture with 16 bits, in memory while it is small."""
     canvas = Canvas(height, width, bits=16, alpha=picture.alpha)

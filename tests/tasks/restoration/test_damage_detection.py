@@ -14,9 +14,11 @@ from daguerre.tasks.restoration.damage_detection import (
     ScratchDetector,
     ScratchOptions,
     adapt_to_prior,
+    close,
     damaged_part,
     grow,
     leave_borders,
+    odds_of_colour,
     read_mask,
 )
 from daguerre.weights.checkpoint import write
@@ -50,6 +52,8 @@ def keep(network, name, features):
 def desk(desk, monkeypatch):
     monkeypatch.setattr(scratches, "GROWTH", 0)
     monkeypatch.setattr(scratches, "MAX_PIECE_SHARE", 1.0)
+    monkeypatch.setattr(scratches, "MIN_PROBABILITY", 0.5)
+    monkeypatch.setattr(scratches, "COLOURFUL", (1.0, 2.0))
     keep(bright_is_lost(), "scratches", (4,))
     torch.manual_seed(0)
     network = DamageUNet(features=(4, 4, 4))
@@ -275,6 +279,28 @@ def test_two_detectors_find_what_neither_excludes(desk):
     first, second = (model(picture.read(), border="replicate")[:, :1].clamp(-6, 6) for model in both.models)
     expected = ((first + second) / 2 + scratches.JOINT_BIAS).sigmoid()
     torch.testing.assert_close(both.tensor(picture.read()), expected, atol=1e-5, rtol=0)
+
+
+def test_in_a_colourful_photograph_only_what_is_certain_counts():
+    plain = np.full((64, 64, 3), 100, np.uint8)
+    colourful = plain.copy()
+    colourful[:, :32], colourful[:, 32:] = (150, 40, 40), (40, 40, 150)
+    assert odds_of_colour(Picture.from_array(plain)) == 1
+    odds = odds_of_colour(Picture.from_array(colourful))
+    assert odds == pytest.approx(scratches.COLOURFUL_ODDS)
+    levels = np.full((10, 10), 128, np.uint8)
+    levels[0] = 255
+    adapt_to_prior(levels, odds)
+    assert (levels[0] == 255).all()
+    assert (levels[1:] < 10).all()
+
+
+def test_gaps_of_a_word_are_kept_with_it():
+    letters = torch.zeros(1, 1, 40, 60)
+    letters[..., 20, 10], letters[..., 20, 24], letters[..., 20, 45] = 1, 1, 1
+    word = close(letters, 8)
+    assert word[0, 0, 20].nonzero().flatten().tolist() == [*range(10, 25), 45]
+    assert word.sum() == 16
 
 
 def test_doubtful_damage_counts_where_much_is_certain_and_not_where_it_is_alone():

@@ -3,7 +3,7 @@ from images.drawn import photo
 
 from daguerre.images import Picture
 from daguerre.images.pixels import luma
-from daguerre.tasks.restoration.tint import Tint, has_colour
+from daguerre.tasks.restoration.tint import Tint, colourfulness, has_colour
 
 BROWN = torch.tensor([1.0, 0.85, 0.6]).view(1, 3, 1, 1)
 
@@ -77,3 +77,20 @@ def test_what_is_transparent_is_no_part_of_a_print():
     logo[..., 30:50, 30:60] = torch.tensor([0.3, 0.2, 0.6]).view(3, 1, 1)
     alpha[..., 20:60, 20:80] = 1
     assert has_colour(logo, alpha)
+
+
+def test_a_print_in_one_tint_is_hardly_colourful_and_a_new_photograph_is():
+    sepia, many = lights(80, 96) * BROWN, Picture.from_array(photo(80, 96)).read()
+    assert colourfulness(lights(80, 96)) < 1e-6
+    assert colourfulness(BROWN.expand(1, 3, 80, 96)) < 1e-6
+    assert colourfulness(sepia) < 0.5 * colourfulness(many)
+
+
+def test_colour_that_cannot_be_seen_does_not_count():
+    half = lights(80, 96)
+    half[..., 48:] = torch.rand(1, 3, 80, 48, generator=torch.Generator().manual_seed(1))
+    seen = torch.ones(1, 1, 80, 96)
+    seen[..., 48:] = 0
+    assert colourfulness(half) > 0.1
+    assert colourfulness(half, seen) < 1e-6
+    assert colourfulness(half, 0 * seen) == 0

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from daguerre.images import Picture
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resample_axis, support
-from daguerre.images.resize import read_resized
+from daguerre.images.resize import read_reduced
 from daguerre.images.window_map import map_windows
 from daguerre.networks.stain_unet import StainUNet, gains, unusual
 from daguerre.progress import ProgressCallback, silent
@@ -66,7 +66,7 @@ def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = sil
     """
     if min(photo.height, photo.width) < MIN_SIDE:
         return Unstained(photo)
-    copy, alpha = reduced(photo, model.expect(StainUNet).side)
+    copy, alpha = read_reduced(photo, model.expect(StainUNet).side)
     if has_colour(copy, alpha):
         return Unstained(photo)
     seen = torch.ones_like(copy[:, :1]) if alpha is None else alpha
@@ -81,14 +81,6 @@ def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = sil
         return torch.minimum(lifted, torch.maximum(enlarged(most, window, photo), colours))
 
     return Unstained(map_windows(photo, compute, step="removing stains", progress=progress), after, before - after)
-
-
-def reduced(photo: Picture, side: int) -> tuple[Tensor, Tensor | None]:
-    """A copy (1, 3, h, w) whose longer side is at most `side`, and its alpha."""
-    share = min(side / max(photo.height, photo.width), 1.0)
-    height, width = (max(round(length * share), 1) for length in (photo.height, photo.width))
-    copy, alpha = read_resized(photo, height, width)
-    return (copy[:, :1].expand(-1, 3, -1, -1) if photo.grey else copy), alpha
 
 
 def estimate_gains(copy: Tensor, model: Model) -> Tensor:

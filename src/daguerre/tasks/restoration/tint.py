@@ -1,5 +1,6 @@
 """Recognize photographs of a single tint, such as sepia, and keep that tint."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 from daguerre.images.pixels import luma
 from daguerre.networks.stain_unet import unusual
 
-__all__ = ["Tint", "has_colour"]
+__all__ = ["Tint", "colourfulness", "has_colour"]
 
 # A print without color has one usual tint for each lightness; half of its pixels are near it, and it may have brown
 # spots, but hardly any green or blue ones. One of 21 new photographs has so little color, and 57 of 62 real old ones,
@@ -49,6 +50,21 @@ def has_colour(image: Tensor, alpha: Tensor | None = None) -> bool:
         odd = unusual(small, (counts & (apart <= apart[counts].median())).to(small))
     apart, cold = odd.abs().amax(1, keepdim=True), torch.maximum(odd[:, 1:], -odd[:, :1])  # bluer, or less red
     return bool(apart[counts].median() > MAX_TINT_SPREAD or cold[counts].quantile(NOT_COLD_SHARE) > COLD_TINT)
+
+
+def colourfulness(image: Tensor, alpha: Tensor | None = None) -> float:
+    """How much the colors of `image` (1, 3, H, W) in [0, 1] vary: 0 in a single tint, however strong, at most about 1.
+
+    Standard deviation of red minus green and of yellow minus blue, together (Hasler and Süsstrunk 2003, "Measuring
+    colorfulness in natural images", sec. 5, there in levels of 255 and with a third of the mean added, which is left
+    out because paper that has yellowed is not colorful).
+
+    Args:
+        alpha: (1, 1, H, W); transparent pixels do not count.
+    """
+    red, green, blue = image.movedim(1, 0) if alpha is None else image.movedim(1, 0)[:, alpha[:, 0] > 0.5]
+    opponents = red - green, (red + green) / 2 - blue
+    return math.hypot(*(float(one.std(correction=0)) for one in opponents)) if red.numel() else 0.0
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ DAMAGED, EITHER = 255, 128  # levels of a mask
 # Of new pictures, and of old ones, the fraction below the first bound is aged, and that between the two has damage laid
 # over it. The rest is undamaged, like most look-alikes of damage in real photographs.
 AGED, LAID = (0.35, 0.12), ((0.3, 0.5), (0.65, 1.0))
+OWN_TONES = (0.25, 0.35)  # of the new pictures keep their tones: damaged ones, and undamaged ones
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,11 @@ def damaged_photo(
     small = image.shape[-1]
     written = torch.zeros_like(image[:, :1])
     image, written = scene(image, written, textures, dice, old=old)
-    if not old:
-        image = tones(image, dice)
     lost = torch.zeros_like(written)
     harm = dice.number()
+    undamaged = harm >= max(AGED[old], LAID[old][1])
+    if not old and not dice.maybe(OWN_TONES[undamaged]):
+        image = tones(image, dice)
     if harm < AGED[old]:
         kind = "damaged" if old or dice.maybe(0.4) else "any"
         aged = age(image, seed=generator, kind=kind, strength=dice.number(0.3, 1.6), unit=dice.log(0.8, 2.0))
