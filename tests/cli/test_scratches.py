@@ -15,6 +15,7 @@ from daguerre.weights.checkpoint import write
 def scratches(run, monkeypatch):
     """`daguerre scratches` with a network that takes the lower left of every four pixels for damage; none is grown."""
     monkeypatch.setattr("daguerre.tasks.restoration.damage_detection.GROWTH", 0)
+    monkeypatch.setattr("daguerre.tasks.restoration.damage_detection.COLOURFUL", (1.0, 2.0))  # the photograph is
     network = DamageUNet(features=(4,))
     for parameter in network.parameters():
         parameter.data.zero_()
