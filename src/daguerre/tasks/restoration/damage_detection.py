@@ -50,8 +50,8 @@ AUTO = ("scratches", "scratches-real")
 """Detectors whose log-odds are averaged: one learned from photographs aged on purpose, the other from real prints."""
 
 MOST_CERTAIN = 6.0  # log-odds beyond which neither of them is believed
-# Added to the mean of their log-odds: the first takes nearly everything for undamaged. With 1.0 a fifth more damage is
-# found, and two fifths more look-alikes are hit, which harms a photograph more than what is missed.
+# Added to the mean of their log-odds: the first takes nearly everything for undamaged. With 1.0 a quarter more damage
+# is found, and a quarter more look-alikes are hit, which harms a photograph more than what is missed.
 JOINT_BIAS = 0.5
 # Probability from which a component of damage starts, at the default sensitivity: of both, and of one alone.
 MIN_JOINT_PROBABILITY = 0.3
