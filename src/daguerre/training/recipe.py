@@ -64,14 +64,17 @@ class DataPlan:
         parts: folders or tar files below the data folder; folders are searched recursively.
         sizes: for super-resolution, each picture is used at each of these sizes, given as fractions of its own.
         shares: for distillation, how often each part is drawn from; equal by default.
+        drawings: for super-resolution, how many drawings are made up besides, each as large as a crop.
     """
 
     parts: tuple[str, ...]
     shares: dict[str, float] = field(default_factory=dict)
     sizes: tuple[float, ...] = (1.0,)
+    drawings: int = 0
 
     def __post_init__(self) -> None:
         check_parts("data.parts", self.parts)
+        check_range("data.drawings", self.drawings, 0, 10**6)
         for part, share in self.shares.items():
             if part not in self.parts:
                 raise RecipeError(f"data.shares names {part!r}, which is not in data.parts{nearest(part, self.parts)}")

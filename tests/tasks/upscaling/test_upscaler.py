@@ -291,7 +291,7 @@ def rings():
 def test_a_drawing_does_not_ring_beside_its_edges():
     array = rings()
     made = Upscaler(**EXACT, scale=4)(array)
-    assert (made.content, made.models) == ("drawing", ("compact-x4-clean",))
+    assert (made.content, made.models) == ("drawing", ("compact-x4-drawing",))
     assert made.record.options["content"] == "drawing"
     result, far = made.picture.array(), array.repeat(4, 0).repeat(4, 1)
     assert result.min() >= 25

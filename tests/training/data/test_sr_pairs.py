@@ -111,3 +111,11 @@ def test_a_crop_that_the_scale_does_not_divide_is_refused(data):
     for name in ("crop", "surround"):
         with pytest.raises(RecipeError, match=f"{name} is 15; it must be a multiple of the scale, 2"):
             pairs(data, **{name: 15})
+
+
+def test_drawings_join_the_pictures_and_cannot_be_degraded_in_batches(data):
+    both = pairs(data, data={"parts": ["."], "drawings": 2}).crops
+    assert [picture.shape for picture in both.high[-2:]] == [(3, 16, 16)] * 2
+    assert [picture.shape for picture in both.low[-2:]] == [(3, 8, 8)] * 2
+    with pytest.raises(RecipeError, match=r"data.drawings goes with teachers, or without a degradation"):
+        pairs(data, data={"parts": ["."], "drawings": 2}, degradation={})

@@ -29,6 +29,7 @@ __all__ = ["UpscaleOptions", "UpscaleResult", "Upscaler", "upscale"]
 
 AUTO = {2: "compact-x2", 4: "compact-x4"}  # by scale, the distortion-oriented models that ship
 CLEANING = {4: "compact-x4-clean"}  # by scale, the models that also denoise
+DRAWING = {4: "compact-x4-drawing"}  # by scale, the models for drawings
 VIVID = {False: ("compact-x4", "compact-x4-vivid"), True: ("compact-x4-clean", "compact-x4-photo")}
 """The ends of `vivid`'s network interpolation, by `clean`: a model trained for PSNR, and a GAN fine-tuned from it."""
 INVENTED_WHITE = 64 / 255  # difference that is white in a map of hallucinated detail
@@ -251,7 +252,7 @@ class Upscaler:
     def plan(self, height: int, width: int, content: Content = "photo") -> list[Pass]:
         """The passes from (height, width) to the requested size: whole steps of a network, and a remainder."""
         out_size = self.options.out_size(height, width)
-        scales = CLEANING if content == "drawing" else self.scales()
+        scales = DRAWING if content == "drawing" else self.scales()
         factor = max(out_size[0] / height, out_size[1] / width)
         if max(scales) == 1 and factor > 1:
             raise OptionError(f"{self.options.model} does not enlarge; give --scale 1, or another --model")

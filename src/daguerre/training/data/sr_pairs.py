@@ -10,6 +10,7 @@ from torch import Tensor
 from daguerre.degradation.real_esrgan import degrade
 from daguerre.errors import DataError, RecipeError
 from daguerre.progress import Progress, ProgressCallback
+from daguerre.training.data.drawings import drawing_pair
 from daguerre.training.data.pictures import PairedCrops, center_slices, hold_out, load_pictures, resize_uint8
 from daguerre.training.distillation import Teachers
 from daguerre.training.recipe import Recipe
@@ -43,8 +44,10 @@ class SuperResolutionPairs:
     Args:
         scale: side of a high-resolution picture over that of its low-resolution version.
 
+    Drawings that are made up come with twins of their own and are their own targets.
+
     Raises:
-        RecipeError: the scale does not divide the crop.
+        RecipeError: the scale does not divide the crop, or drawings would be degraded in batches.
         DataError: the pictures cannot be used.
     """
 
@@ -63,6 +66,8 @@ class SuperResolutionPairs:
         held_out = hold_out(pictures, recipe.validation.fraction)
         training = self.at_all_sizes([pictures[name] for name in pictures if name not in held_out])
         self.degraded_in_batches = recipe.degradation is not None and not pooled
+        if self.degraded_in_batches and recipe.data.drawings:
+            raise RecipeError("data.drawings goes with teachers, or without a degradation")
         self.crops = PairedCrops.shrinking(
             training,
             scale=scale if recipe.degradation is None else 1,
@@ -72,6 +77,8 @@ class SuperResolutionPairs:
         )
         if teachers and pooled:
             self.crops = self.pool(self.crops, teachers, progress)
+        if recipe.data.drawings:
+            self.crops = self.with_drawings(self.crops, progress)
         self.validation_set = self.make_validation_set([pictures[name] for name in sorted(held_out)], progress)
 
     def at_all_sizes(self, pictures: list[Tensor]) -> list[Tensor]:
@@ -108,6 +115,19 @@ class SuperResolutionPairs:
             low += small.mul(255).round_().byte().cpu()
             high += wanted.mul(255).round_().clamp_(0, 255).byte().cpu()
             progress(Progress(step="asking the teachers", done=len(low), total=plan.pool))
+        return PairedCrops(low, high, scale=self.scale, device=self.fabric.device)
+
+    def with_drawings(self, crops: PairedCrops, progress: ProgressCallback) -> PairedCrops:
+        """The same crops, and drawings; random numbers come from the recipe's seed."""
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        low, high = list(crops.low), list(crops.high)
+        for done in range(self.recipe.data.drawings):
+            small, large = (
+                image[0].mul(255).round_().byte() for image in drawing_pair(self.least, self.scale, generator)
+            )
+            low.append(small)
+            high.append(large.repeat(high[0].shape[0] // 3, 1, 1))
+            progress(Progress(step="drawing", done=done + 1, total=self.recipe.data.drawings))
         return PairedCrops(low, high, scale=self.scale, device=self.fabric.device)
 
     def make_validation_set(self, pictures: list[Tensor], progress: ProgressCallback) -> list[tuple[Tensor, Tensor]]:
