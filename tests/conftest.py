@@ -13,6 +13,14 @@ hypothesis.settings.register_profile("daguerre", deadline=None)
 hypothesis.settings.load_profile("daguerre")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_weights_but_ours(tmp_path_factory):
+    """What a developer has fetched or imported changes no result."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGUERRE_WEIGHTS", str(tmp_path_factory.mktemp("weights")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """A page, served for all tests that want one."""

@@ -11,7 +11,7 @@ from daguerre.weights.store import EMBEDDED
 RECIPES = Path(__file__).parents[1] / "recipes"
 FILES = sorted(EMBEDDED.glob("*.safetensors"))
 MEBIBYTE = 2**20
-MOST = {"upscale": 12, "restore": 14, "faces": 5, "find-faces": 1, "stylize": 5, "features": 10}
+MOST = {"upscale": 14, "restore": 14, "faces": 5, "find-faces": 1, "stylize": 5, "features": 10}
 RESTORING = ("restore", "scratches", "stains", "texture", "tone")
 
 

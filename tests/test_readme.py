@@ -35,7 +35,6 @@ def folder(tmp_path, monkeypatch):
     for name in ("photo.jpg", "scans/one.jpg", "scans/two.jpg", "examples/small.jpg"):
         shutil.copy(ROOT / "examples" / "small.jpg", tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DAGUERRE_WEIGHTS", raising=False)
     return tmp_path
 
 

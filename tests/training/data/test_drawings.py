@@ -1,4 +1,5 @@
 import torch
+from torch.nn import functional as F
 
 from daguerre.training.data.drawings import drawing, drawing_pair
 
@@ -11,7 +12,7 @@ def test_a_drawing_comes_from_its_generator_and_has_something_in_it():
     assert torch.equal(made(0)[0], made(0)[0])
     drawings = [made(seed) for seed in range(12)]
     assert {image.shape for image, _ in drawings} == {(1, 3, 64, 64)}
-    assert all(0 <= image.min() and image.max() <= 1 for image, _ in drawings)
+    assert all(image.min() >= 0 and image.max() <= 1 for image, _ in drawings)
     assert sum(float(image.std()) > 0.02 for image, _ in drawings) >= 10
     assert {monochrome for _, monochrome in drawings} == {False, True}
 
@@ -28,5 +29,5 @@ def test_twins_are_four_times_smaller_and_some_have_one_bit():
     pairs = [drawing_pair(64, 4, generator) for _ in range(40)]
     assert {(small.shape, large.shape) for small, large in pairs} == {((1, 3, 16, 16), (1, 3, 64, 64))}
     assert any(set(small.unique().tolist()) == {0.0, 1.0} for small, _ in pairs)
-    away = [(torch.nn.functional.avg_pool2d(large, 4) - small).abs().mean() for small, large in pairs]
+    away = [(F.avg_pool2d(large, 4) - small).abs().mean() for small, large in pairs]
     assert sorted(away)[len(away) // 2] < 0.06
