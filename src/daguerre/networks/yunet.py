@@ -77,7 +77,7 @@ class YuNet(nn.Module):
                 for name, outputs in HEADS.items()
             }
         )
-        self.units = units
+        self.deep, self.units = deep, units
 
     @property
     def halo(self) -> int:
@@ -98,6 +98,22 @@ class YuNet(nn.Module):
         Raises:
             ValueError: H or W is not a multiple of 32.
         """
+        return self.heads_of(self.features(image))
+
+    def heads_of(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """The maps made from `features`."""
+        order = ("cls", "obj", "bbox", "kps")
+        return [
+            torch.cat([cast(nn.ModuleList, self.heads[name])[number](level) for name in order], 1)
+            for number, level in enumerate(features)
+        ]
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """The features (B, C, H / stride, W / stride) from which the maps of `image` (B, 3, H, W) are made.
+
+        Raises:
+            ValueError: H or W is not a multiple of 32.
+        """
         check_size(image, self.multiple, type(self).__name__)
         x = F.relu(self.first(image.flip(1) * 255))  # it expects BGR
         levels = []
@@ -109,11 +125,7 @@ class YuNet(nn.Module):
         for number in (1, 0):
             x = self.lateral[number](levels[number + 2] + F.interpolate(x, scale_factor=2, mode="nearest"))
             features.insert(0, x)
-        order = ("cls", "obj", "bbox", "kps")
-        return [
-            torch.cat([cast(nn.ModuleList, self.heads[name])[number](level) for name in order], 1)
-            for number, level in enumerate(features)
-        ]
+        return features
 
 
 def published_names() -> Iterator[str]:

@@ -61,8 +61,19 @@ def test_what_the_teacher_says_is_learnt(folder):
     torch.manual_seed(0)
     trainer = make_trainer(recipe(folder / "teacher.safetensors", batch=4), folder, Fabric(accelerator="cpu"), silent)
     generators = [torch.Generator().manual_seed(0) for _ in range(12)]
-    losses = [sum(trainer.training_step(step, g).values()) for step, g in enumerate(generators, 1)]
+    told = [trainer.training_step(step, g) for step, g in enumerate(generators, 1)]
+    losses = [sum(parts[name] for name in ("score", "box", "landmarks")) for parts in told]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_its_features_are_learnt_and_the_maps_to_them_are_not_kept(folder, tmp_path):
+    plan = recipe(folder / "teacher.safetensors", batch=4, losses={"features": 1.0})
+    trainer = make_trainer(plan, folder, Fabric(accelerator="cpu"), silent)
+    losses = [trainer.training_step(step, torch.Generator().manual_seed(0))["features"] for step in range(1, 13)]
+    assert losses[-1] < 0.8 * losses[0]
+    network, exported = trainer.export()
+    assert isinstance(network, YuNet)
+    assert exported.keys() == YuNet(**SMALL).state_dict().keys()
 
 
 def test_without_one_teacher_nothing_can_be_learnt(folder):

@@ -40,7 +40,7 @@ class FaceOptions:
     face_limit: float = option(4.0, "keep a face as it is if it would change by more than this percentage")
     finder: str = finder_option()
     min_size: int = option(12, "ignore faces smaller than this many pixels")
-    confidence: float = option(0.7, "minimum detection score, from 0 to 1")
+    confidence: float = option(0.68, "minimum detection score, from 0 to 1")
     only: str = option("", "refine only the faces with these numbers", metavar="1,3")
     skip: str = option("", "refine all faces except those with these numbers", metavar="2")
     each: str = option("", "strengths of individual faces, by number, multiplied by --strength", metavar="1:0.5,3:0.2")
