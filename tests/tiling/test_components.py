@@ -37,6 +37,10 @@ def test_pieces_are_what_a_labelling_of_the_whole_picture_finds(height, width, s
     (pieces,) = seen
     numbers = (pieces.top, pieces.left, pieces.bottom, pieces.right, pieces.area, pieces.peak)
     assert sorted(zip(*(n.tolist() for n in numbers), strict=True)) == expected
+    whole = label(levels >= 100, connectivity=2)
+    places = whole.ravel()[pieces.place]
+    assert sorted(places.tolist()) == list(range(1, len(found) + 1)), "each in a piece of its own"
+    assert [int(found[place - 1].intensity_max) for place in places] == pieces.peak.tolist()
     kept = np.zeros_like(levels)
     for region in found:
         if region.area >= 4:

@@ -16,6 +16,7 @@ __all__ = ["Components", "keep_pieces"]
 Numbers = NDArray[np.int64]
 
 STRIP = 2**22  # pixels
+MOST_PIXELS = 2**48  # of a picture
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Components:
     Args:
         top, left, bottom, right: edges in pixels, the last two excluded.
         area: in pixels.
-        peak: highest pixel value.
+        crest: highest pixel value and where it is, in one number.
     """
 
     top: Numbers
@@ -33,7 +34,17 @@ class Components:
     bottom: Numbers
     right: Numbers
     area: Numbers
-    peak: Numbers
+    crest: Numbers
+
+    @property
+    def peak(self) -> Numbers:
+        """Highest pixel value."""
+        return self.crest // MOST_PIXELS
+
+    @property
+    def place(self) -> Numbers:
+        """Index in reading order of a pixel of the component, in the first run with its highest value."""
+        return MOST_PIXELS - 1 - self.crest % MOST_PIXELS
 
     def joined(self, group: Numbers) -> "Components":
         """The components after merging those with equal labels in `group`, which runs from 0 without gaps."""
@@ -51,7 +62,7 @@ JOINED: dict[str, tuple[np.ufunc, int]] = {
     "bottom": (np.maximum, 0),
     "right": (np.maximum, 0),
     "area": (np.add, 0),
-    "peak": (np.maximum, 0),
+    "crest": (np.maximum, 0),
 }
 """For each measurement, how to merge it, and its initial value."""
 
@@ -140,7 +151,7 @@ class Runs:
             bottom=top + self.row + 1,
             right=left + length,
             area=np.where((self.row == 0) & shared, 0, length),
-            peak=peak,
+            crest=peak * MOST_PIXELS + MOST_PIXELS - 1 - ((top + self.row) * (pitch - 2) + left),
         )
 
     def drawn(self, kept: NDArray[np.bool_]) -> NDArray[np.uint8]:

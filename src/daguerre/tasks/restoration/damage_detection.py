@@ -153,24 +153,39 @@ class ScratchDetector:
     def __call__(self, source: PictureLike, *, progress: ProgressCallback = silent) -> Picture:
         """Detect a mask of a picture's size: 8-bit gray, 255 = damaged, 0 = undamaged."""
         picture = as_picture(source)
-        canvas = self.likelihood(picture, progress=progress)
-        usual = MIN_JOINT_PROBABILITY if self.joint else MIN_PROBABILITY
-        if self.published:
-            usual = self.published.threshold
-        leave_borders(canvas.levels[..., 0], math.ceil(255 * CONTINUATION_SHARE * usual))
-        clear_borders(canvas.levels[..., 0], find_borders(picture))
-        if self.joint:
-            adapt_to_prior(canvas.levels[..., 0], odds_of_colour(picture))
-        threshold = self.options.threshold(usual)
-        strong, weak = math.ceil(255 * threshold), math.ceil(255 * CONTINUATION_SHARE * threshold)
-        most = MAX_PIECE_SHARE * picture.height * picture.width
-        keep_pieces(
-            canvas.levels[..., 0],
-            weak,
-            lambda pieces: self.options.wanted(pieces, strong) & (pieces.area <= most),
-        )
-        grow(canvas.levels[..., 0], GROWTH)
+        canvas = self.map(picture, progress=progress)
+        levels = canvas.levels[..., 0]
+        keep_pieces(levels, self.levels_of(CONTINUATION_SHARE), lambda pieces: self.candidates(pieces, levels.size))
+        grow(levels, GROWTH)
         return canvas.picture()
+
+    @property
+    def usual(self) -> float:
+        """Probability from which a component of damage starts, at the default sensitivity."""
+        if self.published:
+            return self.published.threshold
+        return MIN_JOINT_PROBABILITY if self.joint else MIN_PROBABILITY
+
+    def levels_of(self, share: float) -> int:
+        """Level of a map that is a share of the probability from which a component starts."""
+        return math.ceil(255 * share * self.options.threshold(self.usual))
+
+    def candidates(self, pieces: Components, pixels: int) -> NDArray[np.bool_]:
+        """Which components of a map with so many pixels are certain enough, and of a size that damage has."""
+        kept: NDArray[np.bool_] = self.options.wanted(pieces, self.levels_of(1)) & (
+            pieces.area <= MAX_PIECE_SHARE * pixels
+        )
+        return kept
+
+    def map(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
+        """Likelihoods of damage from which components are taken: gray, 255 = certain, without borders."""
+        canvas = self.likelihood(picture, progress=progress)
+        levels = canvas.levels[..., 0]
+        leave_borders(levels, math.ceil(255 * CONTINUATION_SHARE * self.usual))
+        clear_borders(levels, find_borders(picture))
+        if self.joint:
+            adapt_to_prior(levels, odds_of_colour(picture))
+        return canvas
 
     def likelihood(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
         """Probability that each pixel is damaged: gray, 255 = certain.

@@ -13,6 +13,7 @@ from daguerre.training.trainers.autoencoder import AutoencoderTrainer
 from daguerre.training.trainers.base import Trainer
 from daguerre.training.trainers.classification import ClassificationTrainer
 from daguerre.training.trainers.damage_detection import DamageDetectionTrainer
+from daguerre.training.trainers.damage_verification import DamageVerificationTrainer
 from daguerre.training.trainers.denoising import DenoisingTrainer
 from daguerre.training.trainers.distillation import DistillationTrainer
 from daguerre.training.trainers.face_detection import FaceDetectionTrainer
@@ -29,6 +30,7 @@ TRAINERS: dict[str, Callable[[Recipe, Path, Fabric, ProgressCallback], Trainer]]
     "autoencoder": AutoencoderTrainer,
     "classification": ClassificationTrainer,
     "damage_detection": DamageDetectionTrainer,
+    "damage_verification": DamageVerificationTrainer,
     "denoising": DenoisingTrainer,
     "distillation": DistillationTrainer,
     "face_detection": FaceDetectionTrainer,
