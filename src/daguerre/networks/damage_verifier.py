@@ -44,7 +44,7 @@ class DamageVerifier(nn.Module):
 
         Args:
             near, far: (B, CHANNELS, SIDE, SIDE) in [0, 1].
-            measures: (B, MEASURES), as from `daguerre.tasks.restoration.damage_views`.
+            measures: (B, MEASURES), as from `daguerre.tasks.restoration.damage.piece_views`.
         """
         seen = [pooled(layers, view) for layers, view in zip(self.views, (near, far), strict=True)]
         x = torch.cat([*seen, (measures - self.middle) / self.spread], 1)

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from daguerre.images import Picture
-from daguerre.tasks.restoration.damage_detection import CONTINUATION_SHARE, ScratchDetector
-from daguerre.tasks.restoration.damage_views import PieceViews, batches
 from daguerre.tiling.components import Components, keep_pieces
 from daguerre.training.data.damaged_photos import DAMAGED, EITHER
+
+if TYPE_CHECKING:  # they need libvips, which training does without where it can
+    from daguerre.tasks.restoration.damage.piece_views import PieceViews
+    from daguerre.tasks.restoration.damage_detection import ScratchDetector
 
 __all__ = ["Pieces", "joined", "pieces_of"]
 
@@ -33,17 +35,21 @@ class Pieces:
         weight: (n,).
     """
 
-    views: PieceViews
+    views: "PieceViews"
     damaged: NDArray[np.float32]
     weight: NDArray[np.float32]
 
 
-def pieces_of(detector: ScratchDetector, photograph: Tensor, marks: Tensor) -> Pieces:
+def pieces_of(detector: "ScratchDetector", photograph: Tensor, marks: Tensor) -> Pieces:
     """The pieces that a detector finds in a photograph (3, H, W), 8 bits, with marked damage (1, H, W).
 
     Args:
         marks: 0 where it is sound, DAMAGED, or EITHER where nobody knows.
     """
+    from daguerre.images import Picture
+    from daguerre.tasks.restoration.damage.piece_views import PieceViews, batches
+    from daguerre.tasks.restoration.damage_detection import CONTINUATION_SHARE
+
     picture = Picture.from_array(photograph.permute(1, 2, 0).contiguous().numpy())
     levels = detector.map(picture).levels[..., 0]
     least = detector.levels_of(CONTINUATION_SHARE)
@@ -84,6 +90,8 @@ def shares(
 
 def joined(some: Sequence[Pieces]) -> Pieces:
     """Pieces of several photographs."""
+    from daguerre.tasks.restoration.damage.piece_views import PieceViews
+
     none = np.zeros(0, np.float32)
     return Pieces(
         PieceViews.joined([pieces.views for pieces in some]),

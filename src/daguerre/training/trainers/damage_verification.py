@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from daguerre.errors import DataError
 from daguerre.networks.damage_verifier import DamageVerifier
 from daguerre.progress import Progress, ProgressCallback
-from daguerre.tasks.restoration.damage_detection import ScratchDetector
 from daguerre.training.batchnorm_folding import fold, normalize
 from daguerre.training.build import check_losses, initial_network
 from daguerre.training.data.damage_pieces import Pieces, joined, pieces_of
@@ -41,6 +40,8 @@ class DamageVerificationTrainer(Trainer):
     """
 
     def __init__(self, recipe: Recipe, data: Path, fabric: Fabric, progress: ProgressCallback) -> None:
+        from daguerre.tasks.restoration.damage_detection import ScratchDetector  # needs libvips
+
         super().__init__(recipe, fabric)
         check_losses(recipe.losses, {"cross_entropy"})
         network = initial_network(recipe, DamageVerifier)

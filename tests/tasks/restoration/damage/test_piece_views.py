@@ -3,7 +3,7 @@ import pytest
 
 from daguerre.images import Picture
 from daguerre.networks.damage_verifier import CHANNELS, MEASURES, SIDE
-from daguerre.tasks.restoration.damage_views import BATCH, PieceViews, batches
+from daguerre.tasks.restoration.damage.piece_views import BATCH, PieceViews, batches
 from daguerre.tiling.components import keep_pieces
 
 

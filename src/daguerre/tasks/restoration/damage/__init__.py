@@ -1,0 +1,1 @@
+"""Pieces of damage, one by one."""
