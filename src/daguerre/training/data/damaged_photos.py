@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,12 +29,11 @@ from daguerre.degradation.aging.real_textures import (
 )
 from daguerre.degradation.aging.texture import compress
 from daguerre.images.filters import gaussian
+from daguerre.training.data.draws import Draws
 from daguerre.training.data.lettering import lettering
 from daguerre.training.data.pictures import picture_files
 
 __all__ = ["WRITING", "DamagedExample", "damaged_photo", "load_marks", "load_textures", "marked_photo"]
-
-T = TypeVar("T")
 
 # Change of a channel, after all blur, from which it counts as damage, and up to which it does not.
 SEEN, UNSEEN = 0.09, 0.045
@@ -59,26 +57,6 @@ class DamagedExample:
     image: Tensor
     target: Tensor
     certain: Tensor
-
-
-class Draws:
-    """Random draws from one generator."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        self.generator = generator
-
-    def number(self, low: float = 0.0, high: float = 1.0) -> float:
-        return low + (high - low) * float(torch.rand((), generator=self.generator))
-
-    def log(self, low: float, high: float) -> float:
-        """A log-uniform number between two."""
-        return math.exp(self.number(math.log(low), math.log(high)))
-
-    def maybe(self, chance: float) -> bool:
-        return self.number() < chance
-
-    def pick(self, choices: Sequence[T]) -> T:
-        return choices[int(self.number(0, 0.9999) * len(choices))]
 
 
 def load_textures(data: Path, parts: Sequence[str], exclude: Sequence[str] = ()) -> list[Texture]:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from daguerre.degradation.jpeg import jpeg
 from daguerre.images.resample import resize_bicubic
+from daguerre.training.data.draws import Draws
 from daguerre.training.data.lettering import lettering
 
 __all__ = ["drawing", "drawing_pair"]
@@ -29,24 +30,16 @@ NOISY, MOST_NOISE = 0.2, 0.03
 Colour = tuple[int, int, int]
 
 
-class Pen:
+class Pen(Draws):
     """Draws random things on a plate of `side` pixels, which is finer than the result."""
 
     def __init__(self, side: int, generator: torch.Generator) -> None:
-        self.side, self.generator = side * FINENESS, generator
+        super().__init__(generator)
+        self.side = side * FINENESS
         self.monochrome = self.maybe(MONOCHROME)
         self.paper, self.ink = self.colours()
         self.plate = Image.new("RGB", (self.side, self.side), self.paper)
         self.draw = ImageDraw.Draw(self.plate)
-
-    def number(self, low: float = 0.0, high: float = 1.0) -> float:
-        return low + (high - low) * float(torch.rand((), generator=self.generator))
-
-    def log(self, low: float, high: float) -> float:
-        return math.exp(self.number(math.log(low), math.log(high)))
-
-    def maybe(self, chance: float) -> bool:
-        return self.number() < chance
 
     def any_colour(self) -> Colour:
         red, green, blue = (int(self.number(0, 256)) for _ in range(3))
@@ -56,8 +49,8 @@ class Pen:
         """Paper and ink that differ plainly."""
         if self.monochrome:
             return ((255, 255, 255), (0, 0, 0)) if self.maybe(0.75) else ((0, 0, 0), (255, 255, 255))
-        paper = PAPERS[int(self.number(0, 0.9999) * len(PAPERS))] if self.maybe(0.6) else self.any_colour()
-        ink = INKS[int(self.number(0, 0.9999) * len(INKS))] if self.maybe(0.6) else self.any_colour()
+        paper = self.pick(PAPERS) if self.maybe(0.6) else self.any_colour()
+        ink = self.pick(INKS) if self.maybe(0.6) else self.any_colour()
         return (paper, ink) if max(abs(a - b) for a, b in zip(paper, ink, strict=True)) > 60 else self.colours()
 
     def colour(self) -> Colour:
@@ -145,7 +138,7 @@ def drawing(side: int, generator: torch.Generator) -> tuple[Tensor, bool]:
     kinds: list[Callable[[], None]] = [pen.lines, pen.curve, pen.round_shape, pen.polygon, pen.hatching, pen.letters]
     kinds += [pen.letters, pen.letters, pen.curve]
     for _ in range(FEWEST + int(pen.number(0, 0.9999) * (MOST - FEWEST + 1))):
-        kinds[int(pen.number(0, 0.9999) * len(kinds))]()
+        pen.pick(kinds)()
     return pen.picture(), pen.monochrome
 
 

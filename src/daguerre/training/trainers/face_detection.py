@@ -40,7 +40,7 @@ class FaceStudent(nn.Module):
     def forward(self, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The network's maps for `image` (B, 3, H, W) in [0, 1], and the teacher's features as it sees them."""
         features = self.network.features(image)
-        return self.network.heads_of(features), [map(x) for map, x in zip(self.maps, features, strict=True)]
+        return self.network.heads_of(features), [linear(x) for linear, x in zip(self.maps, features, strict=True)]
 
 
 class FaceDetectionTrainer(Trainer):
