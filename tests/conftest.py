@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -7,6 +8,11 @@ import hypothesis
 import pytest
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell that runs us in the background ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and under nohup
+
+# Several processes that test at once would wait for each other's threads most of the time.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 # A busy machine is no bug: examples may take as long as they take.
 hypothesis.settings.register_profile("daguerre", deadline=None)

@@ -307,7 +307,6 @@ def test_two_processes_agree_and_do_what_one_does_with_both_their_batches(data, 
     assert weights.load(tmp_path / "two" / "tiny.safetensors").header.scores.keys() == {"psnr_y", "ssim_y"}
 
 
-@pytest.mark.slow
 def test_two_processes_stop_together_and_go_on_as_if_they_had_not_with_a_discriminator_too(data, tmp_path):
     start_two(THREE_STEPS | ADVERSARIAL, data, tmp_path / "whole")
     start_two(THREE_STEPS | ADVERSARIAL, data, tmp_path / "parts", stop=2)
