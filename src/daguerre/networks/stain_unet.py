@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from daguerre.networks.half_unet import HalfUNet
 
-__all__ = ["StainUNet", "gains", "unusual"]
+__all__ = ["LUMA", "StainUNet", "fit_tints", "gains", "lights_and_tints", "powers", "unusual"]
 
 LUMA = (0.299, 0.587, 0.114)
 TINT_TERMS = 4  # terms of the polynomial for the usual tint at each lightness
@@ -63,18 +63,37 @@ class StainUNet(HalfUNet):
 def unusual(image: Tensor, weight: Tensor | None = None) -> Tensor:
     """Distance of tints from the usual one at their lightness: (B, 2, H, W), red and blue minus lightness.
 
-    The usual tint is a polynomial in lightness, fitted to the pixels of `image` (B, 3, H, W), optionally with a
-    `weight` (B, 1, H, W). Computed on the CPU, since not every device has float64.
+    The usual tint is as from `fit_tints`.
     """
-    pixels = image.cpu().double().flatten(2)
-    light = (pixels * pixels.new_tensor(LUMA)[:, None]).sum(1, keepdim=True)  # (B, 1, HW)
-    tints = pixels[:, ::2] - light
-    powers = torch.cat([light**power for power in range(TINT_TERMS)], 1)  # (B, POWERS, HW)
-    ridge = 1e-6 * light.shape[2] * torch.eye(TINT_TERMS, dtype=light.dtype)
-    counted = powers if weight is None else powers * weight.cpu().flatten(2)
-    fit = torch.linalg.solve(counted @ powers.mT + ridge, counted @ tints.mT)  # (B, POWERS, 2)
-    odd: Tensor = (tints - fit.mT @ powers).to(image)
+    light, tints = lights_and_tints(image)
+    odd: Tensor = (tints - fit_tints(image, weight).mT @ powers(light)).to(image)
     return odd.unflatten(2, image.shape[2:])  # type: ignore[no-any-return,no-untyped-call]
+
+
+def fit_tints(image: Tensor, weight: Tensor | None = None) -> Tensor:
+    """The usual tint at each lightness: coefficients of polynomials for red and blue minus lightness, (B, TERMS, 2).
+
+    Fitted to the pixels of `image` (B, 3, H, W), optionally with a `weight` (B, 1, H, W). Computed on the CPU, since
+    not every device has float64.
+    """
+    light, tints = lights_and_tints(image)
+    terms = powers(light)
+    ridge = 1e-6 * light.shape[2] * torch.eye(TINT_TERMS, dtype=light.dtype)
+    counted = terms if weight is None else terms * weight.cpu().flatten(2)
+    fit: Tensor = torch.linalg.solve(counted @ terms.mT + ridge, counted @ tints.mT)
+    return fit
+
+
+def lights_and_tints(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Lightness (B, 1, HW) of `image` (B, 3, H, W), and red and blue minus lightness (B, 2, HW), in float64."""
+    pixels = image.cpu().double().flatten(2)
+    light = (pixels * pixels.new_tensor(LUMA)[:, None]).sum(1, keepdim=True)
+    return light, pixels[:, ::2] - light
+
+
+def powers(light: Tensor) -> Tensor:
+    """Powers (B, TERMS, HW) of lightness (B, 1, HW)."""
+    return torch.cat([light**power for power in range(TINT_TERMS)], 1)
 
 
 def gains(made: Tensor) -> Tensor:

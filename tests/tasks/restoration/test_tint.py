@@ -3,7 +3,7 @@ from images.drawn import photo
 
 from daguerre.images import Picture
 from daguerre.images.pixels import luma
-from daguerre.tasks.restoration.tint import Tint, colourfulness, has_colour
+from daguerre.tasks.restoration.tint import Tint, UsualTint, colourfulness, has_colour
 
 BROWN = torch.tensor([1.0, 0.85, 0.6]).view(1, 3, 1, 1)
 
@@ -94,3 +94,33 @@ def test_colour_that_cannot_be_seen_does_not_count():
     assert colourfulness(half) > 0.1
     assert colourfulness(half, seen) < 1e-6
     assert colourfulness(half, 0 * seen) == 0
+
+
+def test_what_is_filled_gets_the_tint_of_its_surroundings_and_keeps_its_lightness():
+    sepia = lights(80, 96) * BROWN
+    sepia[..., 60:] *= torch.tensor([1.0, 0.9, 0.7]).view(1, 3, 1, 1)  # a stain
+    filled = torch.zeros(1, 1, 80, 96)
+    filled[..., 10:14, :] = 1
+    grey = torch.where(filled > 0, luma(sepia).expand(-1, 3, -1, -1), sepia)
+    made = UsualTint.of(grey, 1 - filled).given_to(grey, filled)
+    assert torch.equal(made[..., 14:, :], grey[..., 14:, :])
+    assert torch.allclose(luma(made), luma(grey), atol=1e-5)
+    apart = (made - sepia)[..., 10:14, :].abs()
+    assert apart[..., :50].max() < 0.02
+    assert apart[..., 70:].max() < 0.03
+    assert (grey - sepia)[..., 10:14, :].abs().max() > 0.1
+
+
+def test_windows_do_not_matter_for_the_tint_of_what_is_filled():
+    sepia = lights(80, 120) * BROWN * (1 + 0.02 * torch.rand(1, 3, 80, 120, generator=torch.Generator().manual_seed(1)))
+    filled = (torch.rand(1, 1, 80, 120, generator=torch.Generator().manual_seed(2)) < 0.1).float()
+    tint = UsualTint.of(sepia, 1 - filled)
+    whole = tint.given_to(sepia, filled)[..., 50:70]
+    rest = slice(50 - tint.halo, 70 + tint.halo)
+    part = tint.given_to(sepia[..., rest], filled[..., rest])[..., tint.halo : -tint.halo]
+    torch.testing.assert_close(part, whole, atol=1e-6, rtol=0)
+
+
+def test_a_photograph_in_colour_has_no_usual_tint():
+    colours = torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(1))
+    assert UsualTint.of(colours, torch.ones(1, 1, 80, 96)) is None

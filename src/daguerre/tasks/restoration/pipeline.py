@@ -11,6 +11,7 @@ from daguerre import weights
 from daguerre.devices import Device, choose_device
 from daguerre.images import Canvas, Picture
 from daguerre.images.filters import BLURRED_SIGMA, excess
+from daguerre.images.resize import read_reduced
 from daguerre.images.visible import read_colours, read_exactly
 from daguerre.images.window_map import map_windows
 from daguerre.progress import ProgressCallback, silent
@@ -29,6 +30,7 @@ from daguerre.tasks.restoration.inpainting import finished, inpaint, without_lar
 from daguerre.tasks.restoration.options import RestoreOptions
 from daguerre.tasks.restoration.resolution import measure_resolution, upscale_again
 from daguerre.tasks.restoration.stain_removal import remove_stains
+from daguerre.tasks.restoration.tint import UsualTint
 from daguerre.tasks.restoration.tone_correction import ToneCorrection
 from daguerre.tasks.restoration.translation import Translation, read_damage, spread
 from daguerre.tasks.result import StageCallback
@@ -43,6 +45,7 @@ STAGES = ("stains removed", "damage", "inpainted", "denoised", "translated", "be
 """The stages of a photograph, in order; those that are not needed are skipped."""
 
 NEGATIVE = "this looks like a negative; --negative turns it"
+TINT_COPY_SIDE = 384  # pixels; longer side of the copy in which the tint of a print is measured
 LEAST_PART = 0.001  # minimum fraction of a photograph in which undone changes are reported
 
 
@@ -146,7 +149,7 @@ class Stages:
             tones = self.estimate_tones(photo, done)
             filled = self.inpaint(photo, done)
             photo = self.finish_holes(filled, done) if self.denoising is None else self.clean(filled, done)
-            done.picture = self.correct_tones(photo, original, tones, done)
+            done.picture = self.correct_tones(tint_filled(photo, done), original, tones, done)
         self.refine_faces(done)
         self.apply_strength(original, done)
         self.suspect_negative(original, done)
@@ -327,6 +330,27 @@ class Stages:
             return torch.lerp(colours, restored.read(window), strength)
 
         done.picture = map_windows(original, mix, step="applying strength", progress=done.progress)
+
+
+def tint_filled(photo: Picture, done: Restoration) -> Picture:
+    """Give what was filled in a print without color the tint of what surrounds it."""
+    if done.unfinished is None:
+        return photo
+    copy, _ = read_reduced(photo, TINT_COPY_SIDE)
+    damage, _ = read_reduced(done.unfinished, TINT_COPY_SIDE)
+    tint = UsualTint.of(copy, 1 - damage[:, :1])
+    if tint is None:
+        return photo
+    height, width = photo.height, photo.width
+
+    def compute(window: Window, image: Tensor) -> Tensor:
+        source = window.grown(tint.halo, height, width)
+        damaged = damage_in(done, source)
+        if not damaged.any():
+            return image
+        return tint.given_to(image, damaged)
+
+    return map_windows(photo, compute, step="tinting", halo=tint.halo, bits=16, progress=done.progress)
 
 
 def damage_in(done: Restoration, window: Window) -> Tensor:

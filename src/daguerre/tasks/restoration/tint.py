@@ -2,15 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from daguerre.images.filters import gaussian
 from daguerre.images.pixels import luma
-from daguerre.networks.stain_unet import unusual
+from daguerre.networks.stain_unet import LUMA, fit_tints, lights_and_tints, powers, unusual
 
-__all__ = ["Tint", "colourfulness", "has_colour"]
+__all__ = ["Tint", "UsualTint", "colourfulness", "has_colour"]
 
 # A print without color has one usual tint for each lightness; half of its pixels are near it, and it may have brown
 # spots, but hardly any green or blue ones. One of 21 new photographs has so little color, and 57 of 62 real old ones,
@@ -25,6 +27,8 @@ TINTED_TONES = (0.1, 0.94)
 MIN_TINTED_SHARE = 0.01  # of the pixels; if fewer can show a tint, all of them count
 COPY_SIDE = 96  # pixels; side of the copy in which this is measured
 TRIM_ROUNDS = 6  # iterations of fitting the usual tints
+RIM = 2  # pixels around filled damage whose tint is not trusted
+SURROUNDING = 6.0  # pixels: standard deviation of the surroundings whose tint counts
 FAINT_TINT = 0.05  # tint of a pixel, in [0, 1], below which that of the whole photograph has more weight
 
 
@@ -100,3 +104,35 @@ class Tint:
 
         left: Tensor = (new.norm(dim=1, keepdim=True) / own.norm(dim=1, keepdim=True).clamp(min=1e-6)).clamp(max=1)
         return (light + along(new) + left * (own - along(own))).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class UsualTint:
+    """The usual tint of a print without color, for each lightness.
+
+    Args:
+        fit: as from `daguerre.networks.stain_unet.fit_tints`.
+    """
+
+    fit: Tensor
+    halo: ClassVar[int] = math.ceil(3 * SURROUNDING) + RIM
+
+    @classmethod
+    def of(cls, image: Tensor, sound: Tensor) -> "UsualTint | None":
+        """The usual tint of the sound pixels, (1, 1, H, W), of a photograph (1, 3, H, W); None if it is in color."""
+        return None if has_colour(image, sound) else cls(fit_tints(image, sound))
+
+    def given_to(self, image: Tensor, filled: Tensor) -> Tensor:
+        """`image` (1, 3, H, W) with its lightness, but filled pixels, (1, 1, H, W), in the tint of their surroundings.
+
+        That is the usual tint for their lightness, and what the surroundings, stained perhaps, differ from it.
+        """
+        shape = (1, -1, *image.shape[2:])
+        flat, flat_tints = lights_and_tints(image)
+        light, tints, usual = (part.reshape(shape) for part in (flat, flat_tints, self.fit.mT @ powers(flat)))
+        trusted = 1 - F.max_pool2d(filled, 2 * RIM + 1, stride=1, padding=RIM).double()
+        odd, weight = (gaussian(part, SURROUNDING) for part in ((tints - usual) * trusted, trusted))
+        red, blue = (usual + odd / weight.clamp(min=1e-3)).unbind(1)
+        green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
+        tinted = (light + torch.stack([red, green, blue], 1)).clamp(0, 1).to(image)
+        return torch.where(filled > 0.5, tinted, image)
