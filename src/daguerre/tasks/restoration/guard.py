@@ -25,6 +25,10 @@ FORM_TOLERANCE = 0.06  # lightness by which these may differ
 # factor of 1 the former lose 0.14 dB, with 2 the lawns gain 1.1 and 0.1.
 NOISE_FACTOR = 1.5
 MAX_RETURNED = 0.6  # of it
+# A print without any grain looks like plastic: this share of what is removed stays, up to a strength (a standard
+# deviation of lightness) that is only seen closely; but nothing of what is stronger than grain: speckle, or a screen.
+KEPT_GRAIN, MOST_GRAIN, NO_GRAIN = 0.5, 0.012, 0.06
+SPECK = 3.0  # standard deviations of grain from which something is a speck
 IMPERCEPTIBLE = 0.01  # smaller differences are not missed
 # Strength of removed texture from which it was a halftone screen; from half of that on, less is returned.
 SCREEN_AMPLITUDE = 0.12
@@ -95,7 +99,8 @@ class Guard:
         moved = gaussian((kept - was) * sound, FORM_SIGMA)
         calmed = kept - (moved - moved.clamp(-FORM_TOLERANCE, FORM_TOLERANCE))
         given = self.share(was, calmed, sound)
-        textured = calmed + given * fine(was - calmed, sound)
+        taken = fine(was - calmed, sound)
+        textured = calmed + torch.maximum(given, grain_share(taken)) * taken
         image = torch.where(sound, (textured + kept_tint).clamp(0, 1), made)
         places = {
             "colours": (kept_tint - tint).abs().amax(1, keepdim=True) > VISIBLE_CHANGE,
@@ -113,6 +118,13 @@ class Guard:
         more = (1 - ((NOISE_FACTOR * self.noise) ** 2 + IMPERCEPTIBLE**2) / taken).clamp(min=0)
         quiet = (2 - 2 * taken.sqrt() / SCREEN_AMPLITUDE).clamp(0, 1)
         return mean_around(MAX_RETURNED * more * quiet * ((first - last) / taken).clamp(0, 1), ENERGY_RADIUS)
+
+
+def grain_share(taken: Tensor) -> Tensor:
+    """Fraction of the removed fine detail, (1, 1, h, w), that stays as grain at each place; nothing of a speck."""
+    size = size_around(taken).clamp(min=1e-6)
+    grain = (2 - 2 * size / NO_GRAIN).clamp(0, 1) * (taken.abs() < SPECK * size)
+    return grain * (MOST_GRAIN / size).clamp(max=KEPT_GRAIN)
 
 
 def calm_sizes(before: Tensor, made: Tensor, damage: Tensor) -> Tensor:
