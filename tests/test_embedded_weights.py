@@ -11,8 +11,8 @@ from daguerre.weights.store import EMBEDDED
 RECIPES = Path(__file__).parents[1] / "recipes"
 FILES = sorted(EMBEDDED.glob("*.safetensors"))
 MEBIBYTE = 2**20
-MOST = {"upscale": 14, "restore": 14, "faces": 5, "find-faces": 1, "stylize": 5, "features": 10}
-RESTORING = ("restore", "scratches", "stains", "texture", "tone")
+MOST = {"upscale": 15, "restore": 15, "faces": 5, "find-faces": 1, "stylize": 5, "features": 10}
+RESTORING = ("restore", "scratches", "check-damage", "stains", "texture", "tone")
 
 
 def test_they_are_light():

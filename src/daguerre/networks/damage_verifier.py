@@ -1,68 +1,82 @@
 """Our network that looks at one piece of detected damage at a time."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daguerre.networks.vgg import VGG19
+
 __all__ = ["CHANNELS", "MEASURES", "SIDE", "DamageVerifier"]
 
-SIDE = 72  # pixels of a view
+SIDE = 64  # pixels of a view
 CHANNELS = 5  # of a view: red, green, blue, likelihood of damage, and the piece
 MEASURES = 9
-MIDDLE = 0.45  # gray of a usual photograph
+RING = 4  # pixels around a piece that are described on their own
+FARTHEST = 6.0  # standard deviations by which a description may differ from the mean
 
 
 class DamageVerifier(nn.Module):
-    """Predicts whether a piece of what was taken for damage is damage, from two views of it and a few measurements.
+    """Predicts whether a piece of what was taken for damage is damage.
 
-    One view shows the piece closely, the other its surroundings. Features are averaged over each view, and over the
-    piece in it.
+    A perceptual network, which is not trained, describes the view in gray: features of some layers, averaged over the
+    piece, a ring around it and the whole view. Two layers decide by these, the piece's likelihood and a few
+    measurements.
 
     Args:
-        features: of the convolutions of each view, each followed by pooling; the first has a stride of 2 instead.
-        hidden: units between features and answer.
-        dropout: of these, in training.
+        width: channels of the VGG-19 as a fraction of the paper's, of each block's.
+        layers: of the VGG-19.
+        hidden: units between description and answer.
+        dropout: of the description and of these units, in training.
     """
 
     middle: Tensor
     spread: Tensor
 
-    def __init__(self, *, features: Sequence[int] = (24, 32, 64, 96), hidden: int = 64, dropout: float = 0.3) -> None:
+    def __init__(
+        self,
+        *,
+        width: float | Sequence[float] = 1.0,
+        layers: Sequence[str] = ("relu1_2", "relu2_2", "relu3_4"),
+        hidden: int = 64,
+        dropout: float = 0.6,
+    ) -> None:
         super().__init__()
-        self.views = nn.ModuleList(view_layers(features) for _ in range(2))
-        self.hidden = nn.Linear(4 * features[-1] + MEASURES, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(hidden, 1)
-        self.register_buffer("middle", torch.zeros(MEASURES))
-        self.register_buffer("spread", torch.ones(MEASURES))
+        self.layers = tuple(layers)
+        self.vgg = VGG19(width=width).requires_grad_(False)
+        self.vgg.end(self.layers[-1])
+        inputs = MEASURES + 1 + 3 * sum(self.vgg.channels(layer) for layer in self.layers)
+        self.deciding = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1)
+        )
+        self.register_buffer("middle", torch.zeros(inputs))
+        self.register_buffer("spread", torch.ones(inputs))
 
-    def forward(self, near: Tensor, far: Tensor, measures: Tensor) -> Tensor:
-        """Logits (B,) that pieces are damage.
+    def describe(self, views: Tensor, measures: Tensor) -> Tensor:
+        """Descriptions (B, C) of pieces, by which they are told apart.
 
         Args:
-            near, far: (B, CHANNELS, SIDE, SIDE) in [0, 1].
+            views: (B, CHANNELS, SIDE, SIDE) in [0, 1].
             measures: (B, MEASURES), as from `daguerre.tasks.restoration.damage.piece_views`.
         """
-        seen = [pooled(layers, view) for layers, view in zip(self.views, (near, far), strict=True)]
-        x = torch.cat([*seen, (measures - self.middle) / self.spread], 1)
-        logits: Tensor = self.last(self.dropout(F.relu(self.hidden(x))))[:, 0]
+        grey = views[:, :3].mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        likely, piece = views[:, 3:4], views[:, 4:]
+        ring = (F.max_pool2d(piece, 2 * RING + 1, stride=1, padding=RING) - piece).clamp(min=0)
+        found = self.vgg(grey.contiguous(memory_format=torch.channels_last), self.layers)
+        described = [measures, mean_over(likely, piece)]
+        for layer in self.layers:
+            features = found[layer].float()
+            described += [mean_over(features, where).sqrt() for where in (piece, ring, torch.ones_like(piece))]
+        return torch.cat(described, 1)
+
+    def forward(self, described: Tensor) -> Tensor:
+        """Logits (B,) that pieces with these descriptions (B, C) are damage."""
+        logits: Tensor = self.deciding(((described - self.middle) / self.spread).clamp(-FARTHEST, FARTHEST))[:, 0]
         return logits
 
 
-def view_layers(features: Sequence[int]) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Conv2d(CHANNELS, features[0], 4, stride=2, padding=1), nn.ReLU()]
-    for inputs, outputs in pairwise(features):
-        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers)
-
-
-def pooled(layers: nn.Module, view: Tensor) -> Tensor:
-    """Features of a view (B, CHANNELS, SIDE, SIDE), averaged over it and over its piece: (B, 2 C)."""
-    centred = torch.cat([view[:, :3] - MIDDLE, view[:, 3:]], 1)
-    features = layers(centred)
-    piece = F.adaptive_avg_pool2d(view[:, -1:], features.shape[-2:])
-    share = piece / piece.sum((2, 3), keepdim=True).clamp(min=1e-4)
-    return torch.cat([features.mean((2, 3)), (features * share).sum((2, 3))], 1)
+def mean_over(features: Tensor, where: Tensor) -> Tensor:
+    """Means (B, C) of features (B, C, h, w), >= 0, over a part of a view (B, 1, H, W), weighted by how much."""
+    weight = F.adaptive_avg_pool2d(where, (features.shape[2], features.shape[3]))
+    return (features * weight).sum((2, 3)) / weight.sum((2, 3)).clamp(min=1e-4)

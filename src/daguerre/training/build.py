@@ -65,7 +65,7 @@ def load_pretrained(network: nn.Module, init: InitPlan) -> None:
         RecipeError: a weight is missing, left over, or has another shape.
     """
     ours = network.state_dict()
-    theirs = weights.load(init.weights).network.state_dict()
+    theirs = weights.load(init.weights).network.state_dict() if init.weights else {}
     for part, source in init.parts.items():
         inner = {f"{part}.{name}": weight for name, weight in weights.load(source).network.state_dict().items()}
         theirs |= {name: weight for name, weight in inner.items() if name in ours}  # ours may end at an earlier layer

@@ -97,7 +97,8 @@ class AgingPlan:
         worn: file names of those with damage of their own but without a mask; a part stands for all its files.
         textures: parts with scans of damage alone, on black, white or transparent, which are laid over pictures.
         marks: parts with masks of real old photographs, PNG files of the same names: white is damaged, black is not,
-            gray is unknown. These photographs are drawn as members of these parts, not of their own.
+            gray (128) is unknown, dark gray (64) only looks like damage. These photographs are drawn as members of
+            these parts, not of their own.
         replay: fraction of the examples that are repeated because the network detects much false damage in them.
         exclude: names of files that are never used, such as test pictures.
         pool: number of examples made once, for trainers that reuse them.
@@ -293,10 +294,10 @@ class AutoencodersPlan:
 class InitPlan:
     """Pretrained weights, by name or file; parameters whose names begin with one of `skip` start fresh.
 
-    `parts` names weights for networks inside the network, by attribute.
+    `parts` names weights for networks inside the network, by attribute; `weights` may then be empty.
     """
 
-    weights: str
+    weights: str = ""
     skip: tuple[str, ...] = ()
     parts: dict[str, str] = field(default_factory=dict)
 

@@ -22,7 +22,7 @@ NETWORKS = {
     "CompactTranslation": ("compact_translation", "restore"),
     "CompactVAE": ("compact_vae", "restore"),
     "DamageUNet": ("damage_unet", "scratches"),
-    "DamageVerifier": ("damage_verifier", "verify"),
+    "DamageVerifier": ("damage_verifier", "check-damage"),
     "ESRGANDiscriminator": ("discriminators", "judge"),
     "EfficientNetLite0": ("efficientnet_lite", "labels"),
     "FaceGenerator": ("bringing_old_photos.face_generator", "faces"),

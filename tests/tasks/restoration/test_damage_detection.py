@@ -7,7 +7,7 @@ from images.drawn import photo
 
 from daguerre import weights
 from daguerre.errors import OptionError, PictureError, UnreadablePicture, WeightsNotFound
-from daguerre.images import Picture
+from daguerre.images import Canvas, Picture
 from daguerre.networks.damage_unet import DamageUNet
 from daguerre.tasks.restoration import damage_detection as scratches
 from daguerre.tasks.restoration.damage_detection import (
@@ -277,8 +277,34 @@ def test_two_detectors_find_what_neither_excludes(desk):
     assert both.joint
     assert not alone.joint
     first, second = (model(picture.read(), border="replicate")[:, :1].clamp(-6, 6) for model in both.models)
-    expected = ((first + second) / 2 + scratches.JOINT_BIAS).sigmoid()
+    shares = scratches.JOINT_WEIGHTS
+    expected = (shares[0] * first + shares[1] * second + scratches.JOINT_BIAS).sigmoid()
     torch.testing.assert_close(both.tensor(picture.read()), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("sensitivity", "kept"), [(0.0, []), (0.5, [2]), (1.0, [1, 2])])
+def test_each_piece_that_two_detectors_find_is_looked_at(desk, monkeypatch, sensitivity, kept):
+    looked_at = []
+
+    def seen(self, picture, levels, pieces, chosen, least, *, progress):
+        looked_at.append((levels.max(), least, int(chosen.sum())))
+        return np.array([0.01, 0.3, 0.8], np.float32)
+
+    def found(self, picture, **_):
+        canvas = Canvas(picture.height, picture.width, grey=True)
+        for column in (2, 10, 18):
+            canvas.levels[5:9, column : column + 4] = 255
+        return canvas
+
+    monkeypatch.setattr(scratches.PieceVerifier, "__init__", lambda self, device: None)
+    monkeypatch.setattr(scratches.PieceVerifier, "__call__", seen)
+    monkeypatch.setattr(ScratchDetector, "map", found)
+    mask = ScratchDetector(sensitivity=sensitivity, **EXACT)(drawn()).array().reshape(20, 30)
+    assert [number for number, column in enumerate((2, 10, 18)) if mask[6, column] > 0] == kept
+    assert looked_at[0][0] == 255
+    assert looked_at[0][2] == 3
+    ScratchDetector(model="scratches", **EXACT)(drawn())
+    assert len(looked_at) == 1, "one detector alone decides alone"
 
 
 def test_in_a_colourful_photograph_only_what_is_certain_counts():

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Unpack
 
@@ -25,6 +26,7 @@ from daguerre.progress import ProgressCallback, silent
 from daguerre.tasks.kwargs import ScratchKwargs
 from daguerre.tasks.provenance import Record
 from daguerre.tasks.restoration.bringing_old_photos import PublishedDetector
+from daguerre.tasks.restoration.damage.verification import VERIFIER, PieceVerifier
 from daguerre.tasks.restoration.deblurring import measure_edges
 from daguerre.tasks.restoration.tint import colourfulness
 from daguerre.tasks.result import Result, StageCallback, chosen
@@ -47,14 +49,17 @@ Writing = Literal["keep", "remove"]
 """How writing on a photograph is treated."""
 
 AUTO = ("scratches", "scratches-real")
-"""Detectors whose log-odds are averaged: one learned from photographs aged on purpose, the other from real prints."""
+"""Two detectors that look together: one learned from photographs aged on purpose, the other from real prints."""
 
 MOST_CERTAIN = 6.0  # log-odds beyond which neither of them is believed
-# Added to the mean of their log-odds: the first takes nearly everything for undamaged. With 1.0 a quarter more damage
-# is found, and a quarter more look-alikes are hit, which harms a photograph more than what is missed.
-JOINT_BIAS = 0.5
-# Probability from which a component of damage starts, at the default sensitivity: of both, and of one alone.
-MIN_JOINT_PROBABILITY = 0.3
+# How much the log-odds of each count in their sum, and what is added to it: the first takes nearly everything for
+# undamaged.
+JOINT_WEIGHTS = (0.3, 0.7)
+JOINT_BIAS = 0.75
+# Probability from which a component of damage starts, at the default sensitivity: of both, where each component is then
+# looked at closely and must be damage with the second probability; and of one alone.
+MIN_JOINT_PROBABILITY = 0.12
+MIN_VERIFIED_PROBABILITY = 0.62
 MIN_PROBABILITY = 0.5
 CONTINUATION_SHARE = 0.8  # of that is enough for it to continue
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
@@ -155,9 +160,29 @@ class ScratchDetector:
         picture = as_picture(source)
         canvas = self.map(picture, progress=progress)
         levels = canvas.levels[..., 0]
-        keep_pieces(levels, self.levels_of(CONTINUATION_SHARE), lambda pieces: self.candidates(pieces, levels.size))
+        least = self.levels_of(CONTINUATION_SHARE)
+
+        def wanted(pieces: Components) -> NDArray[np.bool_]:
+            candidates = self.candidates(pieces, levels.size)
+            if not self.joint:
+                return candidates
+            probability = self.verifier(picture, levels, pieces, candidates, least, progress=progress)
+            kept: NDArray[np.bool_] = probability >= self.options.threshold(MIN_VERIFIED_PROBABILITY)
+            return kept & candidates
+
+        keep_pieces(levels, least, wanted)
         grow(levels, GROWTH)
         return canvas.picture()
+
+    @cached_property
+    def verifier(self) -> PieceVerifier:
+        """The second look at each piece that both detectors find together; its own training does without."""
+        return PieceVerifier(self.device)
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """Names of all weights that take part."""
+        return (*self.names, VERIFIER) if self.joint else self.names
 
     @property
     def usual(self) -> float:
@@ -236,7 +261,9 @@ class ScratchDetector:
         odds = [model(image, border="replicate") for model in self.models]
         if self.joint:
             odds = [one.clamp(-MOST_CERTAIN, MOST_CERTAIN) for one in odds]
-        damaged = (torch.stack(odds)[:, :, :1].mean(0) + JOINT_BIAS * self.joint).sigmoid()
+        shares = JOINT_WEIGHTS if self.joint else (1.0,)
+        together = torch.stack([share * one[:, :1] for share, one in zip(shares, odds, strict=True)]).sum(0)
+        damaged = (together + JOINT_BIAS * self.joint).sigmoid()
         written = torch.stack(odds)[:, :, 1:].amax(0).sigmoid()
         if self.options.writing == "remove":
             return torch.maximum(damaged, written)
@@ -275,7 +302,7 @@ class ScratchFinder:
         record = Record(
             task=self.options.task,
             options=chosen(self.options),
-            models={Path(name).name: weights.checksum(name) for name in self.detector.names},
+            models={Path(name).name: weights.checksum(name) for name in self.detector.every_name},
         )
         return FoundDamage(picture=mask, record=record, damaged=damaged_part(mask))
 

@@ -200,7 +200,7 @@ class Stages:
         done.mask = given
         if given is None and self.damage is not None:
             done.mask = self.damage(photo, progress=done.progress)
-            done.models.extend(self.damage.names)
+            done.models.extend(self.damage.every_name)
         if done.mask is not None:
             if self.options.large_holes == "leave":
                 done.mask = without_large_holes(done.mask)

@@ -40,7 +40,7 @@ SEEN, UNSEEN = 0.09, 0.045
 WRITING = DAMAGES.index("writing") + 1
 FINEST, COARSEST = 1.0, 3.0  # factors by which a scan is enlarged
 LEAST_SIZE, GREATEST_SIZE = 0.6, 1.8  # scale factors of a photograph with marked damage
-DAMAGED, EITHER = 255, 128  # levels of a mask
+DAMAGED, EITHER, SOUND = 255, 128, 64  # levels of a mask; 0 was not marked, and may have been overlooked
 # Of new pictures, and of old ones, the fraction below the first bound is aged, and that between the two has damage laid
 # over it. The rest is undamaged, like most look-alikes of damage in real photographs.
 AGED, LAID = (0.35, 0.12), ((0.3, 0.5), (0.65, 1.0))
@@ -77,6 +77,8 @@ def load_textures(data: Path, parts: Sequence[str], exclude: Sequence[str] = ())
 
 def load_marks(data: Path, parts: Sequence[str]) -> dict[str, Tensor]:
     """Masks of photographs (1, H, W), 8 bits, in some parts of the data, by name without suffix.
+
+    Levels: DAMAGED; SOUND, which looks like damage; EITHER, of which nobody knows; 0 for the rest.
 
     Raises:
         DataError: a part is missing.

@@ -32,23 +32,15 @@ def scratched():
 
 def test_each_piece_is_seen_by_itself_in_its_place(scratched):
     pieces, made = views(*scratched)
-    assert made.near.shape == made.far.shape == (2, CHANNELS, SIDE, SIDE)
+    assert made.views.shape == (2, CHANNELS, SIDE, SIDE)
     assert made.measures.shape == (2, MEASURES)
     speck, scratch = np.argsort(pieces.area)
-    assert (made.near[speck, 4] > 0).sum() == 4, "the speck alone"
-    assert (made.near[scratch, 4] > 0).sum() == SIDE // 2, "down from its first pixel, to the border of the view"
+    assert (made.views[speck, 4] > 0).sum() == 4, "the speck alone"
+    assert (made.views[scratch, 4] > 0).sum() == SIDE // 2, "down from its first pixel, to the border of the view"
     for number in (speck, scratch):
-        inside = made.near[number, 4] > 0
-        assert (made.near[number, :3, inside] == 255).all()
-    assert (made.near[speck, :3, ~(made.near[speck, 4] > 0)] == 90).all()
-
-
-def test_the_far_view_holds_all_of_a_piece(scratched):
-    pieces, made = views(*scratched)
-    scratch = int(np.argmax(pieces.area))
-    rows = np.flatnonzero(made.far[scratch, 4].any(1))
-    assert 60 * SIDE / 192 - 2 <= len(rows) <= 60 * SIDE / 192 + 2
-    assert abs(rows.mean() - SIDE / 2) < 1.5
+        inside = made.views[number, 4] > 0
+        assert (made.views[number, :3, inside] == 255).all()
+    assert (made.views[speck, :3, ~(made.views[speck, 4] > 0)] == 90).all()
 
 
 def test_measurements_tell_sizes_and_certainty(scratched):
