@@ -13,7 +13,7 @@ from daguerre.weights.checkpoint import write
 
 @pytest.fixture
 def scratches(run, monkeypatch):
-    """`daguerre scratches` with a network that takes the lower left of every four pixels for damage; none is grown."""
+    """`daguerre scratches` with a network alone that takes the lower left of every four pixels for damage."""
     monkeypatch.setattr("daguerre.tasks.restoration.damage_detection.GROWTH", 0)
     monkeypatch.setattr("daguerre.tasks.restoration.damage_detection.COLOURFUL", (1.0, 2.0))  # the photograph is
     network = DamageUNet(features=(4,))
@@ -26,7 +26,7 @@ def scratches(run, monkeypatch):
         name="scratches", task="scratches", network="DamageUNet", arguments={"features": [4]}
     )
     write(weights.weights_folder() / "scratches.safetensors", network.state_dict(), header)
-    return lambda *words: run("scratches", "--device", "cpu", *words)
+    return lambda *words: run("scratches", "--device", "cpu", "--model", "scratches", *words)
 
 
 def draw(name, *shape):
