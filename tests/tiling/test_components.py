@@ -71,3 +71,14 @@ def test_pictures_of_one_level_are_none_or_one_piece(level):
     levels = np.full((9, 5), level, np.uint8)
     assert keep_pieces(levels, 100, lambda pieces: pieces.area == 45, strip=10) == (level > 0)
     assert (levels == level).all()
+
+
+@pytest.mark.parametrize("strip", [1, 40, 10**6])
+def test_the_rim_of_each_component_is_trimmed_by_its_own_peak(strip):
+    levels = np.zeros((9, 20), np.uint8)
+    levels[2:7, 2:7], levels[3:6, 3:6], levels[4, 4] = 40, 100, 200
+    levels[2:7, 11:16], levels[3:6, 12:15] = 40, 60
+    assert keep_pieces(levels, 30, lambda pieces: pieces.area > 0, trim=0.5, strip=strip) == 2
+    expected = np.zeros((9, 20), np.uint8)
+    expected[3:6, 3:6] = expected[2:7, 11:16] = 255
+    np.testing.assert_array_equal(levels, expected)

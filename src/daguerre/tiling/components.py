@@ -68,13 +68,19 @@ JOINED: dict[str, tuple[np.ufunc, int]] = {
 
 
 def keep_pieces(
-    levels: NDArray[np.uint8], least: int, wanted: Callable[[Components], NDArray[np.bool_]], *, strip: int = STRIP
+    levels: NDArray[np.uint8],
+    least: int,
+    wanted: Callable[[Components], NDArray[np.bool_]],
+    *,
+    trim: float = 0.0,
+    strip: int = STRIP,
 ) -> int:
     """Turn a map into a mask, in place: 255 on the selected components, 0 elsewhere.
 
     Args:
         levels: (H, W), in memory or memory-mapped. A component is a set of 8-connected pixels >= `least`.
         wanted: selects the components to keep.
+        trim: share of a component's highest value, below which its pixels are 0, too.
         strip: pixels processed at once; does not affect the result.
 
     Returns:
@@ -92,12 +98,13 @@ def keep_pieces(
     names = JOINED.keys()
     parts = Components(**{name: np.concatenate([getattr(pieces, name) for pieces in found]) for name in names})
     whole = connected(count, *(np.concatenate(side) for side in zip(*seams, strict=True)))
-    stays = wanted(parts.joined(whole))
-    kept = stays[whole]
+    every = parts.joined(whole)
+    stays = wanted(every)
+    lowest = np.where(stays, np.maximum(np.ceil(trim * every.peak), least), 0).astype(np.int64)[whole]
     count = 0
     for top, rows in strips(levels, strip):
         runs = Runs(rows, least)
-        levels[top : top + len(rows)] = runs.drawn(kept[count + runs.pieces])
+        levels[top : top + len(rows)] = runs.drawn(rows, lowest[count + runs.pieces])
         count += int(runs.pieces.max(initial=-1)) + 1
     return int(stays.sum())
 
@@ -154,12 +161,13 @@ class Runs:
             crest=peak * MOST_PIXELS + MOST_PIXELS - 1 - ((top + self.row) * (pitch - 2) + left),
         )
 
-    def drawn(self, kept: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """The rows (H, W) with 255 on the runs that are kept."""
+    def drawn(self, rows: NDArray[np.uint8], lowest: Numbers) -> NDArray[np.uint8]:
+        """255 where a pixel is as high as the lowest value that its run keeps, for each run; 0 keeps none."""
         height, pitch = self.shape
-        change = np.zeros(height * pitch, np.int8)
-        change[self.start[kept]], change[self.end[kept]] = 1, -1
-        return (change.cumsum(dtype=np.int8) * np.uint8(255)).reshape(self.shape)[:, 1:-1].astype(np.uint8)
+        change = np.zeros(height * pitch, np.int16)
+        change[self.start], change[self.end] = lowest, -lowest
+        least = change.cumsum(dtype=np.int16).reshape(self.shape)[:, 1:-1]
+        return ((least > 0) & (rows >= least)).astype(np.uint8) * np.uint8(255)
 
 
 def connected(count: int, first: Numbers, second: Numbers) -> Numbers:

@@ -59,9 +59,10 @@ JOINT_BIAS = 0.75
 # Probability from which a component of damage starts, at the default sensitivity: of both, where each component is then
 # looked at closely and must be damage with the second probability; and of one alone.
 MIN_JOINT_PROBABILITY = 0.12
-MIN_VERIFIED_PROBABILITY = 0.62
+MIN_VERIFIED_PROBABILITY = 0.6
 MIN_PROBABILITY = 0.5
 CONTINUATION_SHARE = 0.8  # of that is enough for it to continue
+TRIM = 0.35  # of its highest probability, below which the rim of a component is cut off, where two look together
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
 # edges are wider than a few pixels, further down. From 0.7 pixels on, eyes were marked beside a fold.
 MIN_HALVED_SIDE = 450
@@ -170,7 +171,7 @@ class ScratchDetector:
             kept: NDArray[np.bool_] = probability >= self.options.threshold(MIN_VERIFIED_PROBABILITY)
             return kept & candidates
 
-        keep_pieces(levels, least, wanted)
+        keep_pieces(levels, least, wanted, trim=TRIM * self.joint)
         grow(levels, GROWTH)
         return canvas.picture()
 
