@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Components", "keep_pieces"]
+__all__ = ["FAINT", "Components", "keep_pieces"]
 
 Numbers = NDArray[np.int64]
 
 STRIP = 2**22  # pixels
+FAINT = 128  # mask value of the trimmed pixels of a component
 MOST_PIXELS = 2**48  # of a picture
 
 
@@ -80,7 +81,7 @@ def keep_pieces(
     Args:
         levels: (H, W), in memory or memory-mapped. A component is a set of 8-connected pixels >= `least`.
         wanted: selects the components to keep.
-        trim: share of a component's highest value, below which its pixels are 0, too.
+        trim: share of a component's highest value, below which its pixels become FAINT instead of 255.
         strip: pixels processed at once; does not affect the result.
 
     Returns:
@@ -162,12 +163,12 @@ class Runs:
         )
 
     def drawn(self, rows: NDArray[np.uint8], lowest: Numbers) -> NDArray[np.uint8]:
-        """255 where a pixel is as high as the lowest value that its run keeps, for each run; 0 keeps none."""
+        """255 where a pixel is as high as the lowest value of its run, else FAINT; 0 in runs whose lowest is 0."""
         height, pitch = self.shape
         change = np.zeros(height * pitch, np.int16)
         change[self.start], change[self.end] = lowest, -lowest
         least = change.cumsum(dtype=np.int16).reshape(self.shape)[:, 1:-1]
-        return ((least > 0) & (rows >= least)).astype(np.uint8) * np.uint8(255)
+        return ((least > 0) * np.where(rows >= least, np.uint8(255), np.uint8(FAINT))).astype(np.uint8)
 
 
 def connected(count: int, first: Numbers, second: Numbers) -> Numbers:

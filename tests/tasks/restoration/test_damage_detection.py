@@ -21,6 +21,7 @@ from daguerre.tasks.restoration.damage_detection import (
     odds_of_colour,
     read_mask,
 )
+from daguerre.tiling.components import FAINT
 from daguerre.weights.checkpoint import write
 
 EXACT = {"device": "cpu", "precision": "float32"}
@@ -354,3 +355,13 @@ def test_likelihoods_stay_as_they_are_in_a_photograph_with_as_much_damage_as_was
     levels[50, 50] = 128
     adapt_to_prior(levels)
     assert abs(int(levels[50, 50]) - 128) <= 2
+
+
+def test_a_trimmed_rim_is_left_but_a_gap_in_damage_is_filled(monkeypatch):
+    mask = np.zeros((70, 70), np.uint8)
+    mask[20:40, 20:40], mask[23:37, 23:37], mask[28:31, 28:31] = FAINT, 255, FAINT
+    monkeypatch.setattr(scratches, "CHEAP_WINDOW_SIDE", 18)
+    grow(mask, 0)
+    expected = np.zeros((70, 70), np.uint8)
+    expected[23:37, 23:37] = 255
+    np.testing.assert_array_equal(mask, expected)

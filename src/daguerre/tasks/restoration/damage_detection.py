@@ -32,7 +32,7 @@ from daguerre.tasks.restoration.tint import colourfulness
 from daguerre.tasks.result import Result, StageCallback, chosen
 from daguerre.tasks.scans.borders import clear_borders, find_borders
 from daguerre.tiling import Window, plan_windows, run_windows
-from daguerre.tiling.components import Components, keep_pieces
+from daguerre.tiling.components import FAINT, Components, keep_pieces
 
 __all__ = [
     "FoundDamage",
@@ -63,6 +63,7 @@ MIN_VERIFIED_PROBABILITY = 0.6
 MIN_PROBABILITY = 0.5
 CONTINUATION_SHARE = 0.8  # of that is enough for it to continue
 TRIM = 0.35  # of its highest probability, below which the rim of a component is cut off, where two look together
+MAX_GAP = 8  # pixels: half the width of a gap inside a component that stays damaged even so
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
 # edges are wider than a few pixels, further down. From 0.7 pixels on, eyes were marked beside a fold.
 MIN_HALVED_SIDE = 450
@@ -359,16 +360,27 @@ def close(mask: Tensor, radius: int) -> Tensor:
 
 
 def grow(mask: NDArray[np.uint8], pixels: int) -> None:
-    """Dilate a mask (H, W) of 0 and 255 by this many pixels, in place, a strip at a time."""
-    away = np.arange(-pixels, pixels + 1)
-    disc = (np.hypot(away[:, None], away) < pixels + 0.5).astype(np.uint8)
+    """Dilate a mask (H, W), as from `keep_pieces`, by this many pixels, in place, a strip at a time.
+
+    What was trimmed stays damaged in the gaps of a component only.
+    """
+    margin = pixels + 2 * MAX_GAP
     above = mask[:0].copy()
     for top in range(0, len(mask), CHEAP_WINDOW_SIDE):
-        rows = np.concatenate([above, mask[top : top + CHEAP_WINDOW_SIDE + pixels]])
-        above = mask[max(top + CHEAP_WINDOW_SIDE - pixels, 0) : top + CHEAP_WINDOW_SIDE].copy()
-        first = len(rows) - len(mask[top : top + CHEAP_WINDOW_SIDE + pixels])
-        grown = cv2.dilate(rows, disc)
+        rows = np.concatenate([above, mask[top : top + CHEAP_WINDOW_SIDE + margin]])
+        above = mask[max(top + CHEAP_WINDOW_SIDE - margin, 0) : top + CHEAP_WINDOW_SIDE].copy()
+        first = len(rows) - len(mask[top : top + CHEAP_WINDOW_SIDE + margin])
+        certain = (rows == 255).astype(np.uint8) * np.uint8(255)
+        if (rows == FAINT).any():
+            closed = cv2.morphologyEx(certain, cv2.MORPH_CLOSE, disc(MAX_GAP))
+            certain = np.where(rows > 0, closed, 0).astype(np.uint8)
+        grown = cv2.dilate(certain, disc(pixels))
         mask[top : top + CHEAP_WINDOW_SIDE] = grown[first : first + len(mask[top : top + CHEAP_WINDOW_SIDE])]
+
+
+def disc(radius: int) -> NDArray[np.uint8]:
+    away = np.arange(-radius, radius + 1)
+    return (np.hypot(away[:, None], away) < radius + 0.5).astype(np.uint8)
 
 
 def leave_borders(levels: NDArray[np.uint8], least: int) -> None:
