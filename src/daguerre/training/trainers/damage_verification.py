@@ -73,7 +73,8 @@ class DamageVerificationTrainer(Trainer):
         real = {name: one for name, one in self.load(data, recipe.aging.real, progress).items() if stem(name) in marks}
         if not real:
             raise DataError("no photograph of aging.real has a mask of its name in aging.marks")
-        aged = self.age(self.load(data, recipe.data.parts, progress), load_textures(data, recipe.aging.textures))
+        textures = load_textures(data, recipe.aging.textures, recipe.aging.exclude)
+        aged = self.age(self.load(data, recipe.data.parts, progress), textures)
         held_out = hold_out(real, recipe.validation.fraction)
         detector = ScratchDetector()
         found: dict[bool, list[Described]] = {False: [], True: []}
