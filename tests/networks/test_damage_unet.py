@@ -95,3 +95,11 @@ def test_nothing_beyond_the_halo_of_both_networks_matters():
     other[:, :, row + 8 + network.halo :] = 0.5
     with torch.no_grad():
         assert torch.equal(network(image)[:, :, row : row + 8], network(other)[:, :, row : row + 8])
+
+
+def test_the_deeper_blocks_of_the_perceptual_network_are_trained_when_asked():
+    network = guided(learning=3)
+    network(torch.rand(1, 3, 32, 32)).sum().backward()
+    trained = {name for name, value in network.vgg.named_parameters() if value.requires_grad}
+    assert trained == {name for name, _ in network.vgg.named_parameters() if int(name.split(".")[1]) >= 10}
+    assert not any(value.requires_grad for value in guided().vgg.parameters())

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from daguerre.networks.half_unet import HalfUNet
@@ -35,12 +34,13 @@ class VGGDamageUNet(DamageUNet):
     """A `DamageUNet` that is also given features of a perceptual network, which knows collars, cords and wheels.
 
     The features of one layer, whose stride is 2, 4, 8, …, are added to the maps of each upper level of the encoder,
-    after a 1x1 convolution. The perceptual network is not trained; with those convolutions at 0 this is a `DamageUNet`.
+    after a 1x1 convolution. With those convolutions at 0 this is a `DamageUNet`.
 
     Args:
         features, blocks: as in `HalfUNet`.
         width: channels of the VGG-19 as a fraction of the paper's, of each block's.
         layers: of the VGG-19, one for each level from the highest on.
+        learning: block of the VGG-19 from which it is trained, too; by default it is not.
     """
 
     def __init__(
@@ -50,11 +50,14 @@ class VGGDamageUNet(DamageUNet):
         blocks: int = 1,
         width: float | Sequence[float] = 1.0,
         layers: Sequence[str] = ("relu2_2", "relu3_4", "relu4_4"),
+        learning: int | None = None,
     ) -> None:
         super().__init__(features=features, blocks=blocks)
         self.layers = tuple(layers)
         self.vgg = VGG19(width=width).requires_grad_(False)
         self.vgg.end(self.layers[-1])
+        if learning is not None:
+            self.vgg.features[self.vgg.place_of(f"conv{learning}_1") :].requires_grad_(True)
         self.beside = nn.ModuleList(
             nn.Conv2d(self.vgg.channels(layer), own, 1) for layer, own in zip(self.layers, features, strict=False)
         )
@@ -64,6 +67,5 @@ class VGGDamageUNet(DamageUNet):
 
     def guidance(self, image: Tensor) -> list[Tensor]:
         """Features of `image` (B, 3, H, W) for the upper levels, from the highest down."""
-        with torch.no_grad():
-            found = self.vgg(image, self.layers)
+        found = self.vgg(image, self.layers)
         return [conv(found[layer]) for conv, layer in zip(self.beside, self.layers, strict=True)]

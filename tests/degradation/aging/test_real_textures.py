@@ -4,7 +4,9 @@ import torch
 from daguerre.degradation.aging.real_textures import (
     STYLES,
     crack_net,
+    cut_out,
     flakes,
+    lay_cut_out,
     lay_damage,
     read_texture,
     specks,
@@ -85,3 +87,27 @@ def test_specks_cracks_and_flakes_cover_about_as_much_as_is_asked():
     fine, wide = (crack_net(like, cells=12, width=width, generator=seeded()).mean() for width in (0.5, 3.0))
     assert 0 < fine < wide < 0.5
     assert flakes(like, size=20, share=0.1, generator=seeded()).mean() == pytest.approx(0.1, abs=0.05)
+
+
+def scratched():
+    """A gray photograph with a white line four pixels wide, and where that is."""
+    photograph, damaged = torch.full((3, 100, 120), 90, dtype=torch.uint8), torch.zeros(1, 100, 120, dtype=torch.bool)
+    photograph[:, 50:54], damaged[:, 50:54] = 240, True
+    return photograph, damaged
+
+
+def test_damage_is_cut_out_of_what_a_photograph_would_be_without_it():
+    photograph, damaged = scratched()
+    texture = cut_out(photograph, damaged)
+    assert texture.form == "cutout"
+    assert (texture.cover[damaged] == 255).all()
+    assert (texture.beneath.int() - 90).abs().max() <= 2
+    assert torch.equal(texture.pixels, photograph)
+
+
+def test_cut_out_damage_changes_other_pictures_where_it_is_and_nowhere_else():
+    texture, picture = cut_out(*scratched()), torch.full((1, 3, 64, 64), 0.2)
+    changes = [lay_cut_out(picture, texture, generator=seeded(seed)) - picture for seed in range(12)]
+    assert all((change >= -0.01).all() and change.max() > 0.3 for change in changes)
+    assert all((change.abs().amax(1) < 0.02).float().mean() > 0.5 for change in changes)
+    assert torch.equal(lay_cut_out(picture, texture, generator=seeded(3)) - picture, changes[3])

@@ -229,7 +229,7 @@ def test_what_transparent_places_hide_is_no_damage(desk):
 
 
 def test_windows_start_where_the_networks_grid_does(desk):
-    model = ScratchDetector(model="random", **EXACT).models[0]
+    model = ScratchDetector(model="random", **EXACT).model
     assert model.window_side() % model.multiple == model.grid_halo % model.multiple == 0
     assert model.grid_halo >= model.halo
 
@@ -270,21 +270,28 @@ def test_a_mask_of_another_size_or_none_at_all_is_refused(tmp_path):
         read_mask(tmp_path / "nothing.png", drawn())
 
 
-def test_two_detectors_find_what_neither_excludes(desk):
-    picture = drawn((3, 4, 1, 5, 1.0), (9, 4, 3, 5, 1.0), (10, 4, 1, 5, 0.9))
-    alone = ScratchDetector(model="scratches", **EXACT)
-    both = ScratchDetector(**EXACT)
-    assert both.names == ("scratches", "scratches-real")
-    assert both.joint
-    assert not alone.joint
-    first, second = (model(picture.read(), border="replicate")[:, :1].clamp(-6, 6) for model in both.models)
-    shares = scratches.JOINT_WEIGHTS
-    expected = (shares[0] * first + shares[1] * second + scratches.JOINT_BIAS).sigmoid()
-    torch.testing.assert_close(both.tensor(picture.read()), expected, atol=1e-5, rtol=0)
+def test_small_sharp_pictures_are_looked_at_enlarged_by_default(desk, monkeypatch):
+    monkeypatch.setattr(scratches, "MAX_ENLARGED_PIXELS", 4000)
+    sizes = []
+
+    def tensor(self, image):
+        sizes.append(tuple(image.shape[-2:]))
+        return (image[:, :1] > 0.6).float()
+
+    monkeypatch.setattr(ScratchDetector, "tensor", tensor)
+    picture = drawn((10, 20, 8, 12, 1.0), size=(50, 80))
+    found = ScratchDetector(**EXACT).map(picture).levels[..., 0]
+    assert sizes == [(75, 120)]
+    assert found.shape == (50, 80)
+    assert (found[11:17, 21:31] == 255).all()
+    assert found[:8].max() == found[:, 36:].max() == 0
+    ScratchDetector(model="scratches", **EXACT).map(picture)
+    ScratchDetector(**EXACT).map(drawn(size=(51, 80)))
+    assert sizes[1:] == [(50, 80), (51, 80)], "not by other detectors, and not larger ones"
 
 
 @pytest.mark.parametrize(("sensitivity", "kept"), [(0.0, []), (0.5, [2]), (1.0, [1, 2])])
-def test_each_piece_that_two_detectors_find_is_looked_at(desk, monkeypatch, sensitivity, kept):
+def test_each_piece_that_is_found_by_default_is_looked_at(desk, monkeypatch, sensitivity, kept):
     looked_at = []
 
     def seen(self, picture, levels, pieces, chosen, least, *, progress):
@@ -305,7 +312,7 @@ def test_each_piece_that_two_detectors_find_is_looked_at(desk, monkeypatch, sens
     assert looked_at[0][0] == 255
     assert looked_at[0][2] == 3
     ScratchDetector(model="scratches", **EXACT)(drawn())
-    assert len(looked_at) == 1, "one detector alone decides alone"
+    assert len(looked_at) == 1, "another detector decides alone"
 
 
 def test_in_a_colourful_photograph_only_what_is_certain_counts():

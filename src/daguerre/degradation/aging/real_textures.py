@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,9 +17,20 @@ from torch.nn import functional as F
 from daguerre.degradation.aging.noise import Colour, colour, pixel_coordinates, smooth_noise, uniform, white_noise
 from daguerre.images.filters import gaussian
 
-__all__ = ["STYLES", "Texture", "crack_net", "flakes", "lay_damage", "read_texture", "specks", "take"]
+__all__ = [
+    "STYLES",
+    "Texture",
+    "crack_net",
+    "cut_out",
+    "flakes",
+    "lay_cut_out",
+    "lay_damage",
+    "read_texture",
+    "specks",
+    "take",
+]
 
-Form = Literal["damage", "frame", "paper"]
+Form = Literal["damage", "frame", "paper", "cutout"]
 
 DARK, LIGHT = 0.3, 0.72  # mean lightness below which a scan shows light damage, and above which dark damage
 CLEAR = 0.02  # fraction of a picture that must be transparent for its alpha to be used as coverage
@@ -25,6 +38,7 @@ BED = 31  # divisions of a scan's shorter side, at which the paper's own shade i
 GREY = 0.06  # difference between channels above which a light scan is yellowed paper, not marks
 FAINT = 0.1  # lightness above the paper's that still counts as paper
 CROWDED = 0.25  # fraction of a scan that damage may cover; beyond that it is paper grain
+RIM = 2  # pixels: what is cut out with the damage of a photograph
 TRIES = 4  # places tried when looking for damage
 PAPERS: list[Colour] = [(0.97, 0.96, 0.94), (0.93, 0.90, 0.84), (0.88, 0.83, 0.74), (0.75, 0.73, 0.70), (1.0, 1.0, 1.0)]
 STYLES = ("paper", "paper", "lighter", "lighter", "folded", "folded", "peeled", "darker")
@@ -37,14 +51,16 @@ class Texture:
     """A scan of damage.
 
     Args:
-        form: damage, a frame around a picture, or plain paper.
+        form: damage, a frame around a picture, plain paper, or damage cut out of a photograph.
         cover: coverage of each pixel (1, H, W), 8 bits; for paper, its lightness.
-        pixels: colors (3, H, W), 8 bits, of a frame.
+        pixels: colors (3, H, W), 8 bits, of a frame or of a damaged photograph.
+        beneath: colors that this photograph may have had under its damage, (3, H, W), 8 bits.
     """
 
     form: Form
     cover: Tensor
     pixels: Tensor | None = None
+    beneath: Tensor | None = None
 
 
 def read_texture(pixels: Tensor) -> Texture | None:
@@ -69,6 +85,47 @@ def read_texture(pixels: Tensor) -> Texture | None:
     top = torch.quantile(raised.flatten()[::7].clamp(min=0), 0.999).clamp(min=0.15)
     cover = (raised / top).clamp(0, 1)
     return Texture("damage", to_bytes(cover[0])) if (cover > 0.3).float().mean() < CROWDED else None
+
+
+def cut_out(photograph: Tensor, damaged: Tensor) -> Texture:
+    """The damage of a photograph (3, H, W), 8 bits, where it is `damaged` (1, H, W), to lay over others."""
+    mask = damaged[0].byte().numpy()
+    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM + 1, 2 * RIM + 1)))
+    pixels = np.ascontiguousarray(photograph.permute(1, 2, 0).numpy())
+    beneath = torch.from_numpy(cv2.inpaint(pixels, mask, RIM, cv2.INPAINT_TELEA)).permute(2, 0, 1).contiguous()
+    return Texture("cutout", to_bytes(torch.from_numpy(mask)[None].float()), photograph, beneath)
+
+
+def lay_cut_out(image: Tensor, damage: Texture, *, generator: torch.Generator) -> Tensor:
+    """Damage an image (1, 3, H, W) in [0, 1] by a piece of what was cut out of a photograph.
+
+    What it changed there is added, or its colors replace the image's: emulsion that is worn, or gone.
+    """
+    assert damage.pixels is not None
+    assert damage.beneath is not None
+    drawn = torch.rand(8, generator=generator).tolist()
+    side = image.shape[-1]
+    _, height, width = damage.cover.shape
+    reach = min(round(side * 0.6 * 3 ** drawn[0]), height, width)
+    places = damage.cover[0].nonzero()
+    row, column = places[int(drawn[1] * 0.9999 * len(places))].tolist()
+    top, left = (
+        min(max(at - int((0.1 + 0.8 * part) * reach), 0), n - reach)
+        for at, part, n in ((row, drawn[2], height), (column, drawn[3], width))
+    )
+    stacked = torch.cat([damage.cover, damage.pixels, damage.beneath])[:, top : top + reach, left : left + reach]
+    piece = F.interpolate(stacked[None].float() / 255, size=image.shape[-2:], mode="bilinear", antialias=True)
+    turns = int(drawn[4] * 8)
+    piece = torch.rot90(piece, turns % 4, (2, 3))
+    piece = piece.flip(3) if turns >= 4 else piece
+    cover, there, beneath = gaussian(piece[:, :1], 0.7), piece[:, 1:4], piece[:, 4:]
+    if drawn[5] < 0.5:
+        there, beneath = (one.mean(1, keepdim=True).expand(1, 3, -1, -1) for one in (there, beneath))
+    if drawn[6] < 0.6:
+        worn: Tensor = (image + (0.7 + 0.8 * drawn[7]) * cover * (there - beneath)).clamp(0, 1)
+        return worn
+    changed = ((there - beneath).abs().amax(1, keepdim=True) / 0.15).clamp(0, 1)
+    return torch.lerp(image, there, cover * changed)
 
 
 def contrasted(light: Tensor) -> bool:

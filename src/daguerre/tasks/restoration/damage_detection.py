@@ -48,22 +48,21 @@ __all__ = [
 Writing = Literal["keep", "remove"]
 """How writing on a photograph is treated."""
 
-AUTO = ("scratches", "scratches-real")
-"""Two detectors that look together: one learned from photographs aged on purpose, the other from real prints."""
+AUTO = "scratches-real"
+"""The detector that is used by default, each of whose pieces of damage is looked at again."""
 
-MOST_CERTAIN = 6.0  # log-odds beyond which neither of them is believed
-# How much the log-odds of each count in their sum, and what is added to it: the first takes nearly everything for
-# undamaged.
-JOINT_WEIGHTS = (0.3, 0.7)
-JOINT_BIAS = 0.75
-# Probability from which a component of damage starts, at the default sensitivity: of both, where each component is then
-# looked at closely and must be damage with the second probability; and of one alone.
-MIN_JOINT_PROBABILITY = 0.12
-MIN_VERIFIED_PROBABILITY = 0.6
+# Probability from which a component of damage starts, at the default sensitivity: by default, where it must then be
+# damage with the second probability, too; and of another detector.
+MIN_CANDIDATE_PROBABILITY = 0.12
+MIN_VERIFIED_PROBABILITY = 0.65
 MIN_PROBABILITY = 0.5
-CONTINUATION_SHARE = 0.8  # of that is enough for it to continue
-TRIM = 0.35  # of its highest probability, below which the rim of a component is cut off, where two look together
+CONTINUATION_SHARE = 0.5  # of that is enough for it to continue
+TRIM = 0.35  # of its highest probability, below which the rim of a component is cut off by default
 MAX_GAP = 8  # pixels: half the width of a gap inside a component that stays damaged even so
+# By default, a sharp picture of at most so many pixels is looked at enlarged by the second; a megapixel would take half
+# as long again.
+MAX_ENLARGED_PIXELS = 700_000
+ENLARGEMENT = 1.5
 # Pixels of the shorter side down to which damage is also looked for at half the size; of soft pictures, whose sharpest
 # edges are wider than a few pixels, further down. From 0.7 pixels on, eyes were marked beside a fold.
 MIN_HALVED_SIDE = 450
@@ -148,13 +147,12 @@ class ScratchDetector:
     def __init__(self, options: ScratchOptions | None = None, **changes: Unpack[ScratchKwargs]) -> None:
         self.options = replace(options or ScratchOptions(), **changes)
         self.device = choose_device(self.options.device, self.options.precision)
-        self.names = AUTO if self.options.model == "auto" else (self.options.model,)
-        self.models = [weights.load(name).on(self.device) for name in self.names]
-        self.joint = len(self.models) > 1
-        for model in self.models:
-            if model.header.task != "scratches":
-                raise OptionError(f"{self.options.model} is for {model.header.task}, not for finding scratches")
-        network = self.models[0].network
+        self.verified = self.options.model == "auto"
+        self.name = AUTO if self.verified else self.options.model
+        self.model = weights.load(self.name).on(self.device)
+        if self.model.header.task != "scratches":
+            raise OptionError(f"{self.options.model} is for {self.model.header.task}, not for finding scratches")
+        network = self.model.network
         self.published = PublishedDetector(self.device, network) if isinstance(network, ScratchUNet) else None
 
     def __call__(self, source: PictureLike, *, progress: ProgressCallback = silent) -> Picture:
@@ -166,32 +164,32 @@ class ScratchDetector:
 
         def wanted(pieces: Components) -> NDArray[np.bool_]:
             candidates = self.candidates(pieces, levels.size)
-            if not self.joint:
+            if not self.verified:
                 return candidates
             probability = self.verifier(picture, levels, pieces, candidates, least, progress=progress)
             kept: NDArray[np.bool_] = probability >= self.options.threshold(MIN_VERIFIED_PROBABILITY)
             return kept & candidates
 
-        keep_pieces(levels, least, wanted, trim=TRIM * self.joint)
+        keep_pieces(levels, least, wanted, trim=TRIM * self.verified)
         grow(levels, GROWTH)
         return canvas.picture()
 
     @cached_property
     def verifier(self) -> PieceVerifier:
-        """The second look at each piece that both detectors find together; its own training does without."""
+        """The second look at each piece; its own training does without."""
         return PieceVerifier(self.device)
 
     @property
     def every_name(self) -> tuple[str, ...]:
         """Names of all weights that take part."""
-        return (*self.names, VERIFIER) if self.joint else self.names
+        return (self.name, VERIFIER) if self.verified else (self.name,)
 
     @property
     def usual(self) -> float:
         """Probability from which a component of damage starts, at the default sensitivity."""
         if self.published:
             return self.published.threshold
-        return MIN_JOINT_PROBABILITY if self.joint else MIN_PROBABILITY
+        return MIN_CANDIDATE_PROBABILITY if self.verified else MIN_PROBABILITY
 
     def levels_of(self, share: float) -> int:
         """Level of a map that is a share of the probability from which a component starts."""
@@ -210,38 +208,51 @@ class ScratchDetector:
         levels = canvas.levels[..., 0]
         leave_borders(levels, math.ceil(255 * CONTINUATION_SHARE * self.usual))
         clear_borders(levels, find_borders(picture))
-        if self.joint:
+        if self.verified:
             adapt_to_prior(levels, odds_of_colour(picture))
         return canvas
 
     def likelihood(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
         """Probability that each pixel is damaged: gray, 255 = certain.
 
-        Detected at the picture's size, then, for damage too large for the receptive field or too soft, at half of it,
-        and so on.
+        Detected at the picture's size, or enlarged in a small, sharp one, whose scratches are as fine as its pixels;
+        then, for damage too large for the receptive field or too soft, at half of its size, and so on.
         """
         if self.published is not None:
             return self.published(picture, progress=progress)
-        canvas = self.likelihood_at_size(picture, progress=progress)
-        height, width = picture.height // 2, picture.width // 2
-        shorter = min(height, width)
-        soft = shorter >= MIN_HALVED_SOFT_SIDE and measure_edges(picture) > SOFT_EDGE
-        if shorter >= MIN_HALVED_SIDE or soft:
-            odds = HALVED_ODDS if self.joint and not soft else 1.0
-            coarse = self.likelihood(resized(picture, height, width), progress=progress).picture()
-            for window, strip in strips_resized(coarse, picture.height, picture.width):
-                found = canvas.levels[window.slices]
-                likely = strip[:, :1]
-                doubted = likely * odds / (likely * odds + 1 - likely)
-                np.maximum(found, to_levels(doubted, 8), out=found)
+        soft = is_soft(picture)
+        if self.verified and not soft and picture.height * picture.width <= MAX_ENLARGED_PIXELS:
+            height, width = (round(ENLARGEMENT * length) for length in (picture.height, picture.width))
+            canvas = Canvas(picture.height, picture.width, grey=True)
+            fine = self.likelihood_at_size(resized(picture, height, width), progress=progress).picture()
+            for window, strip in strips_resized(fine, picture.height, picture.width):
+                canvas.write(window, strip[:, :1])
+        else:
+            canvas = self.likelihood_at_size(picture, progress=progress)
+        self.add_halves(canvas, picture, soft=soft, progress=progress)
         return canvas
+
+    def add_halves(self, canvas: Canvas, picture: Picture, *, soft: bool, progress: ProgressCallback) -> None:
+        """Add to the likelihoods of a picture those at half of its size, at a quarter, and so on."""
+        height, width = picture.height // 2, picture.width // 2
+        if min(height, width) < (MIN_HALVED_SOFT_SIDE if soft else MIN_HALVED_SIDE):
+            return
+        half = resized(picture, height, width)
+        coarse = self.likelihood_at_size(half, progress=progress)
+        self.add_halves(coarse, half, soft=is_soft(half), progress=progress)
+        odds = HALVED_ODDS if self.verified and not soft else 1.0
+        for window, strip in strips_resized(coarse.picture(), picture.height, picture.width):
+            likely = strip[:, :1]
+            doubted = likely * odds / (likely * odds + 1 - likely)
+            found = canvas.levels[window.slices]
+            np.maximum(found, to_levels(doubted, 8), out=found)
 
     def likelihood_at_size(self, picture: Picture, *, progress: ProgressCallback = silent) -> Canvas:
         """Probability that each pixel is damaged, at the picture's own size."""
         canvas = Canvas(picture.height, picture.width, grey=True)
-        multiple = max(model.multiple for model in self.models)
-        # On the networks' grid.
-        halo = -(-max(model.grid_halo for model in self.models) // multiple) * multiple
+        multiple = self.model.multiple
+        # On the network's grid.
+        halo = -(-self.model.grid_halo // multiple) * multiple
         halo += -(-(LETTER_RADIUS + 2 * WORD_RADIUS) // multiple) * multiple
 
         def read(window: Window) -> Tensor:
@@ -251,7 +262,7 @@ class ScratchDetector:
             rows, columns = window.within(window.grown(halo, picture.height, picture.width)).slices
             return self.tensor(colours)[..., rows, columns].cpu()
 
-        side = min(model.window_side(largest=LARGEST_PROCESSOR_SIDE) for model in self.models) // multiple * multiple
+        side = self.model.window_side(largest=LARGEST_PROCESSOR_SIDE) // multiple * multiple
         windows = plan_windows(picture.height, picture.width, side)
         run_windows(
             windows, read=read, compute=compute, write=canvas.write, step="finding scratches", progress=progress
@@ -260,13 +271,7 @@ class ScratchDetector:
 
     def tensor(self, image: Tensor) -> Tensor:
         """Probability of damage for `image` (1, 3, H, W) in [0, 1]: (1, 1, H, W) in [0, 1], on the device."""
-        odds = [model(image, border="replicate") for model in self.models]
-        if self.joint:
-            odds = [one.clamp(-MOST_CERTAIN, MOST_CERTAIN) for one in odds]
-        shares = JOINT_WEIGHTS if self.joint else (1.0,)
-        together = torch.stack([share * one[:, :1] for share, one in zip(shares, odds, strict=True)]).sum(0)
-        damaged = (together + JOINT_BIAS * self.joint).sigmoid()
-        written = torch.stack(odds)[:, :, 1:].amax(0).sigmoid()
+        damaged, written = self.model(image, border="replicate").sigmoid().chunk(2, 1)
         if self.options.writing == "remove":
             return torch.maximum(damaged, written)
         letters = (written >= MIN_WRITING_PROBABILITY) & (written > WRITING_SHARE * damaged)
@@ -307,6 +312,11 @@ class ScratchFinder:
             models={Path(name).name: weights.checksum(name) for name in self.detector.every_name},
         )
         return FoundDamage(picture=mask, record=record, damaged=damaged_part(mask))
+
+
+def is_soft(picture: Picture) -> bool:
+    """Whether even the sharpest edges of a picture that can be halved are wider than a few pixels."""
+    return min(picture.height, picture.width) // 2 >= MIN_HALVED_SOFT_SIDE and measure_edges(picture) > SOFT_EDGE
 
 
 def odds_of_colour(picture: Picture) -> float:

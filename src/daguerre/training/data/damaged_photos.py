@@ -22,6 +22,7 @@ from daguerre.degradation.aging.real_textures import (
     Texture,
     crack_net,
     flakes,
+    lay_cut_out,
     lay_damage,
     read_texture,
     specks,
@@ -33,7 +34,7 @@ from daguerre.training.data.draws import Draws
 from daguerre.training.data.lettering import lettering
 from daguerre.training.data.pictures import picture_files
 
-__all__ = ["WRITING", "DamagedExample", "damaged_photo", "load_marks", "load_textures", "marked_photo"]
+__all__ = ["DAMAGED", "WRITING", "DamagedExample", "damaged_photo", "load_marks", "load_textures", "marked_photo"]
 
 # Change of a channel, after all blur, from which it counts as damage, and up to which it does not.
 SEEN, UNSEEN = 0.09, 0.045
@@ -44,6 +45,9 @@ DAMAGED, EITHER, SOUND = 255, 128, 64  # levels of a mask; 0 was not marked, and
 # Of new pictures, and of old ones, the fraction below the first bound is aged, and that between the two has damage laid
 # over it. The rest is undamaged, like most look-alikes of damage in real photographs.
 AGED, LAID = (0.35, 0.12), ((0.3, 0.5), (0.65, 1.0))
+CUT_OUT = 0.45  # of what is laid over pictures was cut out of others, where there are any
+ON_DAMAGE, ON_SOUND = 0.6, 0.8  # bounds of a draw: up to them, crops are around damage, or what only looks like it
+TURNED = 0.15  # of the photographs with marks lie on a side
 OWN_TONES = (0.25, 0.35)  # of the new pictures keep their tones: damaged ones, and undamaged ones
 
 
@@ -95,7 +99,7 @@ def marked_photo(
 ) -> DamagedExample:
     """A crop, slightly altered, of a photograph (3, H, W), 8 bits, whose damage is marked (1, H, W).
 
-    Usually there is marked damage at its center; sometimes more damage is laid over it.
+    Usually there is marked damage, or a look-alike, near its center; sometimes more damage is laid over it.
 
     Args:
         side: of the crop in pixels.
@@ -104,9 +108,11 @@ def marked_photo(
     _, height, width = picture.shape
     reach = min(round(side / dice.log(LEAST_SIZE, GREATEST_SIZE)), height, width)
     top, left = (int(dice.number(0, 0.99999) * (n - reach + 1)) for n in (height, width))
-    damaged = (marks[0] == DAMAGED).nonzero()
-    if len(damaged) and dice.maybe(0.7):
-        row, column = damaged[int(dice.number(0, 0.99999) * len(damaged))].tolist()
+    where = dice.number()
+    sought = DAMAGED if where < ON_DAMAGE else SOUND if where < ON_SOUND else None
+    places = (marks[0] == sought).nonzero() if sought else marks.new_zeros(0, 2)
+    if len(places):
+        row, column = places[int(dice.number(0, 0.99999) * len(places))].tolist()
         top, left = (
             min(max(at - int(dice.number(0.1, 0.9) * reach), 0), n - reach)
             for at, n in ((row, height), (column, width))
@@ -115,6 +121,7 @@ def marked_photo(
     stacked = [picture, (marks == DAMAGED) * 255, (marks == EITHER) * 255]
     crop = torch.cat([plane[:, rows, columns].float() for plane in stacked])[None] / 255
     crop = crop.flip(3) if dice.maybe(0.5) else crop
+    crop = crop.transpose(2, 3) if dice.maybe(TURNED) else crop
     crop = F.interpolate(crop, size=(side, side), mode="bilinear", antialias=True)
     image, lost, either = crop[:, :3], (crop[:, 3:4] > 0.35).float(), (crop[:, 4:] > 0.35).float()
     if dice.maybe(0.4):
@@ -255,6 +262,9 @@ def tones(image: Tensor, dice: Draws) -> Tensor:
 def harmed(image: Tensor, textures: Sequence[Texture], dice: Draws) -> Tensor:
     """Add one kind of damage to an image."""
     side = image.shape[-1]
+    cut_out = [texture for texture in textures if texture.form == "cutout"]
+    if cut_out and dice.maybe(CUT_OUT):
+        return lay_cut_out(image, dice.pick(cut_out), generator=dice.generator)
     scans = [texture for texture in textures if texture.form == "damage"]
     kind = dice.number() if scans else dice.number(0.5, 1)
     style = dice.pick(STYLES)

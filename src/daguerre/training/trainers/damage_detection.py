@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daguerre.degradation.aging import Aged, age
+from daguerre.degradation.aging.real_textures import Texture, cut_out
 from daguerre.evaluation.metrics import mask_scores
 from daguerre.progress import ProgressCallback
 from daguerre.training.batchnorm_folding import normalize
 from daguerre.training.build import check_losses, initial_network
 from daguerre.training.data.aged_photos import AgedPictures
 from daguerre.training.data.damaged_photos import (
+    DAMAGED,
     WRITING,
     DamagedExample,
     damaged_photo,
@@ -36,6 +38,7 @@ ALONE, AROUND = 0.12, 31  # maximum fraction of damage around an isolated speck,
 GRID_ROWS = 4  # aged pictures on a sample grid, and equally many real old ones
 LOST_COLOUR, WRITTEN_COLOUR = (1.0, 0.1, 0.1), (0.1, 0.4, 1.0)  # on it
 CLEAN, OLD, WORN, MARKED = range(4)  # kind of a picture before damage was added
+LEAST_CUT_OUT = 30  # damaged pixels of a photograph from which they are cut out
 HARDEST = 96  # stored hard examples, of which some are repeated
 
 
@@ -72,6 +75,7 @@ class DamageDetectionTrainer(Trainer):
         self.pictures = AgedPictures(recipe, data, fabric, progress, least=min(SMALLEST_SIDE, recipe.crop))
         self.textures = load_textures(data, recipe.aging.textures, recipe.aging.exclude)
         self.sources = self.make_sources(load_marks(data, recipe.aging.marks))
+        self.textures += self.cut_out()
         self.hardest: list[tuple[float, DamagedExample, int]] = []
         self.left_out = self.pictures.left_out
         self.prefetch = Prefetcher(self.make_examples, recipe, fabric)
@@ -106,6 +110,12 @@ class DamageDetectionTrainer(Trainer):
             made = [marks[stems[n]] for n in chosen]
             sources.append(ExampleSource([pictures.real[n] for n in chosen], [MARKED] * len(chosen), made))
         return sources
+
+    def cut_out(self) -> list[Texture]:
+        """The damage of the photographs with marks, to lay over others."""
+        marked = self.sources[-1] if self.sources and self.sources[-1].marks else ExampleSource([], [], [])
+        damaged = [(picture, marks == DAMAGED) for picture, marks in zip(marked.pictures, marked.marks, strict=True)]
+        return [cut_out(picture, where) for picture, where in damaged if where.sum() >= LEAST_CUT_OUT]
 
     def make_examples(self, generator: torch.Generator) -> list[tuple[DamagedExample, int]]:
         """A batch, on the CPU, and the kind of each picture."""
