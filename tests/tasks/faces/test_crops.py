@@ -9,15 +9,15 @@ from images.drawn import photo
 from torch.nn import functional as F
 
 from daguerre.images import Picture
-from daguerre.tasks.faces.crops import Frame, Sight, changed, common, cut, missing_grain, turned
+from daguerre.tasks.faces.crops import Frame, Sight, changed, common, cut, turned
 from daguerre.tasks.faces.detection import Face
 from daguerre.tiling import Window
 
 SQUARE = Window(10, 20, 40, 40)
 
 
-def frame(detail, inside=SQUARE, grain=0.0):
-    return Frame(inside.top, inside.left, inside.height, inside, detail, grain)
+def frame(detail, inside=SQUARE):
+    return Frame(inside.top, inside.left, inside.height, inside, detail)
 
 
 def test_a_part_of_a_picture_has_its_pixels_and_its_depth():
@@ -55,7 +55,7 @@ def test_a_constant_change_is_one_at_every_size_and_in_every_window():
 
 
 def test_a_window_of_a_change_is_that_part_of_the_whole():
-    one = frame(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), grain=0.02)
+    one = frame(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
     window = Window(22, 31, 9, 13)
     torch.testing.assert_close(one.change(window), one.change(SQUARE)[(..., *window.within(SQUARE).slices)])
 
@@ -106,21 +106,6 @@ def test_a_face_hardly_inclined_is_left_as_it_is():
     leaning, straight = (Sight.of(picture, Face(50, 40, 60, turn=turn), (0, 0, 1), 32) for turn in (12.0, 0.0))
     assert torch.equal(leaning.upright(), straight.image)
     assert torch.equal(leaning.laid_back(straight.image), straight.image)
-
-
-def test_what_is_larger_than_the_network_keeps_its_own_grain():
-    picture = Picture.from_array(photo(120, 120))
-    assert missing_grain(picture, Window(30, 30, 60, 60), torch.zeros(1, 3, 59, 59)) == 0
-
-
-def test_grain_around_a_smoothed_face_is_put_back():
-    generator = torch.Generator().manual_seed(0)
-    grainy = 0.5 + 0.03 * torch.randn(1, 1, 120, 120, generator=generator)
-    picture = Picture.from_tensor(grainy.expand(-1, 3, -1, -1), bits=16)
-    inside = Window(30, 30, 60, 60)
-    smoothing = 0.5 - picture.read(inside)
-    assert missing_grain(picture, inside, smoothing) == pytest.approx(0.03, rel=0.25)
-    assert missing_grain(picture, inside, torch.zeros_like(smoothing)) < 0.01
 
 
 def test_a_part_of_a_picture_travels_with_its_pixels(tmp_path):

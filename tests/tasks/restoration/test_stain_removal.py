@@ -61,7 +61,8 @@ def drawn(height, width, *, stained=False, **how):
     return Picture.from_tensor(image, **how)
 
 
-def test_factors_are_applied_where_they_belong_and_nowhere_else():
+def test_factors_are_applied_where_they_belong_and_nowhere_else(monkeypatch):
+    monkeypatch.setattr(module, "SHADE_MARGIN", 1.0)
     photo = drawn(80, 128, stained=True, bits=16)
     picture, stained, doubtful = unstained(photo, Whole())
     before, after = photo.read(), picture.read()
@@ -109,6 +110,22 @@ def test_nothing_becomes_lighter_than_what_surrounds_it():
     lifted = unstained(photo, Strong())[0].read()
     around = photo.read()[..., 44:].amax((2, 3), keepdim=True)
     assert (lifted[..., :40] <= around + 1e-3).all()
+
+
+def test_a_stain_whose_outline_is_not_seen_is_left():
+    photo = drawn(80, 128, bits=16)
+    assert unstained(photo, Whole())[:2] == (photo, 0)
+
+
+def test_the_shades_of_a_stain_become_no_lighter_than_those_around_it():
+    """Not even where white spots in the surroundings would allow it."""
+    light = torch.full((1, 1, 64, 64), 0.5)
+    light[..., ::8, ::8] = 1.0
+    ring = (torch.arange(64) >= 24).expand(1, 1, 64, 64)
+    gains = torch.where(ring, 0.0, 0.4).expand(1, 3, 64, 64)
+    share = module.toned_down(light, gains, ring)
+    assert share[..., 16:48, :12].max() < 0.15
+    assert module.toned_down(torch.where(ring, light, light / 1.5), gains, ring)[..., 16:48, :12].min() > 0.99
 
 
 def test_what_would_get_a_tint_that_is_nowhere_around_is_left():

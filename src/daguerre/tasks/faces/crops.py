@@ -1,4 +1,4 @@
-"""Face crops: what the network sees of a face, the detail it adds, and matching grain."""
+"""Face crops: what the network sees of a face, and the detail it adds."""
 
 import cmath
 import math
@@ -9,19 +9,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.images import Picture
-from daguerre.images.pixels import luma
 from daguerre.images.resample import resample_axis, support
 from daguerre.images.resize import read_resized
 from daguerre.tasks.faces.detection import Face, soft_ellipse
 from daguerre.tiling import Window
 
-__all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "missing_grain", "turned"]
+__all__ = ["Frame", "Sight", "calmed", "changed", "common", "cut", "turned"]
 
 FULL_EFFECT_RADIUS = 0.78  # of the way from a face's center to its frame's border
-GRAIN_SIDE = 256  # pixels of a square of grain, which is tiled
-MAX_GRAIN = 0.04  # maximum grain that is put back
 MIN_TURN = 15.0  # degrees from which a face is turned upright; the network was trained on tilts up to 12
-GRAIN_SEED = 1839
 # Limit on the change around a place: the local mean of its absolute values.
 # Of 22 faces on 9 real photographs 16 stay at or below 0.05 everywhere, and so does one blurred by 1 to 4 pixels; the
 # others, whose outlines were redrawn, come to 0.08 to 0.24.
@@ -36,7 +32,6 @@ class Frame:
     Args:
         inside: the part of the square within the picture.
         detail: (1, 3, h, w), added to `inside`, at the network's size.
-        grain: standard deviation of the added grain.
     """
 
     top: float
@@ -44,7 +39,6 @@ class Frame:
     side: float
     inside: Window
     detail: Tensor
-    grain: float = 0.0
 
     def touches(self, window: Window) -> bool:
         rows = self.inside.top < window.bottom and window.top < self.inside.bottom
@@ -66,7 +60,7 @@ class Frame:
             made = resample_axis(
                 made, dim, length / size, size=size, out_size=length, start=start, stop=stop, offset=first
             )
-        return made + self.grain * noise(window) if self.grain else made
+        return made
 
 
 @dataclass(frozen=True)
@@ -178,36 +172,3 @@ def calmed(detail: Tensor) -> tuple[Tensor, Tensor]:
         max=1
     )
     return detail * share, 1 - share
-
-
-def missing_grain(photo: Picture, inside: Window, detail: Tensor) -> float:
-    """The grain that a face lacks compared with its surroundings, as a standard deviation; 0 if none."""
-    if detail.shape[2] < inside.height or detail.shape[3] < inside.width:
-        return 0.0  # a face larger than the network's input keeps its own grain
-    around = cut(photo, inside.grown(max(inside.height, inside.width) // 4, photo.height, photo.width))
-    image = luma(around.read())
-    frame = Frame(0, 0, 1, inside, detail)
-    face = luma(photo.read(inside))
-    before, after, beside = roughness(face), roughness(face + luma(frame.change(inside))), roughness(image)
-    goal = min(before, beside)
-    return min(math.sqrt(max(goal**2 - after**2, 0.0)), MAX_GRAIN)
-
-
-def roughness(image: Tensor) -> float:
-    """Standard deviation of grain in (1, 1, H, W), in the smoothest fifth of its blocks of 8 x 8 pixels."""
-    fine = image - F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
-    if min(image.shape[2:]) < 16:
-        return 0.0
-    power = F.avg_pool2d(fine.square(), 8).flatten()
-    return float(power.quantile(0.2).sqrt()) * 9 / math.sqrt(72)  # a mean of 3 x 3 takes a ninth of white noise's power
-
-
-def noise(window: Window) -> Tensor:
-    """Grain (1, 1, h, w) of deviation 1 that depends only on the position in the picture; equal in all channels."""
-    generator = torch.Generator().manual_seed(GRAIN_SEED)
-    square = torch.randn(GRAIN_SIDE, GRAIN_SIDE, generator=generator)
-    rows, columns = (
-        torch.arange(window.top, window.bottom) % GRAIN_SIDE,
-        torch.arange(window.left, window.right) % GRAIN_SIDE,
-    )
-    return square[rows[:, None], columns][None, None]

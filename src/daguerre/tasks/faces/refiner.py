@@ -11,12 +11,14 @@ from daguerre import weights
 from daguerre.devices import Precision, choose_device, device_option, precision_option
 from daguerre.errors import OptionError
 from daguerre.images import Picture, PictureLike, as_picture
+from daguerre.images.grain import kept_grain
+from daguerre.images.pixels import luma
 from daguerre.images.visible import read_exactly
 from daguerre.images.window_map import map_windows
 from daguerre.networks.compact_face import CompactFace
 from daguerre.options import check_range, option
 from daguerre.progress import ProgressCallback, silent
-from daguerre.tasks.faces.crops import Frame, Sight, calmed, changed, common, missing_grain
+from daguerre.tasks.faces.crops import Frame, Sight, calmed, changed, common
 from daguerre.tasks.faces.detection import Boxes, Face, FaceDetector, FaceFinder, finder_option
 from daguerre.tasks.kwargs import FaceKwargs
 from daguerre.tasks.provenance import COMPOSITE, Record
@@ -200,10 +202,9 @@ class FaceRefiner:
         if self.ours:  # the published one redraws faces, as its user wants
             detail, less = calmed(detail)
             held_back = float((less > 0).float().mean())
-        detail = sight.laid_back(detail)
-        grain = missing_grain(photo, sight.inside, detail) if strength else 0.0
-        frame = Frame(sight.top, sight.left, sight.side, sight.inside, strength * detail, strength * grain)
-        return frame, held_back
+        seen = luma(whole.cpu())
+        detail = detail + kept_grain(seen, seen + luma(detail))
+        return Frame(sight.top, sight.left, sight.side, sight.inside, strength * sight.laid_back(detail)), held_back
 
     def blend(self, photo: Picture, frames: list[Frame], progress: ProgressCallback) -> Picture:
         """The photograph with the faces changed, the last of them on top."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.images.filters import gaussian, local_range
+from daguerre.images.grain import DETAIL_RADIUS, ENERGY_RADIUS, fine, grain_share, mean_around, size_around
 from daguerre.images.pixels import luma
 
 __all__ = ["HALO", "Guard", "Held"]
@@ -25,16 +26,10 @@ FORM_TOLERANCE = 0.06  # lightness by which these may differ
 # factor of 1 the former lose 0.14 dB, with 2 the lawns gain 1.1 and 0.1.
 NOISE_FACTOR = 1.5
 MAX_RETURNED = 0.6  # of it
-# A print without any grain looks like plastic: this share of what is removed stays, up to a strength (a standard
-# deviation of lightness) that is only seen closely; but nothing of what is stronger than grain: speckle, or a screen.
-KEPT_GRAIN, MOST_GRAIN, NO_GRAIN = 0.5, 0.012, 0.06
-SPECK = 3.0  # standard deviations of grain from which something is a speck
 IMPERCEPTIBLE = 0.01  # smaller differences are not missed
 # Strength of removed texture from which it was a halftone screen; from half of that on, less is returned.
 SCREEN_AMPLITUDE = 0.12
 CALM_SHARE = 0.1  # of the places
-ENERGY_RADIUS = 8  # pixels; radius over which energy is averaged
-DETAIL_RADIUS = 4  # pixels; anything coarser is not texture
 NOISE_TONES = (0.04, 0.96)  # lightness outside which noise does not show
 VISIBLE_CHANGE = 0.02  # change from which a pixel counts as taken back
 VISIBLE_RETURN = 0.1  # fraction of removed texture from which its return counts
@@ -120,34 +115,8 @@ class Guard:
         return mean_around(MAX_RETURNED * more * quiet * ((first - last) / taken).clamp(0, 1), ENERGY_RADIUS)
 
 
-def grain_share(taken: Tensor) -> Tensor:
-    """Fraction of the removed fine detail, (1, 1, h, w), that stays as grain at each place; nothing of a speck."""
-    size = size_around(taken).clamp(min=1e-6)
-    grain = (2 - 2 * size / NO_GRAIN).clamp(0, 1) * (taken.abs() < SPECK * size)
-    return grain * (MOST_GRAIN / size).clamp(max=KEPT_GRAIN)
-
-
 def calm_sizes(before: Tensor, made: Tensor, damage: Tensor) -> Tensor:
     """Strength of removed texture around undamaged places of a window, neither black nor white: (n,)."""
     sound, light = damage == 0, luma(before)
     size = size_around(fine(light - luma(made), sound))
     return size[sound & (light > NOISE_TONES[0]) & (light < NOISE_TONES[1])][::ENERGY_RADIUS]
-
-
-def fine(difference: Tensor, sound: Tensor) -> Tensor:
-    """The fine detail of a difference in lightness (1, 1, h, w), 0 where damaged."""
-    there = difference * sound
-    return (there - mean_around(there, DETAIL_RADIUS)) * sound
-
-
-def size_around(values: Tensor) -> Tensor:
-    """Standard deviation of noise as strong as `values` (1, 1, h, w) around each place; robust against a few specks.
-
-    The square of the mean of their roots, divided by 0.676, its value for normal noise of deviation 1.
-    """
-    return mean_around(values.abs().sqrt(), ENERGY_RADIUS).square() / 0.676
-
-
-def mean_around(values: Tensor, reach: int) -> Tensor:
-    """Means over squares of this radius, clipped at the picture's border."""
-    return F.avg_pool2d(values, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daguerre.images import Picture
+from daguerre.images.filters import gaussian
 from daguerre.images.pixels import luma
 from daguerre.images.resample import resample_axis, support
 from daguerre.images.resize import read_reduced
@@ -38,6 +39,13 @@ SATURATION_MARGIN = 0.25  # saturation by which it may exceed nearly all of the 
 PALER_SHARE = 0.8  # ... unless it falls to this fraction of what it was
 JUDGED_RADIUS = 3  # pixels of the copy; radius of the area judged with each place
 MAX_DOUBTFUL_SHARE = 0.3  # of a stain's area; beyond that it is not a stain and is left unchanged
+MIN_SHOWN = 0.4  # of a stain, below which there is none
+NEUTRAL = 0.01  # of the outline's power in lightness: a stain with less in tint is neutral
+OUTLINE_SIGMA = 1.5  # pixels of the copy; finer steps are texture
+OUTLINE_REACH = 3  # pixels of the copy around a stain, where its outline is looked for
+DARK = 0.1  # lightness added before steps are taken as ratios
+SHADE_SIGMA = 3.0  # pixels of the copy; finer changes are texture
+SHADE_MARGIN = 0.03  # logarithm by which a stain's shades may become lighter than the lightest of its surroundings
 
 
 class Unstained(NamedTuple):
@@ -77,8 +85,7 @@ def remove_stains(photo: Picture, model: Model, progress: ProgressCallback = sil
         return Unstained(photo, doubtful=before)
 
     def compute(window: Window, colours: Tensor) -> Tensor:
-        lifted = colours * enlarged(log_gains, window, photo).clamp(min=0).exp()
-        return torch.minimum(lifted, torch.maximum(enlarged(most, window, photo), colours))
+        return lifted(colours, enlarged(log_gains, window, photo), enlarged(most, window, photo))
 
     return Unstained(map_windows(photo, compute, step="removing stains", progress=progress), after, before - after)
 
@@ -120,9 +127,58 @@ def kept_within_surroundings(copy: Tensor, log_gains: Tensor, visible: Tensor) -
         if light[inside].mean() > light[ring].quantile(TINT_QUANTILE):  # a lamp at night: a stain darkens
             continue
         around = copy.permute(0, 2, 3, 1)[ring[:, 0]]  # (n, 3)
-        most = torch.where(piece, around.quantile(LIGHTEST_QUANTILE, dim=0).view(1, 3, 1, 1), most)
-        share = torch.where(piece, 1 - (wrong / MAX_DOUBTFUL_SHARE).clamp(max=1), share)
+        lightest = around.quantile(LIGHTEST_QUANTILE, dim=0).view(1, 3, 1, 1)
+        sure: Tensor = piece * (1 - (wrong / MAX_DOUBTFUL_SHARE).clamp(max=1))
+        if shown(copy, log_gains * sure, grown(piece, OUTLINE_REACH) & visible) < MIN_SHOWN:
+            continue
+        sure *= toned_down(light, log_gains * sure, ring)
+        most = torch.where(piece, lightest, most)
+        share = torch.where(piece, sure, share)
     return log_gains * share, most
+
+
+def toned_down(light: Tensor, log_gains: Tensor, ring: Tensor) -> Tensor:
+    """The share of a stain's gains at each place, (1, 1, h, w), that keeps its shades no lighter than those around it.
+
+    Args:
+        light: lightness of the copy, (1, 1, h, w).
+        ring: (1, 1, h, w), its surroundings.
+    """
+    shade = gaussian(light, SHADE_SIGMA)
+    gain = gaussian(luma(log_gains), SHADE_SIGMA)
+    room = ((shade[ring].amax() / shade.clamp(min=1e-3)).log() + SHADE_MARGIN).clamp(min=0)
+    return gaussian((room / gain.clamp(min=1e-3)).clamp(max=1), SHADE_SIGMA)
+
+
+def shown(copy: Tensor, log_gains: Tensor, where: Tensor) -> float:
+    """How much of a stain a copy (1, 3, h, w) shows: 1 if it changes like the gains at the outline, 0 if not at all.
+
+    Where a stain ends, the picture becomes paler by as much as its gain does, and the scene below has hardly any color:
+    so this is the regression coefficient of the steps between neighboring pixels in tint; in lightness if the stain is
+    neutral.
+    """
+    pairs = (levels(copy), levels(copy) - levels(copy * log_gains.exp()))
+    lightness = [steps(part.mean(1, keepdim=True))[..., where[0, 0]] for part in pairs]
+    tint = [steps(part - part.mean(1, keepdim=True))[..., where[0, 0]] for part in pairs]
+    neutral = tint[1].square().mean() < NEUTRAL * lightness[1].square().mean()
+    there, expected = lightness if neutral else tint
+    return float((there * expected).sum() / expected.square().sum().clamp(min=1e-9))
+
+
+def levels(copy: Tensor) -> Tensor:
+    """Logarithms, in which a gain is a step of the same height on dark and light."""
+    return (copy + DARK).log()
+
+
+def steps(values: Tensor) -> Tensor:
+    """Differences to the neighbors below and to the right, (2, 1, C, h, w), of (1, C, h, w), texture aside."""
+    padded = F.pad(gaussian(values, OUTLINE_SIGMA), (0, 1, 0, 1), mode="replicate")
+    return torch.stack([padded[..., 1:, :-1], padded[..., :-1, 1:]]) - padded[..., :-1, :-1]
+
+
+def lifted(colours: Tensor, log_gains: Tensor, most: Tensor) -> Tensor:
+    """Colors (1, 3, h, w) multiplied by their gains, but not above these levels."""
+    return torch.minimum(colours * log_gains.clamp(min=0).exp(), torch.maximum(most, colours))
 
 
 def strange(copy: Tensor, log_gains: Tensor, sound: Tensor) -> Tensor:
