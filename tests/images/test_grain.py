@@ -21,11 +21,12 @@ def test_half_of_slight_grain_stays_and_no_more_of_strong_grain_than_is_seen_clo
     assert grain_share(noise(0.1)).max() == 0
 
 
-def test_slight_grain_that_was_smoothed_away_comes_back():
+def test_most_of_slight_grain_that_was_smoothed_away_comes_back():
     grain = noise(0.01)
     after = torch.full_like(grain, 0.5)
     back = kept_grain(after + grain, after)
-    assert (back - grain).std() < 0.4 * grain.std()
+    assert 0.5 * grain.std() < back.std() < 0.75 * grain.std()
+    assert (back - grain).std() < 0.5 * grain.std()
 
 
 def test_of_strong_grain_only_what_is_seen_closely_comes_back():

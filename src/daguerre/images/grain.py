@@ -8,6 +8,7 @@ __all__ = ["DETAIL_RADIUS", "ENERGY_RADIUS", "fine", "grain_share", "kept_grain"
 # A print without any grain looks like plastic: this share of what is removed stays, up to a strength (a standard
 # deviation of lightness) that is only seen closely; but nothing of what is stronger than grain: speckle, or a screen.
 KEPT_GRAIN, MOST_GRAIN, NO_GRAIN = 0.5, 0.012, 0.06
+KEPT_SLIGHT = 0.7  # share of slight grain that stays in a face, where it hides less and its absence looks like wax
 SPECK = 3.0  # standard deviations of grain from which something is a speck
 ENERGY_RADIUS = 8  # pixels; radius over which energy is averaged
 DETAIL_RADIUS = 4  # pixels; anything coarser is not texture
@@ -35,7 +36,7 @@ def kept_grain(before: Tensor, after: Tensor) -> Tensor:
     power, first, last = (size_around(one).square().clamp(min=1e-9) for one in (taken, fine(before), fine(after)))
     removed = ((first - last) / power).clamp(0, 1)
     size = power.sqrt()
-    return removed * (MOST_GRAIN / size).clamp(max=1) * (taken.abs() < SPECK * size) * taken
+    return removed * (MOST_GRAIN / size).clamp(max=KEPT_SLIGHT) * (taken.abs() < SPECK * size) * taken
 
 
 def size_around(values: Tensor) -> Tensor:
