@@ -23,7 +23,7 @@ from daguerre.options import option
 from daguerre.signals import interruptible
 from daguerre.tasks.provenance import fitted
 from daguerre.tasks.saving import ResultOptions
-from daguerre.tasks.stylization.classification import LABELING_NETWORK, check_labels, guess_labels
+from daguerre.tasks.stylization.classification import check_labels, guess_labels, labeling_network
 from daguerre.tasks.stylization.loss_report import check_plot, plot_losses, write_losses
 from daguerre.tasks.stylization.options import FEATURES
 from daguerre.tasks.stylization.stylizer import StylizeOptions, Stylizer, StylizeResult
@@ -83,7 +83,7 @@ def stylize(
     find = partial(plan_jobs, pictures, result, "-stylized")
     jobs = find()
     stages = parse_stages(working.stages)
-    naming = LABELING_NETWORK if painting.features == FEATURES else painting.features
+    naming = labeling_network() if painting.features == FEATURES else painting.features
     if painting.method == "fast":
         working.refuse_steps()
     elif working.labels:

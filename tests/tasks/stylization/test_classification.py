@@ -3,8 +3,9 @@ import torch
 
 from daguerre.errors import OptionError
 from daguerre.images import Picture
+from daguerre.networks.efficientnet_lite import EfficientNetLite0
 from daguerre.networks.vgg import VGG19
-from daguerre.tasks.stylization.classification import guess_labels
+from daguerre.tasks.stylization.classification import guess_labels, labeling_network
 from daguerre.weights.checkpoint import WeightsHeader, write
 
 
@@ -27,6 +28,23 @@ def test_the_likeliest_labels_come_first_with_their_probabilities(tmp_path):
     guesses = guess_labels(Picture.from_tensor(torch.rand(1, 3, 50, 90)), file, count=2)
     assert [label for label, _ in guesses] == ["cat", "bullfrog"]
     assert [chance for _, chance in guesses] == pytest.approx([4 / 7, 2 / 7], abs=0.01)
+
+
+def test_a_published_classifier_is_used_once_it_is_imported(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGUERRE_WEIGHTS", str(tmp_path))
+    assert labeling_network() == "vgg19-slim"
+    torch.manual_seed(0)
+    network = EfficientNetLite0(classes=2)
+    network._fc.bias.data = torch.tensor([0.0, 50.0])
+    header = WeightsHeader(
+        name="efficientnet-lite0",
+        task="labels",
+        network="EfficientNetLite0",
+        arguments={"classes": 2},
+        labels=["eagle", "palace"],
+    )
+    write(tmp_path / "efficientnet-lite0.safetensors", network.state_dict(), header)
+    assert guess_labels(Picture.from_tensor(torch.rand(1, 3, 50, 90)), count=1)[0][0] == "palace"
 
 
 @pytest.mark.parametrize(("labels", "arguments"), [([], {}), ([], {"classes": 3})], ids=["no head", "no words"])

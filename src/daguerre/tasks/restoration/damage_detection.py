@@ -54,11 +54,13 @@ AUTO = "scratches-real"
 # Probability from which a component of damage starts, at the default sensitivity: by default, where it must then be
 # damage with the second probability, too; and of another detector.
 MIN_CANDIDATE_PROBABILITY = 0.12
-MIN_VERIFIED_PROBABILITY = 0.65
+MIN_VERIFIED_PROBABILITY = 0.7
 MIN_PROBABILITY = 0.5
 CONTINUATION_SHARE = 0.5  # of that is enough for it to continue
 TRIM = 0.35  # of its highest probability, below which the rim of a component is cut off by default
-MAX_GAP = 8  # pixels: half the width of a gap inside a component that stays damaged even so
+MAX_GAP = (
+    3  # pixels: half the width of a gap inside a component that is damaged even so; with 8, eyes between cracks were
+)
 # By default, a sharp picture of at most so many pixels is looked at enlarged by the second; a megapixel would take half
 # as long again.
 MAX_ENLARGED_PIXELS = 700_000
