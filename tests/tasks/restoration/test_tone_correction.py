@@ -6,7 +6,7 @@ from daguerre.images import Picture
 from daguerre.images import resize as resized
 from daguerre.images.pixels import luma
 from daguerre.networks.tone_curves import ToneCurves
-from daguerre.tasks.restoration.tone_correction import ToneCorrection, has_plainly_changed, relit
+from daguerre.tasks.restoration.tone_correction import ToneCorrection, has_plainly_changed, relit, tints_neutrals
 from daguerre.tiling import Window, plan_windows
 
 
@@ -120,6 +120,26 @@ def test_one_lamp_and_one_dark_corner_are_no_evidence():
     image[..., :8, :8] = torch.tensor([0.25, 0.18, 0.06]).view(3, 1, 1)
     image[..., -8:, -8:] = torch.tensor([0.85, 0.8, 0.5]).view(3, 1, 1)
     assert not has_plainly_changed(image, 0.0)
+
+
+def test_what_is_gray_is_no_cast():
+    """Colors on a gray mount, which a correction makes blue; then without a mount."""
+    image = drawn(64, 64)
+    image[..., :16] = 0.4
+    bluer = image.clone()
+    bluer[:, 2] += 0.05
+    assert tints_neutrals(image, bluer)
+    assert not tints_neutrals(image, image.square())
+    assert not tints_neutrals(image[..., 16:], bluer[..., 16:])
+
+
+def test_where_gray_would_be_tinted_only_lightness_is_corrected(network):
+    image = drawn(64, 64)
+    image[..., :24] = 0.4
+    picture = Picture.from_tensor(image, bits=16)
+    made = corrected(picture, network)
+    torch.testing.assert_close(made, corrected(picture, network, keep_colour=True))
+    assert not torch.equal(made, corrected(picture, network, changed=True))
 
 
 def test_a_plain_cast_is_undone_without_being_told_and_what_more_could_be_done_is_known():
