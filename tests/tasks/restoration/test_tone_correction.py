@@ -6,7 +6,7 @@ from daguerre.images import Picture
 from daguerre.images import resize as resized
 from daguerre.images.pixels import luma
 from daguerre.networks.tone_curves import ToneCurves
-from daguerre.tasks.restoration.tone_correction import ToneCorrection, has_plainly_changed, relit, tints_neutrals
+from daguerre.tasks.restoration.tone_correction import ToneCorrection, has_plainly_changed, relit, tints_grey_rim
 from daguerre.tiling import Window, plan_windows
 
 
@@ -122,21 +122,31 @@ def test_one_lamp_and_one_dark_corner_are_no_evidence():
     assert not has_plainly_changed(image, 0.0)
 
 
-def test_what_is_gray_is_no_cast():
-    """Colors on a gray mount, which a correction makes blue; then without a mount."""
-    image = drawn(64, 64)
-    image[..., :16] = 0.4
+def on_a_bed(image):
+    """A picture on the gray bed of a scanner."""
+    laid = torch.full_like(image, 0.4)
+    laid[..., 8:-8, 8:-8] = image[..., 8:-8, 8:-8]
+    return laid
+
+
+def test_a_gray_bed_that_would_be_tinted_is_noticed():
+    image = on_a_bed(drawn(64, 64))
     bluer = image.clone()
     bluer[:, 2] += 0.05
-    assert tints_neutrals(image, bluer)
-    assert not tints_neutrals(image, image.square())
-    assert not tints_neutrals(image[..., 16:], bluer[..., 16:])
+    assert tints_grey_rim(image, bluer)
+    assert not tints_grey_rim(image, image.square())
+    assert not tints_grey_rim(image[..., 8:-8, 8:-8], bluer[..., 8:-8, 8:-8])
 
 
-def test_where_gray_would_be_tinted_only_lightness_is_corrected(network):
-    image = drawn(64, 64)
-    image[..., :24] = 0.4
-    picture = Picture.from_tensor(image, bits=16)
+def test_gray_all_over_may_be_a_color_that_has_faded():
+    image = torch.full((1, 3, 64, 64), 0.4)
+    bluer = image.clone()
+    bluer[:, 2] += 0.05
+    assert not tints_grey_rim(image, bluer)
+
+
+def test_where_a_bed_would_be_tinted_only_lightness_is_corrected(network):
+    picture = Picture.from_tensor(on_a_bed(drawn(64, 64)), bits=16)
     made = corrected(picture, network)
     torch.testing.assert_close(made, corrected(picture, network, keep_colour=True))
     assert not torch.equal(made, corrected(picture, network, changed=True))
