@@ -39,7 +39,8 @@ SATURATION_MARGIN = 0.25  # saturation by which it may exceed nearly all of the 
 PALER_SHARE = 0.8  # ... unless it falls to this fraction of what it was
 JUDGED_RADIUS = 3  # pixels of the copy; radius of the area judged with each place
 MAX_DOUBTFUL_SHARE = 0.3  # of a stain's area; beyond that it is not a stain and is left unchanged
-MIN_SHOWN = 0.4  # of a stain, below which there is none
+# A stain must show, by its outline or, if that is soft, by its whole area: at least these parts of what its gain says.
+MIN_OUTLINE, MIN_TINT = 0.4, 0.8
 NEUTRAL = 0.01  # of the outline's power in lightness: a stain with less in tint is neutral
 OUTLINE_SIGMA = 1.5  # pixels of the copy; finer steps are texture
 OUTLINE_REACH = 3  # pixels of the copy around a stain, where its outline is looked for
@@ -129,7 +130,7 @@ def kept_within_surroundings(copy: Tensor, log_gains: Tensor, visible: Tensor) -
         around = copy.permute(0, 2, 3, 1)[ring[:, 0]]  # (n, 3)
         lightest = around.quantile(LIGHTEST_QUANTILE, dim=0).view(1, 3, 1, 1)
         sure: Tensor = piece * (1 - (wrong / MAX_DOUBTFUL_SHARE).clamp(max=1))
-        if shown(copy, log_gains * sure, grown(piece, OUTLINE_REACH) & visible) < MIN_SHOWN:
+        if not shows(copy, log_gains * sure, grown(piece, OUTLINE_REACH) & visible, (piece | ring) & visible):
             continue
         sure *= toned_down(light, log_gains * sure, ring)
         most = torch.where(piece, lightest, most)
@@ -150,19 +151,28 @@ def toned_down(light: Tensor, log_gains: Tensor, ring: Tensor) -> Tensor:
     return gaussian((room / gain.clamp(min=1e-3)).clamp(max=1), SHADE_SIGMA)
 
 
-def shown(copy: Tensor, log_gains: Tensor, where: Tensor) -> float:
-    """How much of a stain a copy (1, 3, h, w) shows: 1 if it changes like the gains at the outline, 0 if not at all.
+def shows(copy: Tensor, log_gains: Tensor, near: Tensor, around: Tensor) -> bool:
+    """Whether a copy (1, 3, h, w) shows a stain: is tinted, or darkened if the gains are gray, where and as they say.
 
-    Where a stain ends, the picture becomes paler by as much as its gain does, and the scene below has hardly any color:
-    so this is the regression coefficient of the steps between neighboring pixels in tint; in lightness if the stain is
-    neutral.
+    Where a stain ends, the picture becomes paler by as much as its gain does, and the scene below has hardly any color.
+
+    Args:
+        near: (1, 1, h, w), the stain and its outline.
+        around: the stain and its surroundings.
     """
-    pairs = (levels(copy), levels(copy) - levels(copy * log_gains.exp()))
-    lightness = [steps(part.mean(1, keepdim=True))[..., where[0, 0]] for part in pairs]
-    tint = [steps(part - part.mean(1, keepdim=True))[..., where[0, 0]] for part in pairs]
-    neutral = tint[1].square().mean() < NEUTRAL * lightness[1].square().mean()
-    there, expected = lightness if neutral else tint
-    return float((there * expected).sum() / expected.square().sum().clamp(min=1e-9))
+    pairs = levels(copy), levels(copy) - levels(copy * log_gains.exp())
+    light = [part.mean(1, keepdim=True) for part in pairs]
+    tint = [part - mean for part, mean in zip(pairs, light, strict=True)]
+    neutral = tint[1].square().mean() < NEUTRAL * light[1].square().mean()
+    seen, expected = light if neutral else tint
+    outlines = (steps(part)[..., near[0, 0]] for part in (seen, expected))
+    areas = (part[..., around[0, 0]] for part in (seen, expected))
+    return slope(*outlines) >= MIN_OUTLINE or slope(*(part - part.mean(-1, keepdim=True) for part in areas)) >= MIN_TINT
+
+
+def slope(seen: Tensor, expected: Tensor) -> float:
+    """The coefficient of the regression of one on the other."""
+    return float((seen * expected).sum() / expected.square().sum().clamp(min=1e-9))
 
 
 def levels(copy: Tensor) -> Tensor:
